@@ -1,0 +1,398 @@
+//! [`Addr`]: where messages are sent; [`Reply`]: where an answer goes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
+
+use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
+use crate::event::Event;
+use crate::life::{self, Activity, Life};
+use crate::mailbox::{Mailbox, Waited};
+
+/// How often a sender that finds no room, or an asker that finds no answer, gives its place on the
+/// CPU away before it goes to sleep: a sleeping thread costs 35 to 48 µs to wake, a yield well
+/// under one.
+const YIELDS: usize = 16;
+
+/// The address of an actor: what takes messages of type `M`.
+///
+/// Clones are cheap and equal. **An actor lives as long as there is an address of it**: when the
+/// last one is dropped and the mailbox is empty, it ends by itself, as a loop over a channel does.
+/// So a program that keeps an address in a local variable and then calls
+/// [`run`](crate::System::run) waits for a signal; a [`WeakAddr`] does not count.
+///
+/// # Guarantee
+///
+/// A send that returns `Ok` is *accepted*: the message will be *handled*, or *failed* (its handler
+/// returned an error or panicked), or *returned* (never given to the handler, but, still typed, to
+/// the [dead-letter hook](crate::ActorBuilder::returned)), and it is counted in the report. A send
+/// that returns an error gives the message back. Messages of one sender to one actor are handled
+/// in the order in which they were sent.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::{Actor, Context, Reply, System};
+///
+/// enum Account { Pay(u64), Balance(Reply<u64>) }
+///
+/// struct Ledger(u64);
+/// impl Actor for Ledger {
+///     type Msg = Account;
+///     fn handle(&mut self, msg: Account, _cx: &mut Context<Self>) -> exeunt::Result {
+///         match msg {
+///             Account::Pay(amount) => self.0 += amount,
+///             Account::Balance(reply) => { let _ = reply.send(self.0); }
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut system = System::new("bank");
+/// let ledger = system.spawn("ledger", Ledger(0));
+/// ledger.send(Account::Pay(30))?;
+/// ledger.send(Account::Pay(12))?;
+/// assert_eq!(ledger.ask(Account::Balance)?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Addr<M: Send + 'static> {
+    mailbox: Arc<Mailbox<M>>,
+}
+
+impl<M: Send + 'static> Addr<M> {
+    pub(crate) fn new(mailbox: Arc<Mailbox<M>>) -> Addr<M> {
+        mailbox.add_address();
+        Addr { mailbox }
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
+        &self.mailbox
+    }
+
+    /// Sends a message, and waits for room if the mailbox is full.
+    ///
+    /// If there is room it costs what crossbeam-channel's `send` costs.
+    ///
+    /// # Errors
+    ///
+    /// Each gives the message back. [`Closed`](SendError::Closed), also when the mailbox closes
+    /// while the sender waits for room; [`Interrupted`](SendError::Interrupted) when the sending
+    /// actor is past its deadline and would have to wait; [`Deadlock`](SendError::Deadlock) when
+    /// an actor would have to wait for room in its own mailbox.
+    pub fn send(&self, message: M) -> Result<(), SendError<M>> {
+        match self.mailbox.offer(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message)) => {
+                self.wait_for_room(message, None)
+                    .map_err(|error| match error {
+                        SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
+                        SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
+                        SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
+                            SendError::Closed(message)
+                        }
+                    })
+            }
+            Err(TrySendError::Closed(message)) => {
+                self.refused();
+                Err(SendError::Closed(message))
+            }
+        }
+    }
+
+    /// Sends a message if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// Each gives the message back: [`Full`](TrySendError::Full) or
+    /// [`Closed`](TrySendError::Closed).
+    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.mailbox.offer(message).inspect_err(|error| {
+            if let TrySendError::Closed(_) = error {
+                self.refused();
+            }
+        })
+    }
+
+    /// Sends a message, and waits for room for `timeout` at most.
+    ///
+    /// A `timeout` too long for the clock is no time-out.
+    ///
+    /// # Errors
+    ///
+    /// Each gives the message back: those of [`send`](Addr::send), and
+    /// [`Timeout`](SendTimeoutError::Timeout).
+    pub fn send_timeout(&self, message: M, timeout: Duration) -> Result<(), SendTimeoutError<M>> {
+        self.send_by(message, Instant::now().checked_add(timeout))
+    }
+
+    /// Asks: sends the message that `question` makes around a [`Reply`], and waits for the answer.
+    ///
+    /// An ask always ends: with the answer, or with an error, at the latest when the asked actor
+    /// ends. It may be long, though: [`ask_timeout`](Addr::ask_timeout) sets a limit.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError`] says whether the question was accepted. If not, it gives the message back.
+    pub fn ask<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> M,
+    ) -> Result<R, AskError<M>> {
+        self.ask_by(question, None)
+    }
+
+    /// Asks as [`ask`](Addr::ask) does, and gives up after `timeout`, the wait for room included.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ask`](Addr::ask), and [`AskError::Timeout`]. The question may then still be
+    /// handled; its answer goes nowhere.
+    pub fn ask_timeout<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> M,
+        timeout: Duration,
+    ) -> Result<R, AskError<M>> {
+        self.ask_by(question, Instant::now().checked_add(timeout))
+    }
+
+    /// An address that does not keep the actor alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakAddr<M> {
+        WeakAddr {
+            mailbox: Arc::clone(&self.mailbox),
+        }
+    }
+
+    /// Whether the mailbox takes no more messages.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    /// The name of the actor.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.mailbox.name()
+    }
+
+    fn send_by(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
+        match self.mailbox.offer(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message)) => self.wait_for_room(message, deadline),
+            Err(TrySendError::Closed(message)) => {
+                self.refused();
+                Err(SendTimeoutError::Closed(message))
+            }
+        }
+    }
+
+    #[cold]
+    fn wait_for_room(
+        &self,
+        mut message: M,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<M>> {
+        let me = life::current();
+        if self.belongs_to(me.as_deref()) {
+            return Err(SendTimeoutError::Deadlock(message));
+        }
+        for _ in 0..YIELDS {
+            thread::yield_now();
+            match self.mailbox.offer(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(back)) => message = back,
+                Err(TrySendError::Closed(message)) => {
+                    self.refused();
+                    return Err(SendTimeoutError::Closed(message));
+                }
+            }
+        }
+        let sent = match &me {
+            None => self.mailbox.wait_for_room(message, &Event::new(), deadline),
+            Some(me) => me.during(Activity::Sending(self.name().to_owned()), || {
+                self.mailbox.wait_for_room(message, &me.must_stop, deadline)
+            }),
+        };
+        sent.map_err(|waited| match waited {
+            Waited::Timeout(message) => SendTimeoutError::Timeout(message),
+            Waited::Interrupted(message) => SendTimeoutError::Interrupted(message),
+            Waited::Closed(message) => {
+                self.refused();
+                SendTimeoutError::Closed(message)
+            }
+        })
+    }
+
+    fn ask_by<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> M,
+        deadline: Option<Instant>,
+    ) -> Result<R, AskError<M>> {
+        let me = life::current();
+        if self.belongs_to(me.as_deref()) {
+            return Err(AskError::Deadlock);
+        }
+        let (sender, answer) = crossbeam_channel::bounded(1);
+        self.send_by(question(Reply { sender }), deadline)
+            .map_err(AskError::NotSent)?;
+        match &me {
+            None => self.wait_for_answer(&answer, &Event::new(), deadline),
+            Some(me) => me.during(Activity::Asking(self.name().to_owned()), || {
+                self.wait_for_answer(&answer, &me.must_stop, deadline)
+            }),
+        }
+    }
+
+    fn wait_for_answer<R>(
+        &self,
+        answer: &Receiver<R>,
+        interrupt: &Event,
+        deadline: Option<Instant>,
+    ) -> Result<R, AskError<M>> {
+        let look = || match answer.try_recv() {
+            Ok(value) => Some(Ok(value)),
+            Err(TryRecvError::Disconnected) => Some(Err(AskError::Unanswered)),
+            Err(TryRecvError::Empty) => None,
+        };
+        for _ in 0..YIELDS {
+            if let Some(end) = look() {
+                return end;
+            }
+            thread::yield_now();
+        }
+        loop {
+            let mut select = Select::new();
+            let answered = select.recv(answer);
+            let ended = select.recv(self.mailbox.ended.receiver());
+            select.recv(interrupt.receiver());
+            let ready = match deadline {
+                None => Ok(select.ready()),
+                Some(deadline) => select.ready_deadline(deadline),
+            };
+            // Whatever woke us, an answer that is there counts.
+            if let Some(end) = look() {
+                return end;
+            }
+            match ready {
+                Err(_) => return Err(AskError::Timeout),
+                Ok(ready) if ready == answered => {} // not ours after all: wait on
+                Ok(ready) if ready == ended => return Err(AskError::Ended),
+                Ok(_) => return Err(AskError::Interrupted),
+            }
+        }
+    }
+
+    fn belongs_to(&self, me: Option<&Life>) -> bool {
+        match (self.mailbox.owner.get(), me) {
+            (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
+            _ => false,
+        }
+    }
+
+    /// Notes who sent to whom in vain, since in a drain that means that the order was wrong.
+    #[cold]
+    fn refused(&self) {
+        if let (Some(me), Some(owner)) = (life::current(), self.mailbox.owner.get()) {
+            me.stage.refused(&me, owner);
+        }
+    }
+}
+
+impl<M: Send + 'static> Clone for Addr<M> {
+    fn clone(&self) -> Addr<M> {
+        Addr::new(Arc::clone(&self.mailbox))
+    }
+}
+
+impl<M: Send + 'static> Drop for Addr<M> {
+    fn drop(&mut self) {
+        self.mailbox.remove_address();
+    }
+}
+
+impl<M: Send + 'static> PartialEq for Addr<M> {
+    fn eq(&self, other: &Addr<M>) -> bool {
+        Arc::ptr_eq(&self.mailbox, &other.mailbox)
+    }
+}
+
+impl<M: Send + 'static> Eq for Addr<M> {}
+
+impl<M: Send + 'static> fmt::Debug for Addr<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Addr").field(&self.name()).finish()
+    }
+}
+
+/// The address of an actor that does not keep it alive.
+///
+/// # Examples
+///
+/// ```
+/// let (addr, inbox) = exeunt::mailbox::<u32>(4);
+/// let weak = addr.downgrade();
+/// assert_eq!(weak.upgrade(), Some(addr.clone()));
+/// drop(addr);
+/// assert_eq!(weak.upgrade(), None);
+/// # drop(inbox);
+/// ```
+pub struct WeakAddr<M: Send + 'static> {
+    mailbox: Arc<Mailbox<M>>,
+}
+
+impl<M: Send + 'static> WeakAddr<M> {
+    /// An address to send to, unless the last one is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Addr<M>> {
+        self.mailbox.add_address_to_others().then(|| Addr {
+            mailbox: Arc::clone(&self.mailbox),
+        })
+    }
+}
+
+impl<M: Send + 'static> Clone for WeakAddr<M> {
+    fn clone(&self) -> WeakAddr<M> {
+        WeakAddr {
+            mailbox: Arc::clone(&self.mailbox),
+        }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakAddr")
+            .field(&self.mailbox.name())
+            .finish()
+    }
+}
+
+/// Where the answer to an [ask](Addr::ask) goes. It travels in the question, can be kept for
+/// later or handed on, and tells the asker when it is dropped unused.
+///
+/// # Examples
+///
+/// See [`Addr`].
+pub struct Reply<R> {
+    sender: Sender<R>,
+}
+
+impl<R> Reply<R> {
+    /// Answers.
+    ///
+    /// # Errors
+    ///
+    /// Gives the answer back if nobody waits for it any more. Most actors ignore that.
+    pub fn send(self, answer: R) -> Result<(), R> {
+        self.sender
+            .try_send(answer)
+            .map_err(crossbeam_channel::TrySendError::into_inner)
+    }
+}
+
+impl<R> fmt::Debug for Reply<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply(..)")
+    }
+}

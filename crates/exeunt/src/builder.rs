@@ -1,0 +1,407 @@
+//! [`ActorBuilder`] and [`TaskBuilder`]: all there is to choose when somebody is spawned.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actor::Actor;
+use crate::address::Addr;
+use crate::context::TaskContext;
+use crate::deadline::OwnLimits;
+use crate::error::{self, SpawnCause, SpawnError};
+use crate::life::{Life, Outcome};
+use crate::mailbox::{Capacity, DeadLetters, Inbox, Mailbox, MailboxId, Post};
+use crate::order::Node;
+use crate::runner;
+use crate::stage::{Part, Spawned, Stage};
+
+/// Describes an actor, and spawns it.
+///
+/// # Examples
+///
+/// A small graph, wired, so that the two in the middle drain side by side; the sink keeps what it
+/// could not handle:
+///
+/// ```
+/// use std::{sync::mpsc, time::Duration};
+/// use exeunt::{Actor, Addr, Context, System};
+///
+/// struct Pass(Addr<u32>);
+/// impl Actor for Pass {
+///     type Msg = u32;
+///     fn handle(&mut self, n: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+///         Ok(self.0.send(n)?)
+///     }
+/// }
+///
+/// struct Sink;
+/// impl Actor for Sink {
+///     type Msg = u32;
+///     fn handle(&mut self, _n: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+///         Ok(())
+///     }
+/// }
+///
+/// let (unhandled, returned) = mpsc::channel();
+/// let mut system = System::new("diamond");
+/// let sink = system
+///     .actor("sink")
+///     .capacity(1024)
+///     .drain_deadline(Duration::from_secs(10))
+///     .returned(move |n| { let _ = unhandled.send(n); })
+///     .spawn(Sink)?;
+/// let left = system.actor("left").feeds(&sink).spawn(Pass(sink.clone()))?;
+/// let right = system.actor("right").feeds(&sink).spawn(Pass(sink))?;
+/// system.task("source").feeds(&left).feeds(&right).spawn(move |_cx| {
+///     left.send(1)?;
+///     right.send(2)?;
+///     Ok(())
+/// })?;
+///
+/// let report = system.wait();
+/// assert_eq!(report.actor("sink").unwrap().handled, 2);
+/// assert!(returned.try_recv().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is spawned before `spawn`"]
+pub struct ActorBuilder<'a, M: Send + 'static> {
+    common: Common<'a>,
+    capacity: Capacity,
+    inbox: Option<Inbox<M>>,
+    dead_letters: Option<DeadLetters<M>>,
+}
+
+impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
+    pub(crate) fn new(stage: &'a Arc<Stage>, name: &str) -> ActorBuilder<'a, M> {
+        ActorBuilder {
+            common: Common::new(stage, name),
+            capacity: Capacity::default(),
+            inbox: None,
+            dead_letters: None,
+        }
+    }
+
+    /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY)
+    /// unless set. Without effect if it has an [`inbox`](ActorBuilder::inbox) already.
+    pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
+        self.capacity = capacity.into();
+        self
+    }
+
+    /// Lets its mailbox hold as many messages as there is memory for.
+    pub fn unbounded(self) -> Self {
+        self.capacity(Capacity::Unbounded)
+    }
+
+    /// Gives it a mailbox that was [made before it](crate::mailbox()).
+    pub fn inbox(mut self, inbox: Inbox<M>) -> Self {
+        self.inbox = Some(inbox);
+        self
+    }
+
+    /// Sets what becomes of messages that were accepted and will not be handled: those that were
+    /// queued when the actor failed, met its deadline, or was abandoned. Unless set, they are
+    /// dropped.
+    ///
+    /// The hook runs on the actor's own thread; for an abandoned actor on a thread of the
+    /// system's. A panic in it is logged.
+    pub fn returned(mut self, hook: impl FnMut(M) + Send + 'static) -> Self {
+        self.dead_letters = Some(Box::new(hook));
+        self
+    }
+
+    /// Spawns the actor, and gives its address.
+    ///
+    /// Once the drain has begun, nobody is started; the address is closed then.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] names the actor and says what is wrong: a zero capacity, a name that no
+    /// thread can have, wiring that makes no order possible, or a thread that the operating
+    /// system refused.
+    pub fn spawn<A: Actor<Msg = M> + Send>(self, actor: A) -> Result<Addr<M>, SpawnError> {
+        self.spawn_with(|| actor)
+    }
+
+    /// Spawns an actor whose value is made on its own thread, so that it need not be `Send`.
+    ///
+    /// A panic in `make` is a failure of the actor.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use exeunt::{Actor, Context, System};
+    ///
+    /// struct Local(Rc<str>); // not Send
+    /// impl Actor for Local {
+    ///     type Msg = ();
+    ///     fn handle(&mut self, _: (), cx: &mut Context<Self>) -> exeunt::Result {
+    ///         assert_eq!(&*self.0, cx.name());
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("rc");
+    /// let local = system.actor("local").spawn_with(|| Local(Rc::from("local")))?;
+    /// local.send(())?;
+    /// assert!(!system.shutdown().is_failure());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`spawn`](ActorBuilder::spawn).
+    pub fn spawn_with<A: Actor<Msg = M>>(
+        self,
+        make: impl FnOnce() -> A + Send + 'static,
+    ) -> Result<Addr<M>, SpawnError> {
+        let mailbox = match self.inbox {
+            Some(inbox) => inbox.into_mailbox(),
+            None => Mailbox::new(self.capacity),
+        };
+        // Whatever goes wrong from here on, who has the address must not wait for anybody.
+        let unread = Unread(Some(mailbox));
+        let mailbox = unread.mailbox();
+        let address = Addr::new(Arc::clone(mailbox));
+        if mailbox.capacity == Capacity::Bounded(0) {
+            return Err(self.common.error(SpawnCause::ZeroCapacity));
+        }
+        if let Some(hook) = self.dead_letters {
+            mailbox.set_dead_letters(hook);
+        }
+        let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
+        let spawned = self.common.spawn(Some((mailbox.id, post)), {
+            let mailbox = Arc::clone(mailbox);
+            |life: Arc<Life>| {
+                mailbox.owner.get_or_init(|| Arc::clone(&life));
+                move || runner::act(life, mailbox, make)
+            }
+        })?;
+        if let Spawned::Yes = spawned {
+            unread.is_read();
+        }
+        Ok(address)
+    }
+}
+
+/// Closes a mailbox that will have no reader after all.
+struct Unread<M: Send + 'static>(Option<Arc<Mailbox<M>>>);
+
+impl<M: Send + 'static> Unread<M> {
+    fn mailbox(&self) -> &Arc<Mailbox<M>> {
+        match &self.0 {
+            Some(mailbox) => mailbox,
+            None => unreachable!("taken only by `is_read`, which consumes"),
+        }
+    }
+
+    fn is_read(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<M: Send + 'static> Drop for Unread<M> {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.0.take() {
+            mailbox.abolish();
+        }
+    }
+}
+
+/// Describes a task, and spawns it.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::System;
+///
+/// let mut system = System::new("tasks");
+/// system.task("listener").spawn(|cx| Ok(cx.stopping().wait()))?;
+/// system.task("goodbye").after("listener").spawn(|cx| {
+///     cx.stopping().wait(); // until the listener has ended
+///     Ok(())
+/// })?;
+/// assert!(system.task("late").after("nobody").spawn(|_| Ok(())).unwrap_err().is_unknown_name());
+///
+/// let report = system.shutdown();
+/// assert_eq!(report.actors[1].name, "goodbye");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is spawned before `spawn`"]
+pub struct TaskBuilder<'a> {
+    common: Common<'a>,
+}
+
+impl<'a> TaskBuilder<'a> {
+    pub(crate) fn new(stage: &'a Arc<Stage>, name: &str) -> TaskBuilder<'a> {
+        TaskBuilder {
+            common: Common::new(stage, name),
+        }
+    }
+
+    /// Its turn comes when whoever bears that name (all of them, if there are several) has ended,
+    /// and not at once.
+    ///
+    /// This counts as a declaration: it then holds back nobody but those that it
+    /// [feeds](TaskBuilder::feeds).
+    pub fn after(mut self, name: &str) -> Self {
+        self.common.after.push(name.to_owned());
+        self.common.feeds.get_or_insert_default();
+        self
+    }
+
+    /// Spawns the task.
+    ///
+    /// Once the drain has begun, nobody is started.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] names the task and says what is wrong: a name that no thread can have, a
+    /// name to come after that nobody bears, wiring that makes no order possible, or a thread that
+    /// the operating system refused.
+    pub fn spawn(
+        self,
+        task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
+    ) -> Result<(), SpawnError> {
+        self.common
+            .spawn(None, |life| move || runner::perform(life, task))?;
+        Ok(())
+    }
+}
+
+/// What actors and tasks have in common.
+struct Common<'a> {
+    stage: &'a Arc<Stage>,
+    name: String,
+    feeds: Option<Vec<MailboxId>>,
+    /// A mailbox of another system that it was to feed.
+    foreign: Option<String>,
+    after: Vec<String>,
+    limits: OwnLimits,
+    daemon: bool,
+    stack_bytes: Option<usize>,
+}
+
+impl<'a> Common<'a> {
+    fn new(stage: &'a Arc<Stage>, name: &str) -> Common<'a> {
+        Common {
+            stage,
+            name: name.to_owned(),
+            feeds: None,
+            foreign: None,
+            after: Vec::new(),
+            limits: OwnLimits::default(),
+            daemon: false,
+            stack_bytes: None,
+        }
+    }
+
+    fn feeds<T: Send + 'static>(&mut self, addr: &Addr<T>) {
+        let mailbox = addr.mailbox();
+        let owner = mailbox.owner.get();
+        if owner.is_some_and(|owner| !Arc::ptr_eq(&owner.stage, self.stage)) {
+            self.foreign = Some(addr.name().to_owned());
+        }
+        self.feeds.get_or_insert_default().push(mailbox.id);
+    }
+
+    fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
+        self,
+        post: Option<(MailboxId, Arc<dyn Post>)>,
+        prepare: impl FnOnce(Arc<Life>) -> B,
+    ) -> Result<Spawned, SpawnError> {
+        if let Some(foreign) = &self.foreign {
+            return Err(self.error(SpawnCause::Foreign(foreign.clone())));
+        }
+        let (mailbox, post) = post.unzip();
+        let node = Node {
+            mailbox,
+            feeds: self.feeds,
+            after: Vec::new(),
+            daemon: self.daemon,
+        };
+        let part = Part {
+            name: self.name.clone(),
+            post,
+            node,
+            after: self.after,
+            limits: self.limits,
+            stack_bytes: self.stack_bytes,
+        };
+        let name = self.name;
+        self.stage
+            .spawn(part, prepare)
+            .map_err(|cause| SpawnError { name, cause })
+    }
+
+    fn error(&self, cause: SpawnCause) -> SpawnError {
+        SpawnError {
+            name: self.name.clone(),
+            cause,
+        }
+    }
+}
+
+/// Writes for both builders what is the same in both.
+macro_rules! common {
+    ($($builder:tt)+) => {
+        $($builder)+ {
+            /// Declares that it sends to `addr`, so that `addr`'s turn comes after its end. Whoever
+            /// declares one must declare all: what it does not name does not wait for it.
+            pub fn feeds<T: Send + 'static>(mut self, addr: &Addr<T>) -> Self {
+                self.common.feeds(addr);
+                self
+            }
+
+            /// Declares that it sends to nobody, so that nobody's turn waits for its end.
+            pub fn feeds_nothing(mut self) -> Self {
+                self.common.feeds.get_or_insert_default();
+                self
+            }
+
+            /// Sets how long it may drain without finishing a message or showing another
+            /// [sign of life](TaskContext::progress), instead of the system's limit.
+            pub fn stall_limit(mut self, limit: Duration) -> Self {
+                self.common.limits.stall = Some(limit);
+                self
+            }
+
+            /// Sets how long its turn may take in all, progress or not. There is none unless set.
+            pub fn drain_deadline(mut self, deadline: Duration) -> Self {
+                self.common.limits.deadline = Some(deadline);
+                self
+            }
+
+            /// Makes it a daemon: nobody waits for it. After all others have ended it is told to
+            /// stop, and the process may leave.
+            pub fn daemon(mut self) -> Self {
+                self.common.daemon = true;
+                self
+            }
+
+            /// Sets the size of its thread's stack, instead of the default of the standard library.
+            pub fn stack_size(mut self, bytes: usize) -> Self {
+                self.common.stack_bytes = Some(bytes);
+                self
+            }
+        }
+    };
+}
+
+common!(impl<M: Send + 'static> ActorBuilder<'_, M>);
+common!(impl TaskBuilder<'_>);
+
+impl<M: Send + 'static> fmt::Debug for ActorBuilder<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ActorBuilder")
+            .field(&self.common.name)
+            .finish()
+    }
+}
+
+impl fmt::Debug for TaskBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TaskBuilder")
+            .field(&self.common.name)
+            .finish()
+    }
+}

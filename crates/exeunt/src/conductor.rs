@@ -1,0 +1,467 @@
+//! The conductor: waits until the drain is to begin, then gives each its turn, in order and under
+//! deadlines, and writes the report.
+//!
+//! It runs no code of the user's and waits for nothing but its cues and the clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::deadline::{self, Decision, DrainClock, Turn};
+use crate::life::{Figures, Outcome};
+use crate::notice::Notice;
+use crate::order::Order;
+use crate::report::{ActorReport, Ended, Reason, Report};
+use crate::stage::{Chore, Cue, Member, Stage, lock};
+use crate::unwind;
+
+/// How often a drain says whom it is waiting for.
+const SAY_EVERY: Duration = Duration::from_secs(1);
+
+/// For how long daemons are given the chance to end by themselves, so that one that is idle, or
+/// between two messages, is not counted in the middle of something.
+const DISMISSAL: Duration = Duration::from_millis(20);
+
+/// The life of the conductor's thread.
+pub(crate) fn conduct(stage: &Arc<Stage>, cues: &Receiver<Cue>) {
+    let mut conductor = Conductor::new(stage, cues);
+
+    // Until somebody asks for the end, or all have come to theirs.
+    let reason = conductor.wait_for_the_end();
+
+    // Upstream first: each when all before it have ended, or its budget is used up.
+    conductor.drain(&reason);
+
+    // Nobody is left who could need a daemon.
+    conductor.dismiss_daemons();
+
+    // What the listeners have not heard by now they hear no more.
+    let report = conductor.report(reason);
+    conductor.send_the_usher_home();
+    stage.publish(report);
+}
+
+struct Conductor<'a> {
+    stage: &'a Arc<Stage>,
+    cues: &'a Receiver<Cue>,
+    /// Somebody waits for the end.
+    awaited: bool,
+    /// The state of each member, by its index. Grows as members are heard of.
+    states: Vec<State>,
+    /// In the order in which they ended.
+    left: Vec<ActorReport>,
+    drain: Option<Drain>,
+    took: Duration,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Working,
+    InTurn(Turn),
+    Left,
+}
+
+/// What a drain knows beside the states.
+struct Drain {
+    members: Vec<Arc<Member>>,
+    order: Order,
+    began: Instant,
+    clock: DrainClock,
+    look_every: Duration,
+    next_word: Instant,
+    /// What each had handled when the drain began.
+    handled_before: Vec<u64>,
+}
+
+impl<'a> Conductor<'a> {
+    fn new(stage: &'a Arc<Stage>, cues: &'a Receiver<Cue>) -> Conductor<'a> {
+        Conductor {
+            stage,
+            cues,
+            awaited: false,
+            states: Vec::new(),
+            left: Vec::new(),
+            drain: None,
+            took: Duration::ZERO,
+        }
+    }
+
+    fn wait_for_the_end(&mut self) -> Reason {
+        loop {
+            if self.awaited && self.all_have_left() {
+                return Reason::Completed;
+            }
+            // The stage keeps a sender, so there is always another cue, if late.
+            let Ok(cue) = self.cues.recv() else {
+                return Reason::Shutdown;
+            };
+            if let Some(reason) = self.take(cue) {
+                return reason;
+            }
+        }
+    }
+
+    /// Takes a cue, which may be a reason to begin the drain.
+    fn take(&mut self, cue: Cue) -> Option<Reason> {
+        match cue {
+            Cue::Ended(index) => self.see_off(index),
+            Cue::Shutdown(reason) => Some(reason),
+            Cue::Awaited => {
+                self.awaited = true;
+                None
+            }
+        }
+    }
+
+    fn all_have_left(&self) -> bool {
+        let members = self.stage.members();
+        members
+            .iter()
+            .all(|member| member.node.daemon || self.has_left(member.life.index))
+    }
+
+    fn has_left(&self, index: usize) -> bool {
+        matches!(self.states.get(index), Some(State::Left))
+    }
+
+    // The drain.
+
+    fn drain(&mut self, reason: &Reason) {
+        self.begin(reason);
+        while !self.is_empty() {
+            self.give_turns();
+            let wake = self.enforce_deadlines();
+            match self.cues.recv_deadline(wake) {
+                Ok(cue) => {
+                    self.take(cue);
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+        if let Some(drain) = &self.drain {
+            self.took = drain.began.elapsed();
+        }
+    }
+
+    fn begin(&mut self, reason: &Reason) {
+        let members = self.stage.close_roster();
+        self.states.resize(members.len(), State::Working);
+        let limits = *lock(&self.stage.limits);
+        let now = Instant::now();
+        let mut order = Order::new(members.iter().map(|member| member.node.clone()).collect());
+        let mut to_leave = 0;
+        for (index, state) in self.states.iter().enumerate() {
+            match state {
+                State::Left => order.end(index),
+                _ if !members[index].node.daemon => to_leave += 1,
+                _ => {}
+            }
+        }
+        let shortest_stall = members
+            .iter()
+            .filter_map(|m| m.limits.stall)
+            .fold(limits.stall, Duration::min);
+        self.drain = Some(Drain {
+            order,
+            began: now,
+            clock: DrainClock::start(limits, now, to_leave),
+            look_every: deadline::look_every(shortest_stall),
+            next_word: now + SAY_EVERY,
+            handled_before: members.iter().map(|m| m.life.figures().handled).collect(),
+            members,
+        });
+        self.stage.emit(Notice::DrainBegan {
+            reason: reason.clone(),
+            members: to_leave,
+        });
+    }
+
+    /// Whether all but the daemons have left.
+    fn is_empty(&self) -> bool {
+        self.drain.as_ref().is_none_or(|drain| {
+            drain
+                .members
+                .iter()
+                .all(|m| m.node.daemon || self.has_left(m.life.index))
+        })
+    }
+
+    /// Tells everybody whose turn has come.
+    fn give_turns(&mut self) {
+        let Some(drain) = &mut self.drain else { return };
+        let now = Instant::now();
+        let all = drain.clock.is_over(now);
+        for (index, state) in self.states.iter_mut().enumerate() {
+            let member = &drain.members[index];
+            let is_due = drain.order.is_ready(index) || all && !member.node.daemon;
+            if !matches!(state, State::Working) || !is_due {
+                continue;
+            }
+            *state = State::InTurn(Turn::begin(now, member.life.sample()));
+            let queued = member.post.as_ref().map_or(0, |post| post.len());
+            self.stage.emit(Notice::Draining {
+                name: member.life.name.clone(),
+                queued,
+            });
+            member.call();
+        }
+    }
+
+    /// Looks at everybody whose turn it is, and says when to look again.
+    fn enforce_deadlines(&mut self) -> Instant {
+        let Some(drain) = &mut self.drain else {
+            return Instant::now();
+        };
+        let now = Instant::now();
+        let to_come = self
+            .states
+            .iter()
+            .zip(&drain.members)
+            .filter(|(state, m)| matches!(state, State::Working) && !m.node.daemon)
+            .count();
+
+        let mut wake = [
+            Some(now + drain.look_every),
+            drain.clock.end().filter(|&end| end > now),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(drain.next_word, Instant::min);
+        let mut first_deadline: Option<Instant> = None;
+        let mut waiting_on = Vec::new();
+        let mut to_abandon = Vec::new();
+        for (index, state) in self.states.iter_mut().enumerate() {
+            let State::InTurn(turn) = state else { continue };
+            let member = &drain.members[index];
+            let (life, limits) = (&member.life, member.limits);
+            match turn.decide(now, life.sample(), &drain.clock, limits, to_come) {
+                Decision::Wait(at) => wake = wake.min(at.unwrap_or(wake)),
+                Decision::Halt => {
+                    turn.halted = Some(now);
+                    self.stage.emit(Notice::Overdue {
+                        name: life.name.clone(),
+                        doing: life.activity().to_string(),
+                        stuck_for: turn.stuck_for(now),
+                    });
+                    member.halt();
+                    // Look again at once: the grace may be nothing.
+                    wake = now;
+                }
+                Decision::Abandon => to_abandon.push((index, *turn)),
+            }
+            let deadline = turn.halts_at(&drain.clock, limits, to_come);
+            first_deadline = [first_deadline, deadline].into_iter().flatten().min();
+            waiting_on.push((
+                life.name.clone(),
+                member.post.as_ref().map_or(0, |p| p.len()),
+            ));
+        }
+        if now >= drain.next_word {
+            drain.next_word += SAY_EVERY;
+            let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
+            self.stage.emit(Notice::Waiting {
+                on: waiting_on,
+                until_deadline,
+            });
+        }
+        for (index, turn) in to_abandon {
+            self.abandon(index, turn);
+            wake = now;
+        }
+        wake
+    }
+
+    // Leaving, by itself or not.
+
+    /// Sees off a member whose thread is at its end. Gives the reason to begin the drain if it
+    /// failed.
+    fn see_off(&mut self, index: usize) -> Option<Reason> {
+        let member = self.stage.member(index)?;
+        let outcome = member.life.outcome()?;
+        // The thread has told us from its last thread-local destructor, so this is short.
+        if let Some(Err(panic)) = lock(&member.thread)
+            .take()
+            .map(std::thread::JoinHandle::join)
+        {
+            let _ = unwind::drop_caught(panic);
+        }
+        let (ended, error) = match outcome {
+            Outcome::Completed => (Ended::Completed, None),
+            Outcome::Drained => (Ended::Drained, None),
+            Outcome::Overdue => (Ended::Overdue, None),
+            Outcome::Failed(error) => (Ended::Failed, Some(error)),
+            // An abandoned thread came back after all; nothing that it does counts.
+            Outcome::Disowned => return None,
+        };
+        if let Some(error) = &error {
+            let name = member.life.name.clone();
+            self.stage.emit(Notice::Failed {
+                name,
+                error: error.clone(),
+            });
+        }
+        let name = member.life.name.clone();
+        self.leave(&member, ended, member.life.figures(), error.clone());
+        error.map(|error| Reason::Failure { name, error })
+    }
+
+    /// Gives a thread up, takes over its mailbox, and goes on.
+    fn abandon(&mut self, index: usize, turn: Turn) {
+        let Some(member) = self.stage.member(index) else {
+            return;
+        };
+        let life = &member.life;
+        // If it is quicker, it will tell us itself that it has ended.
+        let Some(mut figures) = life.disown() else {
+            return;
+        };
+        let taken_over = member.take_over(self.stage);
+        figures.returned += taken_over;
+        lock(&member.thread).take();
+        let doing = life.activity().to_string();
+        let stuck_for = turn.stuck_for(Instant::now());
+        let error = format!("given up, {doing} for {stuck_for:.1?}");
+        self.stage.emit(Notice::Abandoned {
+            name: life.name.clone(),
+            doing,
+            stuck_for,
+            returned: taken_over,
+        });
+        self.leave(&member, Ended::Abandoned, figures, Some(error));
+    }
+
+    fn leave(&mut self, member: &Member, ended: Ended, figures: Figures, error: Option<String>) {
+        let index = member.life.index;
+        if self.states.len() <= index {
+            self.states.resize(index + 1, State::Working);
+        }
+        let began = match self.states[index] {
+            State::InTurn(turn) => turn.began,
+            State::Working | State::Left => member.started,
+        };
+        let handled_before = match &self.drain {
+            Some(drain) => drain.handled_before[index],
+            None => figures.handled,
+        };
+        let report = ActorReport {
+            name: member.life.name.clone(),
+            is_task: member.post.is_none(),
+            ended,
+            took: began.elapsed(),
+            handled: figures.handled,
+            handled_while_draining: figures.handled.saturating_sub(handled_before),
+            failed: figures.failed,
+            returned: figures.returned,
+            restarts: 0,
+            error,
+        };
+        self.stage.emit(Notice::Ended {
+            name: report.name.clone(),
+            ended,
+            handled: report.handled,
+            returned: report.returned,
+            took: report.took,
+        });
+        self.left.push(report);
+        self.states[index] = State::Left;
+        if let Some(drain) = &mut self.drain {
+            drain.order.end(index);
+        }
+    }
+
+    // The end.
+
+    fn dismiss_daemons(&mut self) {
+        let daemons: Vec<Arc<Member>> = self
+            .stage
+            .members()
+            .into_iter()
+            .filter(|member| member.node.daemon && !self.has_left(member.life.index))
+            .collect();
+        daemons.iter().for_each(|daemon| {
+            daemon.call();
+            daemon.halt();
+        });
+        let until = Instant::now() + DISMISSAL;
+        while !daemons.iter().all(|daemon| daemon.life.outcome().is_some()) {
+            match self.cues.recv_deadline(until) {
+                Ok(_) => {} // their outcome is all there is to know
+                Err(_) => break,
+            }
+        }
+        for daemon in daemons {
+            let figures = match daemon.life.disown() {
+                None => daemon.life.figures(),
+                Some(figures) => {
+                    let returned = figures.returned + daemon.take_over(self.stage);
+                    Figures {
+                        returned,
+                        ..figures
+                    }
+                }
+            };
+            self.leave(&daemon, Ended::Daemon, figures, None);
+        }
+    }
+
+    fn report(&mut self, reason: Reason) -> Report {
+        let refused = self.stage.refusals(&self.stage.members());
+        let report = Report {
+            took: self.took,
+            actors: std::mem::take(&mut self.left),
+            refused,
+            ..self.stage.empty_report(reason)
+        };
+        self.stage.emit(Notice::Finished {
+            reason: report.reason.clone(),
+            complete: report.is_complete(),
+            took: report.took,
+        });
+        report
+    }
+
+    /// Lets the usher do what it has been given, for a grace at most.
+    fn send_the_usher_home(&self) {
+        let (done, acknowledged) = crossbeam_channel::bounded(1);
+        self.stage.give(Chore::Acknowledge(done));
+        self.stage.give(Chore::GoHome);
+        let grace = lock(&self.stage.limits).grace;
+        let _ = acknowledged.recv_timeout(grace);
+    }
+}
+
+impl Member {
+    /// Its turn: no more messages, and an end when all are handled.
+    fn call(&self) {
+        if let Some(post) = &self.post {
+            post.close();
+        }
+        self.life.stopping.set();
+        self.ring();
+    }
+
+    /// Its deadline: no message and no wait more.
+    fn halt(&self) {
+        self.life.must_stop.set();
+        self.ring();
+    }
+
+    fn ring(&self) {
+        if let Some(post) = &self.post {
+            post.ring();
+        }
+    }
+
+    /// Takes what is in the mailbox of a member that was given up, and has it buried. Says how
+    /// many messages that were.
+    fn take_over(&self, stage: &Stage) -> u64 {
+        let Some(post) = &self.post else { return 0 };
+        let (returned, bury) = Arc::clone(post).take_over();
+        self.life.count_returned(returned);
+        if returned > 0 {
+            stage.give(Chore::Run(bury));
+        }
+        returned
+    }
+}

@@ -1,0 +1,329 @@
+//! Deadlines, as a decision: from how an actor's turn goes and what time it is to what is to be
+//! done. No threads, no clock of its own.
+
+use std::time::{Duration, Instant};
+
+use crate::life::Sample;
+
+/// The limits of a drain unless something else is set.
+pub(crate) const BUDGET: Duration = Duration::from_secs(30);
+pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a thread must have been seen in the same place before it is believed to be stuck
+/// there, and not on its way through.
+const SETTLED: Duration = Duration::from_millis(1);
+
+/// How long past the last call a thread that is in *our* code is waited for: it blocks nowhere,
+/// and only needs a turn on the CPU.
+const LAST_CALL_SLACK: Duration = Duration::from_millis(50);
+
+/// The limits of a whole drain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DrainLimits {
+    pub(crate) budget: Duration,
+    pub(crate) stall: Duration,
+    pub(crate) grace: Duration,
+}
+
+impl Default for DrainLimits {
+    fn default() -> DrainLimits {
+        DrainLimits {
+            budget: BUDGET,
+            stall: STALL_LIMIT,
+            grace: GRACE,
+        }
+    }
+}
+
+/// The limits of one actor, where they differ from those of the drain.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct OwnLimits {
+    pub(crate) stall: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// The clock of a whole drain: when it ends, and what each one still to come is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DrainClock {
+    limits: DrainLimits,
+    /// `None` if it lies beyond what the clock can say.
+    end: Option<Instant>,
+    /// Half of the budget, divided among all: what nobody may take from those still to come.
+    share: Duration,
+}
+
+impl DrainClock {
+    pub(crate) fn start(limits: DrainLimits, now: Instant, members: usize) -> DrainClock {
+        let members = u32::try_from(members.max(1)).unwrap_or(u32::MAX);
+        DrainClock {
+            limits,
+            end: now.checked_add(limits.budget),
+            share: limits.budget / 2 / members,
+        }
+    }
+
+    /// When whoever has its turn now must stop, so that as many as are `to_come` keep their share.
+    fn cap(&self, to_come: usize) -> Option<Instant> {
+        let to_come = u32::try_from(to_come).unwrap_or(u32::MAX);
+        // Half of the budget at the most, so the subtraction stays above the beginning.
+        Some(
+            self.end?
+                .checked_sub(self.share.saturating_mul(to_come))
+                .unwrap_or(self.end?),
+        )
+    }
+
+    /// Whether the budget is used up, so that everybody's turn has come.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.end.is_some_and(|end| now >= end)
+    }
+
+    pub(crate) fn end(&self) -> Option<Instant> {
+        self.end
+    }
+
+    /// When the last straggler is given up.
+    fn last_call(&self) -> Option<Instant> {
+        self.end?.checked_add(self.limits.grace)
+    }
+}
+
+/// How one actor's turn goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    pub(crate) began: Instant,
+    sample: Sample,
+    /// When the sample was last seen to change.
+    progressed: Instant,
+    /// When it was told to stop at once.
+    pub(crate) halted: Option<Instant>,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Decision {
+    /// Nothing before this moment.
+    Wait(Option<Instant>),
+    /// Its deadline has come.
+    Halt,
+    /// Its grace is over, and it is stuck in the user's code.
+    Abandon,
+}
+
+impl Turn {
+    pub(crate) fn begin(now: Instant, sample: Sample) -> Turn {
+        Turn {
+            began: now,
+            sample,
+            progressed: now,
+            halted: None,
+        }
+    }
+
+    /// For how long nothing was seen to happen.
+    pub(crate) fn stuck_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.progressed)
+    }
+
+    /// When its deadline comes, if nothing more happens.
+    pub(crate) fn halts_at(
+        &self,
+        clock: &DrainClock,
+        own: OwnLimits,
+        to_come: usize,
+    ) -> Option<Instant> {
+        let stalls = self
+            .progressed
+            .checked_add(own.stall.unwrap_or(clock.limits.stall));
+        let own = own
+            .deadline
+            .and_then(|deadline| self.began.checked_add(deadline));
+        [stalls, own, clock.cap(to_come)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Looks at a new sample, and decides.
+    pub(crate) fn decide(
+        &mut self,
+        now: Instant,
+        sample: Sample,
+        clock: &DrainClock,
+        own: OwnLimits,
+        to_come: usize,
+    ) -> Decision {
+        if sample != self.sample {
+            self.sample = sample;
+            self.progressed = now;
+        }
+        let Some(halted) = self.halted else {
+            return match self.halts_at(clock, own, to_come) {
+                Some(at) if now >= at => Decision::Halt,
+                at => Decision::Wait(at),
+            };
+        };
+        let grace_ends = halted.checked_add(clock.limits.grace);
+        match [grace_ends, clock.last_call()].into_iter().flatten().min() {
+            Some(at) if now >= at => {
+                let stuck = sample.is_in_user_code() && self.stuck_for(now) >= SETTLED;
+                if stuck || now >= at + LAST_CALL_SLACK {
+                    Decision::Abandon
+                } else {
+                    Decision::Wait(now.checked_add(SETTLED))
+                }
+            }
+            at => Decision::Wait(at),
+        }
+    }
+}
+
+/// How often a drain looks at those whose turn it is: ten times within the shortest stall limit,
+/// so that a stall is noticed at most a tenth late.
+pub(crate) fn look_every(shortest_stall: Duration) -> Duration {
+    (shortest_stall / 10).clamp(Duration::from_millis(1), Duration::from_millis(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::life::Life;
+    use crate::stage::Stage;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    struct Bench {
+        life: Life,
+        start: Instant,
+        clock: DrainClock,
+        turn: Turn,
+    }
+
+    /// A drain of three under the usual limits, whose first has its turn.
+    fn bench() -> Bench {
+        let life = Life::new("a".into(), 0, Arc::new(Stage::new("test".into())));
+        let start = Instant::now();
+        let clock = DrainClock::start(DrainLimits::default(), start, 3);
+        let turn = Turn::begin(start, life.sample());
+        Bench {
+            life,
+            start,
+            clock,
+            turn,
+        }
+    }
+
+    impl Bench {
+        fn decide(&mut self, at: Duration, own: OwnLimits) -> Decision {
+            self.turn
+                .decide(self.start + at, self.life.sample(), &self.clock, own, 2)
+        }
+    }
+
+    #[test]
+    fn d1_progress_is_not_cut_short_but_a_share_is_kept_for_those_to_come() {
+        let mut bench = bench();
+        let own = OwnLimits::default();
+        for second in 1..20 {
+            bench.life.enter_message();
+            bench.life.leave_handled();
+            let decision = bench.decide(second * SECOND, own);
+            assert!(
+                matches!(decision, Decision::Wait(_)),
+                "{second}: {decision:?}"
+            );
+        }
+        // Two are to come, each with a share of 30 s / 2 / 3.
+        bench.life.sign_of_life();
+        assert_eq!(bench.decide(20 * SECOND, own), Decision::Halt);
+    }
+
+    #[test]
+    fn d1_a_stall_is_a_deadline_met() {
+        let mut bench = bench();
+        bench.life.enter_message();
+        let own = OwnLimits::default();
+        assert!(matches!(bench.decide(SECOND / 10, own), Decision::Wait(_)));
+        assert!(matches!(bench.decide(5 * SECOND, own), Decision::Wait(_)));
+        assert_eq!(bench.decide(5 * SECOND + SECOND / 10, own), Decision::Halt);
+        let own = OwnLimits {
+            stall: Some(SECOND),
+            ..own
+        };
+        assert_eq!(bench.decide(2 * SECOND, own), Decision::Halt);
+    }
+
+    #[test]
+    fn d1_a_deadline_of_its_own_is_met_in_spite_of_progress() {
+        let mut bench = bench();
+        let own = OwnLimits {
+            deadline: Some(2 * SECOND),
+            stall: None,
+        };
+        bench.life.sign_of_life();
+        assert_eq!(
+            bench.decide(SECOND, own),
+            Decision::Wait(Some(bench.start + 2 * SECOND))
+        );
+        bench.life.sign_of_life();
+        assert_eq!(bench.decide(2 * SECOND, own), Decision::Halt);
+    }
+
+    #[test]
+    fn d3_abandoned_after_its_grace_and_only_when_stuck_in_user_code() {
+        let mut bench = bench();
+        let own = OwnLimits::default();
+        bench.life.enter_message();
+        assert!(matches!(bench.decide(SECOND / 2, own), Decision::Wait(_)));
+        bench.turn.halted = Some(bench.start + SECOND);
+        assert_eq!(
+            bench.decide(SECOND, own),
+            Decision::Wait(Some(bench.start + 2 * SECOND))
+        );
+
+        // It left the handler at the last moment: it is on its way out, and gets a moment more.
+        bench.life.leave_handled();
+        assert!(matches!(bench.decide(2 * SECOND, own), Decision::Wait(_)));
+        bench.life.enter_message();
+        assert!(matches!(
+            bench.decide(2 * SECOND + SETTLED, own),
+            Decision::Wait(_)
+        ));
+        assert_eq!(
+            bench.decide(2 * SECOND + 2 * SETTLED, own),
+            Decision::Abandon
+        );
+    }
+
+    #[test]
+    fn d3_nobody_outlives_the_budget_and_a_grace() {
+        let mut bench = bench();
+        bench.life.enter_message();
+        let own = OwnLimits {
+            stall: Some(Duration::MAX),
+            deadline: None,
+        };
+        assert_eq!(bench.decide(30 * SECOND, own), Decision::Halt);
+        bench.turn.halted = Some(bench.start + 30 * SECOND + SECOND / 2);
+        assert_eq!(bench.decide(31 * SECOND, own), Decision::Abandon);
+    }
+
+    #[test]
+    fn limits_beyond_the_clock_are_no_limits() {
+        let mut bench = bench();
+        let limits = DrainLimits {
+            budget: Duration::MAX,
+            stall: Duration::MAX,
+            grace: Duration::MAX,
+        };
+        bench.clock = DrainClock::start(limits, bench.start, 3);
+        assert_eq!(
+            bench.decide(1000 * SECOND, OwnLimits::default()),
+            Decision::Wait(None)
+        );
+        assert!(!bench.clock.is_over(bench.start + 1000 * SECOND));
+    }
+}

@@ -1,0 +1,207 @@
+//! [`Event`]: a flag that is set once and wakes everybody who waits for it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+/// A flag that is set once, can be asked for at the price of a load, and can be waited for with a
+/// time-out or beside other channels.
+///
+/// It is what the article on stopping threads calls an exit event: a loop asks
+/// [`is_set`](Event::is_set), a sleep becomes [`wait_timeout`](Event::wait_timeout), and whoever
+/// [sets](Event::set) the event ends both. Clones are the same event. It is of use without any
+/// actor.
+///
+/// A set event stays set; there is no way back, and so no lost wake-up.
+///
+/// # Examples
+///
+/// A background thread that is told to end in the middle of its sleep:
+///
+/// ```
+/// use std::{thread, time::Duration};
+/// use exeunt::Event;
+///
+/// let exit = Event::new();
+/// let worker = thread::spawn({
+///     let exit = exit.clone();
+///     move || {
+///         let mut rounds = 0;
+///         while !exit.wait_timeout(Duration::from_secs(3600)) {
+///             rounds += 1;
+///         }
+///         rounds // clean-up goes here
+///     }
+/// });
+///
+/// exit.set();
+/// assert_eq!(worker.join().unwrap(), 0); // at once, not after an hour
+/// ```
+///
+/// Beside other channels, as one arm of a `select!`:
+///
+/// ```
+/// use crossbeam_channel::{select, unbounded};
+/// use exeunt::Event;
+///
+/// let exit = Event::new();
+/// let (work, inbox) = unbounded::<u32>();
+/// exit.set();
+/// select! {
+///     recv(inbox) -> job => panic!("nobody sent {job:?}"),
+///     recv(exit.receiver()) -> _ => println!("leaving"),
+/// }
+/// # drop(work);
+/// ```
+#[derive(Clone)]
+pub struct Event {
+    inner: Arc<Inner>,
+}
+
+/// The channel carries nothing, ever: dropping its only sender disconnects it, and a disconnected
+/// channel is ready for every receiver at once. That is the broadcast.
+struct Inner {
+    set: AtomicBool,
+    channel: Receiver<Infallible>,
+    guts: Mutex<Guts>,
+}
+
+struct Guts {
+    /// Present while the event is not set.
+    sender: Option<Sender<Infallible>>,
+    children: Vec<Weak<Inner>>,
+    /// Children at which those that are gone are swept out; doubles, so that a long-lived parent of
+    /// many short-lived children costs amortised constant time and no more memory than they do.
+    sweep_at_children: usize,
+}
+
+impl Event {
+    /// Makes an event that is not set.
+    #[must_use]
+    pub fn new() -> Event {
+        let (sender, channel) = crossbeam_channel::bounded(0);
+        let guts = Guts {
+            sender: Some(sender),
+            children: Vec::new(),
+            sweep_at_children: 8,
+        };
+        Event {
+            inner: Arc::new(Inner {
+                set: AtomicBool::new(false),
+                channel,
+                guts: Mutex::new(guts),
+            }),
+        }
+    }
+
+    /// Sets the event and its children, and wakes everybody who waits for one of them.
+    ///
+    /// What happened before this call is visible to whoever sees the event set. Setting it again
+    /// does nothing. Never blocks.
+    pub fn set(&self) {
+        let mut unset = vec![Arc::clone(&self.inner)];
+        while let Some(inner) = unset.pop() {
+            unset.extend(inner.set().into_iter().filter_map(|child| child.upgrade()));
+        }
+    }
+
+    /// Whether the event is set. Costs one load.
+    #[inline]
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.inner.set.load(Ordering::Acquire)
+    }
+
+    /// Waits until the event is set.
+    pub fn wait(&self) {
+        // The only thing that can come out of the channel is its end.
+        let _ = self.inner.channel.recv();
+    }
+
+    /// Waits until the event is set, for `timeout` at most, and says whether it was set.
+    ///
+    /// This is the sleep that can be interrupted: `true` means "leave", `false` "you have slept".
+    /// A `timeout` too long for the clock is no time-out.
+    #[must_use = "whether the event was set is the answer to `shall I go on?`"]
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        match self.inner.channel.recv_timeout(timeout) {
+            Err(RecvTimeoutError::Timeout) => self.is_set(),
+            Err(RecvTimeoutError::Disconnected) => true,
+            Ok(never) => match never {},
+        }
+    }
+
+    /// The receiver to put beside other channels in a `select!`: it becomes ready, disconnected,
+    /// when the event is set, and never carries a value.
+    #[must_use]
+    pub fn receiver(&self) -> &Receiver<Infallible> {
+        &self.inner.channel
+    }
+
+    /// Makes an event that is set when this one is, and can be set alone.
+    ///
+    /// A child of a set event is set from the start.
+    ///
+    /// ```
+    /// use exeunt::Event;
+    ///
+    /// let program = Event::new();
+    /// let connection = program.child();
+    /// let other = program.child();
+    ///
+    /// connection.set(); // ends one connection
+    /// assert!(!program.is_set() && !other.is_set());
+    ///
+    /// program.set(); // ends them all
+    /// assert!(other.is_set());
+    /// ```
+    #[must_use]
+    pub fn child(&self) -> Event {
+        let child = Event::new();
+        let mut guts = self.inner.lock();
+        if guts.sender.is_some() {
+            if guts.children.len() >= guts.sweep_at_children {
+                guts.children.retain(|child| child.strong_count() > 0);
+                guts.sweep_at_children = 8.max(2 * guts.children.len());
+            }
+            guts.children.push(Arc::downgrade(&child.inner));
+        } else {
+            drop(guts);
+            child.set();
+        }
+        child
+    }
+}
+
+impl Inner {
+    /// Sets this one and gives its children, which are to be set without holding its lock.
+    fn set(&self) -> Vec<Weak<Inner>> {
+        let mut guts = self.lock();
+        // The flag before the wake-up: whoever is woken finds it set.
+        self.set.store(true, Ordering::SeqCst);
+        guts.sender = None;
+        std::mem::take(&mut guts.children)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Guts> {
+        self.guts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Event {
+    fn default() -> Event {
+        Event::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("set", &self.is_set())
+            .finish()
+    }
+}

@@ -1,0 +1,130 @@
+//! [`Exit`]: how a process ends after a run, for `main` to return.
+
+use std::io::{self, Write};
+use std::process::{ExitCode, Termination};
+use std::thread;
+use std::time::Duration;
+
+use crate::report::{INCOMPLETE, Reason, Report, Signal, Status};
+
+/// How long the last words of a process may take: a standard output or error that nobody reads,
+/// or that is locked by a thread that was given up, must not keep the process alive.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The end of a run, for `main` to return.
+///
+/// Returned from `main` it writes the [`Report`] to standard error, unless all ended well by
+/// themselves, and ends the process truthfully (see [`Status`]): with 0, with 1 after a failure,
+/// with [`INCOMPLETE`] if something was returned or somebody given up, and after the complete
+/// drain that a signal asked for by that signal, so that a shell loop stops and a service manager
+/// sees a clean stop.
+///
+/// # Examples
+///
+/// A service that is to end with 0 after a complete drain on SIGTERM, though not on SIGINT:
+///
+/// ```no_run
+/// use exeunt::{Exit, Signal, Status, System};
+///
+/// fn main() -> Exit {
+///     let mut system = System::new("service");
+///     system.spawn_task("listener", |cx| Ok(cx.stopping().wait()));
+///     let exit = system.run();
+///     match exit.status() {
+///         Status::Signal(Signal(15)) => exit.with_status(Status::Success),
+///         _ => exit,
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "returned from `main`, it ends the process truthfully"]
+pub struct Exit {
+    report: Report,
+    status: Status,
+    is_quiet: bool,
+}
+
+impl Exit {
+    /// The report of the run.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// How the process will end.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Ends the process in another way.
+    pub fn with_status(self, status: Status) -> Exit {
+        Exit { status, ..self }
+    }
+
+    /// Does not write the report.
+    pub fn quiet(self) -> Exit {
+        Exit {
+            is_quiet: true,
+            ..self
+        }
+    }
+}
+
+impl From<Report> for Exit {
+    fn from(report: Report) -> Exit {
+        let ended_well = report.reason == Reason::Completed && report.status() == Status::Success;
+        Exit {
+            status: report.status(),
+            is_quiet: ended_well,
+            report,
+        }
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        let text = if self.is_quiet {
+            String::new()
+        } else {
+            self.report.to_string()
+        };
+        say_last_words(text);
+        match self.status {
+            Status::Success => ExitCode::SUCCESS,
+            Status::Failure => ExitCode::FAILURE,
+            Status::Incomplete => ExitCode::from(INCOMPLETE),
+            Status::Signal(signal) => end_by(signal),
+        }
+    }
+}
+
+/// Flushes standard output, which a death by signal would not, and writes the report in one piece.
+fn say_last_words(text: String) {
+    let words = move || {
+        let _ = io::stdout().flush();
+        // A closed pipe has no use for the report; there is nobody else to tell.
+        let _ = io::stderr().write_all(text.as_bytes());
+    };
+    let (done, said) = crossbeam_channel::bounded::<()>(0);
+    let speaker = thread::Builder::new()
+        .name("last words".to_owned())
+        .spawn(move || {
+            words();
+            drop(done);
+        });
+    if speaker.is_ok() {
+        let _ = said.recv_timeout(LAST_WORDS);
+    }
+}
+
+/// Ends the process by a signal, or as a shell would report that.
+fn end_by(signal: Signal) -> ExitCode {
+    // To process 1 a signal with its default effect does nothing.
+    #[cfg(all(unix, feature = "signals"))]
+    if std::process::id() != 1 {
+        // Comes back only if the signal is not one that ends a process.
+        let _ = signal_hook::low_level::emulate_default_handler(signal.0);
+    }
+    ExitCode::from(u8::try_from(128 + signal.0).unwrap_or(u8::MAX))
+}

@@ -1,0 +1,347 @@
+//! What the actor's thread, the conductor and a watcher know of one actor in common: its two
+//! orders (your turn; stop now), its figures, and what it is doing.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::event::Event;
+use crate::stage::Stage;
+
+pub(crate) struct Life {
+    pub(crate) name: String,
+    /// Its place in the order of spawning.
+    pub(crate) index: usize,
+    pub(crate) stage: Arc<Stage>,
+    /// Set when its turn has come: what is queued is to be handled, and then it is to end.
+    pub(crate) stopping: Event,
+    /// Set when its deadline has passed: nothing more is to be handled, and no wait goes on.
+    pub(crate) must_stop: Event,
+    pulse: Pulse,
+    ledger: Mutex<Ledger>,
+}
+
+/// The only words that are written for every message, on a cache line of their own: nobody else
+/// writes here, and others look rarely.
+#[derive(Default)]
+#[repr(align(128))]
+struct Pulse {
+    /// The number of handled messages, shifted left by two, over what the thread is in: [`RUNNER`],
+    /// [`MESSAGE`] or [`HOOK`]. One word, so that both are seen at the same moment.
+    word: AtomicU64,
+    /// Signs of life that the user's code gave by itself.
+    signs: AtomicU64,
+}
+
+const PLACE_BITS: u32 = 2;
+const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
+const RUNNER: u64 = 0;
+const MESSAGE: u64 = 1;
+const HOOK: u64 = 2;
+
+/// What is written rarely, under a lock.
+#[derive(Default)]
+struct Ledger {
+    failed: u64,
+    returned: u64,
+    activity: Activity,
+    outcome: Option<Outcome>,
+}
+
+/// How a thread ended, as it says itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    Completed,
+    Drained,
+    Overdue,
+    Failed(String),
+    /// The system has given up on it and written its figures down: it has no say any more.
+    Disowned,
+}
+
+/// What an actor is doing, as far as it is worth a word.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) enum Activity {
+    #[default]
+    Starting,
+    Working,
+    Performing,
+    Sending(String),
+    Asking(String),
+    Sleeping,
+    Stopping,
+    Returning,
+    Dropping,
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Activity::Starting => f.write_str("starting"),
+            Activity::Working => f.write_str("in its handler"),
+            Activity::Performing => f.write_str("in its loop"),
+            Activity::Sending(to) => write!(f, "sending to `{to}`"),
+            Activity::Asking(whom) => write!(f, "asking `{whom}`"),
+            Activity::Sleeping => f.write_str("sleeping"),
+            Activity::Stopping => f.write_str("in its `stopped` hook"),
+            Activity::Returning => f.write_str("in its dead-letter hook"),
+            Activity::Dropping => f.write_str("dropping its value"),
+        }
+    }
+}
+
+/// The figures of one actor at one moment.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Figures {
+    pub(crate) handled: u64,
+    pub(crate) failed: u64,
+    pub(crate) returned: u64,
+}
+
+/// A look at the pulse: two that are equal mean that nothing was finished in between.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sample {
+    word: u64,
+    signs: u64,
+    failed: u64,
+}
+
+impl Sample {
+    /// Whether the thread is in the user's code. If not, it is in ours, where nothing blocks for
+    /// good, and will see its orders by itself.
+    pub(crate) fn is_in_user_code(self) -> bool {
+        self.word & PLACE_MASK != RUNNER
+    }
+}
+
+impl Life {
+    pub(crate) fn new(name: String, index: usize, stage: Arc<Stage>) -> Life {
+        Life {
+            name,
+            index,
+            stage,
+            stopping: Event::new(),
+            must_stop: Event::new(),
+            pulse: Pulse::default(),
+            ledger: Mutex::default(),
+        }
+    }
+
+    // What the actor's own thread says.
+
+    /// A message goes to the handler.
+    #[inline]
+    pub(crate) fn enter_message(&self) {
+        // Only this thread writes the word, so it needs no read-modify-write, which would cost
+        // more than all the rest of the bookkeeping.
+        let word = self.pulse.word.load(Ordering::Relaxed);
+        self.pulse
+            .word
+            .store((word & !PLACE_MASK) | MESSAGE, Ordering::Release);
+    }
+
+    /// The handler returned `Ok`.
+    #[inline]
+    pub(crate) fn leave_handled(&self) {
+        let word = self.pulse.word.load(Ordering::Relaxed);
+        self.pulse
+            .word
+            .store((word & !PLACE_MASK) + (1 << PLACE_BITS), Ordering::Release);
+    }
+
+    /// The handler returned an error, or panicked.
+    pub(crate) fn leave_failed(&self) {
+        // Both words under the lock that `disown` takes: it sees the message in the handler, or
+        // failed, and never twice.
+        let mut ledger = self.ledger();
+        ledger.failed += 1;
+        self.set_place(RUNNER);
+    }
+
+    /// Runs code of the user's that is not about a message.
+    pub(crate) fn in_hook<R>(&self, activity: Activity, hook: impl FnOnce() -> R) -> R {
+        let before = self.swap_activity(activity);
+        self.set_place(HOOK);
+        let result = hook();
+        self.set_place(RUNNER);
+        self.swap_activity(before);
+        result
+    }
+
+    /// Says what the actor is doing while it waits inside its own code.
+    pub(crate) fn during<R>(&self, activity: Activity, wait: impl FnOnce() -> R) -> R {
+        let before = self.swap_activity(activity);
+        let result = wait();
+        self.swap_activity(before);
+        result
+    }
+
+    pub(crate) fn sign_of_life(&self) {
+        self.pulse.signs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes what is left in the mailbox and counts it, both or neither: once the system has had
+    /// the last word, what is left is the system's to take.
+    pub(crate) fn take_returned<M>(&self, take: impl FnOnce() -> Vec<M>) -> Vec<M> {
+        let mut ledger = self.ledger();
+        if matches!(ledger.outcome, Some(Outcome::Disowned)) {
+            return Vec::new();
+        }
+        let messages = take();
+        ledger.returned += messages.len() as u64;
+        messages
+    }
+
+    /// The last word of the thread, unless the system has had it already.
+    pub(crate) fn end(&self, outcome: Outcome) {
+        self.ledger().outcome.get_or_insert(outcome);
+    }
+
+    /// Counts what the system took from the mailbox of a disowned actor.
+    pub(crate) fn count_returned(&self, messages: u64) {
+        self.ledger().returned += messages;
+    }
+
+    // What the others see, and the one thing they do.
+
+    pub(crate) fn sample(&self) -> Sample {
+        let failed = self.ledger().failed;
+        Sample {
+            word: self.pulse.word.load(Ordering::Acquire),
+            signs: self.pulse.signs.load(Ordering::Relaxed),
+            failed,
+        }
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let ledger = self.ledger();
+        Figures {
+            handled: self.pulse.word.load(Ordering::Acquire) >> PLACE_BITS,
+            failed: ledger.failed,
+            returned: ledger.returned,
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.ledger().outcome.clone()
+    }
+
+    pub(crate) fn activity(&self) -> Activity {
+        self.ledger().activity.clone()
+    }
+
+    /// Takes the actor's last word from it and gives its figures, with the message that is in its
+    /// hands counted as failed. `None` if the thread was quicker and has ended by itself.
+    pub(crate) fn disown(&self) -> Option<Figures> {
+        let mut ledger = self.ledger();
+        if ledger.outcome.is_some() {
+            return None;
+        }
+        ledger.outcome = Some(Outcome::Disowned);
+        let word = self.pulse.word.load(Ordering::Acquire);
+        let in_hand = u64::from(word & PLACE_MASK == MESSAGE);
+        Some(Figures {
+            handled: word >> PLACE_BITS,
+            failed: ledger.failed + in_hand,
+            returned: ledger.returned,
+        })
+    }
+
+    fn set_place(&self, place: u64) {
+        let word = self.pulse.word.load(Ordering::Relaxed);
+        self.pulse
+            .word
+            .store((word & !PLACE_MASK) | place, Ordering::Release);
+    }
+
+    pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
+        std::mem::replace(&mut self.ledger().activity, activity)
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Life>>> = const { RefCell::new(None) };
+}
+
+/// Says whose thread this is.
+pub(crate) fn set_current(life: Arc<Life>) {
+    CURRENT.with(|current| *current.borrow_mut() = Some(life));
+}
+
+/// The actor or task whose thread this is; `None` on a thread of the program's own, and in the
+/// last moments of any thread.
+pub(crate) fn current() -> Option<Arc<Life>> {
+    CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life() -> Life {
+        Life::new("a".into(), 0, Arc::new(Stage::new("test".into())))
+    }
+
+    #[test]
+    fn m1_a_message_is_handled_failed_or_in_hand_and_never_two_of_them() {
+        let life = life();
+        life.enter_message();
+        assert!(life.sample().is_in_user_code());
+        life.leave_handled();
+        life.enter_message();
+        life.leave_failed();
+        assert!(!life.sample().is_in_user_code());
+        assert_eq!(
+            life.figures(),
+            Figures {
+                handled: 1,
+                failed: 1,
+                returned: 0
+            }
+        );
+
+        life.enter_message();
+        assert_eq!(
+            life.disown(),
+            Some(Figures {
+                handled: 1,
+                failed: 2,
+                returned: 0
+            })
+        );
+    }
+
+    #[test]
+    fn d3_who_has_the_last_word_has_it_alone() {
+        let quick = life();
+        quick.end(Outcome::Drained);
+        assert_eq!(quick.disown(), None);
+
+        let slow = life();
+        assert!(slow.disown().is_some());
+        slow.end(Outcome::Drained);
+        assert!(matches!(slow.outcome(), Some(Outcome::Disowned)));
+    }
+
+    #[test]
+    fn d1_two_samples_differ_if_anything_was_finished_in_between() {
+        let life = life();
+        life.enter_message();
+        let before = life.sample();
+        assert_eq!(before, life.sample());
+        life.leave_failed();
+        life.enter_message();
+        assert_ne!(before, life.sample());
+        let before = life.sample();
+        life.sign_of_life();
+        assert_ne!(before, life.sample());
+    }
+}

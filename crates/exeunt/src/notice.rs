@@ -1,0 +1,217 @@
+//! [`Notice`]: what happens in a system, as a typed event. The log is one listener of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::report::{Ended, Reason};
+
+/// What a listener is told, in the order in which it happened.
+///
+/// `Display` is the line that the default listener logs.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use exeunt::{Notice, System};
+///
+/// let (seen, drained) = mpsc::channel();
+/// let mut system = System::new("observed");
+/// system.observe(move |notice| {
+///     if let Notice::Ended { name, .. } = notice {
+///         let _ = seen.send(name.clone());
+///     }
+/// });
+/// system.spawn_task("first", |cx| Ok(cx.stopping().wait()));
+/// system.shutdown();
+/// assert_eq!(drained.try_recv().as_deref(), Ok("first"));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// An actor's `started` hook has returned, or a task has begun.
+    Started {
+        /// Whose.
+        name: String,
+    },
+    /// Somebody was to be spawned although the drain had begun, and was not.
+    NotStarted {
+        /// Who.
+        name: String,
+    },
+    /// The ordered drain begins.
+    DrainBegan {
+        /// Why.
+        reason: Reason,
+        /// How many actors and tasks are to end, daemons not counted.
+        members: usize,
+    },
+    /// An actor's turn has come.
+    Draining {
+        /// Whose.
+        name: String,
+        /// How many messages were waiting in its mailbox.
+        queued: usize,
+    },
+    /// A drain has taken another second.
+    Waiting {
+        /// Those whose turn it is, each with the messages that are left.
+        on: Vec<(String, usize)>,
+        /// Until the first of their deadlines comes, if nothing more happens.
+        until_deadline: Option<Duration>,
+    },
+    /// An actor's deadline has come: what is left is returned.
+    Overdue {
+        /// Whose.
+        name: String,
+        /// What it was doing.
+        doing: String,
+        /// For how long nothing was seen to happen.
+        stuck_for: Duration,
+    },
+    /// An actor or task has ended, and its thread with it.
+    Ended {
+        /// Who.
+        name: String,
+        /// How.
+        ended: Ended,
+        /// How many messages it handled.
+        handled: u64,
+        /// How many it gave back.
+        returned: u64,
+        /// How long it took (see [`ActorReport::took`](crate::ActorReport::took)).
+        took: Duration,
+    },
+    /// An actor or task failed, and no policy absorbed it.
+    Failed {
+        /// Who.
+        name: String,
+        /// Of what.
+        error: String,
+    },
+    /// A thread was given up, its grace being over.
+    Abandoned {
+        /// Whose.
+        name: String,
+        /// What it was doing.
+        doing: String,
+        /// For how long nothing was seen to happen.
+        stuck_for: Duration,
+        /// How many messages were taken out of its mailbox.
+        returned: u64,
+    },
+    /// During the drain somebody sent to somebody whose turn had come before: the order was wrong.
+    /// Told once for each pair; the report counts.
+    Refused {
+        /// Who sent.
+        from: String,
+        /// To whom.
+        to: String,
+    },
+    /// The drain is over.
+    Finished {
+        /// Why it began.
+        reason: Reason,
+        /// Whether nothing was returned and nobody given up.
+        complete: bool,
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+impl Notice {
+    /// How loud the log says it.
+    #[must_use]
+    pub fn level(&self) -> log::Level {
+        match self {
+            Notice::Started { .. } => log::Level::Debug,
+            Notice::Failed { .. } | Notice::Abandoned { .. } => log::Level::Error,
+            Notice::Overdue { .. } | Notice::Refused { .. } => log::Level::Warn,
+            Notice::NotStarted { .. }
+            | Notice::DrainBegan { .. }
+            | Notice::Draining { .. }
+            | Notice::Waiting { .. }
+            | Notice::Ended { .. }
+            | Notice::Finished { .. } => log::Level::Info,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Started { name } => write!(f, "`{name}` started"),
+            Notice::NotStarted { name } => {
+                write!(f, "`{name}` is not started: the drain has begun")
+            }
+            Notice::DrainBegan {
+                reason: Reason::Completed,
+                ..
+            } => f.write_str("all have ended by themselves"),
+            Notice::DrainBegan { reason, members } => {
+                write!(f, "drain begins ({reason}): {members} to leave in order")
+            }
+            Notice::Draining { name, queued: 0 } => write!(f, "`{name}`: its turn"),
+            Notice::Draining { name, queued } => write!(f, "`{name}`: its turn, {queued} queued"),
+            Notice::Waiting { on, until_deadline } => {
+                f.write_str("waiting for ")?;
+                for (i, (name, left)) in on.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}`{name}` ({left} left)")?;
+                }
+                match until_deadline {
+                    Some(time) => write!(f, "; deadline in {time:.1?}"),
+                    None => f.write_str("; no deadline"),
+                }
+            }
+            Notice::Overdue {
+                name,
+                doing,
+                stuck_for,
+            } => {
+                write!(
+                    f,
+                    "`{name}` has met its deadline, {doing} for {stuck_for:.1?}"
+                )
+            }
+            Notice::Ended {
+                name,
+                ended,
+                handled,
+                returned,
+                took,
+            } => {
+                write!(f, "`{name}` {ended} in {took:.1?}: {handled} handled")?;
+                if *returned > 0 {
+                    write!(f, ", {returned} returned")?;
+                }
+                Ok(())
+            }
+            Notice::Failed { name, error } => write!(f, "`{name}` failed: {error}"),
+            Notice::Abandoned {
+                name,
+                doing,
+                stuck_for,
+                returned,
+            } => write!(
+                f,
+                "`{name}` abandoned, {doing} for {stuck_for:.1?}; {returned} messages returned"
+            ),
+            Notice::Refused { from, to } => {
+                write!(
+                    f,
+                    "`{from}` sent to `{to}`, which had left before: the order was wrong"
+                )
+            }
+            Notice::Finished { complete, took, .. } => {
+                let how = if *complete { "complete" } else { "incomplete" };
+                write!(f, "exeunt omnes: {how} after {took:.1?}")
+            }
+        }
+    }
+}
+
+/// The listener that is always there.
+pub(crate) fn log(notice: &Notice) {
+    log::log!(target: "exeunt", notice.level(), "{notice}");
+}

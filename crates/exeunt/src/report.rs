@@ -1,0 +1,541 @@
+//! The report: why a run ended and how each actor left, as data, as a table, and as an exit status.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
+///
+/// `Display` is a table that fits a terminal of 80 columns. With the feature `serde` it
+/// serialises; durations are in milliseconds.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::{Ended, Reason, Status, System};
+///
+/// let mut system = System::new("words");
+/// system.spawn_task("reader", |cx| Ok(cx.stopping().wait()));
+/// let report = system.shutdown();
+///
+/// assert_eq!(report.reason, Reason::Shutdown);
+/// assert_eq!(report.actors[0].ended, Ended::Drained);
+/// assert!(report.is_complete());
+/// assert_eq!(report.status(), Status::Success);
+/// println!("{report}");
+/// ```
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(into = "json::Report")
+)]
+#[non_exhaustive]
+pub struct Report {
+    /// The name of the system.
+    pub system: String,
+    /// Why it ended.
+    pub reason: Reason,
+    /// The signal that came first, also when the drain had begun for another reason.
+    pub signal: Option<Signal>,
+    /// How long the drain took; zero if all ended by themselves.
+    pub took: Duration,
+    /// In the order in which they ended.
+    pub actors: Vec<ActorReport>,
+    /// The sends that were refused during the drain because the order was wrong.
+    pub refused: Vec<Refusals>,
+}
+
+/// How one actor or task left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(into = "json::ActorReport")
+)]
+#[non_exhaustive]
+pub struct ActorReport {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a task, which has no mailbox and so no messages.
+    pub is_task: bool,
+    /// How it ended.
+    pub ended: Ended,
+    /// From the beginning of its turn to its end; if it ended before it had a turn, from its
+    /// start.
+    pub took: Duration,
+    /// The messages for which its handler returned `Ok`.
+    pub handled: u64,
+    /// Those of them that it handled after the drain of the system had begun.
+    pub handled_while_draining: u64,
+    /// The messages for which its handler returned an error or panicked, and the one that it never
+    /// came back from, if it was abandoned in it.
+    pub failed: u64,
+    /// The messages that it never saw, and that went to the dead-letter hook.
+    pub returned: u64,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// What it failed of, or what it was doing when it was given up.
+    pub error: Option<String>,
+}
+
+/// How an actor or task ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "lowercase")
+)]
+#[non_exhaustive]
+pub enum Ended {
+    /// In its turn, with everything handled.
+    Drained,
+    /// By itself: nobody had its address any more, or the task returned.
+    Completed,
+    /// By itself, but after its deadline: what was left was returned.
+    Overdue,
+    /// By an error or a panic.
+    Failed,
+    /// It did not: its thread was given up.
+    Abandoned,
+    /// It is a daemon, told to stop after all others had ended, and not waited for.
+    Daemon,
+}
+
+/// Why a run ended.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// All have ended by themselves.
+    Completed,
+    /// The program asked for it.
+    Shutdown,
+    /// A signal came.
+    Signal(Signal),
+    /// An actor or a task failed, or the system could not be set up.
+    Failure {
+        /// Whose failure.
+        name: String,
+        /// Of what.
+        error: String,
+    },
+}
+
+/// A signal, by its number.
+///
+/// ```
+/// use exeunt::Signal;
+///
+/// assert_eq!(Signal(2).to_string(), "SIGINT");
+/// assert_eq!(Signal(77).to_string(), "signal 77");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Signal(pub i32);
+
+/// Sends refused during a drain because the order was wrong: who sent to whom, how often.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Refusals {
+    /// Who sent.
+    pub from: String,
+    /// To whom, whose turn had come before.
+    pub to: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// How a process is to end after a run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Status {
+    /// With 0: no signal, no failure, nothing returned.
+    Success,
+    /// With 1: somebody failed.
+    Failure,
+    /// With [`INCOMPLETE`]: messages were returned, or somebody was given up.
+    Incomplete,
+    /// By the signal that asked for it, after a complete drain, so that a shell loop stops and a
+    /// service manager sees a clean stop. As process 1 with 128 + n.
+    Signal(Signal),
+}
+
+/// The exit status of an incomplete drain: `EX_TEMPFAIL` of `sysexits.h`, "the work is not
+/// finished and may be tried again".
+pub const INCOMPLETE: u8 = 75;
+
+impl Report {
+    /// The first actor or task of that name.
+    #[must_use]
+    pub fn actor(&self, name: &str) -> Option<&ActorReport> {
+        self.actors.iter().find(|actor| actor.name == name)
+    }
+
+    /// Whether everybody but the daemons ended by themselves or in their turn, or failed, and
+    /// nothing that was accepted was returned.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.actors.iter().all(ActorReport::is_complete)
+    }
+
+    /// Whether anybody failed, or the system could not be set up.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        matches!(self.reason, Reason::Failure { .. })
+            || self.actors.iter().any(|actor| actor.ended == Ended::Failed)
+    }
+
+    /// How the process is to end.
+    ///
+    /// After a signal: by that signal if the drain is complete and nobody failed; otherwise
+    /// [`Status::Incomplete`] or [`Status::Failure`]. Without a signal: a failure comes before
+    /// incompleteness, since it is the cause.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match (self.signal, self.is_complete(), self.is_failure()) {
+            (Some(_), false, _) => Status::Incomplete,
+            (None, _, true) | (Some(_), true, true) => Status::Failure,
+            (None, false, false) => Status::Incomplete,
+            (Some(signal), true, false) => Status::Signal(signal),
+            (None, true, false) => Status::Success,
+        }
+    }
+}
+
+impl ActorReport {
+    /// The messages that were accepted for it.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.handled + self.failed + self.returned
+    }
+
+    fn is_complete(&self) -> bool {
+        match self.ended {
+            Ended::Daemon => true,
+            Ended::Drained | Ended::Completed | Ended::Failed => self.returned == 0,
+            Ended::Overdue | Ended::Abandoned => false,
+        }
+    }
+}
+
+impl Signal {
+    /// Its name, if it has one that is the same everywhere.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        // The numbers below 16 that POSIX fixes for `kill`, and those on which all agree.
+        Some(match self.0 {
+            1 => "SIGHUP",
+            2 => "SIGINT",
+            3 => "SIGQUIT",
+            6 => "SIGABRT",
+            9 => "SIGKILL",
+            14 => "SIGALRM",
+            15 => "SIGTERM",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.pad(name),
+            None => f.pad(&format!("signal {}", self.0)),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Completed => f.write_str("all ended by themselves"),
+            Reason::Shutdown => f.write_str("shutdown"),
+            Reason::Signal(signal) => signal.fmt(f),
+            Reason::Failure { name, error } => write!(f, "`{name}` failed: {error}"),
+        }
+    }
+}
+
+impl Ended {
+    /// The word for it in the table and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ended::Drained => "drained",
+            Ended::Completed => "completed",
+            Ended::Overdue => "overdue",
+            Ended::Failed => "failed",
+            Ended::Abandoned => "abandoned",
+            Ended::Daemon => "daemon",
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+const NAME_COLUMNS: usize = 20;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.is_complete() {
+            "complete"
+        } else {
+            "INCOMPLETE"
+        };
+        writeln!(
+            f,
+            "{}: {} ({}), drained in {}",
+            self.system,
+            how,
+            self.reason,
+            Millis(self.took)
+        )?;
+        writeln!(
+            f,
+            "  {:<NAME_COLUMNS$} {:<9} {:>8} {:>9} {:>9} {:>6} {:>8}",
+            "in order of leaving", "ended", "took", "handled", "draining", "failed", "returned"
+        )?;
+        for actor in &self.actors {
+            writeln!(f, "  {actor}")?;
+        }
+        for actor in self.actors.iter().filter(|actor| actor.error.is_some()) {
+            writeln!(
+                f,
+                "  `{}`: {}",
+                actor.name,
+                actor.error.as_deref().unwrap_or_default()
+            )?;
+        }
+        for Refusals { from, to, count } in &self.refused {
+            writeln!(
+                f,
+                "  refused: `{from}` sent to `{to}` {count} times after it had left"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// One line of the table.
+impl fmt::Display for ActorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<NAME_COLUMNS$} {:<9} {:>8} ",
+            clipped(&self.name),
+            self.ended,
+            Millis(self.took).to_string(),
+        )?;
+        if self.is_task {
+            return write!(f, "{:>9} {:>9} {:>6} {:>8}", "-", "-", "-", "-");
+        }
+        write!(
+            f,
+            "{:>9} {:>9} {:>6} {:>8}",
+            self.handled, self.handled_while_draining, self.failed, self.returned
+        )?;
+        match self.restarts {
+            0 => Ok(()),
+            restarts => write!(f, "  {restarts} restarts"),
+        }
+    }
+}
+
+/// The name, cut to its column.
+fn clipped(name: &str) -> String {
+    if name.chars().count() <= NAME_COLUMNS {
+        return name.escape_debug().to_string();
+    }
+    let kept: String = name.chars().take(NAME_COLUMNS - 1).collect();
+    format!("{}…", kept.escape_debug())
+}
+
+/// A duration in at most eight columns.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        match self.0.as_millis() {
+            0..1_000 => write!(f, "{:.1} ms", seconds * 1e3),
+            1_000..600_000 => write!(f, "{seconds:.2} s"),
+            _ => write!(f, "{:.0} min", seconds / 60.0),
+        }
+    }
+}
+
+/// The report as it stands in JSON, which is a contract of its own.
+#[cfg(feature = "serde")]
+mod json {
+    use super::{Ended, Reason, Refusals};
+
+    #[derive(serde::Serialize)]
+    pub(super) struct Report {
+        system: String,
+        reason: &'static str,
+        signal: Option<String>,
+        failure: Option<Failure>,
+        complete: bool,
+        took_ms: f64,
+        actors: Vec<super::ActorReport>,
+        refused: Vec<Refusals>,
+    }
+
+    #[derive(serde::Serialize)]
+    struct Failure {
+        name: String,
+        error: String,
+    }
+
+    #[derive(serde::Serialize)]
+    pub(super) struct ActorReport {
+        name: String,
+        kind: &'static str,
+        ended: Ended,
+        handled: u64,
+        handled_while_draining: u64,
+        failed: u64,
+        returned: u64,
+        restarts: u64,
+        took_ms: f64,
+        error: Option<String>,
+    }
+
+    impl From<super::Report> for Report {
+        fn from(report: super::Report) -> Report {
+            Report {
+                complete: report.is_complete(),
+                reason: match report.reason {
+                    Reason::Completed => "completed",
+                    Reason::Shutdown => "shutdown",
+                    Reason::Signal(_) => "signal",
+                    Reason::Failure { .. } => "failure",
+                },
+                failure: match report.reason {
+                    Reason::Failure { name, error } => Some(Failure { name, error }),
+                    _ => None,
+                },
+                signal: report.signal.map(|signal| signal.to_string()),
+                took_ms: millis(report.took),
+                system: report.system,
+                actors: report.actors,
+                refused: report.refused,
+            }
+        }
+    }
+
+    impl From<super::ActorReport> for ActorReport {
+        fn from(actor: super::ActorReport) -> ActorReport {
+            ActorReport {
+                kind: if actor.is_task { "task" } else { "actor" },
+                took_ms: millis(actor.took),
+                name: actor.name,
+                ended: actor.ended,
+                handled: actor.handled,
+                handled_while_draining: actor.handled_while_draining,
+                failed: actor.failed,
+                returned: actor.returned,
+                restarts: actor.restarts,
+                error: actor.error,
+            }
+        }
+    }
+
+    /// To the microsecond.
+    fn millis(duration: std::time::Duration) -> f64 {
+        (duration.as_secs_f64() * 1e6).round() / 1e3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor(name: &str, ended: Ended) -> ActorReport {
+        ActorReport {
+            name: name.to_owned(),
+            is_task: false,
+            ended,
+            took: Duration::from_millis(1_204),
+            handled: 1_000_000,
+            handled_while_draining: 256,
+            failed: 0,
+            returned: 0,
+            restarts: 0,
+            error: None,
+        }
+    }
+
+    fn report(actors: Vec<ActorReport>) -> Report {
+        Report {
+            system: "words".to_owned(),
+            reason: Reason::Shutdown,
+            signal: None,
+            took: Duration::from_secs(2),
+            actors,
+            refused: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn r1_the_table_fits_eighty_columns() {
+        let long = actor(
+            "a name that is longer than its column is wide",
+            Ended::Abandoned,
+        );
+        let longest = ActorReport {
+            handled: 999_999_999,
+            handled_while_draining: 999_999_999,
+            failed: 999_999,
+            returned: 99_999_999,
+            took: Duration::from_secs(599),
+            ..long
+        };
+        let text = report(vec![longest, actor("tally", Ended::Drained)]).to_string();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 4, "{text}");
+    }
+
+    #[test]
+    fn s3_the_status_tells_the_truth() {
+        let drained = || actor("a", Ended::Drained);
+        let interrupted = Signal(2);
+        let signalled = |actors| Report {
+            signal: Some(interrupted),
+            ..report(actors)
+        };
+        let returned = ActorReport {
+            returned: 1,
+            ..drained()
+        };
+        let failed = || actor("b", Ended::Failed);
+
+        assert_eq!(report(vec![drained()]).status(), Status::Success);
+        assert_eq!(report(vec![drained(), failed()]).status(), Status::Failure);
+        assert_eq!(report(vec![returned.clone()]).status(), Status::Incomplete);
+        assert_eq!(
+            report(vec![returned.clone(), failed()]).status(),
+            Status::Failure
+        );
+        assert_eq!(
+            signalled(vec![drained()]).status(),
+            Status::Signal(interrupted)
+        );
+        assert_eq!(signalled(vec![returned]).status(), Status::Incomplete);
+        assert_eq!(signalled(vec![failed()]).status(), Status::Failure);
+        assert_eq!(
+            signalled(vec![actor("a", Ended::Abandoned)]).status(),
+            Status::Incomplete
+        );
+        assert_eq!(
+            signalled(vec![actor("a", Ended::Daemon)]).status(),
+            Status::Signal(interrupted)
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! The runner: how a thread waits, and what it runs. The loop of an actor reads as one match.
+
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::select;
+
+use crate::actor::Actor;
+use crate::cell::{self, Cell};
+use crate::context::TaskContext;
+use crate::error;
+use crate::life::{Activity, Life, Outcome};
+use crate::mailbox::Mailbox;
+use crate::notice::Notice;
+use crate::unwind;
+
+/// How often a runner that finds its mailbox empty gives its place on the CPU away before it
+/// sleeps, or, when nothing more should come, before it believes it: in trials, 4 looks were
+/// enough that nothing came late in 6,000 closes.
+const YIELDS: u32 = 16;
+
+/// Runs an actor to its end on this thread.
+pub(crate) fn act<A: Actor>(
+    life: Arc<Life>,
+    mailbox: Arc<Mailbox<A::Msg>>,
+    make: impl FnOnce() -> A,
+) -> Outcome {
+    match Cell::start(Arc::clone(&life), Arc::clone(&mailbox), make) {
+        Ok(cell) => Runner {
+            cell,
+            life,
+            mailbox,
+        }
+        .run(),
+        Err(outcome) => outcome,
+    }
+}
+
+struct Runner<A: Actor> {
+    cell: Cell<A>,
+    life: Arc<Life>,
+    mailbox: Arc<Mailbox<A::Msg>>,
+}
+
+/// What there is to do.
+enum Event<M> {
+    Message(M),
+    /// The deadline has passed.
+    Halt,
+    /// Nothing is queued, and nothing more is to come.
+    Dry,
+}
+
+impl<A: Actor> Runner<A> {
+    fn run(mut self) -> Outcome {
+        loop {
+            match self.next_event() {
+                Event::Message(message) => {
+                    if let Err(outcome) = self.cell.handle(message) {
+                        return self.cell.end(outcome);
+                    }
+                }
+                Event::Halt => return self.cell.end(Outcome::Overdue),
+                Event::Dry => {
+                    // Something may have come while we looked away; then it is handled.
+                    if self.mailbox.finish() {
+                        let outcome = self.natural_outcome();
+                        return self.cell.end(outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next thing to do: first with looks at the mailbox alone, since a `select!` of
+    /// two channels costs three times as much, and only when it stays empty in a `select!`.
+    fn next_event(&self) -> Event<A::Msg> {
+        let mut looks = 0;
+        loop {
+            if self.mailbox.bell.heard() && self.life.must_stop.is_set() {
+                return Event::Halt;
+            }
+            if let Some(message) = self.mailbox.take() {
+                return Event::Message(message);
+            }
+            if looks < YIELDS {
+                looks += 1;
+                thread::yield_now();
+            } else if self.is_last_call() {
+                return Event::Dry;
+            } else if !self.mailbox.bell.is_rung_before_sleep() {
+                select! {
+                    recv(self.mailbox.receiver()) -> parcel => {
+                        if let Ok(parcel) = parcel {
+                            return Event::Message(parcel.message);
+                        }
+                    }
+                    recv(self.mailbox.bell.receiver) -> _ => {}
+                }
+            }
+        }
+    }
+
+    /// Whether what is in the mailbox now is all that will ever be.
+    fn is_last_call(&self) -> bool {
+        self.life.stopping.is_set() || self.mailbox.is_deserted()
+    }
+
+    fn natural_outcome(&self) -> Outcome {
+        if self.life.stopping.is_set() {
+            Outcome::Drained
+        } else {
+            Outcome::Completed
+        }
+    }
+}
+
+/// Runs a task to its end on this thread.
+pub(crate) fn perform(
+    life: Arc<Life>,
+    task: impl FnOnce(&TaskContext) -> error::Result,
+) -> Outcome {
+    life.stage.emit(Notice::Started {
+        name: life.name.clone(),
+    });
+    let cx = TaskContext::new(Arc::clone(&life));
+    let result = life.in_hook(Activity::Performing, || unwind::catch(|| task(&cx)));
+    match cell::failure(result) {
+        Some(failure) => cell::verdict(&life, failure, ""),
+        None if life.must_stop.is_set() => Outcome::Overdue,
+        None if life.stopping.is_set() => Outcome::Drained,
+        None => Outcome::Completed,
+    }
+}

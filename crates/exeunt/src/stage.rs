@@ -1,0 +1,419 @@
+//! The stage: what all threads of one system share, and the two threads that serve it.
+//!
+//! The *conductor* decides whose turn it is; it never runs code of the user's, so nothing can hold
+//! it up. What has to be run on behalf of the system (listeners, dead-letter hooks of actors that
+//! were given up) runs on the *usher*.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::conductor;
+use crate::deadline::{DrainLimits, OwnLimits};
+use crate::error::{SpawnCause, WaitError};
+use crate::event::Event;
+use crate::life::{self, Life, Outcome};
+use crate::mailbox::Post;
+use crate::notice::{self, Notice};
+use crate::order::{self, Node};
+use crate::report::{Reason, Refusals, Report, Signal};
+use crate::unwind;
+
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    pub(crate) limits: Mutex<DrainLimits>,
+    roster: Mutex<Roster>,
+    /// To the conductor. Unbounded, so that who tells it something never waits; what is told is a
+    /// few words per actor and signal.
+    cues: Sender<Cue>,
+    /// To the usher. Unbounded for the same reason.
+    chores: Sender<Chore>,
+    /// What the two threads read, until they are started.
+    reading_ends: Mutex<Option<(Receiver<Cue>, Receiver<Chore>)>>,
+    draining: AtomicBool,
+    refusals: Mutex<BTreeMap<(usize, usize), u64>>,
+    signal: Mutex<Option<Signal>>,
+    report: Mutex<Option<Report>>,
+    /// Set when the report is there.
+    ended: Event,
+}
+
+/// Everybody who was ever spawned, in that order.
+#[derive(Default)]
+struct Roster {
+    members: Vec<Arc<Member>>,
+    /// The drain has begun: nobody is started any more.
+    closed: bool,
+}
+
+/// An actor or task of the system.
+pub(crate) struct Member {
+    pub(crate) life: Arc<Life>,
+    /// `None` for a task.
+    pub(crate) post: Option<Arc<dyn Post>>,
+    pub(crate) node: Node,
+    pub(crate) limits: OwnLimits,
+    pub(crate) started: Instant,
+    /// Taken when it is joined, or given up.
+    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the conductor is told.
+pub(crate) enum Cue {
+    /// The thread of this member is at its very end.
+    Ended(usize),
+    /// The drain is to begin.
+    Shutdown(Reason),
+    /// Somebody waits for the end: from now on the system ends when all have ended by themselves.
+    Awaited,
+}
+
+/// What the usher is told.
+pub(crate) enum Chore {
+    Tell(Notice),
+    Listen(Box<dyn FnMut(&Notice) + Send>),
+    Run(Box<dyn FnOnce() + Send>),
+    /// All before this is done.
+    Acknowledge(Sender<()>),
+    GoHome,
+}
+
+/// How somebody is to be spawned.
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) post: Option<Arc<dyn Post>>,
+    pub(crate) node: Node,
+    /// Names, looked up when it is spawned.
+    pub(crate) after: Vec<String>,
+    pub(crate) limits: OwnLimits,
+    pub(crate) stack_bytes: Option<usize>,
+}
+
+/// Whether somebody was spawned.
+pub(crate) enum Spawned {
+    Yes,
+    /// The drain has begun.
+    TooLate,
+}
+
+impl Stage {
+    pub(crate) fn new(name: String) -> Stage {
+        let (cues, cues_end) = crossbeam_channel::unbounded();
+        let (chores, chores_end) = crossbeam_channel::unbounded();
+        Stage {
+            name,
+            limits: Mutex::default(),
+            roster: Mutex::default(),
+            cues,
+            chores,
+            reading_ends: Mutex::new(Some((cues_end, chores_end))),
+            draining: AtomicBool::new(false),
+            refusals: Mutex::default(),
+            signal: Mutex::default(),
+            report: Mutex::default(),
+            ended: Event::new(),
+        }
+    }
+
+    // The members.
+
+    /// Starts the thread of a new member and enters it in the roster, both or neither. `prepare`
+    /// is told of the member before its thread is there, and gives what the thread is to run.
+    pub(crate) fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
+        self: &Arc<Self>,
+        mut part: Part,
+        prepare: impl FnOnce(Arc<Life>) -> B,
+    ) -> Result<Spawned, SpawnCause> {
+        if part.name.contains('\0') {
+            return Err(SpawnCause::Name);
+        }
+        self.raise_the_curtain().map_err(SpawnCause::Thread)?;
+        // Held to the end, so that the conductor finds in the roster whoever tells it something,
+        // and that nobody slips in behind the beginning of a drain.
+        let mut roster = lock(&self.roster);
+        if roster.closed {
+            drop(roster);
+            self.emit(Notice::NotStarted { name: part.name });
+            return Ok(Spawned::TooLate);
+        }
+        part.node.after = roster.indices_of(&part.after)?;
+        roster.check_order(&part)?;
+
+        let index = roster.members.len();
+        let life = Arc::new(Life::new(part.name.clone(), index, Arc::clone(self)));
+        let mut builder = thread::Builder::new().name(part.name);
+        if let Some(bytes) = part.stack_bytes {
+            builder = builder.stack_size(bytes);
+        }
+        let body = prepare(Arc::clone(&life));
+        let thread = builder
+            .spawn({
+                let life = Arc::clone(&life);
+                move || enter(life, body)
+            })
+            .map_err(SpawnCause::Thread)?;
+        roster.members.push(Arc::new(Member {
+            life,
+            post: part.post,
+            node: part.node,
+            limits: part.limits,
+            started: Instant::now(),
+            thread: Mutex::new(Some(thread)),
+        }));
+        Ok(Spawned::Yes)
+    }
+
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        lock(&self.roster).members.clone()
+    }
+
+    pub(crate) fn member(&self, index: usize) -> Option<Arc<Member>> {
+        lock(&self.roster).members.get(index).cloned()
+    }
+
+    /// Starts nobody any more, and gives those that were.
+    pub(crate) fn close_roster(&self) -> Vec<Arc<Member>> {
+        self.draining.store(true, Ordering::SeqCst);
+        let mut roster = lock(&self.roster);
+        roster.closed = true;
+        roster.members.clone()
+    }
+
+    // Asking for the end, and waiting for it.
+
+    pub(crate) fn shutdown(&self, reason: Reason) {
+        if let Reason::Signal(signal) = reason {
+            lock(&self.signal).get_or_insert(signal);
+        }
+        let _ = self.cues.send(Cue::Shutdown(reason));
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the report is there.
+    pub(crate) fn wait(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Report, WaitError> {
+        if life::current().is_some_and(|me| Arc::ptr_eq(&me.stage, self)) {
+            return Err(WaitError::Inside);
+        }
+        if let Err(error) = self.raise_the_curtain() {
+            // Nobody was ever spawned, or the threads would be there.
+            let reason = Reason::Failure {
+                name: self.name.clone(),
+                error: error.to_string(),
+            };
+            self.publish(self.empty_report(reason));
+        }
+        let _ = self.cues.send(Cue::Awaited);
+        match deadline {
+            None => self.ended.wait(),
+            Some(deadline) => {
+                let timeout = deadline.saturating_duration_since(Instant::now());
+                if !self.ended.wait_timeout(timeout) {
+                    return Err(WaitError::Timeout);
+                }
+            }
+        }
+        Ok(lock(&self.report)
+            .clone()
+            .unwrap_or_else(|| self.empty_report(Reason::Shutdown)))
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_set()
+    }
+
+    pub(crate) fn empty_report(&self, reason: Reason) -> Report {
+        Report {
+            system: self.name.clone(),
+            reason,
+            signal: *lock(&self.signal),
+            took: std::time::Duration::ZERO,
+            actors: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    pub(crate) fn publish(&self, report: Report) {
+        lock(&self.report).get_or_insert(report);
+        self.ended.set();
+    }
+
+    // What happens, and who is told.
+
+    pub(crate) fn emit(&self, notice: Notice) {
+        let _ = self.chores.send(Chore::Tell(notice));
+    }
+
+    pub(crate) fn give(&self, chore: Chore) {
+        let _ = self.chores.send(chore);
+    }
+
+    /// Notes that a send was refused, if that is because the order of the drain was wrong.
+    pub(crate) fn refused(&self, from: &Life, to: &Life) {
+        let same_stage = std::ptr::eq(self, &raw const *to.stage);
+        if !same_stage || !self.is_draining() || !to.stopping.is_set() {
+            return;
+        }
+        let mut refusals = lock(&self.refusals);
+        let count = refusals.entry((from.index, to.index)).or_insert(0);
+        *count += 1;
+        let is_first = *count == 1;
+        drop(refusals);
+        if is_first {
+            self.emit(Notice::Refused {
+                from: from.name.clone(),
+                to: to.name.clone(),
+            });
+        }
+    }
+
+    pub(crate) fn refusals(&self, members: &[Arc<Member>]) -> Vec<Refusals> {
+        let name = |index: usize| {
+            members
+                .get(index)
+                .map_or_else(String::new, |member| member.life.name.clone())
+        };
+        lock(&self.refusals)
+            .iter()
+            .map(|(&(from, to), &count)| Refusals {
+                from: name(from),
+                to: name(to),
+                count,
+            })
+            .collect()
+    }
+
+    /// Starts the two threads that serve the stage, once.
+    fn raise_the_curtain(self: &Arc<Self>) -> io::Result<()> {
+        let mut reading_ends = lock(&self.reading_ends);
+        let Some((cues, chores)) = reading_ends.clone() else {
+            return Ok(());
+        };
+        // A usher without a conductor goes home at once: its channel is only read here.
+        let usher = thread::Builder::new().name(format!("{}/usher", self.thread_name()));
+        usher.spawn(move || ush(&chores))?;
+        let conductor = thread::Builder::new().name(format!("{}/conductor", self.thread_name()));
+        let stage = Arc::clone(self);
+        if let Err(error) = conductor.spawn(move || conductor::conduct(&stage, &cues)) {
+            self.give(Chore::GoHome);
+            return Err(error);
+        }
+        *reading_ends = None;
+        Ok(())
+    }
+
+    /// A name that a thread may have.
+    fn thread_name(&self) -> String {
+        self.name.replace('\0', "")
+    }
+}
+
+impl Roster {
+    fn indices_of(&self, names: &[String]) -> Result<Vec<usize>, SpawnCause> {
+        let mut indices = Vec::new();
+        for name in names {
+            let before = indices.len();
+            let bearers = self
+                .members
+                .iter()
+                .filter(|member| member.life.name == *name);
+            indices.extend(bearers.map(|member| member.life.index));
+            if indices.len() == before {
+                return Err(SpawnCause::UnknownName(name.clone()));
+            }
+        }
+        Ok(indices)
+    }
+
+    /// Refuses who would close a cycle. Somebody whose mailbox is new, and who comes after nobody,
+    /// cannot; this keeps the spawning of many from being quadratic.
+    fn check_order(&self, part: &Part) -> Result<(), SpawnCause> {
+        let is_fed = |member: &Arc<Member>| match (&member.node.feeds, part.node.mailbox) {
+            (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
+            _ => false,
+        };
+        if part.node.after.is_empty() && !self.members.iter().any(is_fed) {
+            return Ok(());
+        }
+        let nodes: Vec<Node> = self
+            .members
+            .iter()
+            .map(|member| member.node.clone())
+            .chain([part.node.clone()])
+            .collect();
+        match order::cycle_through_last(&nodes) {
+            None => Ok(()),
+            Some(cycle) => Err(SpawnCause::Cycle(
+                cycle
+                    .into_iter()
+                    .map(|i| {
+                        self.members
+                            .get(i)
+                            .map_or(&part.name, |m| &m.life.name)
+                            .clone()
+                    })
+                    .collect(),
+            )),
+        }
+    }
+}
+
+thread_local! {
+    static FAREWELL: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+}
+
+/// Tells the conductor, when it is dropped, that the thread is at its very end.
+///
+/// It is made before any code of the user's runs on the thread, and thread-local values are
+/// dropped last made first: those of the user's, which may still send, are gone when this one
+/// speaks. `JoinHandle::is_finished` says so too early.
+struct Farewell(Arc<Life>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let _ = self.0.stage.cues.send(Cue::Ended(self.0.index));
+    }
+}
+
+/// The whole life of a member's thread.
+fn enter(life: Arc<Life>, body: impl FnOnce() -> Outcome) {
+    FAREWELL.with(|farewell| *farewell.borrow_mut() = Some(Farewell(Arc::clone(&life))));
+    life::set_current(Arc::clone(&life));
+    let outcome = body();
+    life.end(outcome);
+}
+
+/// The usher's work: everything on this thread may be held up by the user's code, and holds up
+/// nobody else.
+fn ush(chores: &Receiver<Chore>) {
+    let mut listeners: Vec<Box<dyn FnMut(&Notice) + Send>> = vec![Box::new(notice::log)];
+    for chore in chores {
+        match chore {
+            Chore::Tell(notice) => {
+                // A listener that panics has heard enough.
+                listeners.retain_mut(|listener| unwind::catch(|| listener(&notice)).is_ok());
+            }
+            Chore::Listen(listener) => listeners.push(listener),
+            Chore::Run(work) => {
+                let _ = unwind::catch(work);
+            }
+            Chore::Acknowledge(done) => {
+                let _ = done.send(());
+            }
+            Chore::GoHome => break,
+        }
+    }
+    let _ = unwind::drop_caught(listeners);
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,352 @@
+//! [`System`]: the owner of a set of actors, and [`SystemHandle`]: what everybody else has of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::actor::Actor;
+use crate::address::Addr;
+use crate::builder::{ActorBuilder, TaskBuilder};
+use crate::context::TaskContext;
+use crate::error::{self, SpawnError, WaitError};
+use crate::exit::Exit;
+use crate::mailbox::Mailbox;
+use crate::notice::Notice;
+use crate::report::{Reason, Report};
+use crate::snapshot::ActorSnapshot;
+use crate::stage::{Chore, Stage, lock};
+
+/// Actors and tasks that begin one by one and leave in order.
+///
+/// Three ways to use it:
+///
+/// - [`run`](System::run) is the main function of a program: it takes the signals and ends in an
+///   [`Exit`] for `main` to return.
+/// - [`wait`](System::wait) is the same without signals.
+/// - Embedded in a program with a life of its own, [`shutdown`](System::shutdown) drains now, and
+///   so does dropping the system.
+///
+/// # The order
+///
+/// An actor's turn to leave comes when every actor that can send to it has left: those that
+/// declared it with [`feeds`](ActorBuilder::feeds), and, of those that declared nothing, all that
+/// were spawned after it, since an actor can only have been given the addresses of those before
+/// it. So with nothing declared the last one spawned leaves first, one by one; with the wiring
+/// declared, what is independent drains side by side. A task has its turn at once.
+///
+/// Until its turn an actor's mailbox stays open for everybody. In its turn the mailbox closes,
+/// what is queued is handled to the last message, the [`stopped`](Actor::stopped) hook runs, the
+/// value is dropped, and the thread ends.
+///
+/// # The deadlines
+///
+/// The whole drain has a budget (30 s). Within it an actor may drain for as long as it makes
+/// progress: one that finishes no message for the stall limit (5 s) has met its deadline, and so
+/// has one that is past a [deadline of its own](ActorBuilder::drain_deadline). Half of the budget
+/// is divided among all and kept for those still to come. At its deadline an actor's remaining
+/// messages are returned, its waits end with an error, and its `stopped` hook still runs. A thread
+/// that has not left its handler a grace (1 s) later is abandoned: named, its mailbox emptied, and
+/// not waited for.
+///
+/// # Failures
+///
+/// An actor or task that fails begins the drain at once, also while nobody waits for the system.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::{Actor, Context, System};
+///
+/// struct Tally { words: u64 }
+///
+/// impl Actor for Tally {
+///     type Msg = String;
+///
+///     fn handle(&mut self, line: String, _cx: &mut Context<Self>) -> exeunt::Result {
+///         self.words += line.split_whitespace().count() as u64;
+///         Ok(())
+///     }
+/// }
+///
+/// let mut system = System::new("words");
+/// let tally = system.spawn("tally", Tally { words: 0 });
+/// system.spawn_task("source", move |cx| {
+///     for line in ["to be", "or not", "to be"] {
+///         if cx.stopping().is_set() { break; }
+///         tally.send(line.to_owned())?;
+///     }
+///     Ok(())
+/// });
+/// let report = system.wait(); // both end by themselves
+/// assert_eq!(report.actor("tally").unwrap().handled, 3);
+/// ```
+#[must_use = "dropping a system drains it"]
+pub struct System {
+    handle: SystemHandle,
+}
+
+impl System {
+    /// Makes a system without actors. Its threads are started with the first of them.
+    pub fn new(name: impl Into<String>) -> System {
+        System {
+            handle: SystemHandle::new(Arc::new(Stage::new(name.into()))),
+        }
+    }
+
+    // What there is to set.
+
+    /// Sets how long the whole drain may take; 30 s unless set.
+    pub fn set_drain_budget(&mut self, budget: Duration) -> &mut System {
+        lock(&self.handle.stage.limits).budget = budget;
+        self
+    }
+
+    /// Sets how long an actor may drain without finishing a message; 5 s unless set.
+    ///
+    /// Can be set for [one actor](ActorBuilder::stall_limit) too. A stall is noticed at most a
+    /// tenth of the limit late (1 ms at the least).
+    pub fn set_stall_limit(&mut self, limit: Duration) -> &mut System {
+        lock(&self.handle.stage.limits).stall = limit;
+        self
+    }
+
+    /// Sets how long after its deadline an actor may take to leave before it is abandoned; 1 s
+    /// unless set.
+    pub fn set_grace(&mut self, grace: Duration) -> &mut System {
+        lock(&self.handle.stage.limits).grace = grace;
+        self
+    }
+
+    /// Adds a listener, which is told everything that happens from here on, in order.
+    ///
+    /// It runs on a thread of the system's own, so that a slow one holds up other listeners and
+    /// nothing else; at the end of the system they are waited for, for a grace. One that panics is
+    /// told nothing more. A listener that writes [`Notice`]s to `log` with the target `exeunt` is
+    /// always there.
+    pub fn observe(&mut self, listener: impl FnMut(&Notice) + Send + 'static) -> &mut System {
+        self.handle.stage.give(Chore::Listen(Box::new(listener)));
+        self
+    }
+
+    // Who is in it.
+
+    /// Spawns an actor with a mailbox of the [default capacity](crate::DEFAULT_CAPACITY) and gives
+    /// its address. [`actor`](System::actor) is the long form, with all there is to choose.
+    ///
+    /// If the operating system refuses the thread, the system fails, as if the actor had: the
+    /// drain begins, the report says why, and the address is closed. The long form gives the error
+    /// instead. Once the drain has begun, nobody is started and the address is closed.
+    pub fn spawn<A: Actor + Send>(&mut self, name: &str, actor: A) -> Addr<A::Msg> {
+        self.actor(name).spawn(actor).unwrap_or_else(|error| {
+            self.fail(&error);
+            Addr::new(Mailbox::new(crate::Capacity::Bounded(0)))
+        })
+    }
+
+    /// Begins to describe an actor: capacity, wiring, limits, and then
+    /// [`spawn`](ActorBuilder::spawn).
+    pub fn actor<M: Send + 'static>(&mut self, name: &str) -> ActorBuilder<'_, M> {
+        ActorBuilder::new(&self.handle.stage, name)
+    }
+
+    /// Spawns a task: a loop of the user's own, on a thread of its own, that looks at
+    /// [`stopping`](TaskContext::stopping) and returns. [`task`](System::task) is the long form.
+    ///
+    /// If the operating system refuses the thread, the system fails, as for
+    /// [`spawn`](System::spawn).
+    pub fn spawn_task(
+        &mut self,
+        name: &str,
+        task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
+    ) {
+        if let Err(error) = self.task(name).spawn(task) {
+            self.fail(&error);
+        }
+    }
+
+    /// Begins to describe a task.
+    pub fn task(&mut self, name: &str) -> TaskBuilder<'_> {
+        TaskBuilder::new(&self.handle.stage, name)
+    }
+
+    fn fail(&self, error: &SpawnError) {
+        let reason = Reason::Failure {
+            name: error.name().to_owned(),
+            error: error.to_string(),
+        };
+        self.handle.stage.shutdown(reason);
+    }
+
+    /// What other threads and actors use to look at the system and to ask it for shutdown.
+    #[must_use]
+    pub fn handle(&self) -> SystemHandle {
+        self.handle.clone()
+    }
+
+    /// Each actor's state, queue length and figures, in the order of spawning.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<ActorSnapshot> {
+        self.handle.snapshot()
+    }
+
+    // How it ends.
+
+    /// Runs until everybody but the daemons has ended, or SIGINT, SIGTERM or a failure begins the
+    /// ordered drain, and until that is over.
+    ///
+    /// The [`Exit`] is for `main` to return. It prints the report to standard error unless all
+    /// ended well by themselves, and ends the process truthfully: after a signal by that signal.
+    ///
+    /// Without the feature `signals`, and on systems without them, it is [`wait`](System::wait).
+    ///
+    /// # Errors
+    ///
+    /// If another system of the process has the signals, this one fails: it drains, and the report
+    /// says why. If this one has them already (see `Signals::install`), that is fine.
+    pub fn run(self) -> Exit {
+        #[cfg(all(unix, feature = "signals"))]
+        let _signals = match crate::Signals::default().install(&self.handle) {
+            Ok(guard) => Some(guard),
+            Err(error) if error.is_owned_by(&self.handle) => None,
+            Err(error) => {
+                self.handle.stage.shutdown(Reason::Failure {
+                    name: "signals".to_owned(),
+                    error: error.to_string(),
+                });
+                None
+            }
+        };
+        Exit::from(self.wait())
+    }
+
+    /// Waits until everybody but the daemons has ended, or a failure or a
+    /// [shutdown](SystemHandle::shutdown) begins the ordered drain, and until that is over.
+    pub fn wait(self) -> Report {
+        match self.handle.stage.wait(None) {
+            Ok(report) => report,
+            // It was moved into an actor of its own, which cannot wait for its own end.
+            Err(_) => self.handle.stage.empty_report(Reason::Shutdown),
+        }
+    }
+
+    /// Drains now, and gives the report.
+    pub fn shutdown(self) -> Report {
+        self.handle.shutdown();
+        self.wait()
+    }
+}
+
+/// Drains under the same deadlines as a shutdown.
+impl Drop for System {
+    fn drop(&mut self) {
+        if !self.handle.has_ended() {
+            self.handle.shutdown();
+            // The error is that an actor dropped its own system: then it only asks.
+            let _ = self.handle.stage.wait(None);
+        }
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("System").field(&self.handle.name()).finish()
+    }
+}
+
+/// What threads and actors have of a system that is not theirs to end: they can look, ask for
+/// shutdown, and, from outside, wait.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::{System, WaitError};
+///
+/// let mut system = System::new("polite");
+/// system.spawn_task("quitter", |cx| {
+///     let handle = cx.system();
+///     handle.shutdown(); // asks, and returns
+///     assert_eq!(handle.wait().unwrap_err(), WaitError::Inside);
+///     Ok(())
+/// });
+/// assert!(system.wait().is_complete());
+/// ```
+#[derive(Clone)]
+pub struct SystemHandle {
+    stage: Arc<Stage>,
+}
+
+impl SystemHandle {
+    pub(crate) fn new(stage: Arc<Stage>) -> SystemHandle {
+        SystemHandle { stage }
+    }
+
+    /// The name of the system.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.stage.name
+    }
+
+    /// Asks for the ordered drain, and returns at once. Asked twice, it is one drain.
+    pub fn shutdown(&self) {
+        self.shutdown_because(Reason::Shutdown);
+    }
+
+    /// Asks for the ordered drain with a reason for the report, as the signals do.
+    ///
+    /// The first reason counts; of a [`Reason::Signal`] that comes later, the signal is noted.
+    pub fn shutdown_because(&self, reason: Reason) {
+        self.stage.shutdown(reason);
+    }
+
+    /// Whether the drain has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.stage.is_draining()
+    }
+
+    /// Whether the system has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.stage.has_ended()
+    }
+
+    /// Waits for the end of the system, as [`System::wait`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Inside`] on a thread of one of the system's own actors.
+    pub fn wait(&self) -> Result<Report, WaitError> {
+        self.stage.wait(None)
+    }
+
+    /// Waits for the end of the system, for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Inside`] on a thread of one of the system's own actors, and
+    /// [`WaitError::Timeout`].
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<Report, WaitError> {
+        self.stage.wait(Instant::now().checked_add(timeout))
+    }
+
+    /// Each actor's state, queue length and figures, in the order of spawning. The actors are not
+    /// disturbed: it reads what they have written.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<ActorSnapshot> {
+        self.stage
+            .members()
+            .iter()
+            .map(|member| ActorSnapshot::of(member))
+            .collect()
+    }
+
+    pub(crate) fn is_of(&self, other: &SystemHandle) -> bool {
+        Arc::ptr_eq(&self.stage, &other.stage)
+    }
+}
+
+impl fmt::Debug for SystemHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SystemHandle").field(&self.name()).finish()
+    }
+}
