@@ -25,10 +25,7 @@ fn main() -> exeunt::Exit {
     let mut system = System::new("words");
     let tally = system.spawn("tally", Tally { words: 0 });
     system.spawn_task("stdin", move |cx| {
-        for line in std::io::stdin().lines() {
-            if cx.stopping().is_set() {
-                break;
-            }
+        for line in cx.stopping().interrupts(|| std::io::stdin().lines())? {
             tally.send(line?)?;
         }
         Ok(())

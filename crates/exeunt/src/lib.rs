@@ -7,6 +7,7 @@ mod actor;
 mod context;
 mod address;
 mod event;
+mod interruptible;
 mod system;
 mod builder;
 mod report;
@@ -37,6 +38,7 @@ pub use error::{
 };
 pub use event::Event;
 pub use exit::Exit;
+pub use interruptible::Interruptible;
 pub use mailbox::{Capacity, DEFAULT_CAPACITY, Inbox, mailbox};
 pub use notice::Notice;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};

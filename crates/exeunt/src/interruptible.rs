@@ -1,0 +1,102 @@
+//! [`Interruptible`]: an end for iterators that block.
+
+use std::fmt;
+use std::io;
+use std::thread;
+
+use crossbeam_channel::{Receiver, select};
+
+use crate::event::Event;
+
+/// The items of an iterator that blocks, until an [`Event`] is set.
+///
+/// Made by [`Event::interrupts`].
+pub struct Interruptible<T> {
+    exit: Event,
+    items: Receiver<T>,
+}
+
+impl Event {
+    /// Iterates over something that blocks, and stops the moment this event is set, although the
+    /// something cannot be woken: lines of standard input, connections of a listener, a device.
+    ///
+    /// `source` is called on a thread of its own, which hands over one item at a time. When the
+    /// event is set, that thread is left behind where it blocks; it ends with its next item, which
+    /// is dropped (as is one that waits to be handed over), or with the process, which it does not
+    /// keep alive. So at most one item is taken from the source and not given to the loop.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's, if it refuses the thread.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the source ends the iteration, and is printed by its own thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::TcpListener;
+    /// use exeunt::System;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut system = System::new("server");
+    /// system.spawn_task("listener", move |cx| {
+    ///     let connections = move || std::iter::from_fn(move || Some(listener.accept()));
+    ///     for connection in cx.stopping().interrupts(connections)? {
+    ///         let (_stream, from) = connection?;
+    ///         println!("{from}");
+    ///     }
+    ///     Ok(()) // its turn came while it waited for a connection
+    /// });
+    /// assert!(system.shutdown().is_complete()); // at once
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn interrupts<I>(
+        &self,
+        source: impl FnOnce() -> I + Send + 'static,
+    ) -> io::Result<Interruptible<I::Item>>
+    where
+        I: Iterator<Item: Send + 'static>,
+    {
+        // No room: nothing is taken from the source while an item waits for the loop.
+        let (hand_over, items) = crossbeam_channel::bounded(0);
+        let name = thread::current()
+            .name()
+            .unwrap_or("interruptible")
+            .to_owned();
+        thread::Builder::new().name(name).spawn(move || {
+            for item in source() {
+                if hand_over.send(item).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Interruptible {
+            exit: self.clone(),
+            items,
+        })
+    }
+}
+
+impl<T> Iterator for Interruptible<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if self.exit.is_set() {
+            return None;
+        }
+        select! {
+            recv(self.items) -> item => item.ok(),
+            recv(self.exit.receiver()) -> _ => None,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Interruptible<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interruptible")
+            .field("exit", &self.exit)
+            .finish_non_exhaustive()
+    }
+}
