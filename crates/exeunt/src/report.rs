@@ -87,9 +87,9 @@ pub struct ActorReport {
 )]
 #[non_exhaustive]
 pub enum Ended {
-    /// In its turn, with everything handled.
+    /// During the drain, with everything handled.
     Drained,
-    /// By itself: nobody had its address any more, or the task returned.
+    /// By itself, before a drain: nobody had its address any more, or the task returned.
     Completed,
     /// By itself, but after its deadline: what was left was returned.
     Overdue,

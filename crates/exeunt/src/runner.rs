@@ -64,8 +64,7 @@ impl<A: Actor> Runner<A> {
                 Event::Dry => {
                     // Something may have come while we looked away; then it is handled.
                     if self.mailbox.finish() {
-                        let outcome = self.natural_outcome();
-                        return self.cell.end(outcome);
+                        return self.cell.end(ended_well(&self.life));
                     }
                 }
             }
@@ -105,14 +104,6 @@ impl<A: Actor> Runner<A> {
     fn is_last_call(&self) -> bool {
         self.life.stopping.is_set() || self.mailbox.is_deserted()
     }
-
-    fn natural_outcome(&self) -> Outcome {
-        if self.life.stopping.is_set() {
-            Outcome::Drained
-        } else {
-            Outcome::Completed
-        }
-    }
 }
 
 /// Runs a task to its end on this thread.
@@ -128,7 +119,16 @@ pub(crate) fn perform(
     match cell::failure(result) {
         Some(failure) => cell::verdict(&life, failure, ""),
         None if life.must_stop.is_set() => Outcome::Overdue,
-        None if life.stopping.is_set() => Outcome::Drained,
-        None => Outcome::Completed,
+        None => ended_well(&life),
+    }
+}
+
+/// How it counts that somebody has come to the end of its work. Those that a drain upstream leaves
+/// without an address have drained too.
+fn ended_well(life: &Life) -> Outcome {
+    if life.stage.is_draining() {
+        Outcome::Drained
+    } else {
+        Outcome::Completed
     }
 }
