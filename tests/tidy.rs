@@ -25,11 +25,7 @@ fn every_file_of_examples_and_tests_is_listed_in_its_manifest() {
         assert!(!names.is_empty(), "{} is empty", folder.display());
         for name in names {
             let path = format!("path = \"{name}.rs\"");
-            assert!(
-                manifest.contains(&path),
-                "{}: {path} is not listed",
-                folder.display()
-            );
+            assert!(manifest.contains(&path), "{}: {path} is not listed", folder.display());
         }
     }
 }

@@ -86,14 +86,13 @@ impl<M: Send + 'static> Addr<M> {
         match self.mailbox.offer(message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(message)) => {
-                self.wait_for_room(message, None)
-                    .map_err(|error| match error {
-                        SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
-                        SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
-                        SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
-                            SendError::Closed(message)
-                        }
-                    })
+                self.wait_for_room(message, None).map_err(|error| match error {
+                    SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
+                    SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
+                    SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
+                        SendError::Closed(message)
+                    }
+                })
             }
             Err(TrySendError::Closed(message)) => {
                 self.refused();
@@ -160,9 +159,7 @@ impl<M: Send + 'static> Addr<M> {
     /// An address that does not keep the actor alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakAddr<M> {
-        WeakAddr {
-            mailbox: Arc::clone(&self.mailbox),
-        }
+        WeakAddr { mailbox: Arc::clone(&self.mailbox) }
     }
 
     /// Whether the mailbox takes no more messages.
@@ -235,8 +232,7 @@ impl<M: Send + 'static> Addr<M> {
             return Err(AskError::Deadlock);
         }
         let (sender, answer) = crossbeam_channel::bounded(1);
-        self.send_by(question(Reply { sender }), deadline)
-            .map_err(AskError::NotSent)?;
+        self.send_by(question(Reply { sender }), deadline).map_err(AskError::NotSent)?;
         match &me {
             None => self.wait_for_answer(&answer, &Event::new(), deadline),
             Some(me) => me.during(Activity::Asking(self.name().to_owned()), || {
@@ -346,25 +342,19 @@ impl<M: Send + 'static> WeakAddr<M> {
     /// An address to send to, unless the last one is gone.
     #[must_use]
     pub fn upgrade(&self) -> Option<Addr<M>> {
-        self.mailbox.add_address_to_others().then(|| Addr {
-            mailbox: Arc::clone(&self.mailbox),
-        })
+        self.mailbox.add_address_to_others().then(|| Addr { mailbox: Arc::clone(&self.mailbox) })
     }
 }
 
 impl<M: Send + 'static> Clone for WeakAddr<M> {
     fn clone(&self) -> WeakAddr<M> {
-        WeakAddr {
-            mailbox: Arc::clone(&self.mailbox),
-        }
+        WeakAddr { mailbox: Arc::clone(&self.mailbox) }
     }
 }
 
 impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WeakAddr")
-            .field(&self.mailbox.name())
-            .finish()
+        f.debug_tuple("WeakAddr").field(&self.mailbox.name()).finish()
     }
 }
 
@@ -385,9 +375,7 @@ impl<R> Reply<R> {
     ///
     /// Gives the answer back if nobody waits for it any more. Most actors ignore that.
     pub fn send(self, answer: R) -> Result<(), R> {
-        self.sender
-            .try_send(answer)
-            .map_err(crossbeam_channel::TrySendError::into_inner)
+        self.sender.try_send(answer).map_err(crossbeam_channel::TrySendError::into_inner)
     }
 }
 

@@ -177,7 +177,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
             }
         })?;
         if let Spawned::Yes = spawned {
-            unread.is_read();
+            unread.leave_to_its_reader();
         }
         Ok(address)
     }
@@ -190,11 +190,11 @@ impl<M: Send + 'static> Unread<M> {
     fn mailbox(&self) -> &Arc<Mailbox<M>> {
         match &self.0 {
             Some(mailbox) => mailbox,
-            None => unreachable!("taken only by `is_read`, which consumes"),
+            None => unreachable!("taken only by what consumes it"),
         }
     }
 
-    fn is_read(mut self) {
+    fn leave_to_its_reader(mut self) {
         self.0 = None;
     }
 }
@@ -233,9 +233,7 @@ pub struct TaskBuilder<'a> {
 
 impl<'a> TaskBuilder<'a> {
     pub(crate) fn new(stage: &'a Arc<Stage>, name: &str) -> TaskBuilder<'a> {
-        TaskBuilder {
-            common: Common::new(stage, name),
-        }
+        TaskBuilder { common: Common::new(stage, name) }
     }
 
     /// Its turn comes when whoever bears that name (all of them, if there are several) has ended,
@@ -262,8 +260,7 @@ impl<'a> TaskBuilder<'a> {
         self,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
     ) -> Result<(), SpawnError> {
-        self.common
-            .spawn(None, |life| move || runner::perform(life, task))?;
+        self.common.spawn(None, |life| move || runner::perform(life, task))?;
         Ok(())
     }
 }
@@ -313,12 +310,7 @@ impl<'a> Common<'a> {
             return Err(self.error(SpawnCause::Foreign(foreign.clone())));
         }
         let (mailbox, post) = post.unzip();
-        let node = Node {
-            mailbox,
-            feeds: self.feeds,
-            after: Vec::new(),
-            daemon: self.daemon,
-        };
+        let node = Node { mailbox, feeds: self.feeds, after: Vec::new(), daemon: self.daemon };
         let part = Part {
             name: self.name.clone(),
             post,
@@ -328,16 +320,11 @@ impl<'a> Common<'a> {
             stack_bytes: self.stack_bytes,
         };
         let name = self.name;
-        self.stage
-            .spawn(part, prepare)
-            .map_err(|cause| SpawnError { name, cause })
+        self.stage.spawn(part, prepare).map_err(|cause| SpawnError { name, cause })
     }
 
     fn error(&self, cause: SpawnCause) -> SpawnError {
-        SpawnError {
-            name: self.name.clone(),
-            cause,
-        }
+        SpawnError { name: self.name.clone(), cause }
     }
 }
 
@@ -392,16 +379,12 @@ common!(impl TaskBuilder<'_>);
 
 impl<M: Send + 'static> fmt::Debug for ActorBuilder<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ActorBuilder")
-            .field(&self.common.name)
-            .finish()
+        f.debug_tuple("ActorBuilder").field(&self.common.name).finish()
     }
 }
 
 impl fmt::Debug for TaskBuilder<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TaskBuilder")
-            .field(&self.common.name)
-            .finish()
+        f.debug_tuple("TaskBuilder").field(&self.common.name).finish()
     }
 }

@@ -25,10 +25,7 @@ impl<A: Actor> Cell<A> {
         mailbox: Arc<Mailbox<A::Msg>>,
         make: impl FnOnce() -> A,
     ) -> Result<Cell<A>, Outcome> {
-        let exit = Exit {
-            life: Arc::clone(&life),
-            mailbox: Arc::clone(&mailbox),
-        };
+        let exit = Exit { life: Arc::clone(&life), mailbox: Arc::clone(&mailbox) };
         let mut actor = match life.in_hook(Activity::Starting, || unwind::catch(make)) {
             Ok(actor) => actor,
             Err(panic) => {
@@ -36,17 +33,13 @@ impl<A: Actor> Cell<A> {
             }
         };
         let mut cx = Context::new(Arc::clone(&life), mailbox);
-        let started = life.in_hook(Activity::Starting, || {
-            unwind::catch(|| actor.started(&mut cx))
-        });
+        let started = life.in_hook(Activity::Starting, || unwind::catch(|| actor.started(&mut cx)));
         if let Some(failure) = failure(started) {
             let outcome = verdict(&life, failure, "in `started`: ");
             return Err(exit.leave(Some(actor), outcome));
         }
         life.swap_activity(Activity::Working);
-        life.stage.emit(Notice::Started {
-            name: life.name.clone(),
-        });
+        life.stage.emit(Notice::Started { name: life.name.clone() });
         Ok(Cell { actor, cx, exit })
     }
 
@@ -79,9 +72,8 @@ impl<A: Actor> Cell<A> {
     pub(crate) fn end(mut self, outcome: Outcome) -> Outcome {
         self.exit.return_rest(&outcome);
         let life = &self.exit.life;
-        let stopped = life.in_hook(Activity::Stopping, || {
-            unwind::catch(|| self.actor.stopped(&mut self.cx))
-        });
+        let stopped =
+            life.in_hook(Activity::Stopping, || unwind::catch(|| self.actor.stopped(&mut self.cx)));
         let outcome = match failure(stopped) {
             Some(failure) if !matches!(outcome, Outcome::Failed(_)) => {
                 verdict(life, failure, "in `stopped`: ")
@@ -107,16 +99,16 @@ impl<M: Send + 'static> Exit<M> {
         }
         let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
-            self.life
-                .in_hook(Activity::Returning, || self.mailbox.bury(rest));
+            self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }
     }
 
     fn leave<A>(&self, actor: Option<A>, mut outcome: Outcome) -> Outcome {
         self.return_rest(&outcome);
-        let dropped = self
-            .life
-            .in_hook(Activity::Dropping, || unwind::drop_caught(actor));
+        let dropped = self.life.in_hook(Activity::Dropping, || {
+            self.mailbox.forget_dead_letters();
+            unwind::drop_caught(actor)
+        });
         if let (Err(panic), false) = (dropped, matches!(outcome, Outcome::Failed(_))) {
             outcome = Outcome::Failed(format!("in its `drop`: {}", panicked(&panic)));
         }
@@ -136,14 +128,10 @@ pub(crate) struct Failure {
 pub(crate) fn failure(result: Result<error::Result, String>) -> Option<Failure> {
     match result {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(Failure {
-            text: error.to_string(),
-            interruption: error.is_interruption(),
-        }),
-        Err(panic) => Some(Failure {
-            text: panicked(&panic),
-            interruption: false,
-        }),
+        Ok(Err(error)) => {
+            Some(Failure { text: error.to_string(), interruption: error.is_interruption() })
+        }
+        Err(panic) => Some(Failure { text: panicked(&panic), interruption: false }),
     }
 }
 

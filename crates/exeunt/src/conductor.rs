@@ -116,9 +116,7 @@ impl<'a> Conductor<'a> {
 
     fn all_have_left(&self) -> bool {
         let members = self.stage.members();
-        members
-            .iter()
-            .all(|member| member.node.daemon || self.has_left(member.life.index))
+        members.iter().all(|member| member.node.daemon || self.has_left(member.life.index))
     }
 
     fn has_left(&self, index: usize) -> bool {
@@ -137,6 +135,9 @@ impl<'a> Conductor<'a> {
                     self.take(cue);
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            if let Some(lost) = deadline::overslept(wake, Instant::now()) {
+                self.excuse(lost);
             }
         }
         if let Some(drain) = &self.drain {
@@ -158,10 +159,8 @@ impl<'a> Conductor<'a> {
                 _ => {}
             }
         }
-        let shortest_stall = members
-            .iter()
-            .filter_map(|m| m.limits.stall)
-            .fold(limits.stall, Duration::min);
+        let shortest_stall =
+            members.iter().filter_map(|m| m.limits.stall).fold(limits.stall, Duration::min);
         self.drain = Some(Drain {
             order,
             began: now,
@@ -171,19 +170,13 @@ impl<'a> Conductor<'a> {
             handled_before: members.iter().map(|m| m.life.figures().handled).collect(),
             members,
         });
-        self.stage.emit(Notice::DrainBegan {
-            reason: reason.clone(),
-            members: to_leave,
-        });
+        self.stage.emit(Notice::DrainBegan { reason: reason.clone(), members: to_leave });
     }
 
     /// Whether all but the daemons have left.
     fn is_empty(&self) -> bool {
         self.drain.as_ref().is_none_or(|drain| {
-            drain
-                .members
-                .iter()
-                .all(|m| m.node.daemon || self.has_left(m.life.index))
+            drain.members.iter().all(|m| m.node.daemon || self.has_left(m.life.index))
         })
     }
 
@@ -199,11 +192,8 @@ impl<'a> Conductor<'a> {
                 continue;
             }
             *state = State::InTurn(Turn::begin(now, member.life.sample()));
-            let queued = member.post.as_ref().map_or(0, |post| post.len());
-            self.stage.emit(Notice::Draining {
-                name: member.life.name.clone(),
-                queued,
-            });
+            let queued = member.queued();
+            self.stage.emit(Notice::Draining { name: member.life.name.clone(), queued });
             member.call();
         }
     }
@@ -221,15 +211,10 @@ impl<'a> Conductor<'a> {
             .filter(|(state, m)| matches!(state, State::Working) && !m.node.daemon)
             .count();
 
-        let mut wake = [
-            Some(now + drain.look_every),
-            drain.clock.end().filter(|&end| end > now),
-        ]
-        .into_iter()
-        .flatten()
-        .fold(drain.next_word, Instant::min);
-        let mut first_deadline: Option<Instant> = None;
-        let mut waiting_on = Vec::new();
+        let mut wake = [Some(now + drain.look_every), drain.clock.end().filter(|&end| end > now)]
+            .into_iter()
+            .flatten()
+            .fold(drain.next_word, Instant::min);
         let mut to_abandon = Vec::new();
         for (index, state) in self.states.iter_mut().enumerate() {
             let State::InTurn(turn) = state else { continue };
@@ -250,26 +235,43 @@ impl<'a> Conductor<'a> {
                 }
                 Decision::Abandon => to_abandon.push((index, *turn)),
             }
-            let deadline = turn.halts_at(&drain.clock, limits, to_come);
-            first_deadline = [first_deadline, deadline].into_iter().flatten().min();
-            waiting_on.push((
-                life.name.clone(),
-                member.post.as_ref().map_or(0, |p| p.len()),
-            ));
         }
         if now >= drain.next_word {
-            drain.next_word += SAY_EVERY;
-            let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
-            self.stage.emit(Notice::Waiting {
-                on: waiting_on,
-                until_deadline,
-            });
+            drain.next_word = now + SAY_EVERY;
+            self.say_whom_we_wait_for(now, to_come);
         }
         for (index, turn) in to_abandon {
             self.abandon(index, turn);
             wake = now;
         }
         wake
+    }
+
+    /// The process was stopped: nobody in its turn can help the time that was lost.
+    fn excuse(&mut self, lost: Duration) {
+        for state in &mut self.states {
+            if let State::InTurn(turn) = state {
+                turn.excuse(lost);
+            }
+        }
+    }
+
+    fn say_whom_we_wait_for(&self, now: Instant, to_come: usize) {
+        let Some(drain) = &self.drain else { return };
+        let mut first_deadline: Option<Instant> = None;
+        let mut on = Vec::new();
+        for (state, member) in self.states.iter().zip(&drain.members) {
+            let State::InTurn(turn) = state else { continue };
+            // Who has met its deadline has its grace left.
+            let deadline = match turn.halted {
+                None => turn.halts_at(&drain.clock, member.limits, to_come),
+                Some(_) => turn.abandoned_at(&drain.clock),
+            };
+            first_deadline = [first_deadline, deadline].into_iter().flatten().min();
+            on.push((member.life.name.clone(), member.queued()));
+        }
+        let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
+        self.stage.emit(Notice::Waiting { on, until_deadline });
     }
 
     // Leaving, by itself or not.
@@ -280,10 +282,7 @@ impl<'a> Conductor<'a> {
         let member = self.stage.member(index)?;
         let outcome = member.life.outcome()?;
         // The thread has told us from its last thread-local destructor, so this is short.
-        if let Some(Err(panic)) = lock(&member.thread)
-            .take()
-            .map(std::thread::JoinHandle::join)
-        {
+        if let Some(Err(panic)) = lock(&member.thread).take().map(std::thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
         }
         let (ended, error) = match outcome {
@@ -296,10 +295,7 @@ impl<'a> Conductor<'a> {
         };
         if let Some(error) = &error {
             let name = member.life.name.clone();
-            self.stage.emit(Notice::Failed {
-                name,
-                error: error.clone(),
-            });
+            self.stage.emit(Notice::Failed { name, error: error.clone() });
         }
         let name = member.life.name.clone();
         self.leave(&member, ended, member.life.figures(), error.clone());
@@ -395,10 +391,7 @@ impl<'a> Conductor<'a> {
                 None => daemon.life.figures(),
                 Some(figures) => {
                     let returned = figures.returned + daemon.take_over(self.stage);
-                    Figures {
-                        returned,
-                        ..figures
-                    }
+                    Figures { returned, ..figures }
                 }
             };
             self.leave(&daemon, Ended::Daemon, figures, None);
@@ -432,6 +425,10 @@ impl<'a> Conductor<'a> {
 }
 
 impl Member {
+    fn queued(&self) -> usize {
+        self.post.as_ref().map_or(0, |post| post.len())
+    }
+
     /// Its turn: no more messages, and an end when all are handled.
     fn call(&self) {
         if let Some(post) = &self.post {
@@ -459,9 +456,7 @@ impl Member {
         let Some(post) = &self.post else { return 0 };
         let (returned, bury) = Arc::clone(post).take_over();
         self.life.count_returned(returned);
-        if returned > 0 {
-            stage.give(Chore::Run(bury));
-        }
+        stage.give(Chore::Run(bury));
         returned
     }
 }

@@ -28,11 +28,7 @@ pub(crate) struct DrainLimits {
 
 impl Default for DrainLimits {
     fn default() -> DrainLimits {
-        DrainLimits {
-            budget: BUDGET,
-            stall: STALL_LIMIT,
-            grace: GRACE,
-        }
+        DrainLimits { budget: BUDGET, stall: STALL_LIMIT, grace: GRACE }
     }
 }
 
@@ -67,11 +63,7 @@ impl DrainClock {
     fn cap(&self, to_come: usize) -> Option<Instant> {
         let to_come = u32::try_from(to_come).unwrap_or(u32::MAX);
         // Half of the budget at the most, so the subtraction stays above the beginning.
-        Some(
-            self.end?
-                .checked_sub(self.share.saturating_mul(to_come))
-                .unwrap_or(self.end?),
-        )
+        Some(self.end?.checked_sub(self.share.saturating_mul(to_come)).unwrap_or(self.end?))
     }
 
     /// Whether the budget is used up, so that everybody's turn has come.
@@ -113,12 +105,7 @@ pub(crate) enum Decision {
 
 impl Turn {
     pub(crate) fn begin(now: Instant, sample: Sample) -> Turn {
-        Turn {
-            began: now,
-            sample,
-            progressed: now,
-            halted: None,
-        }
+        Turn { began: now, sample, progressed: now, halted: None }
     }
 
     /// For how long nothing was seen to happen.
@@ -133,16 +120,27 @@ impl Turn {
         own: OwnLimits,
         to_come: usize,
     ) -> Option<Instant> {
-        let stalls = self
-            .progressed
-            .checked_add(own.stall.unwrap_or(clock.limits.stall));
-        let own = own
-            .deadline
-            .and_then(|deadline| self.began.checked_add(deadline));
-        [stalls, own, clock.cap(to_come)]
-            .into_iter()
-            .flatten()
-            .min()
+        let stalls = self.progressed.checked_add(own.stall.unwrap_or(clock.limits.stall));
+        let own = own.deadline.and_then(|deadline| self.began.checked_add(deadline));
+        [stalls, own, clock.cap(to_come)].into_iter().flatten().min()
+    }
+
+    /// When it is given up, if it has met its deadline.
+    pub(crate) fn abandoned_at(&self, clock: &DrainClock) -> Option<Instant> {
+        self.gives_up_at(self.halted?, clock)
+    }
+
+    fn gives_up_at(&self, halted: Instant, clock: &DrainClock) -> Option<Instant> {
+        let grace_ends = halted.checked_add(clock.limits.grace);
+        [grace_ends, clock.last_call()].into_iter().flatten().min()
+    }
+
+    /// Forgives time in which nobody could make progress, since the process did not run. The budget
+    /// of the drain is not prolonged by it.
+    pub(crate) fn excuse(&mut self, lost: Duration) {
+        for moment in [Some(&mut self.progressed), self.halted.as_mut()].into_iter().flatten() {
+            *moment = moment.checked_add(lost).unwrap_or(*moment);
+        }
     }
 
     /// Looks at a new sample, and decides.
@@ -164,8 +162,7 @@ impl Turn {
                 at => Decision::Wait(at),
             };
         };
-        let grace_ends = halted.checked_add(clock.limits.grace);
-        match [grace_ends, clock.last_call()].into_iter().flatten().min() {
+        match self.gives_up_at(halted, clock) {
             Some(at) if now >= at => {
                 let stuck = sample.is_in_user_code() && self.stuck_for(now) >= SETTLED;
                 if stuck || now >= at + LAST_CALL_SLACK {
@@ -177,6 +174,16 @@ impl Turn {
             at => Decision::Wait(at),
         }
     }
+}
+
+/// How late the conductor may wake before it concludes that the whole process did not run: it was
+/// stopped (SIGSTOP, a debugger), or starved.
+const OVERSLEPT: Duration = Duration::from_millis(50);
+
+/// The time that was lost, if the conductor wanted to wake at one moment and did at another.
+pub(crate) fn overslept(wanted: Instant, woke: Instant) -> Option<Duration> {
+    let late = woke.saturating_duration_since(wanted);
+    (late >= OVERSLEPT).then_some(late)
 }
 
 /// How often a drain looks at those whose turn it is: ten times within the shortest stall limit,
@@ -208,18 +215,12 @@ mod tests {
         let start = Instant::now();
         let clock = DrainClock::start(DrainLimits::default(), start, 3);
         let turn = Turn::begin(start, life.sample());
-        Bench {
-            life,
-            start,
-            clock,
-            turn,
-        }
+        Bench { life, start, clock, turn }
     }
 
     impl Bench {
         fn decide(&mut self, at: Duration, own: OwnLimits) -> Decision {
-            self.turn
-                .decide(self.start + at, self.life.sample(), &self.clock, own, 2)
+            self.turn.decide(self.start + at, self.life.sample(), &self.clock, own, 2)
         }
     }
 
@@ -231,10 +232,7 @@ mod tests {
             bench.life.enter_message();
             bench.life.leave_handled();
             let decision = bench.decide(second * SECOND, own);
-            assert!(
-                matches!(decision, Decision::Wait(_)),
-                "{second}: {decision:?}"
-            );
+            assert!(matches!(decision, Decision::Wait(_)), "{second}: {decision:?}");
         }
         // Two are to come, each with a share of 30 s / 2 / 3.
         bench.life.sign_of_life();
@@ -249,25 +247,16 @@ mod tests {
         assert!(matches!(bench.decide(SECOND / 10, own), Decision::Wait(_)));
         assert!(matches!(bench.decide(5 * SECOND, own), Decision::Wait(_)));
         assert_eq!(bench.decide(5 * SECOND + SECOND / 10, own), Decision::Halt);
-        let own = OwnLimits {
-            stall: Some(SECOND),
-            ..own
-        };
+        let own = OwnLimits { stall: Some(SECOND), ..own };
         assert_eq!(bench.decide(2 * SECOND, own), Decision::Halt);
     }
 
     #[test]
     fn d1_a_deadline_of_its_own_is_met_in_spite_of_progress() {
         let mut bench = bench();
-        let own = OwnLimits {
-            deadline: Some(2 * SECOND),
-            stall: None,
-        };
+        let own = OwnLimits { deadline: Some(2 * SECOND), stall: None };
         bench.life.sign_of_life();
-        assert_eq!(
-            bench.decide(SECOND, own),
-            Decision::Wait(Some(bench.start + 2 * SECOND))
-        );
+        assert_eq!(bench.decide(SECOND, own), Decision::Wait(Some(bench.start + 2 * SECOND)));
         bench.life.sign_of_life();
         assert_eq!(bench.decide(2 * SECOND, own), Decision::Halt);
     }
@@ -279,51 +268,48 @@ mod tests {
         bench.life.enter_message();
         assert!(matches!(bench.decide(SECOND / 2, own), Decision::Wait(_)));
         bench.turn.halted = Some(bench.start + SECOND);
-        assert_eq!(
-            bench.decide(SECOND, own),
-            Decision::Wait(Some(bench.start + 2 * SECOND))
-        );
+        assert_eq!(bench.decide(SECOND, own), Decision::Wait(Some(bench.start + 2 * SECOND)));
 
         // It left the handler at the last moment: it is on its way out, and gets a moment more.
         bench.life.leave_handled();
         assert!(matches!(bench.decide(2 * SECOND, own), Decision::Wait(_)));
         bench.life.enter_message();
-        assert!(matches!(
-            bench.decide(2 * SECOND + SETTLED, own),
-            Decision::Wait(_)
-        ));
-        assert_eq!(
-            bench.decide(2 * SECOND + 2 * SETTLED, own),
-            Decision::Abandon
-        );
+        assert!(matches!(bench.decide(2 * SECOND + SETTLED, own), Decision::Wait(_)));
+        assert_eq!(bench.decide(2 * SECOND + 2 * SETTLED, own), Decision::Abandon);
     }
 
     #[test]
     fn d3_nobody_outlives_the_budget_and_a_grace() {
         let mut bench = bench();
         bench.life.enter_message();
-        let own = OwnLimits {
-            stall: Some(Duration::MAX),
-            deadline: None,
-        };
+        let own = OwnLimits { stall: Some(Duration::MAX), deadline: None };
         assert_eq!(bench.decide(30 * SECOND, own), Decision::Halt);
         bench.turn.halted = Some(bench.start + 30 * SECOND + SECOND / 2);
         assert_eq!(bench.decide(31 * SECOND, own), Decision::Abandon);
     }
 
     #[test]
+    fn d1_time_in_which_the_process_was_stopped_is_nobodys_stall() {
+        let mut bench = bench();
+        bench.life.enter_message();
+        let own = OwnLimits::default();
+        assert!(matches!(bench.decide(SECOND, own), Decision::Wait(_)));
+        // Stopped for ten seconds, from the second to the twelfth.
+        let woke = bench.start + 12 * SECOND;
+        let lost = overslept(bench.start + 2 * SECOND, woke).unwrap();
+        bench.turn.excuse(lost);
+        assert!(matches!(bench.decide(12 * SECOND, own), Decision::Wait(_)));
+        assert_eq!(bench.decide(16 * SECOND, own), Decision::Halt);
+        assert_eq!(overslept(woke, woke + SECOND / 100), None);
+    }
+
+    #[test]
     fn limits_beyond_the_clock_are_no_limits() {
         let mut bench = bench();
-        let limits = DrainLimits {
-            budget: Duration::MAX,
-            stall: Duration::MAX,
-            grace: Duration::MAX,
-        };
+        let limits =
+            DrainLimits { budget: Duration::MAX, stall: Duration::MAX, grace: Duration::MAX };
         bench.clock = DrainClock::start(limits, bench.start, 3);
-        assert_eq!(
-            bench.decide(1000 * SECOND, OwnLimits::default()),
-            Decision::Wait(None)
-        );
+        assert_eq!(bench.decide(1000 * SECOND, OwnLimits::default()), Decision::Wait(None));
         assert!(!bench.clock.is_over(bench.start + 1000 * SECOND));
     }
 }

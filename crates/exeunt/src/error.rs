@@ -34,9 +34,7 @@ pub struct Error {
 impl Error {
     /// An error that is only a sentence.
     pub fn msg(message: impl fmt::Display) -> Error {
-        Error {
-            source: Box::new(Message(message.to_string())),
-        }
+        Error { source: Box::new(Message(message.to_string())) }
     }
 
     /// The error underneath, if it is an `E`.
@@ -62,9 +60,7 @@ impl Error {
 
 impl<E: StdError + Send + 'static> From<E> for Error {
     fn from(source: E) -> Error {
-        Error {
-            source: Box::new(source),
-        }
+        Error { source: Box::new(source) }
     }
 }
 
@@ -338,11 +334,9 @@ impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
         match &self.cause {
-            SpawnCause::Name => write!(
-                f,
-                "`{}` cannot name a thread: it holds a NUL",
-                name.escape_debug()
-            ),
+            SpawnCause::Name => {
+                write!(f, "`{}` cannot name a thread: it holds a NUL", name.escape_debug())
+            }
             SpawnCause::ZeroCapacity => {
                 write!(
                     f,
@@ -357,16 +351,10 @@ impl fmt::Display for SpawnError {
                 )
             }
             SpawnCause::Foreign(other) => {
-                write!(
-                    f,
-                    "`{name}` feeds `{other}`, which belongs to another system"
-                )
+                write!(f, "`{name}` feeds `{other}`, which belongs to another system")
             }
             SpawnCause::Cycle(names) => {
-                write!(
-                    f,
-                    "`{name}` closes a cycle, so that no order of the drain is right: "
-                )?;
+                write!(f, "`{name}` closes a cycle, so that no order of the drain is right: ")?;
                 for name in names {
                     write!(f, "{name} -> ")?;
                 }

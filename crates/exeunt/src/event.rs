@@ -84,17 +84,9 @@ impl Event {
     #[must_use]
     pub fn new() -> Event {
         let (sender, channel) = crossbeam_channel::bounded(0);
-        let guts = Guts {
-            sender: Some(sender),
-            children: Vec::new(),
-            sweep_at_children: 8,
-        };
+        let guts = Guts { sender: Some(sender), children: Vec::new(), sweep_at_children: 8 };
         Event {
-            inner: Arc::new(Inner {
-                set: AtomicBool::new(false),
-                channel,
-                guts: Mutex::new(guts),
-            }),
+            inner: Arc::new(Inner { set: AtomicBool::new(false), channel, guts: Mutex::new(guts) }),
         }
     }
 
@@ -200,8 +192,6 @@ impl Default for Event {
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event")
-            .field("set", &self.is_set())
-            .finish()
+        f.debug_struct("Event").field("set", &self.is_set()).finish()
     }
 }

@@ -64,31 +64,20 @@ impl Exit {
 
     /// Does not write the report.
     pub fn quiet(self) -> Exit {
-        Exit {
-            is_quiet: true,
-            ..self
-        }
+        Exit { is_quiet: true, ..self }
     }
 }
 
 impl From<Report> for Exit {
     fn from(report: Report) -> Exit {
         let ended_well = report.reason == Reason::Completed && report.status() == Status::Success;
-        Exit {
-            status: report.status(),
-            is_quiet: ended_well,
-            report,
-        }
+        Exit { status: report.status(), is_quiet: ended_well, report }
     }
 }
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
-        let text = if self.is_quiet {
-            String::new()
-        } else {
-            self.report.to_string()
-        };
+        let text = if self.is_quiet { String::new() } else { self.report.to_string() };
         say_last_words(text);
         match self.status {
             Status::Success => ExitCode::SUCCESS,
@@ -107,12 +96,10 @@ fn say_last_words(text: String) {
         let _ = io::stderr().write_all(text.as_bytes());
     };
     let (done, said) = crossbeam_channel::bounded::<()>(0);
-    let speaker = thread::Builder::new()
-        .name("last words".to_owned())
-        .spawn(move || {
-            words();
-            drop(done);
-        });
+    let speaker = thread::Builder::new().name("last words".to_owned()).spawn(move || {
+        words();
+        drop(done);
+    });
     if speaker.is_ok() {
         let _ = said.recv_timeout(LAST_WORDS);
     }

@@ -61,10 +61,7 @@ impl Event {
     {
         // No room: nothing is taken from the source while an item waits for the loop.
         let (hand_over, items) = crossbeam_channel::bounded(0);
-        let name = thread::current()
-            .name()
-            .unwrap_or("interruptible")
-            .to_owned();
+        let name = thread::current().name().unwrap_or("interruptible").to_owned();
         thread::Builder::new().name(name).spawn(move || {
             for item in source() {
                 if hand_over.send(item).is_err() {
@@ -72,10 +69,7 @@ impl Event {
                 }
             }
         })?;
-        Ok(Interruptible {
-            exit: self.clone(),
-            items,
-        })
+        Ok(Interruptible { exit: self.clone(), items })
     }
 }
 
@@ -95,8 +89,6 @@ impl<T> Iterator for Interruptible<T> {
 
 impl<T> fmt::Debug for Interruptible<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interruptible")
-            .field("exit", &self.exit)
-            .finish_non_exhaustive()
+        f.debug_struct("Interruptible").field("exit", &self.exit).finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Actors on OS threads that leave the stage in order.
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 mod actor;
 mod context;

@@ -136,18 +136,14 @@ impl Life {
         // Only this thread writes the word, so it needs no read-modify-write, which would cost
         // more than all the rest of the bookkeeping.
         let word = self.pulse.word.load(Ordering::Relaxed);
-        self.pulse
-            .word
-            .store((word & !PLACE_MASK) | MESSAGE, Ordering::Release);
+        self.pulse.word.store((word & !PLACE_MASK) | MESSAGE, Ordering::Release);
     }
 
     /// The handler returned `Ok`.
     #[inline]
     pub(crate) fn leave_handled(&self) {
         let word = self.pulse.word.load(Ordering::Relaxed);
-        self.pulse
-            .word
-            .store((word & !PLACE_MASK) + (1 << PLACE_BITS), Ordering::Release);
+        self.pulse.word.store((word & !PLACE_MASK) + (1 << PLACE_BITS), Ordering::Release);
     }
 
     /// The handler returned an error, or panicked.
@@ -250,9 +246,7 @@ impl Life {
 
     fn set_place(&self, place: u64) {
         let word = self.pulse.word.load(Ordering::Relaxed);
-        self.pulse
-            .word
-            .store((word & !PLACE_MASK) | place, Ordering::Release);
+        self.pulse.word.store((word & !PLACE_MASK) | place, Ordering::Release);
     }
 
     pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
@@ -276,10 +270,7 @@ pub(crate) fn set_current(life: Arc<Life>) {
 /// The actor or task whose thread this is; `None` on a thread of the program's own, and in the
 /// last moments of any thread.
 pub(crate) fn current() -> Option<Arc<Life>> {
-    CURRENT
-        .try_with(|current| current.borrow().clone())
-        .ok()
-        .flatten()
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
 #[cfg(test)]
@@ -299,24 +290,10 @@ mod tests {
         life.enter_message();
         life.leave_failed();
         assert!(!life.sample().is_in_user_code());
-        assert_eq!(
-            life.figures(),
-            Figures {
-                handled: 1,
-                failed: 1,
-                returned: 0
-            }
-        );
+        assert_eq!(life.figures(), Figures { handled: 1, failed: 1, returned: 0 });
 
         life.enter_message();
-        assert_eq!(
-            life.disown(),
-            Some(Figures {
-                handled: 1,
-                failed: 2,
-                returned: 0
-            })
-        );
+        assert_eq!(life.disown(), Some(Figures { handled: 1, failed: 2, returned: 0 }));
     }
 
     #[test]

@@ -97,12 +97,7 @@ impl From<usize> for Capacity {
 /// ```
 pub fn mailbox<M: Send + 'static>(capacity: impl Into<Capacity>) -> (Addr<M>, Inbox<M>) {
     let mailbox = Mailbox::new(capacity.into());
-    (
-        Addr::new(Arc::clone(&mailbox)),
-        Inbox {
-            mailbox: Some(mailbox),
-        },
-    )
+    (Addr::new(Arc::clone(&mailbox)), Inbox { mailbox: Some(mailbox) })
 }
 
 /// The reading end of a [`mailbox()`] whose actor is still to be spawned.
@@ -130,9 +125,7 @@ impl<M: Send + 'static> Drop for Inbox<M> {
 
 impl<M: Send + 'static> fmt::Debug for Inbox<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox")
-            .field("queued", &self.mailbox.as_ref().map(|m| m.len()))
-            .finish()
+        f.debug_struct("Inbox").field("queued", &self.mailbox.as_ref().map(|m| m.len())).finish()
     }
 }
 
@@ -203,11 +196,7 @@ pub(crate) struct Bell {
 impl Bell {
     fn new() -> Bell {
         let (sender, receiver) = crossbeam_channel::bounded(1);
-        Bell {
-            rung: AtomicBool::new(false),
-            sender,
-            receiver,
-        }
+        Bell { rung: AtomicBool::new(false), sender, receiver }
     }
 
     pub(crate) fn ring(&self) {
@@ -255,10 +244,7 @@ impl<M: Send + 'static> Mailbox<M> {
             addresses: AtomicUsize::new(0),
             closing: Event::new(),
             ended: Event::new(),
-            last_word: Mutex::new(LastWord {
-                gone: false,
-                strays: Vec::new(),
-            }),
+            last_word: Mutex::new(LastWord { gone: false, strays: Vec::new() }),
             dead_letters: Mutex::new(None),
             owner: OnceLock::new(),
             capacity,
@@ -274,9 +260,7 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.owner
-            .get()
-            .map_or("an actor that is not spawned", |life| &life.name)
+        self.owner.get().map_or("an actor that is not spawned", |life| &life.name)
     }
 
     // Addresses.
@@ -288,9 +272,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Adds an address unless there is none left to copy.
     pub(crate) fn add_address_to_others(&self) -> bool {
         self.addresses
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
-                (n > 0).then_some(n + 1)
-            })
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n > 0).then_some(n + 1))
             .is_ok()
     }
 
@@ -369,11 +351,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// The second look at `closed`, after the message is in the channel.
     #[inline]
     fn look_again(&self, ticket: Ticket) -> Result<(), M> {
-        if self.closed.load(Ordering::SeqCst) {
-            self.settle(ticket)
-        } else {
-            Ok(())
-        }
+        if self.closed.load(Ordering::SeqCst) { self.settle(ticket) } else { Ok(()) }
     }
 
     /// The mailbox was closed while the message went in: it stands if the actor still looks, or
@@ -387,11 +365,7 @@ impl<M: Send + 'static> Mailbox<M> {
         while let Ok(parcel) = self.receiver.try_recv() {
             last_word.strays.push(parcel);
         }
-        match last_word
-            .strays
-            .iter()
-            .position(|parcel| parcel.ticket == ticket)
-        {
+        match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
             Some(at) => Err(last_word.strays.swap_remove(at).message),
             None => Ok(()),
         }
@@ -442,9 +416,9 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// The end of a mailbox that no actor will read.
     pub(crate) fn abolish(&self) {
-        for message in self.evict() {
-            let _ = unwind::drop_caught(message);
-        }
+        let left = self.evict();
+        self.bury(left);
+        self.forget_dead_letters();
         self.ended.set();
     }
 
@@ -468,16 +442,19 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
+    /// Drops the hook, when nothing can come for it any more: it may hold addresses, whose actors
+    /// live as long as it does.
+    pub(crate) fn forget_dead_letters(&self) {
+        let hook = self.dead_letters().take();
+        let _ = unwind::drop_caught(hook);
+    }
+
     fn dead_letters(&self) -> MutexGuard<'_, Option<DeadLetters<M>>> {
-        self.dead_letters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.dead_letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last_word(&self) -> MutexGuard<'_, LastWord<M>> {
-        self.last_word
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.last_word.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -520,6 +497,12 @@ impl<M: Send + 'static> Post for Mailbox<M> {
     fn take_over(self: Arc<Self>) -> (u64, Box<dyn FnOnce() + Send>) {
         let messages = self.evict();
         self.ended.set();
-        (messages.len() as u64, Box::new(move || self.bury(messages)))
+        (
+            messages.len() as u64,
+            Box::new(move || {
+                self.bury(messages);
+                self.forget_dead_letters();
+            }),
+        )
     }
 }

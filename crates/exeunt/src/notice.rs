@@ -144,10 +144,9 @@ impl fmt::Display for Notice {
             Notice::NotStarted { name } => {
                 write!(f, "`{name}` is not started: the drain has begun")
             }
-            Notice::DrainBegan {
-                reason: Reason::Completed,
-                ..
-            } => f.write_str("all have ended by themselves"),
+            Notice::DrainBegan { reason: Reason::Completed, .. } => {
+                f.write_str("all have ended by themselves")
+            }
             Notice::DrainBegan { reason, members } => {
                 write!(f, "drain begins ({reason}): {members} to leave in order")
             }
@@ -164,23 +163,10 @@ impl fmt::Display for Notice {
                     None => f.write_str("; no deadline"),
                 }
             }
-            Notice::Overdue {
-                name,
-                doing,
-                stuck_for,
-            } => {
-                write!(
-                    f,
-                    "`{name}` has met its deadline, {doing} for {stuck_for:.1?}"
-                )
+            Notice::Overdue { name, doing, stuck_for } => {
+                write!(f, "`{name}` has met its deadline, {doing} for {stuck_for:.1?}")
             }
-            Notice::Ended {
-                name,
-                ended,
-                handled,
-                returned,
-                took,
-            } => {
+            Notice::Ended { name, ended, handled, returned, took } => {
                 write!(f, "`{name}` {ended} in {took:.1?}: {handled} handled")?;
                 if *returned > 0 {
                     write!(f, ", {returned} returned")?;
@@ -188,20 +174,12 @@ impl fmt::Display for Notice {
                 Ok(())
             }
             Notice::Failed { name, error } => write!(f, "`{name}` failed: {error}"),
-            Notice::Abandoned {
-                name,
-                doing,
-                stuck_for,
-                returned,
-            } => write!(
+            Notice::Abandoned { name, doing, stuck_for, returned } => write!(
                 f,
                 "`{name}` abandoned, {doing} for {stuck_for:.1?}; {returned} messages returned"
             ),
             Notice::Refused { from, to } => {
-                write!(
-                    f,
-                    "`{from}` sent to `{to}`, which had left before: the order was wrong"
-                )
+                write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
             }
             Notice::Finished { complete, took, .. } => {
                 let how = if *complete { "complete" } else { "incomplete" };

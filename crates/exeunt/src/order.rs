@@ -129,28 +129,15 @@ mod tests {
     use super::*;
 
     fn actor() -> Node {
-        Node {
-            mailbox: Some(MailboxId::next()),
-            feeds: None,
-            after: vec![],
-            daemon: false,
-        }
+        Node { mailbox: Some(MailboxId::next()), feeds: None, after: vec![], daemon: false }
     }
 
     fn task() -> Node {
-        Node {
-            mailbox: None,
-            feeds: None,
-            after: vec![],
-            daemon: false,
-        }
+        Node { mailbox: None, feeds: None, after: vec![], daemon: false }
     }
 
     fn feeding(feeds: &[&Node], node: Node) -> Node {
-        Node {
-            feeds: Some(feeds.iter().filter_map(|n| n.mailbox).collect()),
-            ..node
-        }
+        Node { feeds: Some(feeds.iter().filter_map(|n| n.mailbox).collect()), ..node }
     }
 
     /// The turns, in rounds, if everybody ends in the round in which it has its turn.
@@ -183,45 +170,25 @@ mod tests {
         let sink = feeding(&[], actor());
         let (a, b) = (feeding(&[&sink], actor()), feeding(&[&sink], actor()));
         let source = feeding(&[&a, &b], task());
-        assert_eq!(
-            rounds(&[sink, a, b, source]),
-            [vec![3], vec![1, 2], vec![0]]
-        );
+        assert_eq!(rounds(&[sink, a, b, source]), [vec![3], vec![1, 2], vec![0]]);
     }
 
     #[test]
     fn o1_a_task_may_come_after_somebody() {
-        let nodes = [
-            actor(),
-            Node {
-                after: vec![0],
-                feeds: Some(vec![]),
-                ..task()
-            },
-        ];
+        let nodes = [actor(), Node { after: vec![0], feeds: Some(vec![]), ..task() }];
         assert_eq!(rounds(&nodes), [[0], [1]]);
     }
 
     #[test]
     fn d4_a_daemon_holds_nobody_back() {
-        let nodes = [
-            actor(),
-            Node {
-                daemon: true,
-                ..actor()
-            },
-        ];
+        let nodes = [actor(), Node { daemon: true, ..actor() }];
         assert_eq!(rounds(&nodes), [[0]]);
     }
 
     #[test]
     fn o4_a_cycle_is_found_and_named_in_the_direction_of_the_stream() {
         let (a, b, c) = (actor(), actor(), actor());
-        let nodes = [
-            feeding(&[&b], a.clone()),
-            feeding(&[&c], b),
-            feeding(&[&a], c),
-        ];
+        let nodes = [feeding(&[&b], a.clone()), feeding(&[&c], b), feeding(&[&a], c)];
         assert_eq!(cycle_through_last(&nodes), Some(vec![2, 0, 1]));
         assert_eq!(cycle_through_last(&nodes[..2]), None);
     }
@@ -230,10 +197,7 @@ mod tests {
     fn o4_who_declares_nothing_and_is_fed_from_before_closes_a_cycle() {
         let late = actor();
         let early = feeding(&[&late], actor());
-        assert_eq!(
-            cycle_through_last(&[early.clone(), late.clone()]),
-            Some(vec![1, 0])
-        );
+        assert_eq!(cycle_through_last(&[early.clone(), late.clone()]), Some(vec![1, 0]));
         assert_eq!(cycle_through_last(&[early, feeding(&[], late)]), None);
     }
 }

@@ -24,11 +24,7 @@ use std::time::Duration;
 /// println!("{report}");
 /// ```
 #[derive(Clone, Debug)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(into = "json::Report")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::Report"))]
 #[non_exhaustive]
 pub struct Report {
     /// The name of the system.
@@ -47,11 +43,7 @@ pub struct Report {
 
 /// How one actor or task left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(into = "json::ActorReport")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::ActorReport"))]
 #[non_exhaustive]
 pub struct ActorReport {
     /// Its name.
@@ -80,11 +72,7 @@ pub struct ActorReport {
 
 /// How an actor or task ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Ended {
     /// During the drain, with everything handled.
@@ -280,11 +268,7 @@ const NAME_COLUMNS: usize = 20;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.is_complete() {
-            "complete"
-        } else {
-            "INCOMPLETE"
-        };
+        let how = if self.is_complete() { "complete" } else { "INCOMPLETE" };
         writeln!(
             f,
             "{}: {} ({}), drained in {}",
@@ -302,18 +286,10 @@ impl fmt::Display for Report {
             writeln!(f, "  {actor}")?;
         }
         for actor in self.actors.iter().filter(|actor| actor.error.is_some()) {
-            writeln!(
-                f,
-                "  `{}`: {}",
-                actor.name,
-                actor.error.as_deref().unwrap_or_default()
-            )?;
+            writeln!(f, "  `{}`: {}", actor.name, actor.error.as_deref().unwrap_or_default())?;
         }
         for Refusals { from, to, count } in &self.refused {
-            writeln!(
-                f,
-                "  refused: `{from}` sent to `{to}` {count} times after it had left"
-            )?;
+            writeln!(f, "  refused: `{from}` sent to `{to}` {count} times after it had left")?;
         }
         Ok(())
     }
@@ -482,10 +458,7 @@ mod tests {
 
     #[test]
     fn r1_the_table_fits_eighty_columns() {
-        let long = actor(
-            "a name that is longer than its column is wide",
-            Ended::Abandoned,
-        );
+        let long = actor("a name that is longer than its column is wide", Ended::Abandoned);
         let longest = ActorReport {
             handled: 999_999_999,
             handled_while_draining: 999_999_999,
@@ -495,10 +468,7 @@ mod tests {
             ..long
         };
         let text = report(vec![longest, actor("tally", Ended::Drained)]).to_string();
-        assert!(
-            text.lines().all(|line| line.chars().count() <= 80),
-            "{text}"
-        );
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(text.lines().count(), 4, "{text}");
     }
 
@@ -506,33 +476,18 @@ mod tests {
     fn s3_the_status_tells_the_truth() {
         let drained = || actor("a", Ended::Drained);
         let interrupted = Signal(2);
-        let signalled = |actors| Report {
-            signal: Some(interrupted),
-            ..report(actors)
-        };
-        let returned = ActorReport {
-            returned: 1,
-            ..drained()
-        };
+        let signalled = |actors| Report { signal: Some(interrupted), ..report(actors) };
+        let returned = ActorReport { returned: 1, ..drained() };
         let failed = || actor("b", Ended::Failed);
 
         assert_eq!(report(vec![drained()]).status(), Status::Success);
         assert_eq!(report(vec![drained(), failed()]).status(), Status::Failure);
         assert_eq!(report(vec![returned.clone()]).status(), Status::Incomplete);
-        assert_eq!(
-            report(vec![returned.clone(), failed()]).status(),
-            Status::Failure
-        );
-        assert_eq!(
-            signalled(vec![drained()]).status(),
-            Status::Signal(interrupted)
-        );
+        assert_eq!(report(vec![returned.clone(), failed()]).status(), Status::Failure);
+        assert_eq!(signalled(vec![drained()]).status(), Status::Signal(interrupted));
         assert_eq!(signalled(vec![returned]).status(), Status::Incomplete);
         assert_eq!(signalled(vec![failed()]).status(), Status::Failure);
-        assert_eq!(
-            signalled(vec![actor("a", Ended::Abandoned)]).status(),
-            Status::Incomplete
-        );
+        assert_eq!(signalled(vec![actor("a", Ended::Abandoned)]).status(), Status::Incomplete);
         assert_eq!(
             signalled(vec![actor("a", Ended::Daemon)]).status(),
             Status::Signal(interrupted)

@@ -26,12 +26,7 @@ pub(crate) fn act<A: Actor>(
     make: impl FnOnce() -> A,
 ) -> Outcome {
     match Cell::start(Arc::clone(&life), Arc::clone(&mailbox), make) {
-        Ok(cell) => Runner {
-            cell,
-            life,
-            mailbox,
-        }
-        .run(),
+        Ok(cell) => Runner { cell, life, mailbox }.run(),
         Err(outcome) => outcome,
     }
 }
@@ -111,9 +106,7 @@ pub(crate) fn perform(
     life: Arc<Life>,
     task: impl FnOnce(&TaskContext) -> error::Result,
 ) -> Outcome {
-    life.stage.emit(Notice::Started {
-        name: life.name.clone(),
-    });
+    life.stage.emit(Notice::Started { name: life.name.clone() });
     let cx = TaskContext::new(Arc::clone(&life));
     let result = life.in_hook(Activity::Performing, || unwind::catch(|| task(&cx)));
     match cell::failure(result) {
@@ -126,9 +119,5 @@ pub(crate) fn perform(
 /// How it counts that somebody has come to the end of its work. Those that a drain upstream leaves
 /// without an address have drained too.
 fn ended_well(life: &Life) -> Outcome {
-    if life.stage.is_draining() {
-        Outcome::Drained
-    } else {
-        Outcome::Completed
-    }
+    if life.stage.is_draining() { Outcome::Drained } else { Outcome::Completed }
 }

@@ -12,6 +12,7 @@
 //! default effect, although signal-hook's handler stays in place.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,18 +84,12 @@ impl Default for Signals {
 impl Signals {
     /// Chooses the signals, by their numbers.
     pub fn new(numbers: impl IntoIterator<Item = i32>) -> Signals {
-        Signals {
-            numbers: numbers.into_iter().collect(),
-            even_if_ignored: false,
-        }
+        Signals { numbers: numbers.into_iter().collect(), even_if_ignored: false }
     }
 
     /// Takes also signals that were ignored when the program started.
     pub fn even_if_ignored(self) -> Signals {
-        Signals {
-            even_if_ignored: true,
-            ..self
-        }
+        Signals { even_if_ignored: true, ..self }
     }
 
     /// Installs the handlers, for as long as the guard lives.
@@ -128,20 +123,11 @@ impl Signals {
             .map_err(|e| SignalError(Cause::System(e)))?;
         flags.lower();
         owner.handle = Some(handle.clone());
-        Ok(SignalGuard {
-            flags,
-            arrivals: arrivals_handle,
-            disarmed,
-            thread: Some(thread),
-        })
+        Ok(SignalGuard { flags, arrivals: arrivals_handle, disarmed, thread: Some(thread) })
     }
 
     fn to_take(&self) -> Result<Vec<i32>, SignalError> {
-        let ignored = if self.even_if_ignored {
-            0
-        } else {
-            ignored_signals()
-        };
+        let ignored = if self.even_if_ignored { 0 } else { ignored_signals() };
         let mut taken = Vec::new();
         for &signal in &self.numbers {
             if number::FORBIDDEN.contains(&signal) || DO_NOT_END.contains(&signal) {
@@ -168,10 +154,7 @@ const DO_NOT_END: [i32; 7] = [
 ];
 
 /// The owner of the signals in this process, and the flags of all signals that ever were taken.
-static OWNER: Mutex<Owner> = Mutex::new(Owner {
-    handle: None,
-    flags: BTreeMap::new(),
-});
+static OWNER: Mutex<Owner> = Mutex::new(Owner { handle: None, flags: BTreeMap::new() });
 
 struct Owner {
     handle: Option<SystemHandle>,
@@ -183,13 +166,16 @@ impl Owner {
     fn flags_for(&mut self, numbers: &[i32]) -> Result<Flags, SignalError> {
         let mut flags = Vec::new();
         for &signal in numbers {
-            if !self.flags.contains_key(&signal) {
-                let flag = Arc::new(AtomicBool::new(true));
-                register_end(signal, Arc::clone(&flag))
-                    .map_err(|error| SignalError(Cause::Signal(Signal(signal), error)))?;
-                self.flags.insert(signal, flag);
-            }
-            flags.extend(self.flags.get(&signal).cloned());
+            let flag = match self.flags.entry(signal) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let flag = Arc::new(AtomicBool::new(true));
+                    register_end(signal, Arc::clone(&flag))
+                        .map_err(|error| SignalError(Cause::Signal(Signal(signal), error)))?;
+                    new.insert(flag)
+                }
+            };
+            flags.push(Arc::clone(flag));
         }
         Ok(Flags(flags))
     }
@@ -211,15 +197,11 @@ struct Flags(Vec<Arc<AtomicBool>>);
 
 impl Flags {
     fn raise(&self) {
-        self.0
-            .iter()
-            .for_each(|flag| flag.store(true, Ordering::SeqCst));
+        self.0.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
     }
 
     fn lower(&self) {
-        self.0
-            .iter()
-            .for_each(|flag| flag.store(false, Ordering::SeqCst));
+        self.0.iter().for_each(|flag| flag.store(false, Ordering::SeqCst));
     }
 }
 
@@ -255,9 +237,7 @@ fn ignored_signals() -> u64 {
     std::fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| {
-            let mask = status
-                .lines()
-                .find_map(|line| line.strip_prefix("SigIgn:"))?;
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
             u64::from_str_radix(mask.trim(), 16).ok()
         })
         .unwrap_or(0)
@@ -324,11 +304,7 @@ impl fmt::Display for SignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Cause::Owned(owner) => {
-                write!(
-                    f,
-                    "the system `{}` of this process has the signals already",
-                    owner.name()
-                )
+                write!(f, "the system `{}` of this process has the signals already", owner.name())
             }
             Cause::Unfit(signal) => {
                 write!(
@@ -369,10 +345,7 @@ mod tests {
 
         for unfit in [number::SIGKILL, number::SIGCHLD] {
             let error = Signals::new([unfit]).install(&first.handle()).unwrap_err();
-            assert!(
-                error.to_string().contains("cannot begin a drain"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("cannot begin a drain"), "{error}");
         }
         let error = Signals::new([1234]).install(&first.handle()).unwrap_err();
         assert!(error.to_string().contains("signal 1234"), "{error}");

@@ -53,11 +53,7 @@ pub enum State {
 
 impl ActorSnapshot {
     pub(crate) fn of(member: &Member) -> ActorSnapshot {
-        let Figures {
-            handled,
-            failed,
-            returned,
-        } = member.life.figures();
+        let Figures { handled, failed, returned } = member.life.figures();
         let state = match member.life.outcome() {
             Some(
                 Outcome::Completed

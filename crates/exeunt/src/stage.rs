@@ -23,6 +23,7 @@ use crate::mailbox::Post;
 use crate::notice::{self, Notice};
 use crate::order::{self, Node};
 use crate::report::{Reason, Refusals, Report, Signal};
+use crate::snapshot::ActorSnapshot;
 use crate::unwind;
 
 pub(crate) struct Stage {
@@ -48,6 +49,9 @@ pub(crate) struct Stage {
 #[derive(Default)]
 struct Roster {
     members: Vec<Arc<Member>>,
+    /// How they stood at the end, when the members themselves are let go: they hold the stage, so
+    /// that it would keep itself alive.
+    last_look: Option<Vec<ActorSnapshot>>,
     /// The drain has begun: nobody is started any more.
     closed: bool,
 }
@@ -74,10 +78,12 @@ pub(crate) enum Cue {
     Awaited,
 }
 
+pub(crate) type Listener = Box<dyn FnMut(&Notice) + Send>;
+
 /// What the usher is told.
 pub(crate) enum Chore {
     Tell(Notice),
-    Listen(Box<dyn FnMut(&Notice) + Send>),
+    Listen(Listener),
     Run(Box<dyn FnOnce() + Send>),
     /// All before this is done.
     Acknowledge(Sender<()>),
@@ -177,6 +183,12 @@ impl Stage {
         lock(&self.roster).members.get(index).cloned()
     }
 
+    pub(crate) fn snapshot(&self) -> Vec<ActorSnapshot> {
+        let roster = lock(&self.roster);
+        let now = || roster.members.iter().map(|member| ActorSnapshot::of(member)).collect();
+        roster.last_look.clone().unwrap_or_else(now)
+    }
+
     /// Starts nobody any more, and gives those that were.
     pub(crate) fn close_roster(&self) -> Vec<Arc<Member>> {
         self.draining.store(true, Ordering::SeqCst);
@@ -198,20 +210,23 @@ impl Stage {
         self.draining.load(Ordering::SeqCst)
     }
 
+    /// Waits until all have ended by themselves, or a drain is over, as only the owner may: as long
+    /// as it does not, somebody may still be spawned.
+    pub(crate) fn wait_as_owner(self: &Arc<Self>) -> Result<Report, WaitError> {
+        if let Err(error) = self.raise_the_curtain() {
+            // Nobody was ever spawned, or the threads would be there.
+            let reason = Reason::Failure { name: self.name.clone(), error: error.to_string() };
+            self.publish(self.empty_report(reason));
+        }
+        let _ = self.cues.send(Cue::Awaited);
+        self.wait(None)
+    }
+
     /// Waits until the report is there.
     pub(crate) fn wait(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Report, WaitError> {
         if life::current().is_some_and(|me| Arc::ptr_eq(&me.stage, self)) {
             return Err(WaitError::Inside);
         }
-        if let Err(error) = self.raise_the_curtain() {
-            // Nobody was ever spawned, or the threads would be there.
-            let reason = Reason::Failure {
-                name: self.name.clone(),
-                error: error.to_string(),
-            };
-            self.publish(self.empty_report(reason));
-        }
-        let _ = self.cues.send(Cue::Awaited);
         match deadline {
             None => self.ended.wait(),
             Some(deadline) => {
@@ -221,9 +236,7 @@ impl Stage {
                 }
             }
         }
-        Ok(lock(&self.report)
-            .clone()
-            .unwrap_or_else(|| self.empty_report(Reason::Shutdown)))
+        Ok(lock(&self.report).clone().unwrap_or_else(|| self.empty_report(Reason::Shutdown)))
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -241,9 +254,23 @@ impl Stage {
         }
     }
 
+    /// The end: keeps the report and a last look at the members, and lets them go.
     pub(crate) fn publish(&self, report: Report) {
+        let last_look = self.snapshot();
+        let members = {
+            let mut roster = lock(&self.roster);
+            roster.closed = true;
+            roster.last_look = Some(last_look);
+            std::mem::take(&mut roster.members)
+        };
+        drop(members);
         lock(&self.report).get_or_insert(report);
         self.ended.set();
+    }
+
+    /// Whether nothing has happened yet that would have to be brought to an end.
+    pub(crate) fn is_dark(&self) -> bool {
+        lock(&self.reading_ends).is_some()
     }
 
     // What happens, and who is told.
@@ -268,26 +295,17 @@ impl Stage {
         let is_first = *count == 1;
         drop(refusals);
         if is_first {
-            self.emit(Notice::Refused {
-                from: from.name.clone(),
-                to: to.name.clone(),
-            });
+            self.emit(Notice::Refused { from: from.name.clone(), to: to.name.clone() });
         }
     }
 
     pub(crate) fn refusals(&self, members: &[Arc<Member>]) -> Vec<Refusals> {
         let name = |index: usize| {
-            members
-                .get(index)
-                .map_or_else(String::new, |member| member.life.name.clone())
+            members.get(index).map_or_else(String::new, |member| member.life.name.clone())
         };
         lock(&self.refusals)
             .iter()
-            .map(|(&(from, to), &count)| Refusals {
-                from: name(from),
-                to: name(to),
-                count,
-            })
+            .map(|(&(from, to), &count)| Refusals { from: name(from), to: name(to), count })
             .collect()
     }
 
@@ -321,10 +339,7 @@ impl Roster {
         let mut indices = Vec::new();
         for name in names {
             let before = indices.len();
-            let bearers = self
-                .members
-                .iter()
-                .filter(|member| member.life.name == *name);
+            let bearers = self.members.iter().filter(|member| member.life.name == *name);
             indices.extend(bearers.map(|member| member.life.index));
             if indices.len() == before {
                 return Err(SpawnCause::UnknownName(name.clone()));
@@ -354,12 +369,7 @@ impl Roster {
             Some(cycle) => Err(SpawnCause::Cycle(
                 cycle
                     .into_iter()
-                    .map(|i| {
-                        self.members
-                            .get(i)
-                            .map_or(&part.name, |m| &m.life.name)
-                            .clone()
-                    })
+                    .map(|i| self.members.get(i).map_or(&part.name, |m| &m.life.name).clone())
                     .collect(),
             )),
         }
@@ -394,7 +404,7 @@ fn enter(life: Arc<Life>, body: impl FnOnce() -> Outcome) {
 /// The usher's work: everything on this thread may be held up by the user's code, and holds up
 /// nobody else.
 fn ush(chores: &Receiver<Chore>) {
-    let mut listeners: Vec<Box<dyn FnMut(&Notice) + Send>> = vec![Box::new(notice::log)];
+    let mut listeners: Vec<Listener> = vec![Box::new(notice::log)];
     for chore in chores {
         match chore {
             Chore::Tell(notice) => {

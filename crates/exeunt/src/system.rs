@@ -88,9 +88,7 @@ pub struct System {
 impl System {
     /// Makes a system without actors. Its threads are started with the first of them.
     pub fn new(name: impl Into<String>) -> System {
-        System {
-            handle: SystemHandle::new(Arc::new(Stage::new(name.into()))),
-        }
+        System { handle: SystemHandle::new(Arc::new(Stage::new(name.into()))) }
     }
 
     // What there is to set.
@@ -123,6 +121,9 @@ impl System {
     /// nothing else; at the end of the system they are waited for, for a grace. One that panics is
     /// told nothing more. A listener that writes [`Notice`]s to `log` with the target `exeunt` is
     /// always there.
+    ///
+    /// What it captures lives as long as the system: an [`Addr`] in it keeps an actor from ending
+    /// by itself, a [`WeakAddr`](crate::WeakAddr) does not.
     pub fn observe(&mut self, listener: impl FnMut(&Notice) + Send + 'static) -> &mut System {
         self.handle.stage.give(Chore::Listen(Box::new(listener)));
         self
@@ -170,10 +171,7 @@ impl System {
     }
 
     fn fail(&self, error: &SpawnError) {
-        let reason = Reason::Failure {
-            name: error.name().to_owned(),
-            error: error.to_string(),
-        };
+        let reason = Reason::Failure { name: error.name().to_owned(), error: error.to_string() };
         self.handle.stage.shutdown(reason);
     }
 
@@ -222,7 +220,7 @@ impl System {
     /// Waits until everybody but the daemons has ended, or a failure or a
     /// [shutdown](SystemHandle::shutdown) begins the ordered drain, and until that is over.
     pub fn wait(self) -> Report {
-        match self.handle.stage.wait(None) {
+        match self.handle.stage.wait_as_owner() {
             Ok(report) => report,
             // It was moved into an actor of its own, which cannot wait for its own end.
             Err(_) => self.handle.stage.empty_report(Reason::Shutdown),
@@ -239,10 +237,11 @@ impl System {
 /// Drains under the same deadlines as a shutdown.
 impl Drop for System {
     fn drop(&mut self) {
-        if !self.handle.has_ended() {
+        let stage = &self.handle.stage;
+        if !stage.is_dark() && !stage.has_ended() {
             self.handle.shutdown();
             // The error is that an actor dropped its own system: then it only asks.
-            let _ = self.handle.stage.wait(None);
+            let _ = stage.wait(None);
         }
     }
 }
@@ -310,7 +309,8 @@ impl SystemHandle {
         self.stage.has_ended()
     }
 
-    /// Waits for the end of the system, as [`System::wait`] does.
+    /// Waits for the end of the system. It does not bring it about: a system whose owner neither
+    /// [waits](System::wait) nor drops it goes on, also when all its actors have ended.
     ///
     /// # Errors
     ///
@@ -333,11 +333,7 @@ impl SystemHandle {
     /// disturbed: it reads what they have written.
     #[must_use]
     pub fn snapshot(&self) -> Vec<ActorSnapshot> {
-        self.stage
-            .members()
-            .iter()
-            .map(|member| ActorSnapshot::of(member))
-            .collect()
+        self.stage.snapshot()
     }
 
     pub(crate) fn is_of(&self, other: &SystemHandle) -> bool {

@@ -19,10 +19,7 @@ pub(crate) fn drop_caught<T>(value: T) -> Result<(), String> {
 fn message(payload: Box<dyn Any + Send>) -> String {
     let text = match payload.downcast_ref::<&'static str>() {
         Some(text) => (*text).to_owned(),
-        None => payload
-            .downcast_ref::<String>()
-            .cloned()
-            .unwrap_or_else(|| "a panic".to_owned()),
+        None => payload.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".to_owned()),
     };
     // `panic_any` takes payloads whose own `drop` panics; the second payload is left to leak.
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
@@ -39,14 +36,8 @@ mod tests {
     fn f1_a_panic_becomes_its_message() {
         assert_eq!(catch(|| 7), Ok(7));
         assert_eq!(catch(|| panic!("plain")), Err::<(), _>("plain".to_owned()));
-        assert_eq!(
-            catch(|| panic!("with {}", 2)),
-            Err::<(), _>("with 2".to_owned())
-        );
-        assert_eq!(
-            catch(|| std::panic::panic_any(3)),
-            Err::<(), _>("a panic".to_owned())
-        );
+        assert_eq!(catch(|| panic!("with {}", 2)), Err::<(), _>("with 2".to_owned()));
+        assert_eq!(catch(|| std::panic::panic_any(3)), Err::<(), _>("a panic".to_owned()));
     }
 
     #[test]
