@@ -13,8 +13,8 @@ use crate::life::{Figures, Outcome};
 use crate::notice::Notice;
 use crate::order::Order;
 use crate::report::{ActorReport, Ended, Reason, Report};
-use crate::stage::{Chore, Cue, Member, Stage, lock};
-use crate::unwind;
+use crate::stage::{Chore, Cue, Member, Stage};
+use crate::unwind::{self, lock};
 
 /// How often a drain says whom it is waiting for.
 const SAY_EVERY: Duration = Duration::from_secs(1);
@@ -312,18 +312,15 @@ impl<'a> Conductor<'a> {
         let Some(mut figures) = life.disown() else {
             return;
         };
-        let taken_over = member.take_over(self.stage);
-        figures.returned += taken_over;
+        let (returned, bury) = member.take_over();
+        figures.returned += returned;
         lock(&member.thread).take();
         let doing = life.activity().to_string();
         let stuck_for = turn.stuck_for(Instant::now());
         let error = format!("given up, {doing} for {stuck_for:.1?}");
-        self.stage.emit(Notice::Abandoned {
-            name: life.name.clone(),
-            doing,
-            stuck_for,
-            returned: taken_over,
-        });
+        self.stage.emit(Notice::Abandoned { name: life.name.clone(), doing, stuck_for, returned });
+        // After the notice: the hook may hold up the listeners.
+        self.stage.give(bury);
         self.leave(&member, Ended::Abandoned, figures, Some(error));
     }
 
@@ -390,8 +387,9 @@ impl<'a> Conductor<'a> {
             let figures = match daemon.life.disown() {
                 None => daemon.life.figures(),
                 Some(figures) => {
-                    let returned = figures.returned + daemon.take_over(self.stage);
-                    Figures { returned, ..figures }
+                    let (returned, bury) = daemon.take_over();
+                    self.stage.give(bury);
+                    Figures { returned: figures.returned + returned, ..figures }
                 }
             };
             self.leave(&daemon, Ended::Daemon, figures, None);
@@ -450,13 +448,14 @@ impl Member {
         }
     }
 
-    /// Takes what is in the mailbox of a member that was given up, and has it buried. Says how
-    /// many messages that were.
-    fn take_over(&self, stage: &Stage) -> u64 {
-        let Some(post) = &self.post else { return 0 };
+    /// Takes what is in the mailbox of a member that was given up: how many messages, and what the
+    /// usher is to do with them.
+    fn take_over(&self) -> (u64, Chore) {
+        let Some(post) = &self.post else {
+            return (0, Chore::Run(Box::new(|| ())));
+        };
         let (returned, bury) = Arc::clone(post).take_over();
         self.life.count_returned(returned);
-        stage.give(Chore::Run(bury));
-        returned
+        (returned, Chore::Run(bury))
     }
 }

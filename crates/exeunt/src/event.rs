@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::unwind;
 
 /// A flag that is set once, can be asked for at the price of a load, and can be waited for with a
 /// time-out or beside other channels.
@@ -179,8 +181,8 @@ impl Inner {
         std::mem::take(&mut guts.children)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Guts> {
-        self.guts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Guts> {
+        unwind::lock(&self.guts)
     }
 }
 

@@ -4,10 +4,11 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::event::Event;
 use crate::stage::Stage;
+use crate::unwind;
 
 pub(crate) struct Life {
     pub(crate) name: String,
@@ -254,7 +255,7 @@ impl Life {
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        unwind::lock(&self.ledger)
     }
 }
 

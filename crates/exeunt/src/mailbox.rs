@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::atomic::{self, AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
@@ -443,18 +443,18 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// Drops the hook, when nothing can come for it any more: it may hold addresses, whose actors
-    /// live as long as it does.
+    /// live as long as it does. A hook that never came back is left to the thread that is in it.
     pub(crate) fn forget_dead_letters(&self) {
-        let hook = self.dead_letters().take();
+        let hook = self.dead_letters.try_lock().ok().and_then(|mut hook| hook.take());
         let _ = unwind::drop_caught(hook);
     }
 
     fn dead_letters(&self) -> MutexGuard<'_, Option<DeadLetters<M>>> {
-        self.dead_letters.lock().unwrap_or_else(PoisonError::into_inner)
+        unwind::lock(&self.dead_letters)
     }
 
     fn last_word(&self) -> MutexGuard<'_, LastWord<M>> {
-        self.last_word.lock().unwrap_or_else(PoisonError::into_inner)
+        unwind::lock(&self.last_word)
     }
 }
 

@@ -26,8 +26,8 @@ use signal_hook::{flag, low_level};
 
 use crate::event::Event;
 use crate::report::{Reason, Signal};
-use crate::stage::lock;
 use crate::system::SystemHandle;
+use crate::unwind::lock;
 
 /// A wrapper that forwards what the terminal has sent to the whole group already delivers a signal
 /// twice: a repeat within this time of the first is not a second wish.
@@ -289,8 +289,10 @@ impl SignalError {
         matches!(self.0, Cause::Owned(_))
     }
 
-    pub(crate) fn is_owned_by(&self, handle: &SystemHandle) -> bool {
-        matches!(&self.0, Cause::Owned(owner) if owner.is_of(handle))
+    /// This system has the signals already.
+    #[must_use]
+    pub fn is_owned_by(&self, handle: &SystemHandle) -> bool {
+        matches!(&self.0, Cause::Owned(owner) if owner == handle)
     }
 }
 

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ use crate::notice::{self, Notice};
 use crate::order::{self, Node};
 use crate::report::{Reason, Refusals, Report, Signal};
 use crate::snapshot::ActorSnapshot;
-use crate::unwind;
+use crate::unwind::{self, lock};
 
 pub(crate) struct Stage {
     pub(crate) name: String,
@@ -422,8 +422,4 @@ fn ush(chores: &Receiver<Chore>) {
         }
     }
     let _ = unwind::drop_caught(listeners);
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

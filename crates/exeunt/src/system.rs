@@ -14,7 +14,8 @@ use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::report::{Reason, Report};
 use crate::snapshot::ActorSnapshot;
-use crate::stage::{Chore, Stage, lock};
+use crate::stage::{Chore, Stage};
+use crate::unwind::lock;
 
 /// Actors and tasks that begin one by one and leave in order.
 ///
@@ -335,11 +336,16 @@ impl SystemHandle {
     pub fn snapshot(&self) -> Vec<ActorSnapshot> {
         self.stage.snapshot()
     }
+}
 
-    pub(crate) fn is_of(&self, other: &SystemHandle) -> bool {
+/// Two handles are equal if they are of the same system.
+impl PartialEq for SystemHandle {
+    fn eq(&self, other: &SystemHandle) -> bool {
         Arc::ptr_eq(&self.stage, &other.stage)
     }
 }
+
+impl Eq for SystemHandle {}
 
 impl fmt::Debug for SystemHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

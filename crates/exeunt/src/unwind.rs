@@ -1,7 +1,9 @@
-//! Panics have one home: whatever runs code of the user's runs it through [`catch`].
+//! Panics have one home: whatever runs code of the user's runs it through [`catch`], so that no lock
+//! is ever poisoned in the middle of something, and [`lock`] need not care.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Runs `code` and turns a panic into its message.
 ///
@@ -14,6 +16,10 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
 /// Drops a value of the user's, whose `drop` may panic like any other code.
 pub(crate) fn drop_caught<T>(value: T) -> Result<(), String> {
     catch(|| drop(value))
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn message(payload: Box<dyn Any + Send>) -> String {
