@@ -70,7 +70,7 @@ impl<A: Actor> Cell<A> {
     /// The end: what is left is returned, unless nothing can be left; the `stopped` hook; the drop
     /// of the value.
     pub(crate) fn end(mut self, outcome: Outcome) -> Outcome {
-        self.exit.return_rest(&outcome);
+        self.exit.return_rest();
         let life = &self.exit.life;
         let stopped =
             life.in_hook(Activity::Stopping, || unwind::catch(|| self.actor.stopped(&mut self.cx)));
@@ -91,12 +91,9 @@ struct Exit<M> {
 }
 
 impl<M: Send + 'static> Exit<M> {
-    /// Returns what will not be handled. After a complete drain there is nothing, and the mailbox
+    /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
-    fn return_rest(&self, outcome: &Outcome) {
-        if matches!(outcome, Outcome::Completed | Outcome::Drained) {
-            return;
-        }
+    fn return_rest(&self) {
         let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
@@ -104,7 +101,7 @@ impl<M: Send + 'static> Exit<M> {
     }
 
     fn leave<A>(&self, actor: Option<A>, mut outcome: Outcome) -> Outcome {
-        self.return_rest(&outcome);
+        self.return_rest();
         let dropped = self.life.in_hook(Activity::Dropping, || {
             self.mailbox.forget_dead_letters();
             unwind::drop_caught(actor)
@@ -121,7 +118,7 @@ impl<M: Send + 'static> Exit<M> {
 /// What went wrong in code of the user's.
 pub(crate) struct Failure {
     text: String,
-    interruption: bool,
+    pub(crate) interruption: bool,
 }
 
 /// Reads a result of [`unwind::catch`].
@@ -137,10 +134,10 @@ pub(crate) fn failure(result: Result<error::Result, String>) -> Option<Failure> 
 
 /// Whether that is a failure of the actor, or only the word that it was told to stop waiting.
 pub(crate) fn verdict(life: &Life, failure: Failure, place: &str) -> Outcome {
-    match failure.interruption {
-        true if life.must_stop.is_set() => Outcome::Overdue,
-        true if life.stopping.is_set() => Outcome::Drained,
-        _ => Outcome::Failed(format!("{place}{}", failure.text)),
+    if failure.interruption && life.must_stop.is_set() {
+        Outcome::Overdue
+    } else {
+        Outcome::Failed(format!("{place}{}", failure.text))
     }
 }
 

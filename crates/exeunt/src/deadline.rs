@@ -211,7 +211,7 @@ mod tests {
 
     /// A drain of three under the usual limits, whose first has its turn.
     fn bench() -> Bench {
-        let life = Life::new("a".into(), 0, Arc::new(Stage::new("test".into())));
+        let life = Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into())));
         let start = Instant::now();
         let clock = DrainClock::start(DrainLimits::default(), start, 3);
         let turn = Turn::begin(start, life.sample());

@@ -14,6 +14,7 @@ pub(crate) struct Life {
     pub(crate) name: String,
     /// Its place in the order of spawning.
     pub(crate) index: usize,
+    pub(crate) is_daemon: bool,
     pub(crate) stage: Arc<Stage>,
     /// Set when its turn has come: what is queued is to be handled, and then it is to end.
     pub(crate) stopping: Event,
@@ -117,10 +118,11 @@ impl Sample {
 }
 
 impl Life {
-    pub(crate) fn new(name: String, index: usize, stage: Arc<Stage>) -> Life {
+    pub(crate) fn new(name: String, index: usize, is_daemon: bool, stage: Arc<Stage>) -> Life {
         Life {
             name,
             index,
+            is_daemon,
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
@@ -279,7 +281,7 @@ mod tests {
     use super::*;
 
     fn life() -> Life {
-        Life::new("a".into(), 0, Arc::new(Stage::new("test".into())))
+        Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into())))
     }
 
     #[test]

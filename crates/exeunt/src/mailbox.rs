@@ -55,7 +55,9 @@ impl From<usize> for Capacity {
 /// [builder](crate::ActorBuilder::inbox) of the actor that is to read it.
 ///
 /// What is sent before the actor is spawned waits for it. An inbox that is dropped unused closes
-/// the mailbox and drops what is in it.
+/// the mailbox and drops what is in it; what waits for an actor that cannot be started goes to its
+/// [dead-letter hook](crate::ActorBuilder::returned), but, since it never was an actor, into no
+/// report.
 ///
 /// A capacity of zero gives a closed mailbox, and an error that says so from the builder.
 ///

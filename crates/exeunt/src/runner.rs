@@ -110,6 +110,12 @@ pub(crate) fn perform(
     let cx = TaskContext::new(Arc::clone(&life));
     let result = life.in_hook(Activity::Performing, || unwind::catch(|| task(&cx)));
     match cell::failure(result) {
+        // It was told to stop, and did: its sleep ends with its turn, not only with its deadline.
+        Some(failure)
+            if failure.interruption && life.stopping.is_set() && !life.must_stop.is_set() =>
+        {
+            ended_well(&life)
+        }
         Some(failure) => cell::verdict(&life, failure, ""),
         None if life.must_stop.is_set() => Outcome::Overdue,
         None => ended_well(&life),

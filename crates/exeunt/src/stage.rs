@@ -152,7 +152,8 @@ impl Stage {
         roster.check_order(&part)?;
 
         let index = roster.members.len();
-        let life = Arc::new(Life::new(part.name.clone(), index, Arc::clone(self)));
+        let life =
+            Arc::new(Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self)));
         let mut builder = thread::Builder::new().name(part.name);
         if let Some(bytes) = part.stack_bytes {
             builder = builder.stack_size(bytes);
@@ -286,7 +287,10 @@ impl Stage {
     /// Notes that a send was refused, if that is because the order of the drain was wrong.
     pub(crate) fn refused(&self, from: &Life, to: &Life) {
         let same_stage = std::ptr::eq(self, &raw const *to.stage);
-        if !same_stage || !self.is_draining() || !to.stopping.is_set() {
+        // To send to oneself in one's own turn is nobody's order to put right, and a daemon goes on
+        // when others have left.
+        let no_order = from.index == to.index || from.is_daemon;
+        if !same_stage || no_order || !self.is_draining() || !to.stopping.is_set() {
             return;
         }
         let mut refusals = lock(&self.refusals);
