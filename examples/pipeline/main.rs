@@ -272,11 +272,11 @@ fn balance(census: &Census, report: &Report) -> String {
         sign(read == tallied),
     );
     for actor in &report.actors {
-        if actor.failed + actor.returned > 0 {
-            text += &format!(
-                "  {}: {} failed, {} returned\n",
-                actor.name, actor.failed, actor.returned
-            );
+        if actor.failed > 0 {
+            text += &format!("  {} failed on {}\n", actor.name, actor.failed);
+        }
+        if actor.returned > 0 {
+            text += &format!("  {} returned {}\n", actor.name, actor.returned);
         }
     }
     let skipped = census.list_skipped(true);
