@@ -554,7 +554,7 @@ fn hello_counts_what_came_before_ctrl_c() {
     // `hello` says nothing of a line that it has read, and standard input stays open, so that
     // there is no fact to wait for but that it has begun.
     running.wait_for("`stdin` started");
-    thread::sleep(Duration::from_millis(200));
+    thread::sleep(Duration::from_millis(500));
     running.signal("INT");
     let finished = running.finish();
     assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");

@@ -204,8 +204,9 @@ fn as_walked(dir: &Path, file: &Path) -> Option<PathBuf> {
     Some(dir.join(file.strip_prefix(root).ok()?))
 }
 
-/// Says once a second how far each stage is. It only looks at figures that the actors write
-/// anyway, so they are not disturbed. During a drain the system itself says whom it waits for.
+/// Says once a second how far each stage is; what one is ahead of the next waits between them. It
+/// only looks at figures that the actors write anyway, so they are not disturbed. During a drain
+/// the system itself says whom it waits for.
 fn show_progress(cx: &TaskContext, census: &Census) -> exeunt::Result {
     loop {
         cx.sleep(PROGRESS_EVERY)?;
@@ -213,26 +214,22 @@ fn show_progress(cx: &TaskContext, census: &Census) -> exeunt::Result {
             continue;
         }
         let actors = cx.system().snapshot();
-        let queued = |name: &str| -> usize { stage(&actors, name).map(|actor| actor.queued).sum() };
-        let read: u64 = stage(&actors, "read").map(|actor| actor.handled).sum();
         log::info!(
-            "walked {}, read {read}, tallied {} files, {:.1} MB of text; \
-             queued: read {}, split {}, tally {}",
+            "walked {}, read {}, split {}, tallied {}; {:.1} MB of text",
             census.files_walked(),
+            handled_by(&actors, "read"),
+            handled_by(&actors, "split"),
             census.files_tallied(),
             census.megabytes(),
-            queued("read"),
-            queued("split"),
-            queued("tally"),
         );
     }
 }
 
-/// The actors of a stage: `read` is `read-1` and so on.
-fn stage<'a>(actors: &'a [ActorSnapshot], name: &str) -> impl Iterator<Item = &'a ActorSnapshot> {
-    actors
-        .iter()
-        .filter(move |actor| actor.name.split('-').next() == Some(name))
+/// What a stage has handled, be it one actor or, as `read-1` and so on, several.
+fn handled_by(actors: &[ActorSnapshot], stage: &str) -> u64 {
+    let of_stage = |actor: &&ActorSnapshot| actor.name.split('-').next() == Some(stage);
+    let actors = actors.iter().filter(of_stage);
+    actors.map(|actor| actor.handled).sum()
 }
 
 /// Prints what was found, and whether nothing was lost.
