@@ -240,9 +240,7 @@ impl FromStr for Mode {
             "daemon" => Ok(Mode::Daemon),
             "event" => Ok(Mode::Event),
             "event-wait" => Ok(Mode::EventWait),
-            _ => Err(format!(
-                "--mode {name}: not one of wait, daemon, event, event-wait"
-            )),
+            _ => Err(format!("--mode {name}: not one of wait, daemon, event, event-wait")),
         }
     }
 }

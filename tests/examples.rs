@@ -46,10 +46,7 @@ fn pipeline_counts_every_word_of_every_file() {
     let lines: Vec<&str> = finished.stdout.lines().collect();
     assert_eq!(lines[0].trim(), "600  the", "{finished:?}");
     assert!(lines[2].contains(" different words, "), "{finished:?}");
-    assert_eq!(
-        lines.last(),
-        Some(&"walked 200 = read 200 = tallied 200 files")
-    );
+    assert_eq!(lines.last(), Some(&"walked 200 = read 200 = tallied 200 files"));
     // All ended by themselves, so there is no need for a report.
     assert!(!finished.stderr.contains("in order of leaving"));
 
@@ -268,18 +265,8 @@ fn pipeline_names_what_it_skips_and_hangs_on_nothing() {
              not taken in: 2 symbolic link(s), 1 special file(s)\n"
         )
     );
-    assert!(
-        finished.stdout.starts_with(&format!("{words} different")),
-        "{finished:?}"
-    );
-    for name in [
-        "binary/head",
-        "binary/tail",
-        "latin1",
-        "binary/up",
-        "dangling",
-        "fifo",
-    ] {
+    assert!(finished.stdout.starts_with(&format!("{words} different")), "{finished:?}");
+    for name in ["binary/head", "binary/tail", "latin1", "binary/up", "dangling", "fifo"] {
         let named = format!("skipped {}", input.path().join(name).display());
         assert!(finished.stderr.contains(&named), "{name}: {finished:?}");
     }
@@ -324,14 +311,7 @@ fn pipeline_says_that_the_disk_is_full() {
 fn pipeline_helps() {
     let finished = run(example("pipeline").arg("--help"));
     assert!(finished.status.success());
-    for option in [
-        "--workers",
-        "--capacity",
-        "--pace",
-        "--top",
-        "--out",
-        "--report",
-    ] {
+    for option in ["--workers", "--capacity", "--pace", "--top", "--out", "--report"] {
         assert!(finished.stdout.contains(option), "{option}");
     }
 }
@@ -451,12 +431,7 @@ fn countdown_that_polls_finishes_its_step() {
 fn countdown_that_waits_for_the_event_is_interrupted_in_its_sleep() {
     let args = ["--max", "100000", "--seed", &seed_with_a_long_second_step()];
     let finished = interrupt_countdown("event-wait", &args);
-    assert!(
-        finished
-            .stdout
-            .ends_with("cleaned up: 1 of 30 steps completed\n"),
-        "{finished:?}"
-    );
+    assert!(finished.stdout.ends_with("cleaned up: 1 of 30 steps completed\n"), "{finished:?}");
 }
 
 #[test]
@@ -502,9 +477,7 @@ fn seed_with_a_long_second_step() -> String {
 fn embed_answers_and_leaves_in_order() {
     let mut running = Running::start(example("embed").stdin(Stdio::piped()));
     let mut stdin = running.stdin();
-    stdin
-        .write_all(b"pay 30\npay much\npay 12\nbalance\nwho\nsing\n")
-        .unwrap();
+    stdin.write_all(b"pay 30\npay much\npay 12\nbalance\nwho\nsing\n").unwrap();
     drop(stdin);
     let finished = running.finish();
     assert!(finished.status.success(), "{finished:?}");

@@ -71,12 +71,7 @@ fn log_to_stderr() {
     env_logger::Builder::from_env(filter)
         .format(move |line, record| {
             let seconds = start.elapsed().as_secs_f64();
-            writeln!(
-                line,
-                "{seconds:9.3} {:<5} {}",
-                record.level(),
-                record.args()
-            )
+            writeln!(line, "{seconds:9.3} {:<5} {}", record.level(), record.args())
         })
         .init();
 }
@@ -109,12 +104,7 @@ impl Job {
         let (tell, summary) = mpsc::channel();
         let system =
             assemble(options, own, out, tell, &census).map_err(|error| error.to_string())?;
-        Ok(Job {
-            system,
-            census,
-            summary,
-            report,
-        })
+        Ok(Job { system, census, summary, report })
     }
 
     fn run(self) -> Exit {
@@ -148,18 +138,11 @@ fn assemble(
     let capacity = options.capacity;
     let mut system = System::new("pipeline");
 
-    let write = system.actor("write").feeds_nothing().spawn(Write {
-        top: options.top,
-        out,
-        summary,
-    })?;
+    let write =
+        system.actor("write").feeds_nothing().spawn(Write { top: options.top, out, summary })?;
 
     let tally = system.actor("tally").capacity(capacity).feeds(&write);
-    let tally = tally.spawn(Tally {
-        words: HashMap::new(),
-        write,
-        census: Arc::clone(census),
-    })?;
+    let tally = tally.spawn(Tally { words: HashMap::new(), write, census: Arc::clone(census) })?;
 
     let split = system.actor("split").capacity(capacity).feeds(&tally);
     let split = split.spawn(Split { tally })?;
@@ -186,13 +169,7 @@ fn assemble(
     for reader in &readers {
         walk = walk.feeds(reader);
     }
-    let source = Walk {
-        root: options.dir,
-        readers,
-        served: 0,
-        own,
-        census: Arc::clone(census),
-    };
+    let source = Walk { root: options.dir, readers, served: 0, own, census: Arc::clone(census) };
     walk.spawn(move |cx| source.run(cx))?;
     Ok(system)
 }

@@ -86,9 +86,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Optio
         1 => options.dir = folders.remove(0).into(),
         _ => {
             let second = folders[1].to_string_lossy();
-            return Err(format!(
-                "one folder at a time: what is {second}? (see --help)"
-            ));
+            return Err(format!("one folder at a time: what is {second}? (see --help)"));
         }
     }
     Ok(Some(options))
@@ -118,9 +116,9 @@ fn at_least_one(name: &str, value: &OsStr) -> Result<usize, String> {
 
 fn workers(name: &str, value: &OsStr) -> Result<usize, String> {
     match at_least_one(name, value)? {
-        number if number > MOST_WORKERS => Err(format!(
-            "{name} {number}: at most {MOST_WORKERS} are of use"
-        )),
+        number if number > MOST_WORKERS => {
+            Err(format!("{name} {number}: at most {MOST_WORKERS} are of use"))
+        }
         number => Ok(number),
     }
 }

@@ -35,9 +35,7 @@ impl Output {
 
     /// The files of this output that stand in the file system while it is written.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        [Some(&*self.target), self.temporary.as_deref()]
-            .into_iter()
-            .flatten()
+        [Some(&*self.target), self.temporary.as_deref()].into_iter().flatten()
     }
 
     /// Writes it all and puts it in its place. An error names the file, and leaves in its place
@@ -46,8 +44,7 @@ impl Output {
         mut self,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), String> {
-        self.write(content)
-            .map_err(|error| format!("{}: {error}", self.name))
+        self.write(content).map_err(|error| format!("{}: {error}", self.name))
     }
 
     fn write(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -93,12 +90,7 @@ fn open(path: &Path) -> io::Result<Output> {
         output.file.set_permissions(metadata.permissions())?;
         return Ok(output);
     }
-    Ok(Output {
-        name,
-        target: path.to_owned(),
-        temporary: None,
-        file,
-    })
+    Ok(Output { name, target: path.to_owned(), temporary: None, file })
 }
 
 /// Opens a temporary file in the folder of the target, since a rename cannot leave a disk.
@@ -109,12 +101,7 @@ fn replace(name: String, target: &Path) -> io::Result<Output> {
         _ => fs::canonicalize(".")?,
     };
     let (temporary, file) = create_hidden(&folder, &file_name.to_string_lossy())?;
-    Ok(Output {
-        name,
-        target: folder.join(file_name),
-        temporary: Some(temporary),
-        file,
-    })
+    Ok(Output { name, target: folder.join(file_name), temporary: Some(temporary), file })
 }
 
 fn create_hidden(folder: &Path, name: &str) -> io::Result<(PathBuf, File)> {

@@ -108,8 +108,7 @@ impl Walk {
     }
 
     fn unreadable(&self, folder: &Path, error: &io::Error) {
-        self.census
-            .skipped(folder, Skipped::UnreadableFolder, Some(error));
+        self.census.skipped(folder, Skipped::UnreadableFolder, Some(error));
     }
 }
 
@@ -150,18 +149,12 @@ fn read_text(path: &Path) -> Result<String, (Skipped, Option<io::Error>)> {
         return Err((Skipped::TooLarge, None));
     }
     let mut bytes = Vec::with_capacity(size_bytes as usize);
-    (&file)
-        .take(HEAD_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    (&file).take(HEAD_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.contains(&0) {
         return Err((Skipped::Binary, None));
     }
     // A file may grow while it is read.
-    (&file)
-        .take(FILE_LIMIT_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    (&file).take(FILE_LIMIT_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.contains(&0) {
         return Err((Skipped::Binary, None));
     }
@@ -197,8 +190,7 @@ impl Actor for Split {
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.starts_with(char::is_alphabetic))
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with(char::is_alphabetic))
 }
 
 // tally

@@ -97,12 +97,7 @@ impl Running {
         let (sender, lines) = mpsc::channel();
         read_lines(child.stdout.take().unwrap(), sender.clone(), Line::Out);
         read_lines(child.stderr.take().unwrap(), sender, Line::Err);
-        Running {
-            child,
-            lines,
-            stdout: String::new(),
-            stderr: String::new(),
-        }
+        Running { child, lines, stdout: String::new(), stderr: String::new() }
     }
 
     pub(crate) fn stdin(&mut self) -> std::process::ChildStdin {

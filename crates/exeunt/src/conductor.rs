@@ -331,7 +331,9 @@ impl<'a> Conductor<'a> {
         }
         let began = match self.states[index] {
             State::InTurn(turn) => turn.began,
-            State::Working | State::Left => member.started,
+            State::Working | State::Left => {
+                self.drain.as_ref().map_or(member.started, |drain| drain.began)
+            }
         };
         let handled_before = match &self.drain {
             Some(drain) => drain.handled_before[index],

@@ -144,9 +144,7 @@ impl fmt::Display for Notice {
             Notice::NotStarted { name } => {
                 write!(f, "`{name}` is not started: the drain has begun")
             }
-            Notice::DrainBegan { reason: Reason::Completed, .. } => {
-                f.write_str("all have ended by themselves")
-            }
+            Notice::DrainBegan { reason: reason @ Reason::Completed, .. } => write!(f, "{reason}"),
             Notice::DrainBegan { reason, members } => {
                 write!(f, "drain begins ({reason}): {members} to leave in order")
             }
@@ -167,11 +165,12 @@ impl fmt::Display for Notice {
                 write!(f, "`{name}` has met its deadline, {doing} for {stuck_for:.1?}")
             }
             Notice::Ended { name, ended, handled, returned, took } => {
-                write!(f, "`{name}` {ended} in {took:.1?}: {handled} handled")?;
-                if *returned > 0 {
-                    write!(f, ", {returned} returned")?;
+                write!(f, "`{name}` {ended} after {took:.1?}")?;
+                match (handled, returned) {
+                    (0, 0) => Ok(()),
+                    (_, 0) => write!(f, ": {handled} handled"),
+                    _ => write!(f, ": {handled} handled, {returned} returned"),
                 }
-                Ok(())
             }
             Notice::Failed { name, error } => write!(f, "`{name}` failed: {error}"),
             Notice::Abandoned { name, doing, stuck_for, returned } => write!(
@@ -181,9 +180,13 @@ impl fmt::Display for Notice {
             Notice::Refused { from, to } => {
                 write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
             }
-            Notice::Finished { complete, took, .. } => {
+            Notice::Finished { reason, complete, took } => {
                 let how = if *complete { "complete" } else { "incomplete" };
-                write!(f, "exeunt omnes: {how} after {took:.1?}")
+                write!(f, "exeunt omnes: {how}")?;
+                match reason {
+                    Reason::Completed => Ok(()),
+                    _ => write!(f, " after {took:.1?}"),
+                }
             }
         }
     }

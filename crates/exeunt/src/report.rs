@@ -52,8 +52,8 @@ pub struct ActorReport {
     pub is_task: bool,
     /// How it ended.
     pub ended: Ended,
-    /// From the beginning of its turn to its end; if it ended before it had a turn, from its
-    /// start.
+    /// From the beginning of its turn to its end. If it had no turn: from the beginning of the
+    /// drain, or, if it ended before that, from its own.
     pub took: Duration,
     /// The messages for which its handler returned `Ok`.
     pub handled: u64,

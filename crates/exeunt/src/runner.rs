@@ -95,9 +95,10 @@ impl<A: Actor> Runner<A> {
         }
     }
 
-    /// Whether what is in the mailbox now is all that will ever be.
+    /// Whether what is in the mailbox now is all that will ever be. Who is deserted during a drain
+    /// waits for its turn all the same, so that all leave in order.
     fn is_last_call(&self) -> bool {
-        self.life.stopping.is_set() || self.mailbox.is_deserted()
+        self.life.stopping.is_set() || self.mailbox.is_deserted() && !self.life.stage.is_draining()
     }
 }
 
@@ -122,8 +123,7 @@ pub(crate) fn perform(
     }
 }
 
-/// How it counts that somebody has come to the end of its work. Those that a drain upstream leaves
-/// without an address have drained too.
+/// How it counts that somebody has come to the end of its work.
 fn ended_well(life: &Life) -> Outcome {
     if life.stage.is_draining() { Outcome::Drained } else { Outcome::Completed }
 }
