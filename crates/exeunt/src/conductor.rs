@@ -3,13 +3,15 @@
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::deadline::{self, Decision, DrainClock, Turn};
-use crate::life::{Figures, Outcome};
+use crate::life::{Figures, Life, Outcome};
+use crate::mailbox::Burial;
 use crate::notice::Notice;
 use crate::order::Order;
 use crate::report::{ActorReport, Ended, Reason, Report};
@@ -36,9 +38,9 @@ pub(crate) fn conduct(stage: &Arc<Stage>, cues: &Receiver<Cue>) {
     // Nobody is left who could need a daemon.
     conductor.dismiss_daemons();
 
-    // What the listeners have not heard by now they hear no more.
+    // The user's code that runs on behalf of the system has a grace to come to its end.
     let report = conductor.report(reason);
-    conductor.send_the_usher_home();
+    conductor.wait_for_listeners_and_burials();
     stage.publish(report);
 }
 
@@ -52,6 +54,8 @@ struct Conductor<'a> {
     /// In the order in which they ended.
     left: Vec<ActorReport>,
     drain: Option<Drain>,
+    /// Each ends when the messages of somebody who was given up are buried.
+    burials: Vec<Receiver<()>>,
     took: Duration,
 }
 
@@ -83,6 +87,7 @@ impl<'a> Conductor<'a> {
             states: Vec::new(),
             left: Vec::new(),
             drain: None,
+            burials: Vec::new(),
             took: Duration::ZERO,
         }
     }
@@ -247,8 +252,11 @@ impl<'a> Conductor<'a> {
         wake
     }
 
-    /// The process was stopped: nobody in its turn can help the time that was lost.
+    /// The process was stopped: nobody can help the time that was lost.
     fn excuse(&mut self, lost: Duration) {
+        if let Some(drain) = &mut self.drain {
+            drain.clock.excuse(lost);
+        }
         for state in &mut self.states {
             if let State::InTurn(turn) = state {
                 turn.excuse(lost);
@@ -282,7 +290,7 @@ impl<'a> Conductor<'a> {
         let member = self.stage.member(index)?;
         let outcome = member.life.outcome()?;
         // The thread has told us from its last thread-local destructor, so this is short.
-        if let Some(Err(panic)) = lock(&member.thread).take().map(std::thread::JoinHandle::join) {
+        if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
         }
         let (ended, error) = match outcome {
@@ -319,8 +327,7 @@ impl<'a> Conductor<'a> {
         let stuck_for = turn.stuck_for(Instant::now());
         let error = format!("given up, {doing} for {stuck_for:.1?}");
         self.stage.emit(Notice::Abandoned { name: life.name.clone(), doing, stuck_for, returned });
-        // After the notice: the hook may hold up the listeners.
-        self.stage.give(bury);
+        self.burials.push(bury_aside(life, bury));
         self.leave(&member, Ended::Abandoned, figures, Some(error));
     }
 
@@ -390,7 +397,7 @@ impl<'a> Conductor<'a> {
                 None => daemon.life.figures(),
                 Some(figures) => {
                     let (returned, bury) = daemon.take_over();
-                    self.stage.give(bury);
+                    self.burials.push(bury_aside(&daemon.life, bury));
                     Figures { returned: figures.returned + returned, ..figures }
                 }
             };
@@ -414,14 +421,40 @@ impl<'a> Conductor<'a> {
         report
     }
 
-    /// Lets the usher do what it has been given, for a grace at most.
-    fn send_the_usher_home(&self) {
+    fn wait_for_listeners_and_burials(&self) {
         let (done, acknowledged) = crossbeam_channel::bounded(1);
         self.stage.give(Chore::Acknowledge(done));
         self.stage.give(Chore::GoHome);
-        let grace = lock(&self.stage.limits).grace;
-        let _ = acknowledged.recv_timeout(grace);
+        let until = Instant::now().checked_add(lock(&self.stage.limits).grace);
+        for end in self.burials.iter().chain([&acknowledged]) {
+            let _ = match until {
+                Some(until) => end.recv_deadline(until).is_ok(),
+                None => end.recv().is_ok(),
+            };
+        }
     }
+}
+
+/// Buries messages on a thread of their own: the hook may take its time, and must hold up neither the
+/// drain nor the listeners. The receiver tells when it is done.
+fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
+    let (done, end) = crossbeam_channel::bounded(0);
+    let bury = Arc::new(Mutex::new(Some((bury, done))));
+    let work = {
+        let bury = Arc::clone(&bury);
+        move || {
+            if let Some((bury, done)) = lock(&bury).take() {
+                let _ = unwind::catch(bury);
+                drop(done);
+            }
+        }
+    };
+    let thread = thread::Builder::new().name(format!("{}/returned", life.name));
+    if thread.spawn(work.clone()).is_err() {
+        // Better late than never, and better here than nowhere.
+        work();
+    }
+    end
 }
 
 impl Member {
@@ -450,14 +483,14 @@ impl Member {
         }
     }
 
-    /// Takes what is in the mailbox of a member that was given up: how many messages, and what the
-    /// usher is to do with them.
-    fn take_over(&self) -> (u64, Chore) {
+    /// Takes what is in the mailbox of a member that was given up: how many messages, and how
+    /// they are buried.
+    fn take_over(&self) -> (u64, Burial) {
         let Some(post) = &self.post else {
-            return (0, Chore::Run(Box::new(|| ())));
+            return (0, Box::new(|| ()));
         };
         let (returned, bury) = Arc::clone(post).take_over();
         self.life.count_returned(returned);
-        (returned, Chore::Run(bury))
+        (returned, bury)
     }
 }

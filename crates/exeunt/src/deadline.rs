@@ -66,6 +66,11 @@ impl DrainClock {
         Some(self.end?.checked_sub(self.share.saturating_mul(to_come)).unwrap_or(self.end?))
     }
 
+    /// Gives back time in which the process did not run.
+    pub(crate) fn excuse(&mut self, lost: Duration) {
+        self.end = self.end.and_then(|end| end.checked_add(lost));
+    }
+
     /// Whether the budget is used up, so that everybody's turn has come.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.end.is_some_and(|end| now >= end)
@@ -135,8 +140,7 @@ impl Turn {
         [grace_ends, clock.last_call()].into_iter().flatten().min()
     }
 
-    /// Forgives time in which nobody could make progress, since the process did not run. The budget
-    /// of the drain is not prolonged by it.
+    /// Forgives time in which nobody could make progress, since the process did not run.
     pub(crate) fn excuse(&mut self, lost: Duration) {
         for moment in [Some(&mut self.progressed), self.halted.as_mut()].into_iter().flatten() {
             *moment = moment.checked_add(lost).unwrap_or(*moment);
@@ -177,8 +181,8 @@ impl Turn {
 }
 
 /// How late the conductor may wake before it concludes that the whole process did not run: it was
-/// stopped (SIGSTOP, a debugger), or starved.
-const OVERSLEPT: Duration = Duration::from_millis(50);
+/// stopped (SIGSTOP, Ctrl-Z, a debugger), or starved.
+const OVERSLEPT: Duration = Duration::from_millis(100);
 
 /// The time that was lost, if the conductor wanted to wake at one moment and did at another.
 pub(crate) fn overslept(wanted: Instant, woke: Instant) -> Option<Duration> {
@@ -298,8 +302,11 @@ mod tests {
         let woke = bench.start + 12 * SECOND;
         let lost = overslept(bench.start + 2 * SECOND, woke).unwrap();
         bench.turn.excuse(lost);
+        bench.clock.excuse(lost);
         assert!(matches!(bench.decide(12 * SECOND, own), Decision::Wait(_)));
         assert_eq!(bench.decide(16 * SECOND, own), Decision::Halt);
+        assert!(!bench.clock.is_over(bench.start + 39 * SECOND));
+        assert!(bench.clock.is_over(bench.start + 40 * SECOND));
         assert_eq!(overslept(woke, woke + SECOND / 100), None);
     }
 

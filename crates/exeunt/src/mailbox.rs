@@ -467,6 +467,9 @@ pub(crate) enum Waited<M> {
     Interrupted(M),
 }
 
+/// What hands messages to the dead-letter hook.
+pub(crate) type Burial = Box<dyn FnOnce() + Send>;
+
 /// A mailbox as the conductor sees it, who does not know what messages are.
 pub(crate) trait Post: Send + Sync {
     fn len(&self) -> usize;
@@ -476,7 +479,7 @@ pub(crate) trait Post: Send + Sync {
     fn ring(&self);
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
     /// runs code of the user's and may take its time.
-    fn take_over(self: Arc<Self>) -> (u64, Box<dyn FnOnce() + Send>);
+    fn take_over(self: Arc<Self>) -> (u64, Burial);
 }
 
 impl<M: Send + 'static> Post for Mailbox<M> {
@@ -496,7 +499,7 @@ impl<M: Send + 'static> Post for Mailbox<M> {
         self.bell.ring();
     }
 
-    fn take_over(self: Arc<Self>) -> (u64, Box<dyn FnOnce() + Send>) {
+    fn take_over(self: Arc<Self>) -> (u64, Burial) {
         let messages = self.evict();
         self.ended.set();
         (

@@ -17,7 +17,7 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts as number;
@@ -109,21 +109,22 @@ impl Signals {
         // forwarder listens and the flag goes down.
         let flags = owner.flags_for(&numbers)?;
         let arrivals = Arrivals::new(&numbers).map_err(|e| SignalError(Cause::System(e)))?;
-        let arrivals_handle = arrivals.handle();
-        let disarmed = Event::new();
+        let guard = SignalGuard { arrivals: arrivals.handle(), settled: Event::new() };
+        owner.tenancy += 1;
         let forwarder = Forwarder {
             system: handle.clone(),
-            flags: flags.clone(),
             arrivals,
-            disarmed: disarmed.clone(),
+            flags: flags.clone(),
+            tenancy: owner.tenancy,
+            settled: guard.settled.clone(),
         };
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || forwarder.forward())
             .map_err(|e| SignalError(Cause::System(e)))?;
         flags.lower();
         owner.handle = Some(handle.clone());
-        Ok(SignalGuard { flags, arrivals: arrivals_handle, disarmed, thread: Some(thread) })
+        Ok(guard)
     }
 
     fn to_take(&self) -> Result<Vec<i32>, SignalError> {
@@ -154,10 +155,12 @@ const DO_NOT_END: [i32; 7] = [
 ];
 
 /// The owner of the signals in this process, and the flags of all signals that ever were taken.
-static OWNER: Mutex<Owner> = Mutex::new(Owner { handle: None, flags: BTreeMap::new() });
+static OWNER: Mutex<Owner> = Mutex::new(Owner { handle: None, tenancy: 0, flags: BTreeMap::new() });
 
 struct Owner {
     handle: Option<SystemHandle>,
+    /// Counts the owners there were, so that a forwarder knows whether it still speaks for the last.
+    tenancy: u64,
     flags: BTreeMap<i32, Arc<AtomicBool>>,
 }
 
@@ -207,25 +210,40 @@ impl Flags {
 
 struct Forwarder {
     system: SystemHandle,
-    flags: Flags,
     arrivals: Arrivals,
-    disarmed: Event,
+    flags: Flags,
+    tenancy: u64,
+    /// Set when the guard may go: nothing that has come before is unheard.
+    settled: Event,
 }
 
 impl Forwarder {
     /// Forwards the first signal, and lets the second have its effect. More there is not to do.
     fn forward(mut self) {
-        let Some(signal) = self.arrivals.forever().next() else {
-            return; // the guard was dropped
-        };
-        if self.system.has_ended() {
+        // `close` ends the iteration, also if a signal has come before it: that one counts too.
+        let first = self.arrivals.forever().next();
+        match first.or_else(|| self.arrivals.pending().next()) {
+            // The guard was dropped.
+            None => self.raise_flags(),
+            Some(signal) if self.system.shutdown_because(Reason::Signal(Signal(signal))) => {
+                // The guard need not wait for the end of the window, though the flags must: an echo
+                // that comes after a quick drain is an echo still.
+                self.settled.set();
+                thread::sleep(ECHO_WINDOW);
+                self.raise_flags();
+            }
             // Nobody is left to drain, though the guard still lives: the signal is the program's.
-            self.flags.raise();
-            let _ = low_level::raise(signal);
-            return;
+            Some(signal) => {
+                self.raise_flags();
+                let _ = low_level::raise(signal);
+            }
         }
-        self.system.shutdown_because(Reason::Signal(Signal(signal)));
-        if !self.disarmed.wait_timeout(ECHO_WINDOW) {
+        self.settled.set();
+    }
+
+    /// Gives the signals their default effect, unless they belong to another by now.
+    fn raise_flags(&self) {
+        if lock(&OWNER).tenancy == self.tenancy {
             self.flags.raise();
         }
     }
@@ -246,21 +264,14 @@ fn ignored_signals() -> u64 {
 /// Keeps the signals for a system; when it is dropped, they have their default effect again.
 #[must_use = "the signals have their default effect again as soon as it is dropped"]
 pub struct SignalGuard {
-    flags: Flags,
     arrivals: Handle,
-    disarmed: Event,
-    thread: Option<JoinHandle<()>>,
+    settled: Event,
 }
 
 impl Drop for SignalGuard {
     fn drop(&mut self) {
-        // The flags first, so that no signal falls between the forwarder and the default.
-        self.flags.raise();
-        self.disarmed.set();
         self.arrivals.close();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.settled.wait();
         lock(&OWNER).handle = None;
     }
 }

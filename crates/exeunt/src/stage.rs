@@ -84,7 +84,6 @@ pub(crate) type Listener = Box<dyn FnMut(&Notice) + Send>;
 pub(crate) enum Chore {
     Tell(Notice),
     Listen(Listener),
-    Run(Box<dyn FnOnce() + Send>),
     /// All before this is done.
     Acknowledge(Sender<()>),
     GoHome,
@@ -200,11 +199,18 @@ impl Stage {
 
     // Asking for the end, and waiting for it.
 
-    pub(crate) fn shutdown(&self, reason: Reason) {
+    /// Says whether the report can still tell of it.
+    pub(crate) fn shutdown(&self, reason: Reason) -> bool {
+        // Under the lock that `publish` takes: a signal is in the report, or finds the system ended.
+        let mut first = lock(&self.signal);
+        if self.has_ended() {
+            return false;
+        }
         if let Reason::Signal(signal) = reason {
-            lock(&self.signal).get_or_insert(signal);
+            first.get_or_insert(signal);
         }
         let _ = self.cues.send(Cue::Shutdown(reason));
+        true
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -265,6 +271,8 @@ impl Stage {
             std::mem::take(&mut roster.members)
         };
         drop(members);
+        let signal = lock(&self.signal);
+        let report = Report { signal: *signal, ..report };
         lock(&self.report).get_or_insert(report);
         self.ended.set();
     }
@@ -416,9 +424,6 @@ fn ush(chores: &Receiver<Chore>) {
                 listeners.retain_mut(|listener| unwind::catch(|| listener(&notice)).is_ok());
             }
             Chore::Listen(listener) => listeners.push(listener),
-            Chore::Run(work) => {
-                let _ = unwind::catch(work);
-            }
             Chore::Acknowledge(done) => {
                 let _ = done.send(());
             }

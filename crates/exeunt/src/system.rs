@@ -294,8 +294,11 @@ impl SystemHandle {
     /// Asks for the ordered drain with a reason for the report, as the signals do.
     ///
     /// The first reason counts; of a [`Reason::Signal`] that comes later, the signal is noted.
-    pub fn shutdown_because(&self, reason: Reason) {
-        self.stage.shutdown(reason);
+    ///
+    /// Says whether the system was still there to hear it: `false` means that it has ended, and that
+    /// its report does not tell of it.
+    pub fn shutdown_because(&self, reason: Reason) -> bool {
+        self.stage.shutdown(reason)
     }
 
     /// Whether the drain has begun.
