@@ -179,6 +179,23 @@ fn s2_an_echo_within_100_ms_does_not_count() {
 }
 
 #[test]
+fn s2_a_burst_of_echoes_does_not_count() {
+    let mut victim = at_work(&["chain", "hold"]);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(30) {
+        victim.signal(Signal::INT);
+        victim.signal(Signal::TERM);
+    }
+    victim.hear("held");
+    thread::sleep(PAST_THE_ECHO);
+    victim.say_a_word();
+    let end = victim.end();
+    end.balances();
+    assert_eq!(end.report()["complete"], true, "{end}");
+    assert!(end.status.code().is_none(), "{end}");
+}
+
+#[test]
 fn s2_after_an_echo_the_next_signal_still_ends_it() {
     let mut victim = stuck(&[]);
     victim.signal(Signal::INT);
@@ -196,7 +213,7 @@ fn s2_after_an_echo_the_next_signal_still_ends_it() {
 #[test]
 fn s2_a_wrapper_that_forwards_what_the_group_was_sent_does_not_end_it() {
     for signal in [Signal::INT, Signal::TERM] {
-        let mut victim = Victim::play(&["wrapper", "--", VICTIM, "chain", "hold"]);
+        let mut victim = Victim::play(&["wrapper", "takes_ms=20", "--", VICTIM, "chain", "hold"]);
         victim.hear_ready();
         victim.hear("progress");
         assert_ne!(victim.pid(), victim.leader());
@@ -533,6 +550,45 @@ fn s5_a_second_system_gets_a_clear_error_and_the_first_keeps_the_signals() {
     end.is_death_by(Signal::TERM).is_complete_after("SIGTERM");
 }
 
+#[test]
+#[ignore = "found with this test: the library does swallow it"]
+fn s5_a_signal_that_comes_while_the_last_listener_speaks_is_not_swallowed() {
+    let mut victim = Victim::play(&["last moment"]);
+    victim.hear_ready();
+    victim.say_a_word(); // the task ends, and so does everything
+    victim.hear("finished");
+    victim.signal(Signal::INT);
+    thread::sleep(Duration::from_millis(200)); // for the way to the forwarding thread
+    victim.say_a_word();
+    victim.end().is_death_by(Signal::INT);
+}
+
+#[test]
+#[ignore = "found with this test: the library does swallow it"]
+fn s5_a_signal_that_comes_right_before_the_guard_goes_is_not_swallowed() {
+    for _ in 0..5 {
+        let end = Victim::play(&["parting"]).end();
+        end.is_death_by(Signal::INT);
+    }
+}
+
+#[test]
+fn s5_no_thread_blocks_a_signal() {
+    let victim = at_work(&["mixed"]);
+    let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", victim.pid())) else {
+        return skipped("s5_no_thread_blocks_a_signal: no /proc");
+    };
+    for task in tasks.map_while(Result::ok) {
+        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let blocked = status.lines().find(|line| line.starts_with("SigBlk"));
+        // A mask would leak into the processes that it starts.
+        assert!(
+            blocked.is_none_or(|mask| mask.ends_with("0000000000000000")),
+            "{status}"
+        );
+    }
+}
+
 // S6
 
 #[test]
@@ -549,6 +605,17 @@ fn s6_a_signal_during_start_up_drains_those_that_have_started_and_starts_no_more
     assert_eq!(end.said("late is closed: true"), 1, "{end}");
     assert_eq!(end.said("late takes: Err(Closed"), 1, "{end}");
     assert_eq!(end.said("the late task was started"), 0, "{end}");
+}
+
+#[test]
+fn s6_a_second_signal_ends_a_start_up_that_is_stuck() {
+    let mut victim = Victim::play(&["startup", "main_sticks"]);
+    victim.hear_ready();
+    victim.signal(Signal::INT);
+    victim.hear("stuck main");
+    thread::sleep(PAST_THE_ECHO);
+    victim.signal(Signal::INT);
+    victim.end().is_death_by(Signal::INT);
 }
 
 // D3 and D4, of whole processes
@@ -613,6 +680,23 @@ fn d3_a_stuck_actor_with_blocked_senders_gives_every_message_back_and_the_proces
 }
 
 #[test]
+#[ignore = "found with this test: the listeners and the hooks of those given up share a thread"]
+fn m1_a_listener_that_never_returns_keeps_no_message_from_the_dead_letter_hook() {
+    // The listener of the log is one, if somebody holds standard error.
+    for words in [&["listener", "output_is_free"][..], &[]] {
+        let limits = ["stuck", "stall_ms=50", "grace_ms=50"];
+        let mut victim = Victim::play(&[&limits, words].concat());
+        for _ in 0..4 {
+            victim.hear("stuck");
+        }
+        victim.hear_ready();
+        victim.signal(Signal::INT);
+        let end = victim.end();
+        end.is_exit(INCOMPLETE).balances();
+    }
+}
+
+#[test]
 fn d4_daemons_keep_no_process_alive() {
     let mut victim = Victim::play(&["daemons"]);
     victim.hear_ready();
@@ -645,6 +729,27 @@ fn m1_a_process_that_is_stopped_and_continued_in_its_drain_loses_nothing() {
     assert_eq!(handled, end.page("a").of("accepted"), "{end}");
 }
 
+#[test]
+#[ignore = "found with this test: the library takes the time in which it was stopped for a stall"]
+fn d1_the_time_in_which_the_process_was_stopped_is_nobodys_stall() {
+    let words = [
+        "chain",
+        "compute",
+        "pace_us=500000",
+        "limit=6",
+        "shutdown_at=6",
+    ];
+    let mut victim = Victim::play(&[&words[..], &["stall_ms=1000"]].concat());
+    victim.hear("handles 3"); // in the middle of a drain
+    thread::sleep(Duration::from_millis(250)); // and so long that the conductor has looked
+    victim.signal(Signal::STOP);
+    thread::sleep(Duration::from_millis(2500)); // time is the subject
+    victim.signal(Signal::CONT);
+    let end = victim.end();
+    end.is_exit(0).balances();
+    assert_eq!(end.page("sink").of("handled"), 6, "{end}");
+}
+
 /// Waits until the operating system says so (or, where there is no `/proc`, for a moment).
 fn wait_until_stopped(victim: &Victim) {
     let path = format!("/proc/{}/stat", victim.pid());
@@ -664,7 +769,7 @@ fn wait_until_stopped(victim: &Victim) {
 #[test]
 fn f5_dropping_the_system_at_the_end_of_main_drains_it() {
     let mut victim = Victim::play(&["dropped"]);
-    victim.hear("started");
+    victim.hear("progress");
     victim.say_a_word();
     let end = victim.end();
     end.is_exit(0);
@@ -674,7 +779,7 @@ fn f5_dropping_the_system_at_the_end_of_main_drains_it() {
 #[test]
 fn f5_a_panic_in_main_drains_the_system_on_its_stack() {
     let mut victim = Victim::play(&["dropped", "panics"]);
-    victim.hear("started");
+    victim.hear("progress");
     victim.say_a_word();
     let end = victim.end();
     end.is_exit(101);
@@ -751,7 +856,7 @@ fn s2_control_c_twice_at_a_terminal_with_every_actor_stuck() {
 fn s2_control_c_at_a_terminal_with_a_wrapper_that_forwards_it() {
     let Some(mut victim) = at_a_terminal(
         "s2_control_c_at_a_terminal_with_a_wrapper_that_forwards_it",
-        &format!("exec {VICTIM} wrapper -- {VICTIM} chain hold"),
+        &format!("exec {VICTIM} wrapper takes_ms=20 -- {VICTIM} chain hold"),
     ) else {
         return;
     };

@@ -90,6 +90,10 @@ impl Victim {
             if let Ok(status) = child.wait() {
                 let _ = ended.send(status);
             }
+            // In the queue behind every victim there was, so that all they said is heard first.
+            if let Ok(mut line) = UnixStream::connect(&socket) {
+                let _ = line.write_all(END_OF_FACTS.as_bytes());
+            }
         });
         Victim {
             leader,
@@ -185,10 +189,6 @@ impl Victim {
             self.give_up("it does not end");
         };
         self.is_over = true;
-        // In the queue behind every victim there was.
-        if let Ok(mut line) = UnixStream::connect(self.folder.join("facts")) {
-            let _ = line.write_all(END_OF_FACTS.as_bytes());
-        }
         while let Ok(fact) = self.facts.recv_timeout(PATIENCE) {
             self.told.push(fact);
         }
@@ -207,7 +207,9 @@ impl Victim {
 
     fn give_up(&mut self, why: &str) -> ! {
         self.told.extend(self.facts.try_iter());
-        let mut text = format!("{why}\nfacts:\n  {}\n", self.told.join("\n  "));
+        let status = self.end.try_recv();
+        let stands = status.map_or("alive".to_owned(), |status| status.to_string());
+        let mut text = format!("{why} ({stands})\nfacts:\n  {}\n", self.told.join("\n  "));
         for name in ["stdout", "stderr"] {
             let _ = writeln!(text, "{name}:\n{}", self.output(name));
         }

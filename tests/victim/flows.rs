@@ -141,11 +141,12 @@ impl<'a> Flow<'a> {
 
     /// The sink is the slow one, so that the mailboxes before it are full.
     fn work(&self, is_sink: bool) -> Work {
-        let pace = self.options.number("pace_us").unwrap_or(200);
+        let pace = Duration::from_micros(self.options.number("pace_us").unwrap_or(200));
         match self.options.number("fail_at") {
             Some(at) if is_sink => Work::FailAt(at),
             _ if is_sink && self.options.has("fail_in_drain") => Work::FailInDrain,
-            _ if is_sink => Work::Take(Duration::from_micros(pace)),
+            _ if is_sink && self.options.has("compute") => Work::Compute(pace),
+            _ if is_sink => Work::Take(pace),
             _ => Work::Take(Duration::ZERO),
         }
     }

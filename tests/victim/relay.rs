@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use exeunt::{Actor, Context};
 
@@ -16,6 +16,9 @@ use crate::ledger::{Account, Item, Port, count};
 pub(crate) enum Work {
     /// Takes so long, and cannot be interrupted.
     Take(Duration),
+    /// Tells the parent, and then keeps a processor busy for so long; the time in which the process
+    /// was stopped does not count.
+    Compute(Duration),
     /// Tells the parent, and never returns.
     Stick,
     /// As `Stick`, with the lock of standard output and of standard error.
@@ -80,6 +83,10 @@ impl Relay {
         match self.work {
             Work::Take(time) if time.is_zero() => {}
             Work::Take(time) => thread::sleep(time),
+            Work::Compute(time) => {
+                say(format_args!("handles {number}"));
+                compute(time);
+            }
             Work::Stick => stick(name),
             Work::StickWithOutput => {
                 let _locks = (std::io::stdout().lock(), std::io::stderr().lock());
@@ -101,6 +108,17 @@ pub(crate) fn stick(name: &str) -> ! {
     say(format_args!("stuck {name}"));
     loop {
         thread::park();
+    }
+}
+
+fn compute(time: Duration) {
+    let mut computed = Duration::ZERO;
+    let mut last = Instant::now();
+    while computed < time {
+        let now = Instant::now();
+        // A longer step is one in which others had the processor.
+        computed += (now - last).min(Duration::from_millis(1));
+        last = now;
     }
 }
 

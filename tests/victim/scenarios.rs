@@ -31,6 +31,7 @@ pub(crate) fn play(options: &Options) -> Exit {
         "startup" => startup(options),
         "dropped" => dropped(options),
         "last moment" => last_moment(options),
+        "parting" => parting(),
         "wrapper" => wrapper(options),
         unknown => panic!("no scenario `{unknown}`"),
     }
@@ -356,6 +357,9 @@ fn startup(options: &Options) -> Played {
     while !handle.is_draining() {
         thread::sleep(Duration::from_millis(1));
     }
+    if options.has("main_sticks") {
+        stick("main");
+    }
     let (late, late_page) = flow.spawn("late", vec![], &[])?;
     say(format_args!("late is closed: {}", late.is_closed()));
     let mut late = Port::new(&late, &late_page, 3);
@@ -417,6 +421,18 @@ fn last_moment(options: &Options) -> Played {
     Ok(run(system, options, None, &Ledger::default()))
 }
 
+/// The signal has come, and been handled, in the very moment before the guard goes.
+fn parting() -> Played {
+    let mut system = System::new("parting");
+    let guard = Signals::default().install(&system.handle())?;
+    system.spawn_task("task", |_cx| Ok(()));
+    let report = system.wait();
+    signal_hook::low_level::raise(SIGINT)?;
+    drop(guard);
+    say("the signal was swallowed");
+    Ok(Exit::from(report))
+}
+
 /// A program that starts another one and forwards what it is sent, as package managers and
 /// supervisors do, and ends as the other one did.
 fn wrapper(options: &Options) -> Played {
@@ -426,8 +442,10 @@ fn wrapper(options: &Options) -> Played {
     };
     let mut child = Command::new(program).args(arguments).spawn()?;
     let pid = i32::try_from(child.id())?;
+    let takes = options.millis("takes_ms").unwrap_or_default();
     thread::spawn(move || {
         for signal in arrivals.forever() {
+            thread::sleep(takes);
             let (pid, signal) = (
                 rustix::process::Pid::from_raw(pid),
                 rustix::process::Signal::from_named_raw(signal),
