@@ -7,7 +7,7 @@
 //! the 100 ms of the echo window are the subject. The ledger that the victim's own code keeps is
 //! held against the report of the library wherever there is one.
 //!
-//! [`victim`]: ../victim/main.rs
+//! [`victim`]: victim/main.rs
 #![cfg(unix)]
 
 mod child;
