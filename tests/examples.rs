@@ -102,7 +102,7 @@ fn stopped_in_the_middle(name: &str, number: i32) {
 
     let mut running = Running::start(pipeline.arg(input.path()));
     running.wait_for("tallied"); // the first line of progress
-    running.signal(name);
+    running.signal_when_taken(name);
     let finished = running.finish();
 
     assert_eq!(finished.status.signal(), Some(number), "{finished:?}");
@@ -160,8 +160,8 @@ fn pipeline_says_what_was_returned_at_a_deadline() {
     pipeline.args(["--workers", "1", "--pace", "60s"]);
 
     let mut running = Running::start(pipeline.arg(input.path()));
-    running.wait_for("`walk` completed");
-    running.signal("TERM");
+    running.wait_for("walked 10,");
+    running.signal_when_taken("TERM");
     let finished = running.finish();
 
     // The file in hand was read all the same.
@@ -181,10 +181,10 @@ fn pipeline_ends_at_once_at_a_second_signal() {
 
     let mut running = Running::start(pipeline.arg(input.path()));
     running.wait_for("tallied");
-    running.signal("INT");
+    running.signal_when_taken("INT");
     running.wait_for("drain begins");
     running.wait_for("waiting for"); // a second has passed: no echo of the first
-    running.signal("INT");
+    running.signal_when_taken("INT");
     let finished = running.finish();
 
     assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
@@ -380,7 +380,7 @@ fn interrupt_countdown(mode: &str, args: &[&str]) -> Finished {
     countdown.args(["--mode", mode]).args(args);
     let mut running = Running::start(&mut countdown);
     running.wait_for("step  2 of");
-    running.signal("INT");
+    running.signal_when_taken("INT");
     let finished = running.finish();
     assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
     finished
@@ -399,10 +399,10 @@ fn countdown_that_is_waited_for_ends_at_a_second_ctrl_c() {
     countdown.args(["--mode", "wait", "--steps", "1000", "--max", "100"]);
     let mut running = Running::start(&mut countdown);
     running.wait_for("step  2 of");
-    running.signal("INT");
+    running.signal_when_taken("INT");
     running.wait_for("drain begins");
     running.wait_for("waiting for"); // a second has passed: no echo of the first
-    running.signal("INT");
+    running.signal_when_taken("INT");
     let finished = running.finish();
     assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
     assert!(!finished.stdout.contains("completed"), "{finished:?}");
@@ -528,7 +528,7 @@ fn hello_counts_what_came_before_ctrl_c() {
     // there is no fact to wait for but that it has begun.
     running.wait_for("`stdin` started");
     thread::sleep(Duration::from_millis(500));
-    running.signal("INT");
+    running.signal_when_taken("INT");
     let finished = running.finish();
     assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
     assert_eq!(finished.stdout, "2 words\n");

@@ -51,17 +51,23 @@ fn folder_of_examples() -> &'static Path {
 /// A child inherits ignored signals, and a program of ours leaves them ignored: in a test run
 /// that was started in the background by a script, Ctrl-C would do nothing. So they are put back.
 fn command_with_default_signals(program: OsString) -> Command {
-    let ignored = fs::read_to_string("/proc/self/status").ok().and_then(|it| {
-        let mask = it.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-        u64::from_str_radix(mask.trim(), 16).ok()
-    });
-    let (int, term) = (1 << (2 - 1), 1 << (15 - 1));
-    if ignored.is_some_and(|mask| mask & (int | term) != 0) {
+    if signal_mask("self", "SigIgn:").is_some_and(|mask| mask & BOTH != 0) {
         let mut command = Command::new("env");
         command.arg("--default-signal=INT,TERM").arg(program);
         return command;
     }
     Command::new(program)
+}
+
+const SIGINT: u32 = 2;
+const SIGTERM: u32 = 15;
+const BOTH: u64 = 1 << (SIGINT - 1) | 1 << (SIGTERM - 1);
+
+/// One of the signal masks of a process, where the system tells it (Linux does).
+fn signal_mask(process: &str, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix(name))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
 }
 
 /// A child whose lines are read as they come. Killed if the test fails before its end.
@@ -114,6 +120,23 @@ impl Running {
                 None => panic!("ended before {text:?}: {self:?}"),
             }
         }
+    }
+
+    /// Sends a signal to a program that takes it, once it does: `run` installs the handlers when
+    /// all have been spawned, and a line of one of those may be quicker.
+    pub(crate) fn signal_when_taken(&self, name: &str) {
+        let until = Instant::now() + GUARD;
+        while self.takes_signals() == Some(false) {
+            assert!(Instant::now() < until, "no signal is taken: {self:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.signal(name);
+    }
+
+    /// Whether SIGINT and SIGTERM are caught, where there is a way to know.
+    fn takes_signals(&self) -> Option<bool> {
+        let mask = signal_mask(&self.child.id().to_string(), "SigCgt:")?;
+        Some(mask & BOTH == BOTH)
     }
 
     pub(crate) fn signal(&self, name: &str) {
