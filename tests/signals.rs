@@ -58,9 +58,7 @@ fn s1_the_first_sigint_begins_the_ordered_drain() {
     let victim = at_work(&["chain"]);
     victim.signal(Signal::INT);
     let end = victim.end();
-    end.is_death_by(Signal::INT)
-        .is_complete_after("SIGINT")
-        .balances();
+    end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
     assert_eq!(end.order(), ["source", "a", "b", "sink"]);
     let sink = end.actor("sink");
     assert_eq!(sink["ended"], "drained");
@@ -76,9 +74,7 @@ fn s1_the_first_sigterm_begins_the_ordered_drain() {
     let victim = at_work(&["fan"]);
     victim.signal(Signal::TERM);
     let end = victim.end();
-    end.is_death_by(Signal::TERM)
-        .is_complete_after("SIGTERM")
-        .balances();
+    end.is_death_by(Signal::TERM).is_complete_after("SIGTERM").balances();
 }
 
 #[test]
@@ -99,10 +95,7 @@ fn s1_the_set_is_the_users_choice() {
     let mut victim = Victim::play(&["idle", "set=1"]);
     victim.hear_ready();
     victim.signal(Signal::TERM);
-    victim
-        .end()
-        .is_death_by(Signal::TERM)
-        .is_without_last_words();
+    victim.end().is_death_by(Signal::TERM).is_without_last_words();
 }
 
 #[test]
@@ -142,10 +135,7 @@ fn s2_a_second_signal_ends_a_drain_that_goes_well() {
     victim.hear("held");
     thread::sleep(PAST_THE_ECHO);
     victim.signal(Signal::INT);
-    victim
-        .end()
-        .is_death_by(Signal::INT)
-        .is_without_last_words();
+    victim.end().is_death_by(Signal::INT).is_without_last_words();
 }
 
 #[test]
@@ -172,9 +162,7 @@ fn s2_an_echo_within_100_ms_does_not_count() {
         thread::sleep(PAST_THE_ECHO);
         victim.say_a_word();
         let end = victim.end();
-        end.is_death_by(Signal::INT)
-            .is_complete_after("SIGINT")
-            .balances();
+        end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
     }
 }
 
@@ -204,10 +192,7 @@ fn s2_after_an_echo_the_next_signal_still_ends_it() {
     victim.hear("draining");
     thread::sleep(PAST_THE_ECHO);
     victim.signal(Signal::INT);
-    victim
-        .end()
-        .is_death_by(Signal::INT)
-        .is_without_last_words();
+    victim.end().is_death_by(Signal::INT).is_without_last_words();
 }
 
 #[test]
@@ -364,9 +349,7 @@ fn as_process_1(test: &str, words: &[&str]) -> Option<Victim> {
             .output()
             .is_ok_and(|output| output.status.success())
     };
-    let more = [&[][..], &["--user", "--map-root-user"]]
-        .into_iter()
-        .find(|more| may(more));
+    let more = [&[][..], &["--user", "--map-root-user"]].into_iter().find(|more| may(more));
     let Some(more) = more else {
         skipped(&format!("{test}: no PID namespace"));
         return None;
@@ -393,9 +376,7 @@ fn s3_as_process_1_it_exits_with_128_and_the_signal() {
         victim.hear("progress");
         victim.signal(signal);
         let end = victim.end();
-        end.is_exit(128 + signal.as_raw())
-            .is_complete_after(name)
-            .balances();
+        end.is_exit(128 + signal.as_raw()).is_complete_after(name).balances();
     }
 }
 
@@ -410,10 +391,7 @@ fn s2_as_process_1_a_second_signal_ends_it_with_every_actor_stuck() {
     victim.hear("draining");
     thread::sleep(PAST_THE_ECHO);
     victim.signal(Signal::INT);
-    victim
-        .end()
-        .is_exit(128 + Signal::INT.as_raw())
-        .is_without_last_words();
+    victim.end().is_exit(128 + Signal::INT.as_raw()).is_without_last_words();
 }
 
 #[test]
@@ -459,9 +437,7 @@ fn s4_under_nohup_a_hangup_stays_ignored() {
     victim.signal(Signal::TERM);
     let end = victim.end();
     // Had the hangup been taken, the report would name it, or this would have been the second.
-    end.is_death_by(Signal::TERM)
-        .is_complete_after("SIGTERM")
-        .balances();
+    end.is_death_by(Signal::TERM).is_complete_after("SIGTERM").balances();
 }
 
 #[test]
@@ -488,9 +464,7 @@ fn s4_unless_it_is_asked_for() {
     victim.hear("progress");
     victim.signal(Signal::INT);
     let end = victim.end();
-    end.is_death_by(Signal::INT)
-        .is_complete_after("SIGINT")
-        .balances();
+    end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
 }
 
 // S5
@@ -538,10 +512,7 @@ fn s5_the_next_owner_has_the_first_signal_again_and_the_second() {
 fn s5_a_second_system_gets_a_clear_error_and_the_first_keeps_the_signals() {
     let mut victim = Victim::play(&["rival"]);
     let error = victim.hear("refused");
-    assert_eq!(
-        error,
-        "true the system `first` of this process has the signals already"
-    );
+    assert_eq!(error, "true the system `first` of this process has the signals already");
     let second = victim.hear("second");
     assert!(second.starts_with("Failure `signals` failed"), "{second}");
     victim.hear_ready();
@@ -551,7 +522,6 @@ fn s5_a_second_system_gets_a_clear_error_and_the_first_keeps_the_signals() {
 }
 
 #[test]
-#[ignore = "found with this test: the library does swallow it"]
 fn s5_a_signal_that_comes_while_the_last_listener_speaks_is_not_swallowed() {
     let mut victim = Victim::play(&["last moment"]);
     victim.hear_ready();
@@ -564,7 +534,6 @@ fn s5_a_signal_that_comes_while_the_last_listener_speaks_is_not_swallowed() {
 }
 
 #[test]
-#[ignore = "found with this test: the library does swallow it"]
 fn s5_a_signal_that_comes_right_before_the_guard_goes_is_not_swallowed() {
     for _ in 0..5 {
         let end = Victim::play(&["parting"]).end();
@@ -582,10 +551,7 @@ fn s5_no_thread_blocks_a_signal() {
         let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
         let blocked = status.lines().find(|line| line.starts_with("SigBlk"));
         // A mask would leak into the processes that it starts.
-        assert!(
-            blocked.is_none_or(|mask| mask.ends_with("0000000000000000")),
-            "{status}"
-        );
+        assert!(blocked.is_none_or(|mask| mask.ends_with("0000000000000000")), "{status}");
     }
 }
 
@@ -597,9 +563,7 @@ fn s6_a_signal_during_start_up_drains_those_that_have_started_and_starts_no_more
     victim.hear_ready();
     victim.signal(Signal::INT);
     let end = victim.end();
-    end.is_death_by(Signal::INT)
-        .is_complete_after("SIGINT")
-        .balances();
+    end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
     assert_eq!(end.order(), ["a", "sink"]);
     assert_eq!(end.page("sink").of("handled"), 10, "{end}");
     assert_eq!(end.said("late is closed: true"), 1, "{end}");
@@ -680,7 +644,6 @@ fn d3_a_stuck_actor_with_blocked_senders_gives_every_message_back_and_the_proces
 }
 
 #[test]
-#[ignore = "found with this test: the listeners and the hooks of those given up share a thread"]
 fn m1_a_listener_that_never_returns_keeps_no_message_from_the_dead_letter_hook() {
     // The listener of the log is one, if somebody holds standard error.
     for words in [&["listener", "output_is_free"][..], &[]] {
@@ -722,23 +685,14 @@ fn m1_a_process_that_is_stopped_and_continued_in_its_drain_loses_nothing() {
         victim.signal(Signal::CONT);
     }
     let end = victim.end();
-    end.is_death_by(Signal::INT)
-        .is_complete_after("SIGINT")
-        .balances();
+    end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
     let handled = end.page("sink").of("handled");
     assert_eq!(handled, end.page("a").of("accepted"), "{end}");
 }
 
 #[test]
-#[ignore = "found with this test: the library takes the time in which it was stopped for a stall"]
 fn d1_the_time_in_which_the_process_was_stopped_is_nobodys_stall() {
-    let words = [
-        "chain",
-        "compute",
-        "pace_us=500000",
-        "limit=6",
-        "shutdown_at=6",
-    ];
+    let words = ["chain", "compute", "pace_us=500000", "limit=6", "shutdown_at=6"];
     let mut victim = Victim::play(&[&words[..], &["stall_ms=1000"]].concat());
     victim.hear("handles 3"); // in the middle of a drain
     thread::sleep(Duration::from_millis(250)); // and so long that the conductor has looked
@@ -817,10 +771,9 @@ fn press_control_c(victim: &mut Victim) {
 
 #[test]
 fn s1_control_c_at_a_terminal() {
-    let Some(mut victim) = at_a_terminal(
-        "s1_control_c_at_a_terminal",
-        &format!("exec {VICTIM} chain"),
-    ) else {
+    let Some(mut victim) =
+        at_a_terminal("s1_control_c_at_a_terminal", &format!("exec {VICTIM} chain"))
+    else {
         return;
     };
     victim.hear_ready();
@@ -828,9 +781,7 @@ fn s1_control_c_at_a_terminal() {
     press_control_c(&mut victim);
     let end = victim.end();
     // `script` tells it as a shell would.
-    end.is_exit(128 + Signal::INT.as_raw())
-        .is_complete_after("SIGINT")
-        .balances();
+    end.is_exit(128 + Signal::INT.as_raw()).is_complete_after("SIGINT").balances();
     assert!(end.stdout.contains("chain: complete (SIGINT)"), "{end}");
 }
 
@@ -848,8 +799,7 @@ fn s2_control_c_twice_at_a_terminal_with_every_actor_stuck() {
     thread::sleep(PAST_THE_ECHO);
     press_control_c(&mut victim);
     let end = victim.end();
-    end.is_exit(128 + Signal::INT.as_raw())
-        .is_without_last_words();
+    end.is_exit(128 + Signal::INT.as_raw()).is_without_last_words();
 }
 
 #[test]
@@ -867,7 +817,5 @@ fn s2_control_c_at_a_terminal_with_a_wrapper_that_forwards_it() {
     thread::sleep(PAST_THE_ECHO);
     victim.say_a_word();
     let end = victim.end();
-    end.is_exit(128 + Signal::INT.as_raw())
-        .is_complete_after("SIGINT")
-        .balances();
+    end.is_exit(128 + Signal::INT.as_raw()).is_complete_after("SIGINT").balances();
 }

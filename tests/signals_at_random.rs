@@ -134,15 +134,9 @@ fn note(end: &End, moment: (Moment, &'static str), tally: &Mutex<Tally>) {
     let actors = report["actors"].as_array().cloned().unwrap_or_default();
     let mut tally = tally.lock().expect("no run has failed");
     *tally.moments.entry(moment).or_default() += 1;
-    tally.accepted += end
-        .ledger()
-        .iter()
-        .map(|page| page.of("accepted"))
-        .sum::<u64>();
-    tally.handled_while_draining += actors
-        .iter()
-        .filter_map(|actor| actor["handled_while_draining"].as_u64())
-        .sum::<u64>();
+    tally.accepted += end.ledger().iter().map(|page| page.of("accepted")).sum::<u64>();
+    tally.handled_while_draining +=
+        actors.iter().filter_map(|actor| actor["handled_while_draining"].as_u64()).sum::<u64>();
     let has_source = actors.iter().any(|actor| actor["name"] == "source");
     tally.cut_short += u64::from(!has_source);
 }
@@ -156,10 +150,7 @@ struct Told {
 impl Drop for Told {
     fn drop(&mut self) {
         if thread::panicking() {
-            say_visibly(&format!(
-                "failed: EXEUNT_SEED={} in run {}",
-                self.seed, self.run
-            ));
+            say_visibly(&format!("failed: EXEUNT_SEED={} in run {}", self.seed, self.run));
         }
     }
 }

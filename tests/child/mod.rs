@@ -259,10 +259,7 @@ fn threads(pid: i32) -> String {
 }
 
 fn pid_of(pid: u32) -> Pid {
-    i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .expect("a process id")
+    i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id")
 }
 
 /// A folder of the test's own, with a name short enough for a socket.
@@ -296,12 +293,7 @@ impl End {
 
     #[track_caller]
     pub(crate) fn is_death_by(&self, signal: Signal) -> &End {
-        assert_eq!(
-            self.status.signal(),
-            Some(signal.as_raw()),
-            "{}\n{self}",
-            self.status
-        );
+        assert_eq!(self.status.signal(), Some(signal.as_raw()), "{}\n{self}", self.status);
         self
     }
 
@@ -314,10 +306,7 @@ impl End {
     // What it said.
 
     pub(crate) fn said(&self, beginning: &str) -> usize {
-        self.facts
-            .iter()
-            .filter(|fact| fact.starts_with(beginning))
-            .count()
+        self.facts.iter().filter(|fact| fact.starts_with(beginning)).count()
     }
 
     /// The end came in the middle: nobody had the time to say anything.
@@ -353,8 +342,7 @@ impl End {
         let pages = self.ledger();
         assert!(!pages.is_empty(), "no ledger\n{self}");
         for page in &pages {
-            page.balances()
-                .unwrap_or_else(|wrong| panic!("{}: {wrong}\n{self}", page.name));
+            page.balances().unwrap_or_else(|wrong| panic!("{}: {wrong}\n{self}", page.name));
             match actor_of(&report, &page.name) {
                 Some(actor) => page.agrees_with(actor),
                 None if page.of("accepted") == 0 => Ok(()),
@@ -377,10 +365,7 @@ impl End {
     }
 
     pub(crate) fn ledger(&self) -> Vec<Page> {
-        self.facts
-            .iter()
-            .filter_map(|fact| Page::parse(fact))
-            .collect()
+        self.facts.iter().filter_map(|fact| Page::parse(fact)).collect()
     }
 
     #[track_caller]
@@ -396,18 +381,12 @@ impl End {
     pub(crate) fn order(&self) -> Vec<String> {
         let report = self.report();
         let actors = report["actors"].as_array().cloned().unwrap_or_default();
-        actors
-            .iter()
-            .filter_map(|actor| actor["name"].as_str().map(str::to_owned))
-            .collect()
+        actors.iter().filter_map(|actor| actor["name"].as_str().map(str::to_owned)).collect()
     }
 }
 
 fn actor_of<'a>(report: &'a Value, name: &str) -> Option<&'a Value> {
-    report["actors"]
-        .as_array()?
-        .iter()
-        .find(|actor| actor["name"] == name)
+    report["actors"].as_array()?.iter().find(|actor| actor["name"] == name)
 }
 
 impl std::fmt::Display for End {
@@ -427,20 +406,14 @@ impl Page {
     /// Reads `ledger NAME key=number..`, where the name may have spaces.
     fn parse(fact: &str) -> Option<Page> {
         let words: Vec<&str> = fact.strip_prefix("ledger ")?.split(' ').collect();
-        let name: Vec<&str> = words
-            .iter()
-            .copied()
-            .take_while(|word| !word.contains('='))
-            .collect();
+        let name: Vec<&str> =
+            words.iter().copied().take_while(|word| !word.contains('=')).collect();
         let numbers = words
             .iter()
             .filter_map(|word| word.split_once('='))
             .filter_map(|(key, number)| Some((key.to_owned(), number.parse().ok()?)))
             .collect();
-        Some(Page {
-            name: name.join(" "),
-            numbers,
-        })
+        Some(Page { name: name.join(" "), numbers })
     }
 
     pub(crate) fn of(&self, key: &str) -> u64 {
@@ -466,11 +439,8 @@ impl Page {
 
     /// R1: the report says the same.
     fn agrees_with(&self, actor: &Value) -> Result<(), String> {
-        let mine = [
-            self.of("handled"),
-            self.of("failed") + self.of("in_hand"),
-            self.of("returned"),
-        ];
+        let mine =
+            [self.of("handled"), self.of("failed") + self.of("in_hand"), self.of("returned")];
         let theirs =
             ["handled", "failed", "returned"].map(|key| actor[key].as_u64().unwrap_or(u64::MAX));
         if mine == theirs {

@@ -25,12 +25,7 @@ pub(crate) struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     pub(crate) fn new(system: System, options: &'a Options) -> Flow<'a> {
-        Flow {
-            system,
-            ledger: Ledger::default(),
-            last_pen: None,
-            options,
-        }
+        Flow { system, ledger: Ledger::default(), last_pen: None, options }
     }
 
     /// Source task -> a -> b -> sink, nothing declared.
@@ -48,25 +43,16 @@ impl<'a> Flow<'a> {
 
     /// Two sources to three workers to two sinks, all of it declared.
     pub(crate) fn fan(&mut self) -> Spawned {
-        let sinks = [
-            self.spawn("sink", vec![], &[])?,
-            self.spawn("sink 2", vec![], &[])?,
-        ];
+        let sinks = [self.spawn("sink", vec![], &[])?, self.spawn("sink 2", vec![], &[])?];
         let downstream: Vec<&Addr<Item>> = sinks.iter().map(|(addr, _)| addr).collect();
         let mut workers = Vec::new();
         for (number, name) in [(1, "worker 1"), (2, "worker 2"), (3, "worker 3")] {
-            let ports = sinks
-                .iter()
-                .map(|(addr, page)| Port::new(addr, page, number))
-                .collect();
+            let ports = sinks.iter().map(|(addr, page)| Port::new(addr, page, number)).collect();
             workers.push(self.spawn(name, ports, &downstream)?);
         }
         for (number, name) in [(4, "source"), (5, "source 2")] {
             self.pause();
-            let ports = workers
-                .iter()
-                .map(|(addr, page)| Port::new(addr, page, number))
-                .collect();
+            let ports = workers.iter().map(|(addr, page)| Port::new(addr, page, number)).collect();
             let source = self.source(ports);
             let mut task = self.system.task(name);
             for (worker, _) in &workers {
@@ -128,11 +114,7 @@ impl<'a> Flow<'a> {
             fails_at_the_end: is_sink && self.options.has("fail_at_the_end"),
             ..Relay::new(&page, self.work(is_sink))
         };
-        let mut actor = self
-            .system
-            .actor(name)
-            .capacity(64)
-            .returned(Relay::bury(&page));
+        let mut actor = self.system.actor(name).capacity(64).returned(Relay::bury(&page));
         for addr in feeds {
             actor = actor.feeds(addr);
         }

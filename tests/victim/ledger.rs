@@ -81,11 +81,7 @@ pub(crate) struct Port {
 impl Port {
     /// `from` must be nobody else's.
     pub(crate) fn new(to: &Addr<Item>, account: &Arc<Account>, from: u64) -> Port {
-        Port {
-            to: to.clone(),
-            account: Arc::clone(account),
-            next: Item { from, number: 1 },
-        }
+        Port { to: to.clone(), account: Arc::clone(account), next: Item { from, number: 1 } }
     }
 
     /// Sends the next item, and waits for room.

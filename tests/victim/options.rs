@@ -26,11 +26,7 @@ impl Options {
                 None => (word, String::new()),
             })
             .collect();
-        Options {
-            scenario,
-            words,
-            command: arguments.collect(),
-        }
+        Options { scenario, words, command: arguments.collect() }
     }
 
     pub(crate) fn has(&self, word: &str) -> bool {
@@ -66,9 +62,7 @@ impl Options {
 
     /// Whether the signals are to be installed by hand, before the first actor, and not by `run`.
     pub(crate) fn is_early(&self) -> bool {
-        ["early", "set", "even_if_ignored"]
-            .iter()
-            .any(|word| self.has(word))
+        ["early", "set", "even_if_ignored"].iter().any(|word| self.has(word))
     }
 
     /// Installs the signals by hand: those of `set=2,15`, or the default.

@@ -70,10 +70,7 @@ fn herald(handle: &SystemHandle) {
     let handle = handle.clone();
     thread::spawn(move || {
         // Nobody can own SIGKILL: the error says whether somebody owns the others.
-        while !Signals::new([SIGKILL])
-            .install(&handle)
-            .is_err_and(|e| e.is_owned())
-        {
+        while !Signals::new([SIGKILL]).install(&handle).is_err_and(|e| e.is_owned()) {
             thread::sleep(Duration::from_millis(1));
         }
         say(format_args!("ready {}", std::process::id()));
@@ -109,12 +106,7 @@ fn flow(options: &Options) -> Played {
         _ => flow.mixed(),
     }?;
     say("started");
-    let Flow {
-        system,
-        ledger,
-        last_pen,
-        ..
-    } = flow;
+    let Flow { system, ledger, last_pen, .. } = flow;
     if guard.is_none() {
         return Ok(run(system, options, None, &ledger));
     }
@@ -136,9 +128,7 @@ fn idle(options: &Options) -> Played {
     };
     let mut ledger = Ledger::default();
     let page = ledger.open("a");
-    let a = system
-        .actor("a")
-        .spawn(Relay::new(&page, Work::Take(Duration::ZERO)))?;
+    let a = system.actor("a").spawn(Relay::new(&page, Work::Take(Duration::ZERO)))?;
     if options.has("prints") {
         print!("a line without an end");
     }
@@ -237,10 +227,7 @@ fn standard_input(options: &Options) -> Played {
     let mut system = options.system("stdin");
     if options.has("interrupts") {
         system.spawn_task("reader", |cx| {
-            for line in cx
-                .stopping()
-                .interrupts(|| std::io::stdin().lock().lines())?
-            {
+            for line in cx.stopping().interrupts(|| std::io::stdin().lock().lines())? {
                 say(format_args!("read {}", line?));
             }
             Ok(())
@@ -281,9 +268,7 @@ fn daemons(options: &Options) -> Played {
     system.task("polite").daemon().spawn(wait_to_stop)?;
     system.task("deaf").daemon().spawn(|cx| stick(cx.name()))?;
     let page = ledger.open("a");
-    let a = system
-        .actor("a")
-        .spawn(Relay::new(&page, Work::Take(Duration::ZERO)))?;
+    let a = system.actor("a").spawn(Relay::new(&page, Work::Take(Duration::ZERO)))?;
     let exit = run(system, options, None, &ledger);
     drop(a);
     Ok(exit)
@@ -329,11 +314,7 @@ fn rival() -> Played {
         Err(error) => say(format_args!("refused {} {error}", error.is_owned())),
     }
     let exit = second.run();
-    say(format_args!(
-        "second {:?} {}",
-        exit.status(),
-        exit.report().reason
-    ));
+    say(format_args!("second {:?} {}", exit.status(), exit.report().reason));
     herald(&first.handle());
     let exit = first.run();
     tell(exit.report(), &Ledger::default());
@@ -386,8 +367,7 @@ fn dropped(options: &Options) -> Played {
         }
     }
     let mut flow = Flow::new(options.system("dropped"), options);
-    flow.system
-        .observe(|notice| say(format_args!("notice {notice}")));
+    flow.system.observe(|notice| say(format_args!("notice {notice}")));
     flow.chain()?;
     let Flow { system, ledger, .. } = flow;
     let last = Last(ledger);

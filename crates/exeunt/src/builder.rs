@@ -215,7 +215,10 @@ impl<M: Send + 'static> Drop for Unread<M> {
 /// use exeunt::System;
 ///
 /// let mut system = System::new("tasks");
-/// system.task("listener").spawn(|cx| Ok(cx.stopping().wait()))?;
+/// system.task("listener").spawn(|cx| {
+///     cx.stopping().wait();
+///     Ok(())
+/// })?;
 /// system.task("goodbye").after("listener").spawn(|cx| {
 ///     cx.stopping().wait(); // until the listener has ended
 ///     Ok(())

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 
 use crate::deadline::{self, Decision, DrainClock, Turn};
 use crate::life::{Figures, Life, Outcome};
@@ -53,6 +53,8 @@ struct Conductor<'a> {
     states: Vec<State>,
     /// In the order in which they ended.
     left: Vec<ActorReport>,
+    /// How many of those who have left are waited for.
+    waited_for_and_left: usize,
     drain: Option<Drain>,
     /// Each ends when the messages of somebody who was given up are buried.
     burials: Vec<Receiver<()>>,
@@ -86,6 +88,7 @@ impl<'a> Conductor<'a> {
             awaited: false,
             states: Vec::new(),
             left: Vec::new(),
+            waited_for_and_left: 0,
             drain: None,
             burials: Vec::new(),
             took: Duration::ZERO,
@@ -119,9 +122,9 @@ impl<'a> Conductor<'a> {
         }
     }
 
+    /// Whether all but the daemons have left.
     fn all_have_left(&self) -> bool {
-        let members = self.stage.members();
-        members.iter().all(|member| member.node.daemon || self.has_left(member.life.index))
+        self.waited_for_and_left == self.stage.waited_for()
     }
 
     fn has_left(&self, index: usize) -> bool {
@@ -132,17 +135,19 @@ impl<'a> Conductor<'a> {
 
     fn drain(&mut self, reason: &Reason) {
         self.begin(reason);
-        while !self.is_empty() {
-            self.give_turns();
-            let wake = self.enforce_deadlines();
-            match self.cues.recv_deadline(wake) {
-                Ok(cue) => {
-                    self.take(cue);
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        let mut wake = Instant::now();
+        while !self.all_have_left() {
+            // Looked at when it is time, or when there is somebody new to look at: many may leave
+            // at once, and to look at all for each of them would take the square of their number.
+            if self.give_turns() || Instant::now() >= wake {
+                wake = self.enforce_deadlines();
             }
+            let cue = self.cues.recv_deadline(wake);
             if let Some(lost) = deadline::overslept(wake, Instant::now()) {
                 self.excuse(lost);
+            }
+            for cue in cue.into_iter().chain(self.cues.try_iter()) {
+                self.take(cue);
             }
         }
         if let Some(drain) = &self.drain {
@@ -178,18 +183,12 @@ impl<'a> Conductor<'a> {
         self.stage.emit(Notice::DrainBegan { reason: reason.clone(), members: to_leave });
     }
 
-    /// Whether all but the daemons have left.
-    fn is_empty(&self) -> bool {
-        self.drain.as_ref().is_none_or(|drain| {
-            drain.members.iter().all(|m| m.node.daemon || self.has_left(m.life.index))
-        })
-    }
-
-    /// Tells everybody whose turn has come.
-    fn give_turns(&mut self) {
-        let Some(drain) = &mut self.drain else { return };
+    /// Tells everybody whose turn has come. Whether that was anybody.
+    fn give_turns(&mut self) -> bool {
+        let Some(drain) = &mut self.drain else { return false };
         let now = Instant::now();
         let all = drain.clock.is_over(now);
+        let mut anybody = false;
         for (index, state) in self.states.iter_mut().enumerate() {
             let member = &drain.members[index];
             let is_due = drain.order.is_ready(index) || all && !member.node.daemon;
@@ -200,7 +199,9 @@ impl<'a> Conductor<'a> {
             let queued = member.queued();
             self.stage.emit(Notice::Draining { name: member.life.name.clone(), queued });
             member.call();
+            anybody = true;
         }
+        anybody
     }
 
     /// Looks at everybody whose turn it is, and says when to look again.
@@ -231,7 +232,7 @@ impl<'a> Conductor<'a> {
                     turn.halted = Some(now);
                     self.stage.emit(Notice::Overdue {
                         name: life.name.clone(),
-                        doing: life.activity().to_string(),
+                        doing: life.doing(),
                         stuck_for: turn.stuck_for(now),
                     });
                     member.halt();
@@ -287,6 +288,9 @@ impl<'a> Conductor<'a> {
     /// Sees off a member whose thread is at its end. Gives the reason to begin the drain if it
     /// failed.
     fn see_off(&mut self, index: usize) -> Option<Reason> {
+        if self.has_left(index) {
+            return None; // a thread that was given up came back after all; nothing it does counts
+        }
         let member = self.stage.member(index)?;
         let outcome = member.life.outcome()?;
         // The thread has told us from its last thread-local destructor, so this is short.
@@ -298,7 +302,6 @@ impl<'a> Conductor<'a> {
             Outcome::Drained => (Ended::Drained, None),
             Outcome::Overdue => (Ended::Overdue, None),
             Outcome::Failed(error) => (Ended::Failed, Some(error)),
-            // An abandoned thread came back after all; nothing that it does counts.
             Outcome::Disowned => return None,
         };
         if let Some(error) = &error {
@@ -316,14 +319,12 @@ impl<'a> Conductor<'a> {
             return;
         };
         let life = &member.life;
-        // If it is quicker, it will tell us itself that it has ended.
-        let Some(mut figures) = life.disown() else {
-            return;
-        };
+        let doing = life.doing();
+        // If it has had its last word already, it is stuck on the way from there to its end.
+        let mut figures = life.disown().unwrap_or_else(|| life.figures());
         let (returned, bury) = member.take_over();
         figures.returned += returned;
         lock(&member.thread).take();
-        let doing = life.activity().to_string();
         let stuck_for = turn.stuck_for(Instant::now());
         let error = format!("given up, {doing} for {stuck_for:.1?}");
         self.stage.emit(Notice::Abandoned { name: life.name.clone(), doing, stuck_for, returned });
@@ -366,6 +367,7 @@ impl<'a> Conductor<'a> {
             took: report.took,
         });
         self.left.push(report);
+        self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states[index] = State::Left;
         if let Some(drain) = &mut self.drain {
             drain.order.end(index);

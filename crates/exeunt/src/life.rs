@@ -226,8 +226,15 @@ impl Life {
         self.ledger().outcome.clone()
     }
 
-    pub(crate) fn activity(&self) -> Activity {
-        self.ledger().activity.clone()
+    /// What it is doing, in words.
+    pub(crate) fn doing(&self) -> String {
+        let ledger = self.ledger();
+        let place = self.pulse.word.load(Ordering::Acquire) & PLACE_MASK;
+        match (&ledger.outcome, place) {
+            (Some(_), _) => "in its thread's destructors".to_owned(),
+            (None, RUNNER) => "between two messages".to_owned(),
+            (None, _) => ledger.activity.to_string(),
+        }
     }
 
     /// Takes the actor's last word from it and gives its figures, with the message that is in its

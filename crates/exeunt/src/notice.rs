@@ -22,7 +22,10 @@ use crate::report::{Ended, Reason};
 ///         let _ = seen.send(name.clone());
 ///     }
 /// });
-/// system.spawn_task("first", |cx| Ok(cx.stopping().wait()));
+/// system.spawn_task("first", |cx| {
+///     cx.stopping().wait();
+///     Ok(())
+/// });
 /// system.shutdown();
 /// assert_eq!(drained.try_recv().as_deref(), Ok("first"));
 /// ```

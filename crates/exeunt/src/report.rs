@@ -14,7 +14,10 @@ use std::time::Duration;
 /// use exeunt::{Ended, Reason, Status, System};
 ///
 /// let mut system = System::new("words");
-/// system.spawn_task("reader", |cx| Ok(cx.stopping().wait()));
+/// system.spawn_task("reader", |cx| {
+///     cx.stopping().wait();
+///     Ok(())
+/// });
 /// let report = system.shutdown();
 ///
 /// assert_eq!(report.reason, Reason::Shutdown);
@@ -268,7 +271,12 @@ const NAME_COLUMNS: usize = 20;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.is_complete() { "complete" } else { "INCOMPLETE" };
+        let how = match (self.is_failure(), self.is_complete()) {
+            (true, true) => "FAILED",
+            (true, false) => "FAILED, INCOMPLETE",
+            (false, true) => "complete",
+            (false, false) => "INCOMPLETE",
+        };
         writeln!(
             f,
             "{}: {} ({}), drained in {}",

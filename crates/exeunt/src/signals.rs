@@ -62,7 +62,10 @@ const ECHO_WINDOW: Duration = Duration::from_millis(100);
 /// fn main() -> Result<Exit, exeunt::SignalError> {
 ///     let mut system = System::new("service");
 ///     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).install(&system.handle())?;
-///     system.spawn_task("slow to start", |cx| Ok(cx.stopping().wait()));
+///     system.spawn_task("slow to start", |cx| {
+///     cx.stopping().wait();
+///     Ok(())
+/// });
 ///     let report = system.wait();
 ///     drop(signals);
 ///     Ok(Exit::from(report))
@@ -123,6 +126,7 @@ impl Signals {
             .spawn(move || forwarder.forward())
             .map_err(|e| SignalError(Cause::System(e)))?;
         flags.lower();
+        log::debug!(target: "exeunt", "`{}` listens to signals {numbers:?}", handle.name());
         owner.handle = Some(handle.clone());
         Ok(guard)
     }

@@ -12,7 +12,10 @@ use crate::stage::Member;
 /// use exeunt::{State, System};
 ///
 /// let mut system = System::new("watched");
-/// system.spawn_task("idle", |cx| Ok(cx.stopping().wait()));
+/// system.spawn_task("idle", |cx| {
+///     cx.stopping().wait();
+///     Ok(())
+/// });
 /// for actor in system.snapshot() {
 ///     println!("{} {:?}: {} queued, {} handled", actor.name, actor.state, actor.queued, actor.handled);
 /// }

@@ -1,8 +1,7 @@
 //! The stage: what all threads of one system share, and the two threads that serve it.
 //!
 //! The *conductor* decides whose turn it is; it never runs code of the user's, so nothing can hold
-//! it up. What has to be run on behalf of the system (listeners, dead-letter hooks of actors that
-//! were given up) runs on the *usher*.
+//! it up. The listeners run on the *usher*, whom they may hold up.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -49,6 +48,8 @@ pub(crate) struct Stage {
 #[derive(Default)]
 struct Roster {
     members: Vec<Arc<Member>>,
+    /// How many of them are waited for: all but the daemons.
+    waited_for: usize,
     /// How they stood at the end, when the members themselves are let go: they hold the stage, so
     /// that it would keep itself alive.
     last_look: Option<Vec<ActorSnapshot>>,
@@ -164,6 +165,7 @@ impl Stage {
                 move || enter(life, body)
             })
             .map_err(SpawnCause::Thread)?;
+        roster.waited_for += usize::from(!part.node.daemon);
         roster.members.push(Arc::new(Member {
             life,
             post: part.post,
@@ -177,6 +179,11 @@ impl Stage {
 
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
         lock(&self.roster).members.clone()
+    }
+
+    /// How many members are not daemons.
+    pub(crate) fn waited_for(&self) -> usize {
+        lock(&self.roster).waited_for
     }
 
     pub(crate) fn member(&self, index: usize) -> Option<Arc<Member>> {
