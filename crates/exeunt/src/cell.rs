@@ -29,12 +29,13 @@ impl<A: Actor> Cell<A> {
         let mut actor = match life.in_hook(Activity::Starting, || unwind::catch(make)) {
             Ok(actor) => actor,
             Err(panic) => {
-                return Err(exit.leave(None::<A>, Outcome::Failed(panicked(&panic))));
+                let outcome = failed(&life, panicked(&panic));
+                return Err(exit.leave(None::<A>, outcome));
             }
         };
         let mut cx = Context::new(Arc::clone(&life), mailbox);
-        let started = life.in_hook(Activity::Starting, || unwind::catch(|| actor.started(&mut cx)));
-        if let Some(failure) = failure(started) {
+        let started = life.in_hook(Activity::Starting, || attempt(|| actor.started(&mut cx)));
+        if let Err(failure) = started {
             let outcome = verdict(&life, failure, "in `started`: ");
             return Err(exit.leave(Some(actor), outcome));
         }
@@ -48,22 +49,15 @@ impl<A: Actor> Cell<A> {
     pub(crate) fn handle(&mut self, message: A::Msg) -> Result<(), Outcome> {
         let life = &self.exit.life;
         life.enter_message();
-        match unwind::catch(|| self.actor.handle(message, &mut self.cx)) {
-            Ok(Ok(())) => {
+        match attempt(|| self.actor.handle(message, &mut self.cx)) {
+            Ok(()) => {
                 life.leave_handled();
                 Ok(())
             }
-            failed => Err(self.fail(failed)),
-        }
-    }
-
-    #[cold]
-    fn fail(&self, failed: Result<error::Result, String>) -> Outcome {
-        let life = &self.exit.life;
-        life.leave_failed();
-        match failure(failed) {
-            Some(failure) => verdict(life, failure, ""),
-            None => Outcome::Drained,
+            Err(failure) => {
+                life.leave_failed();
+                Err(verdict(life, failure, ""))
+            }
         }
     }
 
@@ -73,9 +67,9 @@ impl<A: Actor> Cell<A> {
         self.exit.return_rest();
         let life = &self.exit.life;
         let stopped =
-            life.in_hook(Activity::Stopping, || unwind::catch(|| self.actor.stopped(&mut self.cx)));
-        let outcome = match failure(stopped) {
-            Some(failure) if !matches!(outcome, Outcome::Failed(_)) => {
+            life.in_hook(Activity::Stopping, || attempt(|| self.actor.stopped(&mut self.cx)));
+        let outcome = match stopped {
+            Err(failure) if !matches!(outcome, Outcome::Failed(_)) => {
                 verdict(life, failure, "in `stopped`: ")
             }
             _ => outcome,
@@ -107,7 +101,7 @@ impl<M: Send + 'static> Exit<M> {
             unwind::drop_caught(actor)
         });
         if let (Err(panic), false) = (dropped, matches!(outcome, Outcome::Failed(_))) {
-            outcome = Outcome::Failed(format!("in its `drop`: {}", panicked(&panic)));
+            outcome = failed(&self.life, format!("in its `drop`: {}", panicked(&panic)));
         }
         // Now no answer can come any more.
         self.mailbox.ended.set();
@@ -118,29 +112,39 @@ impl<M: Send + 'static> Exit<M> {
 /// What went wrong in code of the user's.
 pub(crate) struct Failure {
     text: String,
-    pub(crate) interruption: bool,
+    pub(crate) is_interruption: bool,
 }
 
-/// Reads a result of [`unwind::catch`].
-pub(crate) fn failure(result: Result<error::Result, String>) -> Option<Failure> {
-    match result {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => {
-            Some(Failure { text: error.to_string(), interruption: error.is_interruption() })
-        }
-        Err(panic) => Some(Failure { text: panicked(&panic), interruption: false }),
-    }
+/// Runs code of the user's that may fail. Its error is read and dropped in here too, since to print
+/// an error and to drop it is code of the user's no less.
+pub(crate) fn attempt(code: impl FnOnce() -> error::Result) -> Result<(), Failure> {
+    let read = |error: error::Error| Failure {
+        text: error.to_string(),
+        is_interruption: error.is_interruption(),
+    };
+    unwind::catch(|| code().map_err(read))
+        .unwrap_or_else(|panic| Err(Failure { text: panicked(&panic), is_interruption: false }))
 }
 
 /// Whether that is a failure of the actor, or only the word that it was told to stop waiting.
+#[cold]
 pub(crate) fn verdict(life: &Life, failure: Failure, place: &str) -> Outcome {
-    if failure.interruption && life.must_stop.is_set() {
+    if failure.is_interruption && life.must_stop.is_set() {
         Outcome::Overdue
     } else {
-        Outcome::Failed(format!("{place}{}", failure.text))
+        failed(life, format!("{place}{}", failure.text))
     }
 }
 
-pub(crate) fn panicked(message: &str) -> String {
+/// A failure that nothing absorbs. The system is told at once: what is left to do on this thread may
+/// take its time.
+fn failed(life: &Life, error: String) -> Outcome {
+    if !life.has_ended() {
+        life.stage.fail(&life.name, &error);
+    }
+    Outcome::Failed(error)
+}
+
+fn panicked(message: &str) -> String {
     format!("panicked: {message}")
 }

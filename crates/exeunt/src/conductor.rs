@@ -3,7 +3,7 @@
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::notice::Notice;
 use crate::order::Order;
 use crate::report::{ActorReport, Ended, Reason, Report};
 use crate::stage::{Chore, Cue, Member, Stage};
+use crate::threads;
 use crate::unwind::{self, lock};
 
 /// How often a drain says whom it is waiting for.
@@ -113,7 +114,10 @@ impl<'a> Conductor<'a> {
     /// Takes a cue, which may be a reason to begin the drain.
     fn take(&mut self, cue: Cue) -> Option<Reason> {
         match cue {
-            Cue::Ended(index) => self.see_off(index),
+            Cue::Ended(index) => {
+                self.see_off(index);
+                None
+            }
             Cue::Shutdown(reason) => Some(reason),
             Cue::Awaited => {
                 self.awaited = true;
@@ -150,7 +154,7 @@ impl<'a> Conductor<'a> {
                 self.take(cue);
             }
         }
-        if let Some(drain) = &self.drain {
+        if let (Some(drain), false) = (&self.drain, *reason == Reason::Completed) {
             self.took = drain.began.elapsed();
         }
     }
@@ -285,14 +289,13 @@ impl<'a> Conductor<'a> {
 
     // Leaving, by itself or not.
 
-    /// Sees off a member whose thread is at its end. Gives the reason to begin the drain if it
-    /// failed.
-    fn see_off(&mut self, index: usize) -> Option<Reason> {
+    /// Sees off a member whose thread is at its end.
+    fn see_off(&mut self, index: usize) {
         if self.has_left(index) {
-            return None; // a thread that was given up came back after all; nothing it does counts
+            return; // a thread that was given up came back after all; nothing it does counts
         }
-        let member = self.stage.member(index)?;
-        let outcome = member.life.outcome()?;
+        let Some(member) = self.stage.member(index) else { return };
+        let Some(outcome) = member.life.outcome() else { return };
         // The thread has told us from its last thread-local destructor, so this is short.
         if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
@@ -302,15 +305,9 @@ impl<'a> Conductor<'a> {
             Outcome::Drained => (Ended::Drained, None),
             Outcome::Overdue => (Ended::Overdue, None),
             Outcome::Failed(error) => (Ended::Failed, Some(error)),
-            Outcome::Disowned => return None,
+            Outcome::Disowned => return,
         };
-        if let Some(error) = &error {
-            let name = member.life.name.clone();
-            self.stage.emit(Notice::Failed { name, error: error.clone() });
-        }
-        let name = member.life.name.clone();
-        self.leave(&member, ended, member.life.figures(), error.clone());
-        error.map(|error| Reason::Failure { name, error })
+        self.leave(&member, ended, member.life.figures(), error);
     }
 
     /// Gives a thread up, takes over its mailbox, and goes on.
@@ -441,19 +438,13 @@ impl<'a> Conductor<'a> {
 /// drain nor the listeners. The receiver tells when it is done.
 fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
     let (done, end) = crossbeam_channel::bounded(0);
-    let bury = Arc::new(Mutex::new(Some((bury, done))));
-    let work = {
-        let bury = Arc::clone(&bury);
-        move || {
-            if let Some((bury, done)) = lock(&bury).take() {
-                let _ = unwind::catch(bury);
-                drop(done);
-            }
-        }
+    let work = move || {
+        let _ = unwind::catch(bury);
+        drop(done);
     };
-    let thread = thread::Builder::new().name(format!("{}/returned", life.name));
-    if thread.spawn(work.clone()).is_err() {
-        // Better late than never, and better here than nowhere.
+    let builder = thread::Builder::new().name(format!("{}/returned", life.name));
+    if let Err((_, Some(work))) = threads::spawn(builder, work) {
+        // Better here, where it may hold up the drain, than nowhere.
         work();
     }
     end
@@ -466,10 +457,11 @@ impl Member {
 
     /// Its turn: no more messages, and an end when all are handled.
     fn call(&self) {
+        // In this order: whoever is refused by the closed mailbox finds that its turn has come.
+        self.life.stopping.set();
         if let Some(post) = &self.post {
             post.close();
         }
-        self.life.stopping.set();
         self.ring();
     }
 

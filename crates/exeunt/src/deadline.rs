@@ -14,9 +14,9 @@ pub(crate) const GRACE: Duration = Duration::from_secs(1);
 /// there, and not on its way through.
 const SETTLED: Duration = Duration::from_millis(1);
 
-/// How long past the last call a thread that is in *our* code is waited for: it blocks nowhere,
-/// and only needs a turn on the CPU.
-const LAST_CALL_SLACK: Duration = Duration::from_millis(50);
+/// How long past its grace a thread that is in *our* code is waited for: it blocks nowhere, and only
+/// needs a turn on the CPU. It may have a message in its hands that is counted nowhere yet.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// The limits of a whole drain.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +169,7 @@ impl Turn {
         match self.gives_up_at(halted, clock) {
             Some(at) if now >= at => {
                 let stuck = sample.is_in_user_code() && self.stuck_for(now) >= SETTLED;
-                if stuck || now >= at + LAST_CALL_SLACK {
+                if stuck || now >= at + SLACK {
                     Decision::Abandon
                 } else {
                     Decision::Wait(now.checked_add(SETTLED))

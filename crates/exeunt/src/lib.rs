@@ -120,6 +120,7 @@ mod conductor;
 mod order;
 mod deadline;
 mod unwind;
+mod threads;
 
 pub use actor::Actor;
 pub use address::{Addr, Reply, WeakAddr};

@@ -49,6 +49,8 @@ struct Ledger {
     returned: u64,
     activity: Activity,
     outcome: Option<Outcome>,
+    /// The figures as they stood when the system had the last word: they stand for good.
+    disowned: Option<Figures>,
 }
 
 /// How a thread ended, as it says itself.
@@ -107,13 +109,15 @@ pub(crate) struct Sample {
     word: u64,
     signs: u64,
     failed: u64,
+    /// It has had its last word: what still runs are the destructors of its thread.
+    is_over: bool,
 }
 
 impl Sample {
     /// Whether the thread is in the user's code. If not, it is in ours, where nothing blocks for
     /// good, and will see its orders by itself.
     pub(crate) fn is_in_user_code(self) -> bool {
-        self.word & PLACE_MASK != RUNNER
+        self.is_over || self.word & PLACE_MASK != RUNNER
     }
 }
 
@@ -199,27 +203,34 @@ impl Life {
 
     /// Counts what the system took from the mailbox of a disowned actor.
     pub(crate) fn count_returned(&self, messages: u64) {
-        self.ledger().returned += messages;
+        if let Some(figures) = &mut self.ledger().disowned {
+            figures.returned += messages;
+        }
     }
 
     // What the others see, and the one thing they do.
 
     pub(crate) fn sample(&self) -> Sample {
-        let failed = self.ledger().failed;
+        let ledger = self.ledger();
         Sample {
             word: self.pulse.word.load(Ordering::Acquire),
             signs: self.pulse.signs.load(Ordering::Relaxed),
-            failed,
+            failed: ledger.failed,
+            is_over: ledger.outcome.is_some(),
         }
     }
 
     pub(crate) fn figures(&self) -> Figures {
         let ledger = self.ledger();
-        Figures {
+        ledger.disowned.unwrap_or(Figures {
             handled: self.pulse.word.load(Ordering::Acquire) >> PLACE_BITS,
             failed: ledger.failed,
             returned: ledger.returned,
-        }
+        })
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ledger().outcome.is_some()
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
@@ -247,11 +258,12 @@ impl Life {
         ledger.outcome = Some(Outcome::Disowned);
         let word = self.pulse.word.load(Ordering::Acquire);
         let in_hand = u64::from(word & PLACE_MASK == MESSAGE);
-        Some(Figures {
+        ledger.disowned = Some(Figures {
             handled: word >> PLACE_BITS,
             failed: ledger.failed + in_hand,
             returned: ledger.returned,
-        })
+        });
+        ledger.disowned
     }
 
     fn set_place(&self, place: u64) {

@@ -511,3 +511,42 @@ impl<M: Send + 'static> Post for Mailbox<M> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m1_a_mailbox_with_something_in_it_is_not_finished() {
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        assert!(mailbox.offer(1).is_ok());
+        assert!(!mailbox.finish());
+        assert_eq!(mailbox.take(), Some(1));
+        assert!(mailbox.finish());
+        assert!(mailbox.offer(2).is_err());
+    }
+
+    #[test]
+    fn m1_a_late_send_takes_its_own_message_back() {
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        assert!(mailbox.finish());
+        // Two senders had looked before the closing, and send after the end.
+        let [first, second] = [Ticket(1), Ticket(2)];
+        for (message, ticket) in [("a", first), ("b", second)] {
+            assert!(mailbox.sender.try_send(Parcel { message, ticket }).is_ok());
+        }
+        assert_eq!(mailbox.look_again(second), Err("b"));
+        assert_eq!(mailbox.look_again(first), Err("a"));
+        assert!(mailbox.evict().is_empty());
+    }
+
+    #[test]
+    fn m1_a_late_send_before_the_last_look_is_accepted() {
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        mailbox.close();
+        assert!(mailbox.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
+        assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
+        assert!(!mailbox.finish());
+        assert_eq!(mailbox.evict(), [1]);
+    }
+}

@@ -267,6 +267,7 @@ impl fmt::Display for Ended {
     }
 }
 
+const COLUMNS: usize = 80;
 const NAME_COLUMNS: usize = 20;
 
 impl fmt::Display for Report {
@@ -277,14 +278,9 @@ impl fmt::Display for Report {
             (false, true) => "complete",
             (false, false) => "INCOMPLETE",
         };
-        writeln!(
-            f,
-            "{}: {} ({}), drained in {}",
-            self.system,
-            how,
-            self.reason,
-            Millis(self.took)
-        )?;
+        let head =
+            format!("{}: {how} ({}), drained in {}", self.system, self.reason, Millis(self.took));
+        writeln!(f, "{}", wrapped(&head))?;
         writeln!(
             f,
             "  {:<NAME_COLUMNS$} {:<9} {:>8} {:>9} {:>9} {:>6} {:>8}",
@@ -293,11 +289,15 @@ impl fmt::Display for Report {
         for actor in &self.actors {
             writeln!(f, "  {actor}")?;
         }
-        for actor in self.actors.iter().filter(|actor| actor.error.is_some()) {
-            writeln!(f, "  `{}`: {}", actor.name, actor.error.as_deref().unwrap_or_default())?;
-        }
-        for Refusals { from, to, count } in &self.refused {
-            writeln!(f, "  refused: `{from}` sent to `{to}` {count} times after it had left")?;
+        let errors = self
+            .actors
+            .iter()
+            .filter_map(|actor| Some(format!("  `{}`: {}", actor.name, actor.error.as_deref()?)));
+        let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
+            format!("  `{from}` sent to `{to}` {count} times after it had left")
+        });
+        for line in errors.chain(refusals) {
+            writeln!(f, "{}", wrapped(&line))?;
         }
         Ok(())
     }
@@ -328,13 +328,41 @@ impl fmt::Display for ActorReport {
     }
 }
 
+/// A text of the user's as it can stand on a terminal: without control characters.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => printable.extend(c.escape_default()),
+            false => printable.push(c),
+        }
+    }
+    printable
+}
+
 /// The name, cut to its column.
 fn clipped(name: &str) -> String {
+    let name = printable(name);
     if name.chars().count() <= NAME_COLUMNS {
-        return name.escape_debug().to_string();
+        return name;
     }
-    let kept: String = name.chars().take(NAME_COLUMNS - 1).collect();
-    format!("{}…", kept.escape_debug())
+    name.chars().take(NAME_COLUMNS - 1).chain(['…']).collect()
+}
+
+/// A line that may be too long, on as many as it takes; those that follow are indented.
+fn wrapped(line: &str) -> String {
+    let line = printable(line);
+    let mut wrapped = String::with_capacity(line.len());
+    let mut column = 0;
+    for c in line.chars() {
+        if column == COLUMNS {
+            wrapped.push_str("\n    ");
+            column = 4;
+        }
+        wrapped.push(c);
+        column += 1;
+    }
+    wrapped
 }
 
 /// A duration in at most eight columns.

@@ -12,7 +12,6 @@ use crate::error;
 use crate::life::{Activity, Life, Outcome};
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
-use crate::unwind;
 
 /// How often a runner that finds its mailbox empty gives its place on the CPU away before it
 /// sleeps, or, when nothing more should come, before it believes it: in trials, 4 looks were
@@ -109,17 +108,17 @@ pub(crate) fn perform(
 ) -> Outcome {
     life.stage.emit(Notice::Started { name: life.name.clone() });
     let cx = TaskContext::new(Arc::clone(&life));
-    let result = life.in_hook(Activity::Performing, || unwind::catch(|| task(&cx)));
-    match cell::failure(result) {
+    let result = life.in_hook(Activity::Performing, || cell::attempt(|| task(&cx)));
+    match result {
         // It was told to stop, and did: its sleep ends with its turn, not only with its deadline.
-        Some(failure)
-            if failure.interruption && life.stopping.is_set() && !life.must_stop.is_set() =>
+        Err(failure)
+            if failure.is_interruption && life.stopping.is_set() && !life.must_stop.is_set() =>
         {
             ended_well(&life)
         }
-        Some(failure) => cell::verdict(&life, failure, ""),
-        None if life.must_stop.is_set() => Outcome::Overdue,
-        None => ended_well(&life),
+        Err(failure) => cell::verdict(&life, failure, ""),
+        Ok(()) if life.must_stop.is_set() => Outcome::Overdue,
+        Ok(()) => ended_well(&life),
     }
 }
 

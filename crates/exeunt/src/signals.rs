@@ -126,7 +126,6 @@ impl Signals {
             .spawn(move || forwarder.forward())
             .map_err(|e| SignalError(Cause::System(e)))?;
         flags.lower();
-        log::debug!(target: "exeunt", "`{}` listens to signals {numbers:?}", handle.name());
         owner.handle = Some(handle.clone());
         Ok(guard)
     }

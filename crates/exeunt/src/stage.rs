@@ -23,6 +23,7 @@ use crate::notice::{self, Notice};
 use crate::order::{self, Node};
 use crate::report::{Reason, Refusals, Report, Signal};
 use crate::snapshot::ActorSnapshot;
+use crate::threads;
 use crate::unwind::{self, lock};
 
 pub(crate) struct Stage {
@@ -159,12 +160,19 @@ impl Stage {
             builder = builder.stack_size(bytes);
         }
         let body = prepare(Arc::clone(&life));
-        let thread = builder
-            .spawn({
-                let life = Arc::clone(&life);
-                move || enter(life, body)
-            })
-            .map_err(SpawnCause::Thread)?;
+        let work = {
+            let life = Arc::clone(&life);
+            move || enter(life, body)
+        };
+        let thread = match threads::spawn(builder, work) {
+            Ok(thread) => thread,
+            Err((error, work)) => {
+                // It holds the user's value, whose `drop` may look at the system.
+                drop(roster);
+                let _ = unwind::drop_caught(work);
+                return Err(SpawnCause::Thread(error));
+            }
+        };
         roster.waited_for += usize::from(!part.node.daemon);
         roster.members.push(Arc::new(Member {
             life,
@@ -218,6 +226,13 @@ impl Stage {
         }
         let _ = self.cues.send(Cue::Shutdown(reason));
         true
+    }
+
+    /// A member has failed, and nothing absorbs it.
+    pub(crate) fn fail(&self, name: &str, error: &str) {
+        let (name, error) = (name.to_owned(), error.to_owned());
+        self.emit(Notice::Failed { name: name.clone(), error: error.clone() });
+        self.shutdown(Reason::Failure { name, error });
     }
 
     pub(crate) fn is_draining(&self) -> bool {

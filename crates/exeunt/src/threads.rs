@@ -1,0 +1,24 @@
+//! Threads that are refused by the operating system give back what they were to run.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+
+use crate::unwind::lock;
+
+/// Spawns a thread; if it is refused, gives the work back, so that the caller chooses where it is
+/// run or dropped. The standard library drops it on the spot, under whatever lock is held.
+pub(crate) fn spawn<W: FnOnce() + Send + 'static>(
+    builder: Builder,
+    work: W,
+) -> Result<JoinHandle<()>, (io::Error, Option<W>)> {
+    let kept = Arc::new(Mutex::new(Some(work)));
+    let handed_over = Arc::clone(&kept);
+    let run = move || {
+        let work = lock(&handed_over).take();
+        if let Some(work) = work {
+            work();
+        }
+    };
+    builder.spawn(run).map_err(|error| (error, lock(&kept).take()))
+}
