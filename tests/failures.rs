@@ -375,7 +375,10 @@ fn f4_asking_for_shutdown_from_inside_returns_and_waiting_is_an_error() {
 fn f4_the_end_of_another_system_can_be_waited_for() {
     guarded(|| {
         let mut inner = System::new("inner");
-        inner.spawn_task("t", |cx| Ok(cx.stopping().wait()));
+        inner.spawn_task("t", |cx| {
+            cx.stopping().wait();
+            Ok(())
+        });
         let mut outer = System::new("outer");
         outer.spawn_task("waits", move |_| {
             assert!(inner.shutdown().is_complete());
@@ -541,7 +544,8 @@ fn f5_dropping_is_under_the_same_deadlines_and_does_not_panic() {
                 Ok(())
             }),
         );
-        let _rude = system.spawn("rude", Play::<()>::idle().holding(Grenade));
+        let rude = system.actor("rude").stall_limit(HANG); // to print a panic takes its time
+        let _rude = rude.spawn(Play::<()>::idle().holding(Grenade)).unwrap();
         stuck.send(0).unwrap();
         stuck.send(1).unwrap();
         keeper.catches();

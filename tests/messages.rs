@@ -276,6 +276,7 @@ fn m2_a_sender_past_its_own_deadline_gets_its_message_back() {
                 .unwrap();
             sender.send(Letter(2)).unwrap();
             let handle = system.handle();
+            until(|| standing(&handle, "sender").queued == 0);
             handle.shutdown();
             assert_eq!(next(&refused), Letter(2));
             keeper.opens();
@@ -291,8 +292,8 @@ fn m2_a_sender_past_its_own_deadline_gets_its_message_back() {
 
 #[test]
 fn m3_messages_of_one_sender_are_handled_in_the_order_of_sending() {
-    const EACH: u32 = 2_000;
-    for capacity in [1, 3, 256] {
+    // At a capacity of 1 the threads meet at every message.
+    for (capacity, each) in [(1, 200_u32), (3, 400), (256, 4_000)] {
         guarded(move || {
             let (seen, handled) = mpsc::channel();
             let mut system = System::new("m3");
@@ -311,20 +312,20 @@ fn m3_messages_of_one_sender_are_handled_in_the_order_of_sending() {
             let threads: Vec<JoinHandle<()>> = (0..3)
                 .map(|sender| {
                     let addr = addr.clone();
-                    thread::spawn(move || (0..EACH).for_each(|n| send_somehow(&addr, (sender, n))))
+                    thread::spawn(move || (0..each).for_each(|n| send_somehow(&addr, (sender, n))))
                 })
                 .collect();
-            (0..EACH).for_each(|n| relay.send(n).unwrap());
+            (0..each).for_each(|n| relay.send(n).unwrap());
             threads.into_iter().for_each(|t| t.join().unwrap());
             let report = system.shutdown();
 
-            assert_eq!(line(&report, "a").handled, 4 * u64::from(EACH));
+            assert_eq!(line(&report, "a").handled, 4 * u64::from(each));
             let mut expected = [0; 4];
             for (sender, n) in so_far(&handled) {
                 assert_eq!(n, expected[sender], "of sender {sender}");
                 expected[sender] += 1;
             }
-            assert_eq!(expected, [EACH; 4]);
+            assert_eq!(expected, [each; 4]);
         });
     }
 }
@@ -747,6 +748,7 @@ fn m5_an_ask_ends_when_the_asker_is_past_its_deadline() {
                 }))
                 .unwrap();
             asker.send(()).unwrap();
+            until(|| standing(&system.handle(), "asker").queued == 0);
             system.handle().shutdown();
             assert!(next(&told));
             keeper.opens();

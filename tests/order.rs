@@ -246,8 +246,10 @@ fn o2_a_mailbox_stays_open_until_its_own_turn_for_everybody() {
 
 // O3
 
+type Parting = OnDrop<Box<dyn FnMut()>>;
+
 thread_local! {
-    static PARTING: RefCell<Option<OnDrop<Box<dyn FnMut()>>>> = const { RefCell::new(None) };
+    static PARTING: RefCell<Option<Parting>> = const { RefCell::new(None) };
 }
 
 #[test]
