@@ -1,0 +1,294 @@
+//! Bad input: what cannot be spawned is an error that says so, in the long form, and a failure of
+//! the system that says so in the short one. Nothing panics, nobody is left waiting.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::mpsc;
+use std::thread;
+
+use exeunt::{Capacity, Ended, Error, Reason, SendError, SpawnError, Status, System};
+use support::{HANG, OnDrop, Play, guarded, leaving, line, next, trap};
+
+/// Too much for any address space of today.
+const ABSURD_BYTES: usize = 1 << 46;
+
+#[test]
+fn a_zero_capacity_is_an_error_that_says_so() {
+    guarded(|| {
+        let mut system = System::new("zero");
+        let builder = system.actor("a").capacity(0);
+        let error = builder.spawn(Play::<()>::idle()).unwrap_err();
+        assert!(error.is_zero_capacity() && error.name() == "a");
+        assert!(
+            error.to_string().contains("`a` has a capacity of 0"),
+            "{error}"
+        );
+
+        let (addr, inbox) = exeunt::mailbox::<u32>(0);
+        assert_eq!(addr.send(1), Err(SendError::Closed(1)));
+        let builder = system.actor("b").capacity(8).inbox(inbox);
+        let error = builder.spawn(Play::idle()).unwrap_err();
+        assert!(error.is_zero_capacity() && error.name() == "b");
+
+        // The system is none the worse for it.
+        assert!(system.snapshot().is_empty());
+        let _addr = system.spawn("c", Play::<()>::idle());
+        assert_eq!(leaving(&system.shutdown()), ["c"]);
+        assert_eq!(Capacity::from(0), Capacity::Bounded(0));
+    });
+}
+
+#[test]
+fn a_name_with_a_nul_is_an_error_and_any_other_is_a_name() {
+    guarded(|| {
+        let mut system = System::new("a system may be called so: \0");
+        let error = system.actor("a\0b").spawn(Play::<()>::idle()).unwrap_err();
+        assert_eq!(error.name(), "a\0b");
+        assert!(error.to_string().contains("NUL"), "{error}");
+        assert!(!error.to_string().contains('\0'), "{error}");
+        let error = system.task("\0").spawn(|_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("NUL"), "{error}");
+
+        let (tell, told) = mpsc::channel();
+        for name in [
+            "",
+            " ",
+            "Ü",
+            "a name that is longer than the 15 bytes of a thread's",
+        ] {
+            let tell = tell.clone();
+            system.spawn_task(name, move |cx| {
+                let thread = thread::current().name().map(str::to_owned);
+                Ok(tell.send(thread.as_deref() == Some(cx.name()))?)
+            });
+            assert!(next(&told));
+        }
+        assert!(!system.wait().is_failure());
+    });
+}
+
+#[test]
+fn the_short_forms_fail_the_system_and_the_report_says_why() {
+    guarded(|| {
+        let mut system = System::new("short");
+        let other = system.spawn("other", Play::new(|_: u32, _| Ok(())));
+        other.send(1).unwrap();
+        let closed = system.spawn("a\0b", Play::<u32>::idle());
+        assert_eq!(closed.send(1), Err(SendError::Closed(1)));
+        let report = system.wait();
+        match &report.reason {
+            Reason::Failure { name, error } => {
+                assert_eq!(name, "a\0b");
+                assert!(error.contains("NUL"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(report.status(), Status::Failure);
+        assert_eq!(leaving(&report), ["other"]);
+        assert_eq!(line(&report, "other").ended, Ended::Drained);
+        assert_eq!(line(&report, "other").handled, 1);
+
+        let mut system = System::new("short");
+        system.spawn_task("\0", |_| Ok(()));
+        assert!(system.wait().is_failure());
+    });
+}
+
+#[test]
+fn a_thread_that_the_operating_system_refuses_is_an_error() {
+    guarded(|| {
+        let refused = |error: SpawnError| {
+            assert!(error.is_thread_refused(), "{error}");
+            assert!(
+                error.to_string().starts_with("no thread for `a`: "),
+                "{error}"
+            );
+            assert!(std::error::Error::source(&error).is_some());
+        };
+        let mut system = System::new("refused");
+        let before = system.spawn("before", Play::new(|_: u32, _| Ok(())));
+        let (tell, dropped) = mpsc::channel();
+        let actor = Play::<u32>::idle().holding(OnDrop(move || tell.send(()).unwrap()));
+        for bytes in [ABSURD_BYTES, usize::MAX, usize::MAX / 2] {
+            let builder = system.actor("a").stack_size(bytes);
+            refused(builder.spawn(Play::<u32>::idle()).unwrap_err());
+        }
+        refused(
+            system
+                .actor("a")
+                .stack_size(ABSURD_BYTES)
+                .spawn(actor)
+                .unwrap_err(),
+        );
+        next(&dropped);
+        let task = system.task("a").stack_size(ABSURD_BYTES);
+        refused(task.spawn(|_| Ok(())).unwrap_err());
+
+        // Whoever has the address of such an actor is not left waiting.
+        let (addr, inbox) = exeunt::mailbox(1);
+        addr.send(1).unwrap();
+        let waiting = thread::spawn({
+            let addr = addr.clone();
+            move || addr.send(2)
+        });
+        let builder = system.actor("a").inbox(inbox).stack_size(ABSURD_BYTES);
+        refused(builder.spawn(Play::<u32>::idle()).unwrap_err());
+        assert_eq!(waiting.join().unwrap(), Err(SendError::Closed(2)));
+        assert!(addr.is_closed());
+
+        // The system goes on, and the next one takes the place.
+        let after = system.spawn("after", Play::new(|_: u32, _| Ok(())));
+        before.send(1).unwrap();
+        after.send(1).unwrap();
+        let report = system.shutdown();
+        assert_eq!(leaving(&report), ["after", "before"]);
+        assert!(report.is_complete() && !report.is_failure());
+    });
+}
+
+#[test]
+fn a_very_small_stack_is_large_enough() {
+    guarded(|| {
+        let mut system = System::new("small");
+        let builder = system.actor("a").stack_size(0);
+        let addr = builder.spawn(Play::new(|_: u32, _| Ok(())));
+        // Refused or not, nothing is left half-done.
+        if let Ok(addr) = addr {
+            addr.send(1).unwrap();
+            assert_eq!(line(&system.shutdown(), "a").handled, 1);
+        }
+    });
+}
+
+#[test]
+#[ignore = "core 11: the value is dropped under the lock of the roster"]
+fn a_refused_actor_may_look_at_its_system_when_it_is_dropped() {
+    guarded(|| {
+        let mut system = System::new("refused");
+        let handle = system.handle();
+        let (tell, dropped) = mpsc::channel();
+        let actor = Play::<u32>::idle().holding(OnDrop(move || {
+            tell.send(handle.snapshot().len()).unwrap();
+        }));
+        let builder = system.actor("a").stack_size(ABSURD_BYTES);
+        assert!(builder.spawn(actor).unwrap_err().is_thread_refused());
+        assert_eq!(next(&dropped), 0);
+    });
+}
+
+#[test]
+fn to_come_after_nobody_is_an_error() {
+    guarded(|| {
+        let mut system = System::new("after");
+        let error = system
+            .task("t")
+            .after("nobody")
+            .spawn(|_| Ok(()))
+            .unwrap_err();
+        assert!(error.is_unknown_name() && !error.is_cycle());
+        let text = error.to_string();
+        assert!(text.contains("`t`") && text.contains("`nobody`"), "{text}");
+        // Itself is nobody yet.
+        let error = system.task("t").after("t").spawn(|_| Ok(())).unwrap_err();
+        assert!(error.is_unknown_name());
+        assert!(system.shutdown().actors.is_empty());
+    });
+}
+
+#[test]
+fn to_feed_an_actor_of_another_system_is_an_error() {
+    guarded(|| {
+        let mut other = System::new("other");
+        let foreign = other.spawn("foreign", Play::<u32>::idle());
+        let mut system = System::new("system");
+        let builder = system.actor("a").feeds(&foreign);
+        let error = builder.spawn(Play::<u32>::idle()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("`a`") && text.contains("`foreign`"), "{text}");
+        assert!(text.contains("another system"), "{text}");
+        let error = system.task("t").feeds(&foreign).spawn(|_| Ok(()));
+        assert!(error.is_err());
+        // To send there is another matter.
+        system.spawn_task("t", move |_| Ok(foreign.send(1)?));
+        assert!(!system.wait().is_failure());
+        assert_eq!(line(&other.wait(), "foreign").handled, 1);
+    });
+}
+
+#[test]
+fn an_empty_system_ends_at_once() {
+    guarded(|| {
+        let report = System::new("empty").wait();
+        assert_eq!(report.reason, Reason::Completed);
+        assert!(report.actors.is_empty() && report.is_complete());
+        assert_eq!(report.status(), Status::Success);
+        let exit = System::new("empty").run();
+        assert_eq!(exit.status(), Status::Success);
+        let report = System::new("empty").shutdown();
+        assert_eq!(report.reason, Reason::Shutdown);
+        drop(System::new("empty"));
+    });
+}
+
+#[test]
+fn whoever_comes_when_the_drain_has_begun_is_not_started() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("late");
+        system.observe(move |notice| {
+            if let exeunt::Notice::NotStarted { name } = notice {
+                let _ = tell.send(name.clone());
+            }
+        });
+        let (trap, keeper) = trap();
+        let _addr = system.spawn(
+            "a",
+            Play::<u32>::idle().stopped(move |_| {
+                trap.walk_in();
+                Ok(())
+            }),
+        );
+        system.handle().shutdown();
+        keeper.catches();
+        let late = system.spawn("late", Play::<u32>::idle());
+        assert_eq!(late.send(1), Err(SendError::Closed(1)));
+        let late = system
+            .actor("later")
+            .spawn_with(|| -> Play<u32> { unreachable!() });
+        assert!(late.unwrap().is_closed());
+        system.spawn_task("latest", |_| Err(Error::msg("it runs")));
+        keeper.opens();
+        let report = system.wait();
+        assert!(report.is_complete());
+        assert_eq!(leaving(&report), ["a"]);
+        assert!(!report.is_failure());
+        assert_eq!(
+            told.try_iter().collect::<Vec<_>>(),
+            ["late", "later", "latest"]
+        );
+    });
+}
+
+#[test]
+fn times_beyond_the_clock_are_no_limits() {
+    guarded(|| {
+        let forever = std::time::Duration::MAX;
+        let mut system = System::new("for ever");
+        system
+            .set_drain_budget(forever)
+            .set_stall_limit(forever)
+            .set_grace(forever);
+        let builder = system
+            .actor("a")
+            .drain_deadline(forever)
+            .stall_limit(forever);
+        let addr = builder.spawn(Play::new(|_: u32, _| Ok(()))).unwrap();
+        addr.send_timeout(1, forever).unwrap();
+        let handle = system.handle();
+        handle.shutdown();
+        let report = handle.wait_timeout(forever).unwrap();
+        assert_eq!(line(&report, "a").handled, 1);
+        assert!(report.took < HANG);
+    });
+}
