@@ -24,10 +24,7 @@ use support::{
 /// A system whose limits are never met, to set one of them back.
 fn patient() -> System {
     let mut system = System::new("patient");
-    system
-        .set_drain_budget(20 * HANG)
-        .set_stall_limit(HANG)
-        .set_grace(HANG);
+    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);
     system
 }
 
@@ -527,10 +524,7 @@ fn abandoned_in(place: Place, doing: &str, expected: [u64; 3]) {
     let error = stuck.error.as_deref().unwrap();
     assert!(error.contains(doing) && error.contains("for "), "{error}");
     let (notice, taken_over) = next(&heard);
-    assert!(
-        notice.contains("`stuck`") && notice.contains(doing),
-        "{notice}"
-    );
+    assert!(notice.contains("`stuck`") && notice.contains(doing), "{notice}");
     // The drain has gone on, and is not complete.
     assert_eq!(leaving(&report), ["stuck", "sink"]);
     assert_eq!(line(&report, "sink").ended, Ended::Drained);
@@ -548,12 +542,7 @@ fn abandoned_in(place: Place, doing: &str, expected: [u64; 3]) {
     };
     let returned: Vec<u32> = (0..letters).map(|_| next(&returned)).collect();
     let first = 3 - u32::try_from(expected[2]).unwrap();
-    assert!(
-        returned
-            .iter()
-            .copied()
-            .eq(first..first + returned.len() as u32)
-    );
+    assert!(returned.iter().copied().eq(first..first + returned.len() as u32));
 
     // What it does when it comes back does not count.
     keeper.opens();
@@ -567,10 +556,7 @@ fn d3_a_thread_that_comes_back_late_cannot_change_the_report() {
         let (trap, keeper) = trap();
         let (tell, told) = mpsc::channel();
         let mut system = impatient();
-        let sink = system
-            .actor("sink")
-            .spawn(Play::new(|_: u32, _| Ok(())))
-            .unwrap();
+        let sink = system.actor("sink").spawn(Play::new(|_: u32, _| Ok(()))).unwrap();
         let stuck = system.spawn(
             "stuck",
             Play::new({
@@ -695,10 +681,7 @@ fn d3_many_that_are_stuck_end_within_budget_and_grace() {
         let (trap, keeper) = trap();
         let mut system = System::new("all stuck");
         // One after the other they would take a minute and a half.
-        system
-            .set_drain_budget(ms(600))
-            .set_stall_limit(ms(2_900))
-            .set_grace(ms(100));
+        system.set_drain_budget(ms(600)).set_stall_limit(ms(2_900)).set_grace(ms(100));
         let addrs: Vec<_> = (0..STUCK)
             .map(|i| {
                 let trap = trap.clone();
@@ -727,7 +710,6 @@ fn d3_many_that_are_stuck_end_within_budget_and_grace() {
 }
 
 #[test]
-#[ignore = "core 4: the drain hangs, in a busy loop"]
 fn d3_one_that_is_stuck_in_a_thread_local_destructor_is_abandoned() {
     use std::cell::RefCell;
     type Parting = OnDrop<Box<dyn FnMut()>>;
@@ -778,10 +760,7 @@ fn d4_daemons_are_told_to_stop_after_all_others_and_not_waited_for() {
                 let said = Arc::clone(&said);
                 move |cx| {
                     cx.stopping().wait();
-                    assert!(
-                        said.load(Ordering::SeqCst),
-                        "told before the others had ended"
-                    );
+                    assert!(said.load(Ordering::SeqCst), "told before the others had ended");
                     Ok(tell.send(())?)
                 }
             })
@@ -874,10 +853,7 @@ fn d5_children_are_set_with_their_parent_and_alone() {
         parent.set();
         assert!(next(&woken));
         assert!(children.iter().all(Event::is_set) && grandchild.is_set());
-        assert!(
-            parent.child().is_set(),
-            "a late child is set from the start"
-        );
+        assert!(parent.child().is_set(), "a late child is set from the start");
     });
 }
 
@@ -915,10 +891,7 @@ fn d5_an_event_ends_the_iteration_of_something_that_blocks() {
         assert_eq!(taken.next(), None);
 
         // And it ends with the source.
-        let ended: Vec<u8> = Event::new()
-            .interrupts(|| [1, 2, 3].into_iter())
-            .unwrap()
-            .collect();
+        let ended: Vec<u8> = Event::new().interrupts(|| [1, 2, 3].into_iter()).unwrap().collect();
         assert_eq!(ended, [1, 2, 3]);
     });
 }

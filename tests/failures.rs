@@ -141,10 +141,7 @@ fn f1_an_error_or_a_panic_is_caught_and_counted_wherever_it_happens() {
 
 #[test]
 fn f1_a_task_that_fails_or_panics_is_caught_and_named() {
-    for (how, text) in [
-        (How::Error, "planned"),
-        (How::Panic, "panicked: planned panic"),
-    ] {
+    for (how, text) in [(How::Error, "planned"), (How::Panic, "panicked: planned panic")] {
         guarded(move || {
             let mut system = System::new("f1");
             system.spawn_task("culprit", move |_| fail(how));
@@ -172,7 +169,6 @@ fn f1_the_first_of_two_failures_of_one_actor_counts() {
 }
 
 #[test]
-#[ignore = "core 5: it ends the thread unseen, and the system waits for ever"]
 fn f1_an_error_that_panics_when_it_is_printed_or_dropped_is_caught() {
     #[derive(Debug)]
     struct Rude {
@@ -197,10 +193,7 @@ fn f1_an_error_that_panics_when_it_is_printed_or_dropped_is_caught() {
             let addr = system.actor("a").capacity(1);
             let addr = addr.spawn(Play::new(move |(), _| Err(Rude { in_drop }.into())));
             addr.unwrap().send(()).unwrap();
-            let report = system
-                .handle()
-                .wait_timeout(Duration::from_secs(5))
-                .unwrap();
+            let report = system.handle().wait_timeout(Duration::from_secs(5)).unwrap();
             assert_eq!(line(&report, "a").ended, Ended::Failed);
             assert_eq!(figures(line(&report, "a")), [0, 1, 0]);
         });
@@ -227,10 +220,8 @@ fn f3_a_failure_begins_the_ordered_drain_and_the_report_says_whose_it_was() {
                 Ok(())
             }),
         );
-        let culprit = system.spawn(
-            "culprit",
-            Play::new(|(), _| "x".parse::<u32>().map(drop).map_err(Error::from)),
-        );
+        let culprit = system
+            .spawn("culprit", Play::new(|(), _| "x".parse::<u32>().map(drop).map_err(Error::from)));
         let _last = system.spawn("last", {
             let sink = sink.clone();
             Play::<()>::idle().stopped(move |_| Ok(sink.send(0)?))
@@ -243,21 +234,14 @@ fn f3_a_failure_begins_the_ordered_drain_and_the_report_says_whose_it_was() {
         let report = system.wait();
 
         let error = "invalid digit found in string";
-        let reason = Reason::Failure {
-            name: "culprit".to_owned(),
-            error: error.to_owned(),
-        };
+        let reason = Reason::Failure { name: "culprit".to_owned(), error: error.to_owned() };
         assert_eq!(report.reason, reason);
         assert_eq!(leaving(&report), ["culprit", "last", "sink"]);
         assert_eq!(figures(line(&report, "culprit")), [0, 1, 0]);
         assert_eq!(figures(line(&report, "sink")), [11, 0, 0]);
         assert_eq!(line(&report, "sink").ended, Ended::Drained);
         assert_eq!(report.status(), Status::Failure);
-        assert!(
-            report
-                .to_string()
-                .contains("`culprit` failed: invalid digit")
-        );
+        assert!(report.to_string().contains("`culprit` failed: invalid digit"));
         let heard = so_far(&heard);
         assert_eq!(heard[0], format!("`culprit` failed: {error}"));
         assert!(heard[1].contains("drain begins"), "{heard:?}");
@@ -289,17 +273,12 @@ fn f3_a_failure_in_the_drain_is_named_but_not_the_reason() {
 fn f3_the_first_failure_is_the_reason() {
     guarded(|| {
         let mut system = System::new("f3");
-        let second = system.spawn(
-            "second",
-            Play::new(|(), _| Ok(())).stopped(|_| Err(Error::msg("the second"))),
-        );
+        let second = system
+            .spawn("second", Play::new(|(), _| Ok(())).stopped(|_| Err(Error::msg("the second"))));
         let first = system.spawn("first", Play::new(|(), _| Err(Error::msg("the first"))));
         first.send(()).unwrap();
         let report = system.wait();
-        let reason = Reason::Failure {
-            name: "first".to_owned(),
-            error: "the first".to_owned(),
-        };
+        let reason = Reason::Failure { name: "first".to_owned(), error: "the first".to_owned() };
         assert_eq!(report.reason, reason);
         assert_eq!(line(&report, "second").ended, Ended::Failed);
         drop(second);
@@ -307,7 +286,6 @@ fn f3_the_first_failure_is_the_reason() {
 }
 
 #[test]
-#[ignore = "core 6: nobody hears of the failure before the thread ends, and no deadline is running"]
 fn f3_a_failure_begins_the_drain_although_the_culprit_gets_stuck_on_its_way_out() {
     guarded(|| {
         let (trap, _keeper) = trap();
@@ -321,10 +299,7 @@ fn f3_a_failure_begins_the_drain_although_the_culprit_gets_stuck_on_its_way_out(
             }),
         );
         addr.send(()).unwrap();
-        let report = system
-            .handle()
-            .wait_timeout(Duration::from_secs(5))
-            .unwrap();
+        let report = system.handle().wait_timeout(Duration::from_secs(5)).unwrap();
         assert!(matches!(report.reason, Reason::Failure { .. }));
     });
 }
@@ -574,14 +549,8 @@ fn f5_a_listener_that_panics_is_told_no_more_and_disturbs_nobody() {
         assert!(report.is_complete() && !report.is_failure());
         assert_eq!(so_far(&shouted).len(), 1);
         let heard = so_far(&heard);
-        assert!(
-            heard.iter().any(|notice| notice.contains("`a` drained")),
-            "{heard:?}"
-        );
-        assert!(
-            heard.last().unwrap().contains("exeunt omnes: complete"),
-            "{heard:?}"
-        );
+        assert!(heard.iter().any(|notice| notice.contains("`a` drained")), "{heard:?}");
+        assert!(heard.last().unwrap().contains("exeunt omnes: complete"), "{heard:?}");
     });
 }
 
@@ -672,7 +641,6 @@ fn f5_messages_whose_drop_panics_disturb_nobody() {
 }
 
 #[test]
-#[ignore = "core 7: a reference cycle keeps all of a system for ever"]
 fn f5_a_system_that_has_ended_lets_go_of_all_it_was_given() {
     guarded(|| {
         let (hook, returned) = mpsc::channel::<u32>();

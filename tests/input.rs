@@ -20,10 +20,7 @@ fn a_zero_capacity_is_an_error_that_says_so() {
         let builder = system.actor("a").capacity(0);
         let error = builder.spawn(Play::<()>::idle()).unwrap_err();
         assert!(error.is_zero_capacity() && error.name() == "a");
-        assert!(
-            error.to_string().contains("`a` has a capacity of 0"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("`a` has a capacity of 0"), "{error}");
 
         let (addr, inbox) = exeunt::mailbox::<u32>(0);
         assert_eq!(addr.send(1), Err(SendError::Closed(1)));
@@ -51,12 +48,7 @@ fn a_name_with_a_nul_is_an_error_and_any_other_is_a_name() {
         assert!(error.to_string().contains("NUL"), "{error}");
 
         let (tell, told) = mpsc::channel();
-        for name in [
-            "",
-            " ",
-            "Ü",
-            "a name that is longer than the 15 bytes of a thread's",
-        ] {
+        for name in ["", " ", "Ü", "a name that is longer than the 15 bytes of a thread's"] {
             let tell = tell.clone();
             system.spawn_task(name, move |cx| {
                 let thread = thread::current().name().map(str::to_owned);
@@ -100,10 +92,7 @@ fn a_thread_that_the_operating_system_refuses_is_an_error() {
     guarded(|| {
         let refused = |error: SpawnError| {
             assert!(error.is_thread_refused(), "{error}");
-            assert!(
-                error.to_string().starts_with("no thread for `a`: "),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("no thread for `a`: "), "{error}");
             assert!(std::error::Error::source(&error).is_some());
         };
         let mut system = System::new("refused");
@@ -114,13 +103,7 @@ fn a_thread_that_the_operating_system_refuses_is_an_error() {
             let builder = system.actor("a").stack_size(bytes);
             refused(builder.spawn(Play::<u32>::idle()).unwrap_err());
         }
-        refused(
-            system
-                .actor("a")
-                .stack_size(ABSURD_BYTES)
-                .spawn(actor)
-                .unwrap_err(),
-        );
+        refused(system.actor("a").stack_size(ABSURD_BYTES).spawn(actor).unwrap_err());
         next(&dropped);
         let task = system.task("a").stack_size(ABSURD_BYTES);
         refused(task.spawn(|_| Ok(())).unwrap_err());
@@ -162,7 +145,6 @@ fn a_very_small_stack_is_large_enough() {
 }
 
 #[test]
-#[ignore = "core 11: the value is dropped under the lock of the roster"]
 fn a_refused_actor_may_look_at_its_system_when_it_is_dropped() {
     guarded(|| {
         let mut system = System::new("refused");
@@ -181,11 +163,7 @@ fn a_refused_actor_may_look_at_its_system_when_it_is_dropped() {
 fn to_come_after_nobody_is_an_error() {
     guarded(|| {
         let mut system = System::new("after");
-        let error = system
-            .task("t")
-            .after("nobody")
-            .spawn(|_| Ok(()))
-            .unwrap_err();
+        let error = system.task("t").after("nobody").spawn(|_| Ok(())).unwrap_err();
         assert!(error.is_unknown_name() && !error.is_cycle());
         let text = error.to_string();
         assert!(text.contains("`t`") && text.contains("`nobody`"), "{text}");
@@ -253,9 +231,7 @@ fn whoever_comes_when_the_drain_has_begun_is_not_started() {
         keeper.catches();
         let late = system.spawn("late", Play::<u32>::idle());
         assert_eq!(late.send(1), Err(SendError::Closed(1)));
-        let late = system
-            .actor("later")
-            .spawn_with(|| -> Play<u32> { unreachable!() });
+        let late = system.actor("later").spawn_with(|| -> Play<u32> { unreachable!() });
         assert!(late.unwrap().is_closed());
         system.spawn_task("latest", |_| Err(Error::msg("it runs")));
         keeper.opens();
@@ -263,10 +239,7 @@ fn whoever_comes_when_the_drain_has_begun_is_not_started() {
         assert!(report.is_complete());
         assert_eq!(leaving(&report), ["a"]);
         assert!(!report.is_failure());
-        assert_eq!(
-            told.try_iter().collect::<Vec<_>>(),
-            ["late", "later", "latest"]
-        );
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["late", "later", "latest"]);
     });
 }
 
@@ -275,14 +248,8 @@ fn times_beyond_the_clock_are_no_limits() {
     guarded(|| {
         let forever = std::time::Duration::MAX;
         let mut system = System::new("for ever");
-        system
-            .set_drain_budget(forever)
-            .set_stall_limit(forever)
-            .set_grace(forever);
-        let builder = system
-            .actor("a")
-            .drain_deadline(forever)
-            .stall_limit(forever);
+        system.set_drain_budget(forever).set_stall_limit(forever).set_grace(forever);
+        let builder = system.actor("a").drain_deadline(forever).stall_limit(forever);
         let addr = builder.spawn(Play::new(|_: u32, _| Ok(()))).unwrap();
         addr.send_timeout(1, forever).unwrap();
         let handle = system.handle();

@@ -113,7 +113,6 @@ fn m1_a_message_that_panics_is_failed_and_one_whose_drop_panics_is_what_it_was()
 }
 
 #[test]
-#[ignore = "core 1: what is queued behind an interrupted handler is lost"]
 fn m1_what_an_interrupted_handler_leaves_behind_is_returned() {
     // The handler waits for its turn and says, with the error made for that, that it was
     // interrupted. It is no failure, but what is queued behind is lost if nobody looks.
@@ -143,7 +142,6 @@ fn m1_what_an_interrupted_handler_leaves_behind_is_returned() {
 }
 
 #[test]
-#[ignore = "core 1: what is queued behind an interrupted start is lost"]
 fn m1_what_an_interrupted_start_leaves_behind_is_returned() {
     guarded(|| {
         let (trap, keeper) = trap();
@@ -181,10 +179,7 @@ fn m1_what_was_sent_before_the_actor_was_there_is_handled() {
         assert_eq!(same, addr);
         let report = system.shutdown();
         assert_eq!(so_far(&handled), [Letter(0), Letter(1), Letter(2)]);
-        assert_eq!(
-            line(&report, "a").handled_while_draining,
-            3 - before(&report)
-        );
+        assert_eq!(line(&report, "a").handled_while_draining, 3 - before(&report));
 
         fn before(report: &exeunt::Report) -> u64 {
             let a = line(report, "a");
@@ -194,7 +189,6 @@ fn m1_what_was_sent_before_the_actor_was_there_is_handled() {
 }
 
 #[test]
-#[ignore = "core 2: it is dropped although there is a hook"]
 fn m1_what_waited_for_an_actor_that_comes_too_late_goes_to_its_hook() {
     guarded(|| {
         let (addr, inbox) = exeunt::mailbox(8);
@@ -234,14 +228,8 @@ fn m2_a_refusal_gives_the_message_back_with_its_reason() {
         system.handle().shutdown();
         until(|| addr.is_closed());
         assert_eq!(addr.send(Letter(4)), Err(SendError::Closed(Letter(4))));
-        assert_eq!(
-            addr.try_send(Letter(5)),
-            Err(TrySendError::Closed(Letter(5)))
-        );
-        assert_eq!(
-            addr.send_timeout(Letter(6), HANG),
-            Err(SendTimeoutError::Closed(Letter(6)))
-        );
+        assert_eq!(addr.try_send(Letter(5)), Err(TrySendError::Closed(Letter(5))));
+        assert_eq!(addr.send_timeout(Letter(6), HANG), Err(SendTimeoutError::Closed(Letter(6))));
         keeper.opens();
         assert_eq!(figures(line(&system.wait(), "full")), [2, 0, 0]);
 
@@ -300,9 +288,7 @@ fn m3_messages_of_one_sender_are_handled_in_the_order_of_sending() {
             let addr = system
                 .actor("a")
                 .capacity(capacity)
-                .spawn(Play::new(move |message: (usize, u32), _| {
-                    Ok(seen.send(message)?)
-                }))
+                .spawn(Play::new(move |message: (usize, u32), _| Ok(seen.send(message)?)))
                 .unwrap();
             // Three threads, and an actor that gets its numbers one by one.
             let relay = system.spawn("relay", {
@@ -356,10 +342,7 @@ fn m4_a_mailbox_is_bounded_unless_it_is_asked_to_be_unbounded() {
             Ok(())
         };
         let usual = system.spawn("usual", Play::new(stuck.clone()));
-        let small = system
-            .actor("small")
-            .capacity(2)
-            .spawn(Play::new(stuck.clone()));
+        let small = system.actor("small").capacity(2).spawn(Play::new(stuck.clone()));
         let endless = system.actor("endless").unbounded().spawn(Play::new(stuck));
         let capacities: Vec<_> = system.snapshot().iter().map(|a| a.capacity).collect();
         assert_eq!(
@@ -371,11 +354,9 @@ fn m4_a_mailbox_is_bounded_unless_it_is_asked_to_be_unbounded() {
             ]
         );
 
-        for (addr, room) in [
-            (usual, DEFAULT_CAPACITY),
-            (small.unwrap(), 2),
-            (endless.unwrap(), 100_000),
-        ] {
+        for (addr, room) in
+            [(usual, DEFAULT_CAPACITY), (small.unwrap(), 2), (endless.unwrap(), 100_000)]
+        {
             addr.send(0).unwrap();
             keeper.catches();
             for _ in 0..room {
@@ -564,12 +545,7 @@ fn oracle() -> Oracle {
             Ok(())
         }))
         .unwrap();
-    Oracle {
-        system,
-        addr,
-        keeper,
-        given_away,
-    }
+    Oracle { system, addr, keeper, given_away }
 }
 
 type Answer = Result<u32, AskError<Question>>;
@@ -587,11 +563,7 @@ fn asking(addr: &Addr<Question>, question: fn(Reply<u32>) -> Question) -> mpsc::
 #[test]
 fn m5_an_ask_ends_with_the_answer() {
     guarded(|| {
-        let Oracle {
-            addr,
-            system: _system,
-            ..
-        } = oracle();
+        let Oracle { addr, system: _system, .. } = oracle();
         assert_eq!(addr.ask(|reply| Question::Double(21, reply)).unwrap(), 42);
         let timed = addr.ask_timeout(|reply| Question::Double(4, reply), HANG);
         assert_eq!(timed.unwrap(), 8);
@@ -602,10 +574,7 @@ fn m5_an_ask_ends_with_the_answer() {
 fn m5_an_ask_ends_when_the_reply_is_dropped() {
     guarded(|| {
         let Oracle { addr, system, .. } = oracle();
-        assert!(matches!(
-            addr.ask(Question::Ignore),
-            Err(AskError::Unanswered)
-        ));
+        assert!(matches!(addr.ask(Question::Ignore), Err(AskError::Unanswered)));
         assert_eq!(line(&system.shutdown(), "oracle").handled, 1);
     });
 }
@@ -632,12 +601,7 @@ fn m5_an_ask_ends_when_the_actor_ends_with_the_reply_kept() {
         assert!(matches!(next(&answer), Err(AskError::Unanswered)));
 
         // And if the reply outlives it.
-        let Oracle {
-            addr,
-            system,
-            given_away,
-            ..
-        } = oracle();
+        let Oracle { addr, system, given_away, .. } = oracle();
         let answer = asking(&addr, Question::GiveAway);
         let reply = next(&given_away);
         assert!(answer.recv_timeout(NEVER).is_err());
@@ -650,12 +614,7 @@ fn m5_an_ask_ends_when_the_actor_ends_with_the_reply_kept() {
 #[test]
 fn m5_an_ask_ends_when_the_actor_is_abandoned() {
     guarded(|| {
-        let Oracle {
-            addr,
-            mut system,
-            keeper,
-            ..
-        } = oracle();
+        let Oracle { addr, mut system, keeper, .. } = oracle();
         system.set_stall_limit(ms(20)).set_grace(ms(20));
         let in_hand = asking(&addr, Question::Sit);
         keeper.catches();
@@ -668,10 +627,7 @@ fn m5_an_ask_ends_when_the_actor_is_abandoned() {
         assert_eq!(line(&report, "oracle").ended, Ended::Abandoned);
         assert_eq!(figures(line(&report, "oracle")), [0, 1, 1]);
         assert!(matches!(next(&in_hand), Err(AskError::Ended)));
-        assert!(matches!(
-            next(&queued),
-            Err(AskError::Unanswered | AskError::Ended)
-        ));
+        assert!(matches!(next(&queued), Err(AskError::Unanswered | AskError::Ended)));
         match next(&waiting) {
             Err(AskError::NotSent(SendTimeoutError::Closed(Question::Double(2, _)))) => {}
             other => panic!("{:?}", other.map_err(|error| error.to_string())),
@@ -683,24 +639,15 @@ fn m5_an_ask_ends_when_the_actor_is_abandoned() {
 #[test]
 fn m5_an_ask_ends_at_its_deadline() {
     guarded(|| {
-        let Oracle {
-            addr,
-            system,
-            keeper,
-            ..
-        } = oracle();
+        let Oracle { addr, system, keeper, .. } = oracle();
         // Accepted, and not answered in time.
         let error = addr.ask_timeout(Question::Sit, ms(20)).unwrap_err();
         assert!(matches!(error, AskError::Timeout), "{error}");
         // Accepted, and not begun in time.
-        let error = addr
-            .ask_timeout(|reply| Question::Double(1, reply), ms(20))
-            .unwrap_err();
+        let error = addr.ask_timeout(|reply| Question::Double(1, reply), ms(20)).unwrap_err();
         assert!(matches!(error, AskError::Timeout), "{error}");
         // Not accepted in time: the question comes back.
-        let error = addr
-            .ask_timeout(|reply| Question::Double(2, reply), ms(20))
-            .unwrap_err();
+        let error = addr.ask_timeout(|reply| Question::Double(2, reply), ms(20)).unwrap_err();
         assert!(matches!(
             error,
             AskError::NotSent(SendTimeoutError::Timeout(Question::Double(2, _)))
@@ -716,12 +663,7 @@ fn m5_an_ask_ends_when_the_asker_is_past_its_deadline() {
     // Once while the question is with the oracle, once while it waits to get in.
     for is_full in [false, true] {
         guarded(move || {
-            let Oracle {
-                addr,
-                mut system,
-                keeper,
-                ..
-            } = oracle();
+            let Oracle { addr, mut system, keeper, .. } = oracle();
             system.set_stall_limit(HANG).set_grace(HANG);
             let question: fn(Reply<u32>) -> Question = match is_full {
                 false => Question::Sit,

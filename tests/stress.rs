@@ -197,13 +197,7 @@ fn close_once(crew: &Crew, random: &mut Random, capacity: Capacity, way: Way) ->
             let returned = Arc::clone(&returned);
             move |id| returned.lock().unwrap().push(id)
         })
-        .spawn(Target {
-            seen: Vec::new(),
-            sightings,
-            fate,
-            way,
-            release: release.clone(),
-        })
+        .spawn(Target { seen: Vec::new(), sightings, fate, way, release: release.clone() })
         .unwrap();
 
     // In a natural end the senders have to find an address first each time.
@@ -253,42 +247,21 @@ fn close_once(crew: &Crew, random: &mut Random, capacity: Capacity, way: Way) ->
     let seen_set: HashSet<u64> = all_seen.iter().copied().collect();
     let difference = |a: &HashSet<u64>, b: &HashSet<u64>| a.difference(b).count() as u64;
 
-    check(
-        difference(&accepted, &seen_set),
-        "accepted, never seen again",
-    );
+    check(difference(&accepted, &seen_set), "accepted, never seen again");
     check(difference(&seen_set, &accepted), "seen, but not accepted");
     check(all_seen.len() as u64 - seen_set.len() as u64, "seen twice");
-    check(
-        refused.intersection(&seen_set).count() as u64,
-        "refused, but seen",
-    );
-    check(
-        logs.iter().map(|l| l.swapped).sum(),
-        "refusals gave another message back",
-    );
+    check(refused.intersection(&seen_set).count() as u64, "refused, but seen");
+    check(logs.iter().map(|l| l.swapped).sum(), "refusals gave another message back");
     check(out_of_order(&by_handler), "handled out of order");
     check(out_of_order(&returned), "returned out of order");
-    check(
-        actor.accepted().abs_diff(accepted.len() as u64),
-        "off in the report",
-    );
+    check(actor.accepted().abs_diff(accepted.len() as u64), "off in the report");
     // On a busy machine somebody may be given up who only had no turn on the CPU. What it had in its
     // hands then counts as failed, whatever it says later.
     let is_slow = actor.ended == Ended::Abandoned && seen.failed.is_empty();
     let in_hand = if is_slow { actor.failed.min(1) } else { 0 };
-    check(
-        (actor.handled + in_hand).abs_diff(seen.handled.len() as u64),
-        "handled, off",
-    );
-    check(
-        (actor.failed - in_hand).abs_diff(seen.failed.len() as u64),
-        "failed, off",
-    );
-    check(
-        actor.returned.abs_diff(returned.len() as u64),
-        "returned, off",
-    );
+    check((actor.handled + in_hand).abs_diff(seen.handled.len() as u64), "handled, off");
+    check((actor.failed - in_hand).abs_diff(seen.failed.len() as u64), "failed, off");
+    check(actor.returned.abs_diff(returned.len() as u64), "returned, off");
     let ended_well = match way {
         Way::Shutdown => actor.ended == Ended::Drained && actor.returned == 0,
         Way::NaturalEnd | Way::LastWords => actor.ended == Ended::Completed && actor.returned == 0,
@@ -363,10 +336,9 @@ impl Actor for Target {
 
     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
         // Only the first word is listened to.
-        let _ = self.sightings.send(Seen {
-            handled: std::mem::take(&mut self.seen),
-            failed: Vec::new(),
-        });
+        let _ = self
+            .sightings
+            .send(Seen { handled: std::mem::take(&mut self.seen), failed: Vec::new() });
         Ok(())
     }
 }
@@ -435,20 +407,13 @@ impl Crew {
 
     fn go(&self, random: &mut Random, curtain: &Arc<AtomicBool>, door: impl Fn() -> Door) {
         for sender in &self.orders {
-            let order = Order {
-                door: door(),
-                curtain: Arc::clone(curtain),
-                seed: random.next(),
-            };
+            let order = Order { door: door(), curtain: Arc::clone(curtain), seed: random.next() };
             sender.send(order).unwrap();
         }
     }
 
     fn come_back(&self) -> Vec<Log> {
-        self.orders
-            .iter()
-            .map(|_| self.logs.recv_timeout(HANG).expect("a sender hangs"))
-            .collect()
+        self.orders.iter().map(|_| self.logs.recv_timeout(HANG).expect("a sender hangs")).collect()
     }
 }
 

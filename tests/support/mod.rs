@@ -84,9 +84,7 @@ pub(crate) fn standing(system: &SystemHandle, name: &str) -> ActorSnapshot {
 /// The line of the report for one actor.
 #[track_caller]
 pub(crate) fn line<'a>(report: &'a Report, name: &str) -> &'a ActorReport {
-    report
-        .actor(name)
-        .unwrap_or_else(|| panic!("`{name}` is not in the report:\n{report}"))
+    report.actor(name).unwrap_or_else(|| panic!("`{name}` is not in the report:\n{report}"))
 }
 
 /// The names in the order in which they ended.
@@ -192,13 +190,7 @@ pub(crate) struct Keeper {
 pub(crate) fn trap() -> (Trap, Keeper) {
     let (sender, caught) = mpsc::channel();
     let open = Event::new();
-    (
-        Trap {
-            caught: sender,
-            open: open.clone(),
-        },
-        Keeper { caught, open },
-    )
+    (Trap { caught: sender, open: open.clone() }, Keeper { caught, open })
 }
 
 impl Trap {

@@ -457,11 +457,13 @@ impl Member {
 
     /// Its turn: no more messages, and an end when all are handled.
     fn call(&self) {
-        // In this order: whoever is refused by the closed mailbox finds that its turn has come.
-        self.life.stopping.set();
+        // In this order: whoever is refused by the closed mailbox finds that it was called, and
+        // whoever finds that its turn has come finds its mailbox closed.
+        self.life.call();
         if let Some(post) = &self.post {
             post.close();
         }
+        self.life.stopping.set();
         self.ring();
     }
 

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::event::Event;
@@ -20,6 +20,8 @@ pub(crate) struct Life {
     pub(crate) stopping: Event,
     /// Set when its deadline has passed: nothing more is to be handled, and no wait goes on.
     pub(crate) must_stop: Event,
+    /// Set just before its mailbox is closed, because its turn has come.
+    called: AtomicBool,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
 }
@@ -130,6 +132,7 @@ impl Life {
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
+            called: AtomicBool::new(false),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
         }
@@ -206,6 +209,14 @@ impl Life {
         if let Some(figures) = &mut self.ledger().disowned {
             figures.returned += messages;
         }
+    }
+
+    pub(crate) fn call(&self) {
+        self.called.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn was_called(&self) -> bool {
+        self.called.load(Ordering::SeqCst)
     }
 
     // What the others see, and the one thing they do.

@@ -294,7 +294,7 @@ impl fmt::Display for Report {
             .iter()
             .filter_map(|actor| Some(format!("  `{}`: {}", actor.name, actor.error.as_deref()?)));
         let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
-            format!("  `{from}` sent to `{to}` {count} times after it had left")
+            format!("  refused: `{from}` sent to `{to}` {count} times after it had left")
         });
         for line in errors.chain(refusals) {
             writeln!(f, "{}", wrapped(&line))?;

@@ -320,7 +320,7 @@ impl Stage {
         // To send to oneself in one's own turn is nobody's order to put right, and a daemon goes on
         // when others have left.
         let no_order = from.index == to.index || from.is_daemon;
-        if !same_stage || no_order || !self.is_draining() || !to.stopping.is_set() {
+        if !same_stage || no_order || !self.is_draining() || !to.was_called() {
             return;
         }
         let mut refusals = lock(&self.refusals);
