@@ -4,15 +4,16 @@
 use std::fs;
 use std::path::Path;
 
-/// The names of the Rust files of a folder, without their ending.
-fn files(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
+/// The programs in a folder: its Rust files, and the `main.rs` of its folders.
+fn programs(folder: &Path) -> Vec<String> {
+    fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
-        .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
-        .collect();
-    names.sort();
-    names
+        .filter_map(|name| match folder.join(&name).join("main.rs").exists() {
+            true => Some(format!("{name}/main.rs")),
+            false => name.ends_with(".rs").then_some(name),
+        })
+        .collect()
 }
 
 #[test]
@@ -21,11 +22,54 @@ fn every_file_of_examples_and_tests_is_listed_in_its_manifest() {
     for folder in ["examples", "tests"] {
         let folder = root.join(folder);
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        let names = files(&folder);
-        assert!(!names.is_empty(), "{} is empty", folder.display());
-        for name in names {
-            let path = format!("path = \"{name}.rs\"");
+        let programs = programs(&folder);
+        assert!(!programs.is_empty(), "{} is empty", folder.display());
+        for program in programs {
+            let path = format!("path = \"{program}\"");
             assert!(manifest.contains(&path), "{}: {path} is not listed", folder.display());
         }
+    }
+}
+
+#[test]
+fn every_clause_of_the_contract_has_a_test_named_after_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let contract = fs::read_to_string(root.join("crates/exeunt/src/contract.md")).unwrap();
+    let mut sources = String::new();
+    for folder in ["tests", "crates/exeunt/src"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "rs") {
+                sources.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let clauses: Vec<&str> = contract
+        .lines()
+        .filter_map(|line| line.strip_prefix("- **")?.get(..2))
+        .filter(|clause| clause.ends_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    assert_eq!(clauses.len(), 27, "{clauses:?}");
+    for clause in clauses {
+        let test = format!("fn {}_", clause.to_lowercase());
+        assert!(sources.contains(&test), "no test is named after {clause}");
+    }
+}
+
+#[test]
+fn the_changelog_begins_with_the_version_that_is_built() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let changelog = fs::read_to_string(root.join("CHANGELOG.md")).unwrap();
+    let newest = changelog.lines().find(|line| line.starts_with("## [")).unwrap();
+    assert!(newest.contains(env!("CARGO_PKG_VERSION")), "{newest}");
+}
+
+#[test]
+fn every_example_is_named_in_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for program in programs(&root.join("examples")) {
+        let link = format!("examples/{program}");
+        assert!(readme.contains(&link), "{link} is not in the README");
     }
 }
