@@ -1,7 +1,7 @@
-//! Clauses F1 and F3 to F5: errors and panics wherever the user's code runs, that a failure begins
+//! Clauses F1 to F5: errors and panics wherever the user's code runs, that a failure begins
 //! the drain, shutdown and waiting from inside, and that dropping is safe.
 //!
-//! Restarts (F2, and F1's policies) are not there yet: every failure is one that no policy absorbs.
+//! Restarts (F1's policies, and with them F2's) are not there yet: every failure is one that no policy absorbs.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -196,6 +196,48 @@ fn f1_an_error_that_panics_when_it_is_printed_or_dropped_is_caught() {
             let report = system.handle().wait_timeout(Duration::from_secs(5)).unwrap();
             assert_eq!(line(&report, "a").ended, Ended::Failed);
             assert_eq!(figures(line(&report, "a")), [0, 1, 0]);
+        });
+    }
+}
+
+// F2
+
+#[test]
+fn f2_a_failure_during_the_drain_is_caught_and_the_drain_goes_on_with_the_others() {
+    for how in [How::Error, How::Panic, How::Grenade] {
+        guarded(move || {
+            let (hook, returned) = mpsc::channel();
+            let (trap, keeper) = trap();
+            let mut system = System::new("f2");
+            let sink = system.spawn("sink", Play::<u32>::idle());
+            let culprit = system
+                .actor("culprit")
+                .returned(move |n| hook.send(n).unwrap())
+                .spawn(Play::new(move |n: u32, _| {
+                    match n {
+                        0 => trap.walk_in(), // until the drain has begun
+                        2 => fail(how)?,
+                        _ => {}
+                    }
+                    Ok(sink.send(n)?)
+                }))
+                .unwrap();
+            (0..5).for_each(|n| culprit.send(n).unwrap());
+            let handle = system.handle();
+            handle.shutdown();
+            until(|| standing(&handle, "culprit").state == State::Draining);
+            drop(keeper);
+            let report = system.wait();
+            // The reason stays what began it; the failure stands beside it.
+            assert_eq!(report.reason, Reason::Shutdown);
+            assert!(report.is_failure() && !report.is_complete());
+            assert_eq!(report.status(), Status::Failure);
+            assert_eq!(leaving(&report), ["culprit", "sink"]);
+            assert_eq!(line(&report, "culprit").ended, Ended::Failed);
+            assert_eq!(figures(line(&report, "culprit")), [2, 1, 2]);
+            assert_eq!(so_far(&returned), [3, 4]);
+            assert_eq!(line(&report, "sink").ended, Ended::Drained);
+            assert_eq!(figures(line(&report, "sink")), [2, 0, 0]);
         });
     }
 }
