@@ -10,12 +10,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::event::Event;
 use crate::life::{self, Activity, Life};
-use crate::mailbox::{Mailbox, Waited};
-
-/// How often a sender that finds no room, or an asker that finds no answer, gives its place on the
-/// CPU away before it goes to sleep: a sleeping thread costs 35 to 48 µs to wake, a yield well
-/// under one.
-const YIELDS: usize = 16;
+use crate::mailbox::{Mailbox, Waited, YIELDS};
 
 /// The address of an actor: what takes messages of type `M`.
 ///
@@ -83,22 +78,7 @@ impl<M: Send + 'static> Addr<M> {
     /// actor is past its deadline and would have to wait; [`Deadlock`](SendError::Deadlock) when
     /// an actor would have to wait for room in its own mailbox.
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
-        match self.mailbox.offer(message) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(message)) => {
-                self.wait_for_room(message, None).map_err(|error| match error {
-                    SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
-                    SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
-                    SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
-                        SendError::Closed(message)
-                    }
-                })
-            }
-            Err(TrySendError::Closed(message)) => {
-                self.refused();
-                Err(SendError::Closed(message))
-            }
-        }
+        self.send_by(message, None).map_err(SendError::from)
     }
 
     /// Sends a message if there is room now.
@@ -174,6 +154,7 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.name()
     }
 
+    #[inline]
     fn send_by(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
         match self.mailbox.offer(message) {
             Ok(()) => Ok(()),
@@ -195,7 +176,11 @@ impl<M: Send + 'static> Addr<M> {
         if self.belongs_to(me.as_deref()) {
             return Err(SendTimeoutError::Deadlock(message));
         }
+        let interrupt = me.as_ref().map_or_else(Event::new, |me| me.must_stop.clone());
         for _ in 0..YIELDS {
+            if is_over(deadline, &interrupt) {
+                break;
+            }
             thread::yield_now();
             match self.mailbox.offer(message) {
                 Ok(()) => return Ok(()),
@@ -207,9 +192,9 @@ impl<M: Send + 'static> Addr<M> {
             }
         }
         let sent = match &me {
-            None => self.mailbox.wait_for_room(message, &Event::new(), deadline),
+            None => self.mailbox.wait_for_room(message, &interrupt, deadline),
             Some(me) => me.during(Activity::Sending(self.name().to_owned()), || {
-                self.mailbox.wait_for_room(message, &me.must_stop, deadline)
+                self.mailbox.wait_for_room(message, &interrupt, deadline)
             }),
         };
         sent.map_err(|waited| match waited {
@@ -256,6 +241,9 @@ impl<M: Send + 'static> Addr<M> {
             if let Some(end) = look() {
                 return end;
             }
+            if is_over(deadline, interrupt) {
+                break;
+            }
             thread::yield_now();
         }
         loop {
@@ -294,6 +282,11 @@ impl<M: Send + 'static> Addr<M> {
             me.stage.refused(&me, owner);
         }
     }
+}
+
+/// Whether a wait has no time left. Yielding is quick, unless others want the CPU.
+fn is_over(deadline: Option<Instant>, interrupt: &Event) -> bool {
+    interrupt.is_set() || deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
 impl<M: Send + 'static> Clone for Addr<M> {

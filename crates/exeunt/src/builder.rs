@@ -162,8 +162,10 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         let unread = Unread(Some(mailbox));
         let mailbox = unread.mailbox();
         let address = Addr::new(Arc::clone(mailbox));
-        if mailbox.capacity == Capacity::Bounded(0) {
-            return Err(self.common.error(SpawnCause::ZeroCapacity));
+        if let (Capacity::Bounded(messages), false) =
+            (mailbox.capacity, mailbox.capacity.is_fit_for::<M>())
+        {
+            return Err(self.common.error(SpawnCause::Capacity(messages)));
         }
         if let Some(hook) = self.dead_letters {
             mailbox.set_dead_letters(hook);
@@ -240,7 +242,7 @@ impl<'a> TaskBuilder<'a> {
     }
 
     /// Its turn comes when whoever bears that name (all of them, if there are several) has ended,
-    /// and not at once.
+    /// and not at once. A daemon is not waited for, here as elsewhere.
     ///
     /// This counts as a declaration: it then holds back nobody but those that it
     /// [feeds](TaskBuilder::feeds).

@@ -15,7 +15,7 @@ pub(crate) struct Cell<A: Actor> {
     // The value goes before the context and the mailbox: its `drop` may still send and answer.
     actor: A,
     cx: Context<A>,
-    exit: Exit<A::Msg>,
+    exit: WayOut<A::Msg>,
 }
 
 impl<A: Actor> Cell<A> {
@@ -25,7 +25,7 @@ impl<A: Actor> Cell<A> {
         mailbox: Arc<Mailbox<A::Msg>>,
         make: impl FnOnce() -> A,
     ) -> Result<Cell<A>, Outcome> {
-        let exit = Exit { life: Arc::clone(&life), mailbox: Arc::clone(&mailbox) };
+        let exit = WayOut { life: Arc::clone(&life), mailbox: Arc::clone(&mailbox) };
         let mut actor = match life.in_hook(Activity::Starting, || unwind::catch(make)) {
             Ok(actor) => actor,
             Err(panic) => {
@@ -72,6 +72,10 @@ impl<A: Actor> Cell<A> {
             Err(failure) if !matches!(outcome, Outcome::Failed(_)) => {
                 verdict(life, failure, "in `stopped`: ")
             }
+            // It may have met its deadline in the hook.
+            _ if life.must_stop.is_set() && !matches!(outcome, Outcome::Failed(_)) => {
+                Outcome::Overdue
+            }
             _ => outcome,
         };
         self.exit.leave(Some(self.actor), outcome)
@@ -79,12 +83,12 @@ impl<A: Actor> Cell<A> {
 }
 
 /// The way out, which is the same for a value that never came to be.
-struct Exit<M> {
+struct WayOut<M> {
     life: Arc<Life>,
     mailbox: Arc<Mailbox<M>>,
 }
 
-impl<M: Send + 'static> Exit<M> {
+impl<M: Send + 'static> WayOut<M> {
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
     fn return_rest(&self) {

@@ -146,8 +146,9 @@ impl<'a> Conductor<'a> {
             if self.give_turns() || Instant::now() >= wake {
                 wake = self.enforce_deadlines();
             }
+            let asleep = Instant::now();
             let cue = self.cues.recv_deadline(wake);
-            if let Some(lost) = deadline::overslept(wake, Instant::now()) {
+            if let Some(lost) = deadline::overslept(wake.max(asleep), Instant::now()) {
                 self.excuse(lost);
             }
             for cue in cue.into_iter().chain(self.cues.try_iter()) {
@@ -346,7 +347,7 @@ impl<'a> Conductor<'a> {
         };
         let report = ActorReport {
             name: member.life.name.clone(),
-            is_task: member.post.is_none(),
+            is_task: member.capacity.is_none(),
             ended,
             took: began.elapsed(),
             handled: figures.handled,
@@ -364,6 +365,7 @@ impl<'a> Conductor<'a> {
             took: report.took,
         });
         self.left.push(report);
+        lock(&member.post).take();
         self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states[index] = State::Left;
         if let Some(drain) = &mut self.drain {
@@ -384,23 +386,37 @@ impl<'a> Conductor<'a> {
             daemon.call();
             daemon.halt();
         });
-        let until = Instant::now() + DISMISSAL;
-        while !daemons.iter().all(|daemon| daemon.life.outcome().is_some()) {
-            match self.cues.recv_deadline(until) {
-                Ok(_) => {} // their outcome is all there is to know
-                Err(_) => break,
-            }
-        }
+        self.wait_for_the_willing(&daemons);
         for daemon in daemons {
-            let figures = match daemon.life.disown() {
-                None => daemon.life.figures(),
+            let (figures, outcome) = match daemon.life.disown() {
+                None => (daemon.life.figures(), daemon.life.outcome()),
                 Some(figures) => {
                     let (returned, bury) = daemon.take_over();
                     self.burials.push(bury_aside(&daemon.life, bury));
-                    Figures { returned: figures.returned + returned, ..figures }
+                    (Figures { returned: figures.returned + returned, ..figures }, None)
                 }
             };
-            self.leave(&daemon, Ended::Daemon, figures, None);
+            match outcome {
+                Some(Outcome::Failed(error)) => {
+                    self.leave(&daemon, Ended::Failed, figures, Some(error));
+                }
+                _ => self.leave(&daemon, Ended::Daemon, figures, None),
+            }
+        }
+    }
+
+    /// Gives those who only have to hear it the chance to end by themselves, and waits until the
+    /// others are in code of the user's: on the way there, a thread may have a message in its hands
+    /// that is counted nowhere yet.
+    fn wait_for_the_willing(&self, daemons: &[Arc<Member>]) {
+        let began = Instant::now();
+        let is_settled = |daemon: &Arc<Member>| {
+            daemon.life.has_ended()
+                || began.elapsed() >= DISMISSAL && daemon.life.sample().is_in_user_code()
+        };
+        while !daemons.iter().all(is_settled) && began.elapsed() < DISMISSAL + deadline::SLACK {
+            // Who ends gives a cue; their outcome is all there is to know.
+            let _ = self.cues.recv_timeout(deadline::SETTLED);
         }
     }
 
@@ -421,11 +437,10 @@ impl<'a> Conductor<'a> {
     }
 
     fn wait_for_listeners_and_burials(&self) {
-        let (done, acknowledged) = crossbeam_channel::bounded(1);
-        self.stage.give(Chore::Acknowledge(done));
-        self.stage.give(Chore::GoHome);
+        let (done, at_home) = crossbeam_channel::bounded(0);
+        self.stage.give(Chore::GoHome(done));
         let until = Instant::now().checked_add(lock(&self.stage.limits).grace);
-        for end in self.burials.iter().chain([&acknowledged]) {
+        for end in self.burials.iter().chain([&at_home]) {
             let _ = match until {
                 Some(until) => end.recv_deadline(until).is_ok(),
                 None => end.recv().is_ok(),
@@ -444,23 +459,23 @@ fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
     };
     let builder = thread::Builder::new().name(format!("{}/returned", life.name));
     if let Err((_, Some(work))) = threads::spawn(builder, work) {
-        // Better here, where it may hold up the drain, than nowhere.
-        work();
+        // It may hold up the listeners then, but not the drain.
+        life.stage.give(Chore::Run(Box::new(work)));
     }
     end
 }
 
 impl Member {
-    fn queued(&self) -> usize {
-        self.post.as_ref().map_or(0, |post| post.len())
+    pub(crate) fn queued(&self) -> usize {
+        lock(&self.post).as_ref().map_or(0, |post| post.len())
     }
 
     /// Its turn: no more messages, and an end when all are handled.
     fn call(&self) {
         // In this order: whoever is refused by the closed mailbox finds that it was called, and
         // whoever finds that its turn has come finds its mailbox closed.
-        self.life.call();
-        if let Some(post) = &self.post {
+        self.life.set_called();
+        if let Some(post) = &*lock(&self.post) {
             post.close();
         }
         self.life.stopping.set();
@@ -474,7 +489,7 @@ impl Member {
     }
 
     fn ring(&self) {
-        if let Some(post) = &self.post {
+        if let Some(post) = &*lock(&self.post) {
             post.ring();
         }
     }
@@ -482,10 +497,10 @@ impl Member {
     /// Takes what is in the mailbox of a member that was given up: how many messages, and how
     /// they are buried.
     fn take_over(&self) -> (u64, Burial) {
-        let Some(post) = &self.post else {
+        let Some(post) = lock(&self.post).take() else {
             return (0, Box::new(|| ()));
         };
-        let (returned, bury) = Arc::clone(post).take_over();
+        let (returned, bury) = post.take_over();
         self.life.count_returned(returned);
         (returned, bury)
     }

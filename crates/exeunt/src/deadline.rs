@@ -12,11 +12,11 @@ pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// How long a thread must have been seen in the same place before it is believed to be stuck
 /// there, and not on its way through.
-const SETTLED: Duration = Duration::from_millis(1);
+pub(crate) const SETTLED: Duration = Duration::from_millis(1);
 
 /// How long past its grace a thread that is in *our* code is waited for: it blocks nowhere, and only
 /// needs a turn on the CPU. It may have a message in its hands that is counted nowhere yet.
-const SLACK: Duration = Duration::from_secs(1);
+pub(crate) const SLACK: Duration = Duration::from_secs(1);
 
 /// The limits of a whole drain.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,8 @@ impl DrainClock {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     pub(crate) began: Instant,
+    /// Time since then in which the process did not run.
+    excused: Duration,
     sample: Sample,
     /// When the sample was last seen to change.
     progressed: Instant,
@@ -110,7 +112,7 @@ pub(crate) enum Decision {
 
 impl Turn {
     pub(crate) fn begin(now: Instant, sample: Sample) -> Turn {
-        Turn { began: now, sample, progressed: now, halted: None }
+        Turn { began: now, excused: Duration::ZERO, sample, progressed: now, halted: None }
     }
 
     /// For how long nothing was seen to happen.
@@ -126,7 +128,8 @@ impl Turn {
         to_come: usize,
     ) -> Option<Instant> {
         let stalls = self.progressed.checked_add(own.stall.unwrap_or(clock.limits.stall));
-        let own = own.deadline.and_then(|deadline| self.began.checked_add(deadline));
+        let own =
+            own.deadline.and_then(|limit| self.began.checked_add(limit.checked_add(self.excused)?));
         [stalls, own, clock.cap(to_come)].into_iter().flatten().min()
     }
 
@@ -142,6 +145,7 @@ impl Turn {
 
     /// Forgives time in which nobody could make progress, since the process did not run.
     pub(crate) fn excuse(&mut self, lost: Duration) {
+        self.excused = self.excused.saturating_add(lost);
         for moment in [Some(&mut self.progressed), self.halted.as_mut()].into_iter().flatten() {
             *moment = moment.checked_add(lost).unwrap_or(*moment);
         }
@@ -304,6 +308,9 @@ mod tests {
         bench.turn.excuse(lost);
         bench.clock.excuse(lost);
         assert!(matches!(bench.decide(12 * SECOND, own), Decision::Wait(_)));
+        let limited = OwnLimits { deadline: Some(3 * SECOND), stall: None };
+        assert!(matches!(bench.decide(12 * SECOND, limited), Decision::Wait(_)));
+        assert_eq!(bench.decide(13 * SECOND, limited), Decision::Halt);
         assert_eq!(bench.decide(16 * SECOND, own), Decision::Halt);
         assert!(!bench.clock.is_over(bench.start + 39 * SECOND));
         assert!(bench.clock.is_over(bench.start + 40 * SECOND));

@@ -216,6 +216,19 @@ message_error!(SendTimeoutError {
     Deadlock => "the mailbox is full and is the sender's own",
 });
 
+/// For a send without a time-out.
+impl<M> From<SendTimeoutError<M>> for SendError<M> {
+    fn from(error: SendTimeoutError<M>) -> SendError<M> {
+        match error {
+            SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
+            SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
+            SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
+                SendError::Closed(message)
+            }
+        }
+    }
+}
+
 impl<M> StdError for SendTimeoutError<M> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
@@ -291,7 +304,7 @@ pub struct SpawnError {
 #[derive(Debug)]
 pub(crate) enum SpawnCause {
     Name,
-    ZeroCapacity,
+    Capacity(usize),
     Thread(std::io::Error),
     UnknownName(String),
     Foreign(String),
@@ -308,7 +321,7 @@ impl SpawnError {
     /// Its mailbox was to have no room at all.
     #[must_use]
     pub fn is_zero_capacity(&self) -> bool {
-        matches!(self.cause, SpawnCause::ZeroCapacity)
+        matches!(self.cause, SpawnCause::Capacity(0))
     }
 
     /// The operating system refused the thread.
@@ -337,11 +350,14 @@ impl fmt::Display for SpawnError {
             SpawnCause::Name => {
                 write!(f, "`{}` cannot name a thread: it holds a NUL", name.escape_debug())
             }
-            SpawnCause::ZeroCapacity => {
+            SpawnCause::Capacity(0) => {
                 write!(
                     f,
                     "the mailbox of `{name}` has a capacity of 0: it could never take a message"
                 )
+            }
+            SpawnCause::Capacity(messages) => {
+                write!(f, "the mailbox of `{name}` cannot have a capacity of {messages}")
             }
             SpawnCause::Thread(error) => write!(f, "no thread for `{name}`: {error}"),
             SpawnCause::UnknownName(after) => {

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::report::{INCOMPLETE, Reason, Report, Signal, Status};
+use crate::threads;
 
 /// How long the last words of a process may take: a standard output or error that nobody reads,
 /// or that is locked by a thread that was given up, must not keep the process alive.
@@ -94,17 +95,26 @@ impl Termination for Exit {
 /// Flushes standard output, which a death by signal would not, and writes the report in one piece.
 fn say_last_words(text: String) {
     let words = move || {
-        let _ = io::stdout().flush();
-        // A closed pipe has no use for the report; there is nobody else to tell.
+        // A closed pipe has no use for the report; there is nobody else to tell. The report comes
+        // first: standard output may be held by a thread that was given up, or be full.
         let _ = io::stderr().write_all(text.as_bytes());
+        let _ = io::stdout().flush();
     };
     let (done, said) = crossbeam_channel::bounded::<()>(0);
-    let speaker = thread::Builder::new().name("last words".to_owned()).spawn(move || {
+    let speaker = thread::Builder::new().name("last words".to_owned());
+    match threads::spawn(speaker, move || {
         words();
         drop(done);
-    });
-    if speaker.is_ok() {
-        let _ = said.recv_timeout(LAST_WORDS);
+    }) {
+        Ok(_) => {
+            let _ = said.recv_timeout(LAST_WORDS);
+        }
+        // Without a thread for it there is no limit to it either.
+        Err((_, words)) => {
+            if let Some(words) = words {
+                words();
+            }
+        }
     }
 }
 
@@ -116,5 +126,5 @@ fn end_by(signal: Signal) -> ExitCode {
         // Comes back only if the signal is not one that ends a process.
         let _ = signal_hook::low_level::emulate_default_handler(signal.0);
     }
-    ExitCode::from(u8::try_from(128 + signal.0).unwrap_or(u8::MAX))
+    ExitCode::from(u8::try_from(signal.0.saturating_add(128)).unwrap_or(u8::MAX).max(1))
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::thread;
+use std::panic;
+use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, select};
 
@@ -14,6 +15,8 @@ use crate::event::Event;
 pub struct Interruptible<T> {
     exit: Event,
     items: Receiver<T>,
+    /// Taken when the source has ended.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Event {
@@ -31,7 +34,7 @@ impl Event {
     ///
     /// # Panics
     ///
-    /// A panic of the source ends the iteration, and is printed by its own thread.
+    /// A panic of the source goes on in the loop, so that it is not taken for the end of the items.
     ///
     /// # Examples
     ///
@@ -62,14 +65,14 @@ impl Event {
         // No room: nothing is taken from the source while an item waits for the loop.
         let (hand_over, items) = crossbeam_channel::bounded(0);
         let name = thread::current().name().unwrap_or("interruptible").to_owned();
-        thread::Builder::new().name(name).spawn(move || {
+        let thread = thread::Builder::new().name(name).spawn(move || {
             for item in source() {
                 if hand_over.send(item).is_err() {
                     break;
                 }
             }
         })?;
-        Ok(Interruptible { exit: self.clone(), items })
+        Ok(Interruptible { exit: self.clone(), items, thread: Some(thread) })
     }
 }
 
@@ -81,9 +84,19 @@ impl<T> Iterator for Interruptible<T> {
             return None;
         }
         select! {
-            recv(self.items) -> item => item.ok(),
+            recv(self.items) -> item => item.ok().or_else(|| self.end()),
             recv(self.exit.receiver()) -> _ => None,
         }
+    }
+}
+
+impl<T> Interruptible<T> {
+    /// The source has ended, of itself or by a panic.
+    fn end(&mut self) -> Option<T> {
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            panic::resume_unwind(panic);
+        }
+        None
     }
 }
 

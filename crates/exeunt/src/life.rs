@@ -211,7 +211,7 @@ impl Life {
         }
     }
 
-    pub(crate) fn call(&self) {
+    pub(crate) fn set_called(&self) {
         self.called.store(true, Ordering::SeqCst);
     }
 

@@ -103,6 +103,13 @@ pub enum Notice {
         /// How many messages were taken out of its mailbox.
         returned: u64,
     },
+    /// The dead-letter hook, or the `drop` of a message that was returned, panicked.
+    DeadLetterLost {
+        /// To whom the message was sent.
+        name: String,
+        /// What the panic said.
+        error: String,
+    },
     /// During the drain somebody sent to somebody whose turn had come before: the order was wrong.
     /// Told once for each pair; the report counts.
     Refused {
@@ -128,7 +135,9 @@ impl Notice {
     pub fn level(&self) -> log::Level {
         match self {
             Notice::Started { .. } => log::Level::Debug,
-            Notice::Failed { .. } | Notice::Abandoned { .. } => log::Level::Error,
+            Notice::Failed { .. } | Notice::Abandoned { .. } | Notice::DeadLetterLost { .. } => {
+                log::Level::Error
+            }
             Notice::Overdue { .. } | Notice::Refused { .. } => log::Level::Warn,
             Notice::NotStarted { .. }
             | Notice::DrainBegan { .. }
@@ -180,6 +189,9 @@ impl fmt::Display for Notice {
                 f,
                 "`{name}` abandoned, {doing} for {stuck_for:.1?}; {returned} messages returned"
             ),
+            Notice::DeadLetterLost { name, error } => {
+                write!(f, "`{name}`: a panic over a message that was returned: {error}")
+            }
             Notice::Refused { from, to } => {
                 write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
             }

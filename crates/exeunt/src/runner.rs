@@ -10,13 +10,8 @@ use crate::cell::{self, Cell};
 use crate::context::TaskContext;
 use crate::error;
 use crate::life::{Activity, Life, Outcome};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, YIELDS};
 use crate::notice::Notice;
-
-/// How often a runner that finds its mailbox empty gives its place on the CPU away before it
-/// sleeps, or, when nothing more should come, before it believes it: in trials, 4 looks were
-/// enough that nothing came late in 6,000 closes.
-const YIELDS: u32 = 16;
 
 /// Runs an actor to its end on this thread.
 pub(crate) fn act<A: Actor>(
@@ -37,7 +32,7 @@ struct Runner<A: Actor> {
 }
 
 /// What there is to do.
-enum Event<M> {
+enum Next<M> {
     Message(M),
     /// The deadline has passed.
     Halt,
@@ -48,14 +43,14 @@ enum Event<M> {
 impl<A: Actor> Runner<A> {
     fn run(mut self) -> Outcome {
         loop {
-            match self.next_event() {
-                Event::Message(message) => {
+            match self.wait_for_next() {
+                Next::Message(message) => {
                     if let Err(outcome) = self.cell.handle(message) {
                         return self.cell.end(outcome);
                     }
                 }
-                Event::Halt => return self.cell.end(Outcome::Overdue),
-                Event::Dry => {
+                Next::Halt => return self.cell.end(Outcome::Overdue),
+                Next::Dry => {
                     // Something may have come while we looked away; then it is handled.
                     if self.mailbox.finish() {
                         return self.cell.end(ended_well(&self.life));
@@ -67,25 +62,25 @@ impl<A: Actor> Runner<A> {
 
     /// Waits for the next thing to do: first with looks at the mailbox alone, since a `select!` of
     /// two channels costs three times as much, and only when it stays empty in a `select!`.
-    fn next_event(&self) -> Event<A::Msg> {
+    fn wait_for_next(&self) -> Next<A::Msg> {
         let mut looks = 0;
         loop {
             if self.mailbox.bell.heard() && self.life.must_stop.is_set() {
-                return Event::Halt;
+                return Next::Halt;
             }
             if let Some(message) = self.mailbox.take() {
-                return Event::Message(message);
+                return Next::Message(message);
             }
             if looks < YIELDS {
                 looks += 1;
                 thread::yield_now();
             } else if self.is_last_call() {
-                return Event::Dry;
+                return Next::Dry;
             } else if !self.mailbox.bell.is_rung_before_sleep() {
                 select! {
                     recv(self.mailbox.receiver()) -> parcel => {
                         if let Ok(parcel) = parcel {
-                            return Event::Message(parcel.message);
+                            return Next::Message(parcel.message);
                         }
                     }
                     recv(self.mailbox.bell.receiver) -> _ => {}

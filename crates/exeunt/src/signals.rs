@@ -103,7 +103,8 @@ impl Signals {
     /// a process can.
     pub fn install(self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut owner = lock(&OWNER);
-        if let Some(owner) = &owner.handle {
+        // Who has ended owns nothing, even if its guard is still somewhere.
+        if let Some(owner) = owner.handle.as_ref().filter(|owner| !owner.has_ended()) {
             return Err(SignalError(Cause::Owned(owner.clone())));
         }
         let numbers = self.to_take()?;
@@ -112,22 +113,24 @@ impl Signals {
         // forwarder listens and the flag goes down.
         let flags = owner.flags_for(&numbers)?;
         let arrivals = Arrivals::new(&numbers).map_err(|e| SignalError(Cause::System(e)))?;
-        let guard = SignalGuard { arrivals: arrivals.handle(), settled: Event::new() };
-        owner.tenancy += 1;
+        let (arrivals_handle, settled) = (arrivals.handle(), Event::new());
+        let tenancy = owner.tenancy + 1;
         let forwarder = Forwarder {
             system: handle.clone(),
             arrivals,
             flags: flags.clone(),
-            tenancy: owner.tenancy,
-            settled: guard.settled.clone(),
+            tenancy,
+            settled: settled.clone(),
         };
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || forwarder.forward())
             .map_err(|e| SignalError(Cause::System(e)))?;
+        owner.raise_all(); // an earlier owner that waits out its window raises none any more
         flags.lower();
+        owner.tenancy = tenancy;
         owner.handle = Some(handle.clone());
-        Ok(guard)
+        Ok(SignalGuard { arrivals: arrivals_handle, settled, tenancy })
     }
 
     fn to_take(&self) -> Result<Vec<i32>, SignalError> {
@@ -185,6 +188,10 @@ impl Owner {
         }
         Ok(Flags(flags))
     }
+
+    fn raise_all(&self) {
+        self.flags.values().for_each(|flag| flag.store(true, Ordering::SeqCst));
+    }
 }
 
 /// Registers what the signal does while its flag is up.
@@ -223,11 +230,14 @@ struct Forwarder {
 impl Forwarder {
     /// Forwards the first signal, and lets the second have its effect. More there is not to do.
     fn forward(mut self) {
-        // `close` ends the iteration, also if a signal has come before it: that one counts too.
-        let first = self.arrivals.forever().next();
-        match first.or_else(|| self.arrivals.pending().next()) {
-            // The guard was dropped.
-            None => self.raise_flags(),
+        let first = self.arrivals.forever().next().or_else(|| {
+            // The guard was dropped. What comes after this has its default effect; what came before
+            // is still to be read, and counts too.
+            self.raise_flags();
+            self.arrivals.pending().next()
+        });
+        match first {
+            None => {}
             Some(signal) if self.system.shutdown_because(Reason::Signal(Signal(signal))) => {
                 // The guard need not wait for the end of the window, though the flags must: an echo
                 // that comes after a quick drain is an echo still.
@@ -236,19 +246,27 @@ impl Forwarder {
                 self.raise_flags();
             }
             // Nobody is left to drain, though the guard still lives: the signal is the program's.
-            Some(signal) => {
-                self.raise_flags();
+            Some(signal) if self.raise_flags() => {
                 let _ = low_level::raise(signal);
             }
+            Some(_) => {} // another system has them by now, and has heard it too
         }
-        self.settled.set();
     }
 
     /// Gives the signals their default effect, unless they belong to another by now.
-    fn raise_flags(&self) {
-        if lock(&OWNER).tenancy == self.tenancy {
+    fn raise_flags(&self) -> bool {
+        let is_last = lock(&OWNER).tenancy == self.tenancy;
+        if is_last {
             self.flags.raise();
         }
+        is_last
+    }
+}
+
+/// However it ends, its guard may go.
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.settled.set();
     }
 }
 
@@ -269,13 +287,17 @@ fn ignored_signals() -> u64 {
 pub struct SignalGuard {
     arrivals: Handle,
     settled: Event,
+    tenancy: u64,
 }
 
 impl Drop for SignalGuard {
     fn drop(&mut self) {
         self.arrivals.close();
         self.settled.wait();
-        lock(&OWNER).handle = None;
+        let mut owner = lock(&OWNER);
+        if owner.tenancy == self.tenancy {
+            owner.handle = None;
+        }
     }
 }
 

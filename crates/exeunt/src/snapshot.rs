@@ -1,6 +1,6 @@
 //! [`ActorSnapshot`]: how one actor stands at this moment.
 
-use crate::life::{Figures, Outcome};
+use crate::life::Figures;
 use crate::mailbox::Capacity;
 use crate::stage::Member;
 
@@ -58,13 +58,7 @@ impl ActorSnapshot {
     pub(crate) fn of(member: &Member) -> ActorSnapshot {
         let Figures { handled, failed, returned } = member.life.figures();
         let state = match member.life.outcome() {
-            Some(
-                Outcome::Completed
-                | Outcome::Drained
-                | Outcome::Overdue
-                | Outcome::Failed(_)
-                | Outcome::Disowned,
-            ) => State::Ended,
+            Some(_) => State::Ended,
             None if member.life.must_stop.is_set() => State::Overdue,
             None if member.life.stopping.is_set() => State::Draining,
             None => State::Working,
@@ -72,8 +66,8 @@ impl ActorSnapshot {
         ActorSnapshot {
             name: member.life.name.clone(),
             state,
-            queued: member.post.as_ref().map_or(0, |post| post.len()),
-            capacity: member.post.as_ref().map(|post| post.capacity()),
+            queued: member.queued(),
+            capacity: member.capacity,
             handled,
             failed,
             returned,

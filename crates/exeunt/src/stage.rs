@@ -18,7 +18,7 @@ use crate::deadline::{DrainLimits, OwnLimits};
 use crate::error::{SpawnCause, WaitError};
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
-use crate::mailbox::Post;
+use crate::mailbox::{Capacity, Post};
 use crate::notice::{self, Notice};
 use crate::order::{self, Node};
 use crate::report::{Reason, Refusals, Report, Signal};
@@ -35,14 +35,19 @@ pub(crate) struct Stage {
     cues: Sender<Cue>,
     /// To the usher. Unbounded for the same reason.
     chores: Sender<Chore>,
-    /// What the two threads read, until they are started.
-    reading_ends: Mutex<Option<(Receiver<Cue>, Receiver<Chore>)>>,
+    /// What the two threads read, until each is started.
+    reading_ends: Mutex<ReadingEnds>,
     draining: AtomicBool,
     refusals: Mutex<BTreeMap<(usize, usize), u64>>,
     signal: Mutex<Option<Signal>>,
     report: Mutex<Option<Report>>,
     /// Set when the report is there.
     ended: Event,
+}
+
+struct ReadingEnds {
+    cues: Option<Receiver<Cue>>,
+    chores: Option<Receiver<Chore>>,
 }
 
 /// Everybody who was ever spawned, in that order.
@@ -61,8 +66,10 @@ struct Roster {
 /// An actor or task of the system.
 pub(crate) struct Member {
     pub(crate) life: Arc<Life>,
+    /// `None` for a task, and when it has left: the mailbox is let go with what it occupies.
+    pub(crate) post: Mutex<Option<Arc<dyn Post>>>,
     /// `None` for a task.
-    pub(crate) post: Option<Arc<dyn Post>>,
+    pub(crate) capacity: Option<Capacity>,
     pub(crate) node: Node,
     pub(crate) limits: OwnLimits,
     pub(crate) started: Instant,
@@ -86,9 +93,10 @@ pub(crate) type Listener = Box<dyn FnMut(&Notice) + Send>;
 pub(crate) enum Chore {
     Tell(Notice),
     Listen(Listener),
-    /// All before this is done.
-    Acknowledge(Sender<()>),
-    GoHome,
+    /// What is to be buried, when there was no thread for it.
+    Run(Box<dyn FnOnce() + Send>),
+    /// The sender goes when all before this is done and the listeners are dropped.
+    GoHome(Sender<()>),
 }
 
 /// How somebody is to be spawned.
@@ -119,7 +127,10 @@ impl Stage {
             roster: Mutex::default(),
             cues,
             chores,
-            reading_ends: Mutex::new(Some((cues_end, chores_end))),
+            reading_ends: Mutex::new(ReadingEnds {
+                cues: Some(cues_end),
+                chores: Some(chores_end),
+            }),
             draining: AtomicBool::new(false),
             refusals: Mutex::default(),
             signal: Mutex::default(),
@@ -176,7 +187,8 @@ impl Stage {
         roster.waited_for += usize::from(!part.node.daemon);
         roster.members.push(Arc::new(Member {
             life,
-            post: part.post,
+            capacity: part.post.as_ref().map(|post| post.capacity()),
+            post: Mutex::new(part.post),
             node: part.node,
             limits: part.limits,
             started: Instant::now(),
@@ -215,7 +227,7 @@ impl Stage {
     // Asking for the end, and waiting for it.
 
     /// Says whether the report can still tell of it.
-    pub(crate) fn shutdown(&self, reason: Reason) -> bool {
+    pub(crate) fn shutdown(self: &Arc<Self>, reason: Reason) -> bool {
         // Under the lock that `publish` takes: a signal is in the report, or finds the system ended.
         let mut first = lock(&self.signal);
         if self.has_ended() {
@@ -225,11 +237,13 @@ impl Stage {
             first.get_or_insert(signal);
         }
         let _ = self.cues.send(Cue::Shutdown(reason));
+        drop(first);
+        self.raise_the_curtain_or_end();
         true
     }
 
     /// A member has failed, and nothing absorbs it.
-    pub(crate) fn fail(&self, name: &str, error: &str) {
+    pub(crate) fn fail(self: &Arc<Self>, name: &str, error: &str) {
         let (name, error) = (name.to_owned(), error.to_owned());
         self.emit(Notice::Failed { name: name.clone(), error: error.clone() });
         self.shutdown(Reason::Failure { name, error });
@@ -242,11 +256,7 @@ impl Stage {
     /// Waits until all have ended by themselves, or a drain is over, as only the owner may: as long
     /// as it does not, somebody may still be spawned.
     pub(crate) fn wait_as_owner(self: &Arc<Self>) -> Result<Report, WaitError> {
-        if let Err(error) = self.raise_the_curtain() {
-            // Nobody was ever spawned, or the threads would be there.
-            let reason = Reason::Failure { name: self.name.clone(), error: error.to_string() };
-            self.publish(self.empty_report(reason));
-        }
+        self.raise_the_curtain_or_end();
         let _ = self.cues.send(Cue::Awaited);
         self.wait(None)
     }
@@ -301,7 +311,7 @@ impl Stage {
 
     /// Whether nothing has happened yet that would have to be brought to an end.
     pub(crate) fn is_dark(&self) -> bool {
-        lock(&self.reading_ends).is_some()
+        lock(&self.reading_ends).cues.is_some()
     }
 
     // What happens, and who is told.
@@ -343,23 +353,30 @@ impl Stage {
             .collect()
     }
 
-    /// Starts the two threads that serve the stage, once.
+    /// Starts the two threads that serve the stage, each once.
     fn raise_the_curtain(self: &Arc<Self>) -> io::Result<()> {
-        let mut reading_ends = lock(&self.reading_ends);
-        let Some((cues, chores)) = reading_ends.clone() else {
-            return Ok(());
-        };
-        // A usher without a conductor goes home at once: its channel is only read here.
-        let usher = thread::Builder::new().name(format!("{}/usher", self.thread_name()));
-        usher.spawn(move || ush(&chores))?;
-        let conductor = thread::Builder::new().name(format!("{}/conductor", self.thread_name()));
-        let stage = Arc::clone(self);
-        if let Err(error) = conductor.spawn(move || conductor::conduct(&stage, &cues)) {
-            self.give(Chore::GoHome);
-            return Err(error);
+        let mut ends = lock(&self.reading_ends);
+        if let Some(chores) = ends.chores.clone() {
+            let usher = thread::Builder::new().name(format!("{}/usher", self.thread_name()));
+            usher.spawn(move || ush(&chores))?;
+            ends.chores = None;
         }
-        *reading_ends = None;
+        if let Some(cues) = ends.cues.clone() {
+            let conductor =
+                thread::Builder::new().name(format!("{}/conductor", self.thread_name()));
+            let stage = Arc::clone(self);
+            conductor.spawn(move || conductor::conduct(&stage, &cues))?;
+            ends.cues = None;
+        }
         Ok(())
+    }
+
+    /// The same, for who wants the end: without a conductor there was never anybody else.
+    fn raise_the_curtain_or_end(self: &Arc<Self>) {
+        if let Err(error) = self.raise_the_curtain() {
+            let reason = Reason::Failure { name: self.name.clone(), error: error.to_string() };
+            self.publish(self.empty_report(reason));
+        }
     }
 
     /// A name that a thread may have.
@@ -431,7 +448,9 @@ impl Drop for Farewell {
 fn enter(life: Arc<Life>, body: impl FnOnce() -> Outcome) {
     FAREWELL.with(|farewell| *farewell.borrow_mut() = Some(Farewell(Arc::clone(&life))));
     life::set_current(Arc::clone(&life));
-    let outcome = body();
+    // All code of the user's is caught where it is run. Should something of ours panic all the same,
+    // the end must be told.
+    let outcome = unwind::catch(body).unwrap_or_else(Outcome::Failed);
     life.end(outcome);
 }
 
@@ -441,16 +460,31 @@ fn ush(chores: &Receiver<Chore>) {
     let mut listeners: Vec<Listener> = vec![Box::new(notice::log)];
     for chore in chores {
         match chore {
-            Chore::Tell(notice) => {
-                // A listener that panics has heard enough.
-                listeners.retain_mut(|listener| unwind::catch(|| listener(&notice)).is_ok());
-            }
+            Chore::Tell(notice) => tell(&mut listeners, &notice),
             Chore::Listen(listener) => listeners.push(listener),
-            Chore::Acknowledge(done) => {
-                let _ = done.send(());
+            Chore::Run(work) => {
+                let _ = unwind::catch(work);
             }
-            Chore::GoHome => break,
+            Chore::GoHome(done) => {
+                for listener in listeners {
+                    let _ = unwind::drop_caught(listener);
+                }
+                drop(done);
+                return;
+            }
         }
     }
-    let _ = unwind::drop_caught(listeners);
+}
+
+/// A listener that panics has heard enough.
+fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
+    let mut index = 0;
+    while let Some(listener) = listeners.get_mut(index) {
+        match unwind::catch(|| listener(notice)) {
+            Ok(()) => index += 1,
+            Err(_) => {
+                let _ = unwind::drop_caught(listeners.remove(index));
+            }
+        }
+    }
 }

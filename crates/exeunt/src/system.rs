@@ -133,7 +133,8 @@ impl System {
     // Who is in it.
 
     /// Spawns an actor with a mailbox of the [default capacity](crate::DEFAULT_CAPACITY) and gives
-    /// its address. [`actor`](System::actor) is the long form, with all there is to choose.
+    /// its address. [`actor`](System::actor) is the long form, with all there is to choose, and a
+    /// `Result`.
     ///
     /// If the operating system refuses the thread, the system fails, as if the actor had: the
     /// drain begins, the report says why, and the address is closed. The long form gives the error
@@ -224,7 +225,10 @@ impl System {
         match self.handle.stage.wait_as_owner() {
             Ok(report) => report,
             // It was moved into an actor of its own, which cannot wait for its own end.
-            Err(_) => self.handle.stage.empty_report(Reason::Shutdown),
+            Err(error) => self.handle.stage.empty_report(Reason::Failure {
+                name: self.handle.name().to_owned(),
+                error: error.to_string(),
+            }),
         }
     }
 
@@ -239,7 +243,11 @@ impl System {
 impl Drop for System {
     fn drop(&mut self) {
         let stage = &self.handle.stage;
-        if !stage.is_dark() && !stage.has_ended() {
+        if stage.is_dark() {
+            // Nobody was ever spawned; but somebody may wait.
+            stage.publish(stage.empty_report(Reason::Shutdown));
+        }
+        if !stage.has_ended() {
             self.handle.shutdown();
             // The error is that an actor dropped its own system: then it only asks.
             let _ = stage.wait(None);
