@@ -74,9 +74,13 @@ fn run(options: &Options) -> Result<(), String> {
         println!("{}", table.markdown());
         tables.push(table);
     }
-    let markdown: Vec<String> = tables.iter().map(Table::markdown).collect();
-    write(options.markdown.as_deref(), || markdown.join("\n"))?;
+    write(options.markdown.as_deref(), || page(&tables))?;
     write(options.svg.as_deref(), || svg::draw(&tables))
+}
+
+fn page(tables: &[Table]) -> String {
+    let parts: Vec<String> = tables.iter().map(Table::markdown).collect();
+    table::contenders(tables) + "\n" + &parts.join("\n")
 }
 
 fn measure_one(work: Workload, options: &Options) -> Result<Table, String> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::contender::{About, Entry};
+use crate::contender::{About, Entry, entries};
 use crate::measure::{Spread, Summary};
 use crate::workload::{Scale, Workload};
 
@@ -50,7 +50,7 @@ impl Table {
     /// The table, with a heading.
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!("## {}\n\n{}.", self.work.name(), self.capitalised());
-        let _ = writeln!(text, " {} rounds.\n", self.rounds_and_count());
+        let _ = writeln!(text, " {}.\n", self.effort());
         let _ = writeln!(text, "| contender | {} | {} |", self.headings(), self.last_heading());
         let _ = writeln!(text, "|---|{}---|", "---:|".repeat(self.work.columns().len()));
         self.rows.iter().for_each(|row| text.push_str(&self.row(row)));
@@ -63,10 +63,13 @@ impl Table {
         about[..1].to_uppercase() + &about[1..]
     }
 
-    fn rounds_and_count(&self) -> String {
+    /// How much was measured, and how often.
+    fn effort(&self) -> String {
+        let rounds =
+            if self.rounds == 1 { "1 round".into() } else { format!("{} rounds", self.rounds) };
         match self.work {
-            Workload::Idle => format!("{} ms, {}", self.count, self.rounds),
-            _ => format!("{} each, {}", thousands(self.count), self.rounds),
+            Workload::Idle => format!("For {} ms, {rounds}", self.count),
+            _ => format!("{} in each of {rounds}", thousands(self.count)),
         }
     }
 
@@ -120,6 +123,18 @@ impl Table {
     }
 }
 
+/// Who took part, and where their actors run.
+pub(crate) fn contenders(tables: &[Table]) -> String {
+    let mut text = "| contender | version | actors are |\n|---|---|---|\n".to_owned();
+    for about in entries().iter().map(|entry| &entry.about) {
+        let takes_part = |table: &Table| table.rows.iter().any(|row| row.about.name == about.name);
+        if tables.iter().any(takes_part) {
+            let _ = writeln!(text, "| {} | {} | {} |", about.name, about.version, about.place);
+        }
+    }
+    text
+}
+
 /// Median and quartiles, or only the median if they are the same.
 fn show(spread: &Spread) -> String {
     let [low, median, high] = [spread.low, spread.median, spread.high].map(figure);
@@ -164,12 +179,19 @@ pub(crate) mod tests {
         let text = table(Workload::TellBounded, &figures).markdown();
         assert_eq!(
             text,
-            "## tell-bounded\n\nOne sender, one actor, a mailbox of 1,024. 200,000 each, 3 rounds.\n\n\
+            "## tell-bounded\n\nOne sender, one actor, a mailbox of 1,024. 200,000 in each of 3 rounds.\n\n\
              | contender | ns a message | × plain |\n|---|---:|---|\n\
              | exeunt | 30 (15–60) | 0.25 |\n\
              | plain | 120 (60–240) | 1.00 |\n\
              | actix | – | no room |\n"
         );
+    }
+
+    #[test]
+    fn only_who_took_part_is_introduced() {
+        let text = contenders(&[table(Workload::Ask, &[("plain", Ok(1.0))])]);
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.contains("| plain | crossbeam-channel 0.5.17 | a thread"), "{text}");
     }
 
     #[test]

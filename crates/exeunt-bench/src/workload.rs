@@ -7,6 +7,9 @@ use crate::workloads::{ask, drain, fan_in, idle, keeps, pipeline, shutdown, spaw
 /// The slots of a bounded mailbox.
 pub(crate) const SLOTS: usize = 1024;
 
+/// Those of actors of which there are many. Some channels take the memory for them at once.
+pub(crate) const FEW_SLOTS: usize = 64;
+
 /// Something that every contender does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workload {
@@ -82,7 +85,9 @@ impl Workload {
             Workload::FanIn => "four senders, one actor, a mailbox of 1,024",
             Workload::Pipeline => "one sender, three actors in a row, mailboxes of 1,024",
             Workload::Drain => "100,000 queued messages handled, nobody sending",
-            Workload::Spawn => "actors spawned, one message to each, all stopped and joined",
+            Workload::Spawn => {
+                "actors with a mailbox of 64 spawned, one message to each, all stopped and joined"
+            }
             Workload::Shutdown => {
                 "the stop call with 100 idle, independent actors, to the last one's end"
             }

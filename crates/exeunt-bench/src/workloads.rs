@@ -14,7 +14,7 @@ pub(crate) mod idle;
 use crate::contender::{Contender, Mailbox};
 use crate::measure::Failure;
 use crate::role::Sums;
-use crate::workload::SLOTS;
+use crate::workload::{FEW_SLOTS, SLOTS};
 
 /// A bounded mailbox where the contender has one.
 fn bounded<C: Contender>() -> Mailbox {
@@ -24,7 +24,7 @@ fn bounded<C: Contender>() -> Mailbox {
 /// So many actors that do nothing with each other, each of which has handled one message.
 fn crowd<C: Contender>(actors: u64, sums: &Sums) -> Result<(C, Vec<C::Addr>), Failure> {
     let mut stage = C::start();
-    let spawn = |_| stage.spawn(Mailbox::Bounded(SLOTS), sums.role(1));
+    let spawn = |_| stage.spawn(Mailbox::Bounded(FEW_SLOTS), sums.role(1));
     let addrs: Vec<C::Addr> = (0..actors).map(spawn).collect();
     addrs.iter().for_each(|addr| C::send(addr, 1));
     for _ in 0..actors {
