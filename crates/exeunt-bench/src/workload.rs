@@ -120,8 +120,9 @@ impl Workload {
     }
 
     pub(crate) fn scale(self, quick: bool) -> Scale {
+        // Five rounds have whole quartiles, as counts should.
         let (rounds, count, quick_rounds, quick_count) = match self {
-            Workload::Keeps => (3, 100, 1, 100),
+            Workload::Keeps => (5, 100, 1, 100),
             Workload::TellBounded | Workload::TellUnbounded => (15, 200_000, 3, 100_000),
             Workload::Ask => (11, 5_000, 3, 1_000),
             Workload::FanIn => (11, 200_000, 3, 100_000),
@@ -130,7 +131,7 @@ impl Workload {
             Workload::Spawn => (7, 1_000, 1, 1_000),
             Workload::Shutdown => (11, 100, 3, 100),
             Workload::Wakeup => (7, 200, 2, 100),
-            Workload::Idle => (3, 1_000, 1, 300),
+            Workload::Idle => (5, 1_000, 1, 300),
         };
         if quick {
             Scale { rounds: quick_rounds, count: quick_count }
