@@ -1,0 +1,135 @@
+//! Who takes part, and what a contender has to be able to do.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use crate::contenders::{actix, exeunt, kameo, plain, ractor, select, spawned, tonari};
+use crate::measure::{Failure, Outcome};
+use crate::role::{Role, answer, nanos_since};
+use crate::workload::{Scale, Workload};
+use crate::workloads::spawn::resident;
+
+/// What is said of a contender.
+pub(crate) struct About {
+    pub(crate) name: &'static str,
+    /// The crate and its version.
+    pub(crate) version: &'static str,
+    /// Where its actors run.
+    pub(crate) place: &'static str,
+    /// The stop call that its documentation shows.
+    pub(crate) stop: &'static str,
+    /// Why it has no bounded mailbox that holds its senders back, if it has none.
+    pub(crate) no_bounded: Option<&'static str>,
+}
+
+/// What a mailbox holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mailbox {
+    Bounded(usize),
+    Unbounded,
+}
+
+/// How several actors are stopped, where the stop call is one for each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Stop {
+    /// All are told, then all are waited for: they have nothing to do with each other.
+    Together,
+    /// In the order in which messages pass through them, each waited for: the kindest order.
+    Upstream,
+}
+
+/// A way to run actors. The value owns all that was started.
+pub(crate) trait Contender: Sized + 'static {
+    /// Where messages are sent to. In the workloads all are dropped before [`stop`](Contender::stop).
+    type Addr: Clone + Send + 'static;
+
+    const ABOUT: About;
+
+    fn start() -> Self;
+
+    /// Starts an actor. Downstream actors are spawned before those that send to them.
+    fn spawn(&mut self, mailbox: Mailbox, role: Role<Self::Addr>) -> Self::Addr;
+
+    /// Sends one number from a thread that is no actor.
+    fn send(addr: &Self::Addr, n: u64);
+
+    /// Sends these numbers from wherever the contender's senders usually run.
+    fn send_all(addr: &Self::Addr, numbers: Range<u64>) {
+        numbers.for_each(|n| Self::send(addr, n));
+    }
+
+    /// Asks as often from wherever the contender's askers usually run, and gives the times in
+    /// nanoseconds, or `None` if an answer was wrong.
+    fn ask_all(addr: &Self::Addr, questions: u64) -> Option<Vec<u64>>;
+
+    /// Stops all actors by the documented call, and returns when all have ended.
+    fn stop(self, how: Stop);
+}
+
+/// Asks `questions` times by blocking calls.
+pub(crate) fn timed_asks(questions: u64, ask: impl Fn(u64) -> u64) -> Option<Vec<u64>> {
+    let timed = |n| {
+        let start = Instant::now();
+        (ask(n) == answer(n)).then(|| nanos_since(start))
+    };
+    (0..questions).map(timed).collect()
+}
+
+/// A contender among the others.
+pub(crate) struct Entry {
+    pub(crate) about: About,
+    /// A second stop call of one that already takes part.
+    pub(crate) keeps_only: bool,
+    pub(crate) run: fn(Workload, &Scale) -> Outcome,
+    /// KiB an actor, of so many, in a process that has done nothing else.
+    pub(crate) memory: fn(u64) -> Result<f64, String>,
+}
+
+const fn entry<C: Contender>() -> Entry {
+    Entry { about: C::ABOUT, keeps_only: false, run: Workload::run::<C>, memory: resident::<C> }
+}
+
+const fn left_out(about: About) -> Entry {
+    Entry {
+        about,
+        keeps_only: false,
+        run: |_, _| Err(Failure::LeftOut(XTRA.place.to_owned())),
+        memory: |_| Err(XTRA.place.to_owned()),
+    }
+}
+
+static ENTRIES: [Entry; 11] = [
+    entry::<exeunt::Exeunt>(),
+    entry::<plain::Plain>(),
+    entry::<select::Select>(),
+    entry::<tonari::Tonari>(),
+    entry::<actix::Actix>(),
+    entry::<kameo::Kameo<false>>(),
+    entry::<kameo::Kameo<true>>(),
+    entry::<ractor::Ractor<false>>(),
+    Entry { keeps_only: true, ..entry::<ractor::Ractor<true>>() },
+    entry::<spawned::Spawned>(),
+    left_out(XTRA),
+];
+
+/// Not measured: this workspace takes permissive licenses only, for its benchmarks as well.
+const XTRA: About = About {
+    name: "xtra",
+    version: "xtra 0.6.0",
+    place: "not built in: its license, MPL-2.0, is not among those this workspace allows",
+    stop: "",
+    no_bounded: None,
+};
+
+/// All contenders, `exeunt` first and the floor second.
+pub(crate) fn entries() -> &'static [Entry] {
+    &ENTRIES
+}
+
+/// The contender of this name.
+pub(crate) fn find(name: &str) -> Result<&'static Entry, String> {
+    entries()
+        .iter()
+        .find(|entry| entry.about.name == name)
+        .ok_or_else(|| format!("there is no contender {name}"))
+}

@@ -1,0 +1,137 @@
+//! What is asked for on the command line.
+
+use std::path::PathBuf;
+
+use crate::contender;
+use crate::workload::Workload;
+
+/// What the command is to do.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Request {
+    /// Name the workloads and contenders.
+    List,
+    /// Measure.
+    Run(Options),
+    /// Measure, in a process that has done nothing else, the memory of so many actors of this
+    /// contender. The `spawn` workload starts itself so.
+    Memory(String, usize),
+}
+
+/// What to measure, of whom, and where to write it.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Options {
+    pub(crate) workloads: Vec<Workload>,
+    pub(crate) only: Option<Vec<String>>,
+    pub(crate) quick: bool,
+    pub(crate) markdown: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
+}
+
+impl Options {
+    pub(crate) fn includes(&self, contender: &str) -> bool {
+        self.only.as_ref().is_none_or(|names| names.iter().any(|name| name == contender))
+    }
+}
+
+/// The name of the option behind [`Request::Memory`].
+pub(crate) const MEMORY: &str = "--memory-of";
+
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
+    let mut arguments = arguments;
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "list" => return Ok(Request::List),
+            "--quick" => options.quick = true,
+            "--markdown" => options.markdown = Some(value()?.into()),
+            "--svg" => options.svg = Some(value()?.into()),
+            "--only" => options.only = Some(contenders(&value()?)?),
+            MEMORY => return Ok(Request::Memory(value()?, number(&value()?)?)),
+            _ => options.workloads.extend(workloads(&argument)?),
+        }
+    }
+    if options.workloads.is_empty() {
+        return Err("name a workload, or `all`, or `list` to see them".to_owned());
+    }
+    dedup(&mut options.workloads);
+    Ok(Request::Run(options))
+}
+
+fn dedup(workloads: &mut Vec<Workload>) {
+    let mut seen = Vec::new();
+    workloads.retain(|work| {
+        !seen.contains(work) && {
+            seen.push(*work);
+            true
+        }
+    });
+}
+
+fn workloads(name: &str) -> Result<Vec<Workload>, String> {
+    if name.starts_with('-') {
+        return Err(format!("there is no option {name}"));
+    }
+    let named = |work: &&Workload| name == "all" || work.name() == name || work.group() == name;
+    let found: Vec<Workload> = Workload::ALL.iter().filter(named).copied().collect();
+    if found.is_empty() { Err(format!("there is no workload {name}")) } else { Ok(found) }
+}
+
+fn contenders(list: &str) -> Result<Vec<String>, String> {
+    list.split(',').map(contender_name).collect()
+}
+
+fn contender_name(name: &str) -> Result<String, String> {
+    contender::find(name).map(|entry| entry.about.name.to_owned())
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("{text} is not a number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Request, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    fn run(line: &str) -> Options {
+        match parsed(line) {
+            Ok(Request::Run(options)) => options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_is_every_workload_once() {
+        assert_eq!(run("all tell").workloads, Workload::ALL);
+    }
+
+    #[test]
+    fn a_group_names_its_workloads() {
+        assert_eq!(run("tell").workloads, [Workload::TellBounded, Workload::TellUnbounded]);
+    }
+
+    #[test]
+    fn options_may_stand_anywhere() {
+        let options = run("--quick ask --only exeunt,plain --svg a.svg --markdown a.md");
+        assert!(options.quick && options.includes("plain") && !options.includes("actix"));
+        assert_eq!(options.svg, Some("a.svg".into()));
+        assert_eq!(options.markdown, Some("a.md".into()));
+    }
+
+    #[test]
+    fn an_error_names_the_thing() {
+        for (line, error) in [
+            ("", "name a workload, or `all`, or `list` to see them"),
+            ("sing", "there is no workload sing"),
+            ("all --fast", "there is no option --fast"),
+            ("all --svg", "--svg needs a value"),
+            ("all --only hamlet", "there is no contender hamlet"),
+        ] {
+            assert_eq!(parsed(line), Err(error.to_owned()));
+        }
+    }
+}

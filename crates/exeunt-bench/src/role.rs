@@ -1,0 +1,205 @@
+//! What an actor does in a workload, the same for every contender: the contender carries messages
+//! to it, and does what it says is to be done [then](Then).
+
+use std::hint::black_box;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use crate::measure::Failure;
+
+/// How long a result is waited for before its contender counts as hung.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The role of an actor whose addresses are `A`.
+pub(crate) enum Role<A> {
+    /// Adds up a known count of numbers, and tells the sum.
+    Sum(Sum),
+    /// Sends each number on.
+    Forward(A),
+    /// Takes its time over each number, counts it, and sends it on if there is a next.
+    Work(Work<A>),
+    /// Tells how long ago, on its clock, the number was.
+    Clock(Instant, Sender<u64>),
+}
+
+pub(crate) struct Sum {
+    /// Waited for at the first number, so that others can queue up behind it.
+    gate: Option<Receiver<()>>,
+    left: u64,
+    total: u64,
+    result: Sender<u64>,
+    _life: Arc<()>,
+}
+
+pub(crate) struct Work<A> {
+    pub(crate) time: Duration,
+    pub(crate) handled: Arc<AtomicU64>,
+    pub(crate) next: Option<A>,
+}
+
+/// What remains to be done with a number.
+pub(crate) enum Then {
+    Rest,
+    Forward,
+    /// Be busy for so long, say [`Role::worked`], then forward.
+    Work(Duration),
+}
+
+impl<A> Role<A> {
+    /// Takes one number.
+    #[inline]
+    pub(crate) fn step(&mut self, n: u64) -> Then {
+        match self {
+            Role::Sum(sum) => sum.add(n),
+            Role::Forward(_) => return Then::Forward,
+            Role::Work(work) => return Then::Work(work.time),
+            Role::Clock(epoch, result) => {
+                let _ = result.send(nanos_since(*epoch).saturating_sub(n));
+            }
+        }
+        Then::Rest
+    }
+
+    /// The work on a number is done.
+    pub(crate) fn worked(&self) {
+        if let Role::Work(work) = self {
+            work.handled.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// To whom it sends.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<&A> {
+        match self {
+            Role::Forward(next) => Some(next),
+            Role::Work(work) => work.next.as_ref(),
+            Role::Sum(_) | Role::Clock(..) => None,
+        }
+    }
+
+    /// Takes one number and does all there is to do, for contenders whose handlers may block.
+    #[inline]
+    pub(crate) fn play(&mut self, n: u64, send: impl FnOnce(&A, u64)) {
+        match self.step(n) {
+            Then::Rest => return,
+            Then::Forward => {}
+            Then::Work(time) => {
+                thread::sleep(time);
+                self.worked();
+            }
+        }
+        if let Some(next) = self.next() {
+            send(next, n);
+        }
+    }
+}
+
+impl Sum {
+    #[inline]
+    fn add(&mut self, n: u64) {
+        if let Some(gate) = self.gate.take() {
+            let _ = gate.recv();
+        }
+        self.total += black_box(n);
+        self.left -= 1;
+        if self.left == 0 {
+            // Nobody listens when the run has already failed.
+            let _ = self.result.send(self.total);
+        }
+    }
+}
+
+/// What a question is answered with.
+pub(crate) fn answer(n: u64) -> u64 {
+    black_box(n) + 1
+}
+
+pub(crate) fn nanos_since(epoch: Instant) -> u64 {
+    u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Sums of one or many actors, and the actors that are still there.
+pub(crate) struct Sums {
+    sender: Sender<u64>,
+    receiver: Receiver<u64>,
+    life: Arc<()>,
+}
+
+impl Sums {
+    pub(crate) fn new() -> Sums {
+        let (sender, receiver) = unbounded();
+        Sums { sender, receiver, life: Arc::new(()) }
+    }
+
+    /// A role that adds up `count` numbers.
+    pub(crate) fn role<A>(&self, count: u64) -> Role<A> {
+        Role::Sum(Sum {
+            gate: None,
+            left: count,
+            total: 0,
+            result: self.sender.clone(),
+            _life: Arc::clone(&self.life),
+        })
+    }
+
+    /// A role that adds up `count` numbers, but handles none before something is sent.
+    pub(crate) fn gated<A>(&self, count: u64) -> (Role<A>, Sender<()>) {
+        let (open, gate) = bounded(1);
+        let mut role = self.role(count);
+        if let Role::Sum(sum) = &mut role {
+            sum.gate = Some(gate);
+        }
+        (role, open)
+    }
+
+    /// Waits for one sum, and checks that it is that of these numbers.
+    pub(crate) fn check(&self, numbers: Range<u64>) -> Result<(), Failure> {
+        let expected: u64 = numbers.sum();
+        match self.receiver.recv_timeout(PATIENCE) {
+            Ok(sum) if sum == expected => Ok(()),
+            Ok(sum) => Err(Failure::Wrong(format!("the sum is {sum}, not {expected}"))),
+            Err(_) => Err(Failure::Wrong(format!("no sum within {PATIENCE:?}"))),
+        }
+    }
+
+    /// Checks that no actor is left.
+    pub(crate) fn check_gone(self) -> Result<(), Failure> {
+        match Arc::strong_count(&self.life) - 1 {
+            0 => Ok(()),
+            left => Err(Failure::Wrong(format!("{left} actors left after the stop"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_is_told_when_it_is_complete_and_checked() {
+        let sums = Sums::new();
+        let mut role: Role<()> = sums.role(3);
+        (0..3).for_each(|n| role.play(n, |(), _| ()));
+        assert_eq!(sums.check(0..3), Ok(()));
+        (0..3).for_each(|n| sums.role::<()>(1).play(n, |(), _| ()));
+        assert_eq!(sums.check(1..2), Err(Failure::Wrong("the sum is 0, not 1".to_owned())));
+        assert_eq!(
+            sums.check_gone(),
+            Err(Failure::Wrong("1 actors left after the stop".to_owned()))
+        );
+    }
+
+    #[test]
+    fn work_is_counted_and_sent_on() {
+        let handled = Arc::new(AtomicU64::new(0));
+        let work = Work { time: Duration::ZERO, handled: Arc::clone(&handled), next: Some('b') };
+        let mut sent = Vec::new();
+        Role::Work(work).play(7, |&to, n| sent.push((to, n)));
+        assert_eq!((sent, handled.load(Relaxed)), (vec![('b', 7)], 1));
+    }
+}

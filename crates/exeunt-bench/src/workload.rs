@@ -1,0 +1,160 @@
+//! What is measured.
+
+use crate::contender::{Contender, Mailbox};
+use crate::measure::Outcome;
+use crate::workloads::{ask, drain, fan_in, idle, keeps, pipeline, shutdown, spawn, tell, wakeup};
+
+/// The slots of a bounded mailbox.
+pub(crate) const SLOTS: usize = 1024;
+
+/// Those of actors of which there are many. Some channels take the memory for them at once.
+pub(crate) const FEW_SLOTS: usize = 64;
+
+/// Something that every contender does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workload {
+    Keeps,
+    TellBounded,
+    TellUnbounded,
+    Ask,
+    FanIn,
+    Pipeline,
+    Drain,
+    Spawn,
+    Shutdown,
+    Wakeup,
+    Idle,
+}
+
+/// How much of it, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    pub(crate) rounds: usize,
+    /// Messages, questions, actors or milliseconds, whatever there is many of.
+    pub(crate) count: u64,
+}
+
+impl Workload {
+    /// All of them, in the order in which they are run.
+    pub(crate) const ALL: [Workload; 11] = [
+        Workload::Keeps,
+        Workload::TellBounded,
+        Workload::TellUnbounded,
+        Workload::Ask,
+        Workload::FanIn,
+        Workload::Pipeline,
+        Workload::Drain,
+        Workload::Spawn,
+        Workload::Shutdown,
+        Workload::Wakeup,
+        Workload::Idle,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Workload::Keeps => "keeps",
+            Workload::TellBounded => "tell-bounded",
+            Workload::TellUnbounded => "tell-unbounded",
+            Workload::Ask => "ask",
+            Workload::FanIn => "fan-in",
+            Workload::Pipeline => "pipeline",
+            Workload::Drain => "drain",
+            Workload::Spawn => "spawn",
+            Workload::Shutdown => "shutdown",
+            Workload::Wakeup => "wakeup",
+            Workload::Idle => "idle",
+        }
+    }
+
+    /// The name of several workloads together.
+    pub(crate) fn group(self) -> &'static str {
+        match self {
+            Workload::TellBounded | Workload::TellUnbounded => "tell",
+            other => other.name(),
+        }
+    }
+
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Workload::Keeps => {
+                "100 accepted messages of 2 ms each, then at once the stop call: how many were handled"
+            }
+            Workload::TellBounded => "one sender, one actor, a mailbox of 1,024",
+            Workload::TellUnbounded => "one sender, one actor, a mailbox without limit",
+            Workload::Ask => "a question and its answer",
+            Workload::FanIn => "four senders, one actor, a mailbox of 1,024",
+            Workload::Pipeline => "one sender, three actors in a row, mailboxes of 1,024",
+            Workload::Drain => "100,000 queued messages handled, nobody sending",
+            Workload::Spawn => {
+                "actors with a mailbox of 64 spawned, one message to each, all stopped and joined"
+            }
+            Workload::Shutdown => {
+                "the stop call with 100 idle, independent actors, to the last one's end"
+            }
+            Workload::Wakeup => "from a send to an idle actor to its handler",
+            Workload::Idle => "how often the threads of 100 idle actors wake up",
+        }
+    }
+
+    /// What its figures are. The first is compared and drawn.
+    pub(crate) fn columns(self) -> &'static [&'static str] {
+        match self {
+            Workload::Keeps => &["one actor, of 100", "second of two in a row, of 100"],
+            Workload::Ask | Workload::Wakeup => &["p50, µs", "p99, µs"],
+            Workload::TellBounded | Workload::TellUnbounded | Workload::FanIn => &["ns a message"],
+            Workload::Pipeline | Workload::Drain => &["ns a message"],
+            Workload::Spawn => &["µs an actor", "KiB resident an actor"],
+            Workload::Shutdown => &["µs an actor"],
+            Workload::Idle => &["wake-ups a second"],
+        }
+    }
+
+    /// Whether more is worse, so that a ratio to the floor says something.
+    pub(crate) fn is_cost(self) -> bool {
+        !matches!(self, Workload::Keeps | Workload::Idle)
+    }
+
+    /// Whether it is measured with a mailbox of [`SLOTS`] where the contender has one.
+    pub(crate) fn is_bounded(self) -> bool {
+        matches!(self, Workload::FanIn | Workload::Pipeline)
+    }
+
+    pub(crate) fn scale(self, quick: bool) -> Scale {
+        // Five rounds have whole quartiles, as counts should.
+        let (rounds, count, quick_rounds, quick_count) = match self {
+            Workload::Keeps => (5, 100, 1, 100),
+            Workload::TellBounded | Workload::TellUnbounded => (15, 200_000, 3, 100_000),
+            Workload::Ask => (11, 5_000, 3, 1_000),
+            Workload::FanIn => (11, 200_000, 3, 100_000),
+            Workload::Pipeline => (11, 100_000, 3, 50_000),
+            Workload::Drain => (11, 100_000, 3, 100_000),
+            Workload::Spawn => (7, 1_000, 1, 1_000),
+            Workload::Shutdown => (11, 100, 3, 100),
+            Workload::Wakeup => (7, 200, 2, 100),
+            Workload::Idle => (5, 1_000, 1, 300),
+        };
+        if quick {
+            Scale { rounds: quick_rounds, count: quick_count }
+        } else {
+            Scale { rounds, count }
+        }
+    }
+
+    /// Runs it once.
+    pub(crate) fn run<C: Contender>(self, scale: &Scale) -> Outcome {
+        let count = scale.count;
+        match self {
+            Workload::Keeps => keeps::run::<C>(count),
+            Workload::TellBounded => tell::run::<C>(Mailbox::Bounded(SLOTS), count),
+            Workload::TellUnbounded => tell::run::<C>(Mailbox::Unbounded, count),
+            Workload::Ask => ask::run::<C>(count),
+            Workload::FanIn => fan_in::run::<C>(count),
+            Workload::Pipeline => pipeline::run::<C>(count),
+            Workload::Drain => drain::run::<C>(count),
+            Workload::Spawn => spawn::run::<C>(count),
+            Workload::Shutdown => shutdown::run::<C>(count),
+            Workload::Wakeup => wakeup::run::<C>(count),
+            Workload::Idle => idle::run::<C>(count),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! From a send to an idle actor to its handler. The message is the time of its sending.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::unbounded;
+
+use crate::contender::{Contender, Mailbox, Stop};
+use crate::measure::{Failure, Outcome, latencies};
+use crate::role::{Role, nanos_since};
+use crate::workload::SLOTS;
+
+/// Between two messages, so that the actor has gone to sleep.
+const PAUSE: Duration = Duration::from_millis(1);
+
+pub(crate) fn run<C: Contender>(messages: u64) -> Outcome {
+    let mut stage = C::start();
+    let epoch = Instant::now();
+    let (result, times) = unbounded();
+    let addr = stage.spawn(Mailbox::Bounded(SLOTS), Role::Clock(epoch, result));
+    for _ in 0..messages {
+        thread::sleep(PAUSE);
+        C::send(&addr, nanos_since(epoch));
+    }
+    let wait = || times.recv_timeout(Duration::from_secs(60));
+    let times: Result<Vec<u64>, _> = (0..messages).map(|_| wait()).collect();
+    drop(addr);
+    stage.stop(Stop::Together);
+    times
+        .map(|times| latencies(&times))
+        .map_err(|_| Failure::Wrong("a message was lost".to_owned()))
+}
