@@ -45,7 +45,7 @@ impl<A: Actor> Cell<A> {
     }
 
     /// Handles one message. An error is the end of the actor.
-    #[inline]
+    #[inline(always)] // for the same reason as `unwind::catch`
     pub(crate) fn handle(&mut self, message: A::Msg) -> Result<(), Outcome> {
         let life = &self.exit.life;
         life.enter_message();
@@ -121,6 +121,7 @@ pub(crate) struct Failure {
 
 /// Runs code of the user's that may fail. Its error is read and dropped in here too, since to print
 /// an error and to drop it is code of the user's no less.
+#[inline(always)] // for the same reason as `unwind::catch`
 pub(crate) fn attempt(code: impl FnOnce() -> error::Result) -> Result<(), Failure> {
     let read = |error: error::Error| Failure {
         text: error.to_string(),

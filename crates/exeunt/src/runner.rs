@@ -62,6 +62,7 @@ impl<A: Actor> Runner<A> {
 
     /// Waits for the next thing to do: first with looks at the mailbox alone, since a `select!` of
     /// two channels costs three times as much, and only when it stays empty in a `select!`.
+    #[inline(always)] // for the same reason as `unwind::catch`
     fn wait_for_next(&self) -> Next<A::Msg> {
         let mut looks = 0;
         loop {
