@@ -941,3 +941,34 @@ fn d5_the_state_of_everybody_can_be_watched() {
         assert_eq!(state(), State::Ended);
     });
 }
+
+#[test]
+fn d2_a_deadline_that_is_met_in_the_stopped_hook_is_told() {
+    guarded(|| {
+        let mut system = System::new("late");
+        system.set_stall_limit(ms(50));
+        let actor = Play::<()>::idle().stopped(|cx| {
+            assert_eq!(cx.sleep(HANG), Err(exeunt::Interrupted));
+            Ok(())
+        });
+        let _addr = system.spawn("late", actor);
+        let report = system.shutdown();
+        assert_eq!(line(&report, "late").ended, Ended::Overdue);
+        assert!(!report.is_complete());
+    });
+}
+
+#[test]
+fn d5_a_source_that_panics_is_not_taken_for_one_that_has_ended() {
+    guarded(|| {
+        let mut system = System::new("source");
+        system.spawn_task("reader", |cx| {
+            let source = || (0..3).inspect(|&n| assert!(n < 2, "planned"));
+            for _ in cx.stopping().interrupts(source)? {}
+            Ok(())
+        });
+        let report = system.wait();
+        assert_eq!(line(&report, "reader").ended, Ended::Failed);
+        assert!(report.to_string().contains("planned"), "{report}");
+    });
+}

@@ -699,3 +699,69 @@ fn f5_a_system_that_has_ended_lets_go_of_all_it_was_given() {
         assert_eq!(error, mpsc::RecvTimeoutError::Disconnected);
     });
 }
+
+#[test]
+fn f3_a_daemon_that_fails_at_its_end_is_a_failure() {
+    guarded(|| {
+        let mut system = System::new("f3");
+        let daemon = Play::<()>::idle().stopped(|_| Err(Error::msg("cannot flush")));
+        let _addr = system.actor("daemon").daemon().spawn(daemon).unwrap();
+        let report = system.shutdown();
+        assert_eq!(line(&report, "daemon").ended, Ended::Failed);
+        assert_eq!(line(&report, "daemon").error.as_deref(), Some("in `stopped`: cannot flush"));
+        assert_eq!(report.status(), Status::Failure);
+    });
+}
+
+#[test]
+fn f5_a_listener_is_dropped_before_the_wait_is_over() {
+    guarded(|| {
+        let (dropped, hears) = mpsc::channel();
+        let mut system = System::new("f5");
+        let flushes = OnDrop(move || dropped.send(()).unwrap());
+        system.observe(move |_| {
+            let _ = &flushes;
+        });
+        system.spawn_task("task", |_| Ok(()));
+        system.wait();
+        assert_eq!(so_far(&hears).len(), 1);
+    });
+}
+
+#[test]
+fn f5_a_listener_that_panics_and_panics_when_dropped_is_the_only_one_to_go() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("f5");
+        let bomb = OnDrop(|| panic!("in its drop"));
+        system.observe(move |_| {
+            let _ = &bomb;
+            panic!("planned");
+        });
+        system.observe(move |notice| {
+            if let Notice::Finished { .. } = notice {
+                tell.send(()).unwrap();
+            }
+        });
+        system.spawn_task("task", |_| Ok(()));
+        system.wait();
+        assert_eq!(so_far(&told).len(), 1);
+    });
+}
+
+#[test]
+fn f5_a_system_that_never_spawned_anybody_ends_all_the_same() {
+    guarded(|| {
+        let system = System::new("dark");
+        let handle = system.handle();
+        drop(system);
+        assert!(handle.has_ended() && !handle.shutdown_because(Reason::Shutdown));
+        assert_eq!(handle.wait().unwrap().actors, []);
+
+        let system = System::new("asked");
+        let handle = system.handle();
+        handle.shutdown();
+        assert!(handle.wait().unwrap().is_complete());
+        drop(system);
+    });
+}

@@ -259,3 +259,19 @@ fn times_beyond_the_clock_are_no_limits() {
         assert!(report.took < HANG);
     });
 }
+
+#[test]
+fn a_capacity_beyond_all_memory_is_an_error_that_says_so() {
+    guarded(|| {
+        let mut system = System::new("vast");
+        let error = system.actor("vast").capacity(usize::MAX).spawn(Play::<u64>::idle());
+        let error = error.unwrap_err();
+        assert!(!error.is_zero_capacity());
+        let text = error.to_string();
+        assert!(text.contains("`vast`") && text.contains(&usize::MAX.to_string()), "{text}");
+
+        let (addr, inbox) = exeunt::mailbox::<u64>(usize::MAX);
+        assert!(addr.is_closed());
+        assert!(system.actor("later").inbox(inbox).spawn(Play::idle()).is_err());
+    });
+}

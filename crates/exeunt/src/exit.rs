@@ -30,9 +30,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// fn main() -> Exit {
 ///     let mut system = System::new("service");
 ///     system.spawn_task("listener", |cx| {
-///     cx.stopping().wait();
-///     Ok(())
-/// });
+///         cx.stopping().wait();
+///         Ok(())
+///     });
 ///     let exit = system.run();
 ///     match exit.status() {
 ///         Status::Signal(Signal(15)) => exit.with_status(Status::Success),

@@ -63,9 +63,9 @@ const ECHO_WINDOW: Duration = Duration::from_millis(100);
 ///     let mut system = System::new("service");
 ///     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).install(&system.handle())?;
 ///     system.spawn_task("slow to start", |cx| {
-///     cx.stopping().wait();
-///     Ok(())
-/// });
+///         cx.stopping().wait();
+///         Ok(())
+///     });
 ///     let report = system.wait();
 ///     drop(signals);
 ///     Ok(Exit::from(report))
@@ -371,8 +371,30 @@ mod tests {
     use super::*;
     use crate::system::System;
 
+    /// The tests of one process share its signals.
+    static STAGE_DOOR: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn s5_no_signal_is_left_without_effect_between_two_owners() {
+        let _alone = lock(&STAGE_DOOR);
+        let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
+        let (first, second) = (System::new("first"), System::new("second"));
+        let both = Signals::new([number::SIGUSR1, number::SIGUSR2]);
+        let guard = both.install(&first.handle()).unwrap();
+        assert!(!is_default(number::SIGUSR1) && !is_default(number::SIGUSR2));
+        // The first system drains, and goes within the window in which a repeat is an echo.
+        low_level::raise(number::SIGUSR1).unwrap();
+        first.handle().wait().unwrap();
+        drop(guard);
+        let guard = Signals::new([number::SIGUSR2]).install(&second.handle()).unwrap();
+        assert!(is_default(number::SIGUSR1) && !is_default(number::SIGUSR2));
+        drop(guard);
+        assert!(is_default(number::SIGUSR2));
+    }
+
     #[test]
     fn s5_one_owner_at_a_time_and_a_clear_error_for_the_second() {
+        let _alone = lock(&STAGE_DOOR);
         let (first, second) = (System::new("first"), System::new("second"));
         let guard = Signals::default().install(&first.handle()).unwrap();
         let error = Signals::default().install(&second.handle()).unwrap_err();
