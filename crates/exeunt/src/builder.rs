@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::actor::Actor;
 use crate::address::Addr;
+use crate::capacity::Capacity;
 use crate::context::TaskContext;
 use crate::deadline::OwnLimits;
 use crate::error::{self, SpawnCause, SpawnError};
 use crate::life::{Life, Outcome};
-use crate::mailbox::{Capacity, DeadLetters, Inbox, Mailbox, MailboxId, Post};
+use crate::mailbox::{DeadLetters, Inbox, Mailbox, MailboxId, Post};
 use crate::order::Node;
 use crate::runner;
 use crate::stage::{Part, Spawned, Stage};

@@ -12,10 +12,11 @@ use crossbeam_channel::Receiver;
 use crate::deadline::{self, Decision, DrainClock, Turn};
 use crate::life::{Figures, Life, Outcome};
 use crate::mailbox::Burial;
+use crate::member::Member;
 use crate::notice::Notice;
 use crate::order::Order;
 use crate::report::{ActorReport, Ended, Reason, Report};
-use crate::stage::{Chore, Cue, Member, Stage};
+use crate::stage::{Chore, Cue, Stage};
 use crate::threads;
 use crate::unwind::{self, lock};
 
@@ -463,45 +464,4 @@ fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
         life.stage.give(Chore::Run(Box::new(work)));
     }
     end
-}
-
-impl Member {
-    pub(crate) fn queued(&self) -> usize {
-        lock(&self.post).as_ref().map_or(0, |post| post.len())
-    }
-
-    /// Its turn: no more messages, and an end when all are handled.
-    fn call(&self) {
-        // In this order: whoever is refused by the closed mailbox finds that it was called, and
-        // whoever finds that its turn has come finds its mailbox closed.
-        self.life.set_called();
-        if let Some(post) = &*lock(&self.post) {
-            post.close();
-        }
-        self.life.stopping.set();
-        self.ring();
-    }
-
-    /// Its deadline: no message and no wait more.
-    fn halt(&self) {
-        self.life.must_stop.set();
-        self.ring();
-    }
-
-    fn ring(&self) {
-        if let Some(post) = &*lock(&self.post) {
-            post.ring();
-        }
-    }
-
-    /// Takes what is in the mailbox of a member that was given up: how many messages, and how
-    /// they are buried.
-    fn take_over(&self) -> (u64, Burial) {
-        let Some(post) = lock(&self.post).take() else {
-            return (0, Box::new(|| ()));
-        };
-        let (returned, bury) = post.take_over();
-        self.life.count_returned(returned);
-        (returned, bury)
-    }
 }

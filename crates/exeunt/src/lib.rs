@@ -100,6 +100,7 @@ mod context;
 mod address;
 mod system;
 mod builder;
+mod capacity;
 mod event;
 mod interruptible;
 #[cfg(all(unix, feature = "signals"))]
@@ -115,6 +116,7 @@ mod mailbox;
 mod cell;
 mod runner;
 mod life;
+mod member;
 mod stage;
 mod conductor;
 mod order;
@@ -125,6 +127,7 @@ mod threads;
 pub use actor::Actor;
 pub use address::{Addr, Reply, WeakAddr};
 pub use builder::{ActorBuilder, TaskBuilder};
+pub use capacity::{Capacity, DEFAULT_CAPACITY};
 pub use context::{Context, TaskContext};
 pub use error::{
     AskError, Error, Interrupted, Result, SendError, SendTimeoutError, SpawnError, TrySendError,
@@ -133,7 +136,7 @@ pub use error::{
 pub use event::Event;
 pub use exit::Exit;
 pub use interruptible::Interruptible;
-pub use mailbox::{Capacity, DEFAULT_CAPACITY, Inbox, mailbox};
+pub use mailbox::{Inbox, mailbox};
 pub use notice::Notice;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 #[cfg(all(unix, feature = "signals"))]

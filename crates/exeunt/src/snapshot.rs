@@ -1,8 +1,8 @@
 //! [`ActorSnapshot`]: how one actor stands at this moment.
 
+use crate::capacity::Capacity;
 use crate::life::Figures;
-use crate::mailbox::Capacity;
-use crate::stage::Member;
+use crate::member::Member;
 
 /// How one actor or task stands at one moment.
 ///

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -18,7 +18,8 @@ use crate::deadline::{DrainLimits, OwnLimits};
 use crate::error::{SpawnCause, WaitError};
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
-use crate::mailbox::{Capacity, Post};
+use crate::mailbox::Post;
+use crate::member::Member;
 use crate::notice::{self, Notice};
 use crate::order::{self, Node};
 use crate::report::{Reason, Refusals, Report, Signal};
@@ -61,20 +62,6 @@ struct Roster {
     last_look: Option<Vec<ActorSnapshot>>,
     /// The drain has begun: nobody is started any more.
     closed: bool,
-}
-
-/// An actor or task of the system.
-pub(crate) struct Member {
-    pub(crate) life: Arc<Life>,
-    /// `None` for a task, and when it has left: the mailbox is let go with what it occupies.
-    pub(crate) post: Mutex<Option<Arc<dyn Post>>>,
-    /// `None` for a task.
-    pub(crate) capacity: Option<Capacity>,
-    pub(crate) node: Node,
-    pub(crate) limits: OwnLimits,
-    pub(crate) started: Instant,
-    /// Taken when it is joined, or given up.
-    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the conductor is told.

@@ -1,0 +1,80 @@
+//! The report as it stands in JSON, which is a contract of its own.
+
+use super::{Ended, Reason, Refusals};
+
+#[derive(serde::Serialize)]
+pub(super) struct Report {
+    system: String,
+    reason: &'static str,
+    signal: Option<String>,
+    failure: Option<Failure>,
+    complete: bool,
+    took_ms: f64,
+    actors: Vec<super::ActorReport>,
+    refused: Vec<Refusals>,
+}
+
+#[derive(serde::Serialize)]
+struct Failure {
+    name: String,
+    error: String,
+}
+
+#[derive(serde::Serialize)]
+pub(super) struct ActorReport {
+    name: String,
+    kind: &'static str,
+    ended: Ended,
+    handled: u64,
+    handled_while_draining: u64,
+    failed: u64,
+    returned: u64,
+    restarts: u64,
+    took_ms: f64,
+    error: Option<String>,
+}
+
+impl From<super::Report> for Report {
+    fn from(report: super::Report) -> Report {
+        Report {
+            complete: report.is_complete(),
+            reason: match report.reason {
+                Reason::Completed => "completed",
+                Reason::Shutdown => "shutdown",
+                Reason::Signal(_) => "signal",
+                Reason::Failure { .. } => "failure",
+            },
+            failure: match report.reason {
+                Reason::Failure { name, error } => Some(Failure { name, error }),
+                _ => None,
+            },
+            signal: report.signal.map(|signal| signal.to_string()),
+            took_ms: millis(report.took),
+            system: report.system,
+            actors: report.actors,
+            refused: report.refused,
+        }
+    }
+}
+
+impl From<super::ActorReport> for ActorReport {
+    fn from(actor: super::ActorReport) -> ActorReport {
+        ActorReport {
+            kind: if actor.is_task { "task" } else { "actor" },
+            took_ms: millis(actor.took),
+            name: actor.name,
+            ended: actor.ended,
+            handled: actor.handled,
+            handled_while_draining: actor.handled_while_draining,
+            failed: actor.failed,
+            returned: actor.returned,
+            restarts: actor.restarts,
+            error: actor.error,
+        }
+    }
+}
+
+/// To the microsecond.
+fn millis(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,118 @@
+//! The report as a table for a terminal.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{ActorReport, Refusals, Report};
+
+const COLUMNS: usize = 80;
+const NAME_COLUMNS: usize = 20;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = match (self.is_failure(), self.is_complete()) {
+            (true, true) => "FAILED",
+            (true, false) => "FAILED, INCOMPLETE",
+            (false, true) => "complete",
+            (false, false) => "INCOMPLETE",
+        };
+        let head =
+            format!("{}: {how} ({}), drained in {}", self.system, self.reason, Millis(self.took));
+        writeln!(f, "{}", wrapped(&head))?;
+        writeln!(
+            f,
+            "  {:<NAME_COLUMNS$} {:<9} {:>8} {:>9} {:>9} {:>6} {:>8}",
+            "in order of leaving", "ended", "took", "handled", "draining", "failed", "returned"
+        )?;
+        for actor in &self.actors {
+            writeln!(f, "  {actor}")?;
+        }
+        let errors = self
+            .actors
+            .iter()
+            .filter_map(|actor| Some(format!("  `{}`: {}", actor.name, actor.error.as_deref()?)));
+        let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
+            format!("  refused: `{from}` sent to `{to}` {count} times after it had left")
+        });
+        for line in errors.chain(refusals) {
+            writeln!(f, "{}", wrapped(&line))?;
+        }
+        Ok(())
+    }
+}
+
+/// One line of the table.
+impl fmt::Display for ActorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<NAME_COLUMNS$} {:<9} {:>8} ",
+            clipped(&self.name),
+            self.ended,
+            Millis(self.took).to_string(),
+        )?;
+        if self.is_task {
+            return write!(f, "{:>9} {:>9} {:>6} {:>8}", "-", "-", "-", "-");
+        }
+        write!(
+            f,
+            "{:>9} {:>9} {:>6} {:>8}",
+            self.handled, self.handled_while_draining, self.failed, self.returned
+        )?;
+        match self.restarts {
+            0 => Ok(()),
+            restarts => write!(f, "  {restarts} restarts"),
+        }
+    }
+}
+
+/// A text of the user's as it can stand on a terminal: without control characters.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => printable.extend(c.escape_default()),
+            false => printable.push(c),
+        }
+    }
+    printable
+}
+
+/// The name, cut to its column.
+fn clipped(name: &str) -> String {
+    let name = printable(name);
+    if name.chars().count() <= NAME_COLUMNS {
+        return name;
+    }
+    name.chars().take(NAME_COLUMNS - 1).chain(['…']).collect()
+}
+
+/// A line that may be too long, on as many as it takes; those that follow are indented.
+fn wrapped(line: &str) -> String {
+    let line = printable(line);
+    let mut wrapped = String::with_capacity(line.len());
+    let mut column = 0;
+    for c in line.chars() {
+        if column == COLUMNS {
+            wrapped.push_str("\n    ");
+            column = 4;
+        }
+        wrapped.push(c);
+        column += 1;
+    }
+    wrapped
+}
+
+/// A duration in at most eight columns.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        match self.0.as_millis() {
+            0..1_000 => write!(f, "{:.1} ms", seconds * 1e3),
+            1_000..600_000 => write!(f, "{seconds:.2} s"),
+            _ => write!(f, "{:.0} min", seconds / 60.0),
+        }
+    }
+}
