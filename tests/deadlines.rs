@@ -972,3 +972,34 @@ fn d5_a_source_that_panics_is_not_taken_for_one_that_has_ended() {
         assert!(report.to_string().contains("planned"), "{report}");
     });
 }
+
+#[test]
+fn d1_a_drain_that_takes_longer_than_a_second_says_whom_it_waits_for() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("slow");
+        system.observe(move |notice| {
+            if let Notice::Waiting { on, until_deadline } = notice {
+                tell.send((on.clone(), *until_deadline, notice.to_string())).unwrap();
+            }
+        });
+        let slow = system.spawn(
+            "slow",
+            Play::new(move |(), _| {
+                trap.walk_in();
+                Ok(())
+            }),
+        );
+        (0..3).for_each(|_| slow.send(()).unwrap());
+        let handle = system.handle();
+        handle.shutdown();
+        let (on, until_deadline, text) = next(&told);
+        assert_eq!(on, [("slow".to_owned(), 2)]);
+        // The stall limit is 5 s, counted from the last look at which something had happened.
+        assert!(until_deadline.is_some_and(|left| left < ms(5_000)), "{until_deadline:?}");
+        assert!(text.starts_with("waiting for `slow` (2 left); deadline in "), "{text}");
+        drop(keeper);
+        assert!(system.wait().is_complete());
+    });
+}
