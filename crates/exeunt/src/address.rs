@@ -176,9 +176,8 @@ impl<M: Send + 'static> Addr<M> {
         if self.belongs_to(me.as_deref()) {
             return Err(SendTimeoutError::Deadlock(message));
         }
-        let interrupt = me.as_ref().map_or_else(Event::new, |me| me.must_stop.clone());
         for _ in 0..YIELDS {
-            if is_over(deadline, &interrupt) {
+            if is_over(deadline, me.as_deref()) {
                 break;
             }
             thread::yield_now();
@@ -191,12 +190,11 @@ impl<M: Send + 'static> Addr<M> {
                 }
             }
         }
-        let sent = match &me {
-            None => self.mailbox.wait_for_room(message, &interrupt, deadline),
-            Some(me) => me.during(Activity::Sending(self.name().to_owned()), || {
-                self.mailbox.wait_for_room(message, &interrupt, deadline)
-            }),
-        };
+        let sent = during(
+            me.as_deref(),
+            || Activity::Sending(self.name().to_owned()),
+            |interrupt| self.mailbox.wait_for_room(message, interrupt, deadline),
+        );
         sent.map_err(|waited| match waited {
             Waited::Timeout(message) => SendTimeoutError::Timeout(message),
             Waited::Interrupted(message) => SendTimeoutError::Interrupted(message),
@@ -218,18 +216,13 @@ impl<M: Send + 'static> Addr<M> {
         }
         let (sender, answer) = crossbeam_channel::bounded(1);
         self.send_by(question(Reply { sender }), deadline).map_err(AskError::NotSent)?;
-        match &me {
-            None => self.wait_for_answer(&answer, &Event::new(), deadline),
-            Some(me) => me.during(Activity::Asking(self.name().to_owned()), || {
-                self.wait_for_answer(&answer, &me.must_stop, deadline)
-            }),
-        }
+        self.wait_for_answer(&answer, me.as_deref(), deadline)
     }
 
     fn wait_for_answer<R>(
         &self,
         answer: &Receiver<R>,
-        interrupt: &Event,
+        me: Option<&Life>,
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
         let look = || match answer.try_recv() {
@@ -241,31 +234,36 @@ impl<M: Send + 'static> Addr<M> {
             if let Some(end) = look() {
                 return end;
             }
-            if is_over(deadline, interrupt) {
+            if is_over(deadline, me) {
                 break;
             }
             thread::yield_now();
         }
-        loop {
-            let mut select = Select::new();
-            let answered = select.recv(answer);
-            let ended = select.recv(self.mailbox.ended.receiver());
-            select.recv(interrupt.receiver());
-            let ready = match deadline {
-                None => Ok(select.ready()),
-                Some(deadline) => select.ready_deadline(deadline),
-            };
-            // Whatever woke us, an answer that is there counts.
-            if let Some(end) = look() {
-                return end;
+        let activity = || Activity::Asking(self.name().to_owned());
+        during(me, activity, |interrupt| {
+            loop {
+                let mut select = Select::new();
+                let answered = select.recv(answer);
+                let ended = select.recv(self.mailbox.ended.receiver());
+                if let Some(interrupt) = interrupt {
+                    select.recv(interrupt.receiver());
+                }
+                let ready = match deadline {
+                    None => Ok(select.ready()),
+                    Some(deadline) => select.ready_deadline(deadline),
+                };
+                // Whatever woke us, an answer that is there counts.
+                if let Some(end) = look() {
+                    return end;
+                }
+                match ready {
+                    Err(_) => return Err(AskError::Timeout),
+                    Ok(ready) if ready == answered => {} // not ours after all: wait on
+                    Ok(ready) if ready == ended => return Err(AskError::Ended),
+                    Ok(_) => return Err(AskError::Interrupted),
+                }
             }
-            match ready {
-                Err(_) => return Err(AskError::Timeout),
-                Ok(ready) if ready == answered => {} // not ours after all: wait on
-                Ok(ready) if ready == ended => return Err(AskError::Ended),
-                Ok(_) => return Err(AskError::Interrupted),
-            }
-        }
+        })
     }
 
     fn belongs_to(&self, me: Option<&Life>) -> bool {
@@ -285,8 +283,21 @@ impl<M: Send + 'static> Addr<M> {
 }
 
 /// Whether a wait has no time left. Yielding is quick, unless others want the CPU.
-fn is_over(deadline: Option<Instant>, interrupt: &Event) -> bool {
-    interrupt.is_set() || deadline.is_some_and(|deadline| Instant::now() >= deadline)
+fn is_over(deadline: Option<Instant>, me: Option<&Life>) -> bool {
+    me.is_some_and(|me| me.must_stop.is_set())
+        || deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// Waits, if the thread is an actor's with its order to stop, and so that others see what it does.
+fn during<T>(
+    me: Option<&Life>,
+    activity: impl FnOnce() -> Activity,
+    wait: impl FnOnce(Option<&Event>) -> T,
+) -> T {
+    match me {
+        None => wait(None),
+        Some(me) => me.during(activity(), || wait(Some(&me.must_stop))),
+    }
 }
 
 impl<M: Send + 'static> Clone for Addr<M> {

@@ -292,7 +292,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn wait_for_room(
         &self,
         message: M,
-        interrupt: &Event,
+        interrupt: Option<&Event>,
         deadline: Option<std::time::Instant>,
     ) -> Result<(), Waited<M>> {
         let here = 0_u8;
@@ -300,7 +300,10 @@ impl<M: Send + 'static> Mailbox<M> {
         let mut select = crossbeam_channel::Select::new();
         let room = select.send(&self.sender);
         let closing = select.recv(self.closing.receiver());
-        select.recv(interrupt.receiver());
+        let interrupt = interrupt.map(Event::receiver);
+        if let Some(interrupt) = interrupt {
+            select.recv(interrupt);
+        }
         let ready = match deadline {
             None => select.select(),
             Some(deadline) => match select.select_deadline(deadline) {
@@ -318,7 +321,8 @@ impl<M: Send + 'static> Mailbox<M> {
                 Err(Waited::Closed(message))
             }
             _ => {
-                let _ = ready.recv(interrupt.receiver());
+                // A selected operation has to be completed.
+                let _ = interrupt.map(|interrupt| ready.recv(interrupt));
                 Err(Waited::Interrupted(message))
             }
         }
