@@ -12,8 +12,10 @@ use crate::error::Result;
 /// # Failures
 ///
 /// An error or a panic in [`handle`](Actor::handle) or a hook is caught: the message counts as
-/// failed, the actor ends ([`stopped`](Actor::stopped) runs, so that it can clean up; what is left
-/// in its mailbox is returned), and the ordered drain of the whole system begins.
+/// failed, and this incarnation of the actor is over ([`stopped`](Actor::stopped) runs, so that it can
+/// clean up, and the value is dropped). Its [restart policy](crate::ActorBuilder::restart) decides what
+/// follows: another incarnation, which goes on with the same mailbox, or, unless one was set, the end:
+/// what is left in its mailbox is returned, and the ordered drain of the whole system begins.
 ///
 /// # Examples
 ///
@@ -56,8 +58,8 @@ pub trait Actor: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// An error (or a panic) is a failure of the actor: no message is handled, and
-    /// [`stopped`](Actor::stopped) does not run.
+    /// An error (or a panic) is a failure of the actor, for its restart policy like any other: no
+    /// message is handled, and [`stopped`](Actor::stopped) does not run.
     fn started(&mut self, cx: &mut Context<Self>) -> Result {
         let _ = cx;
         Ok(())
@@ -69,6 +71,27 @@ pub trait Actor: Sized + 'static {
     ///
     /// An error (or a panic) means that the message failed, and the actor with it.
     fn handle(&mut self, msg: Self::Msg, cx: &mut Context<Self>) -> Result;
+
+    /// Runs when nothing has come for as long as it
+    /// [wanted to wait](crate::Context::set_idle_timeout), and again after as long.
+    ///
+    /// # Errors
+    ///
+    /// An error (or a panic) is a failure of the actor.
+    fn idle(&mut self, cx: &mut Context<Self>) -> Result {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// What a message is called, for whoever looks at what the actor is doing: a
+    /// [snapshot](crate::ActorSnapshot::label), the [watchdog](crate::System::watchdog).
+    ///
+    /// Unless it is overridden it costs nothing; if it is, a lock that nobody else holds, for each
+    /// message.
+    fn label(msg: &Self::Msg) -> Option<&'static str> {
+        let _ = msg;
+        None
+    }
 
     /// Runs on the actor's thread after the last message, before the value is dropped: the place
     /// to flush, to commit, to say goodbye to the actors downstream, whose mailboxes are still

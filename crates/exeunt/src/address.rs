@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,9 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::event::Event;
-use crate::life::{self, Activity, Life};
+use crate::life::{self, Activity, Life, Other};
 use crate::mailbox::{Mailbox, Waited, YIELDS};
+use crate::report::ActorReport;
 
 /// The address of an actor: what takes messages of type `M`.
 ///
@@ -142,6 +144,60 @@ impl<M: Send + 'static> Addr<M> {
         WeakAddr { mailbox: Arc::clone(&self.mailbox) }
     }
 
+    /// Asks the actor to take its turn now, as if a drain had come to it alone: its mailbox closes, what
+    /// is queued is handled, its children leave, it ends. It only asks, and returns.
+    ///
+    /// The limits are those of a drain. Before an actor is spawned, and after its end, nothing happens.
+    pub fn stop(&self) {
+        if let Some(owner) = self.mailbox.owner.get() {
+            owner.stage.stop(owner);
+        }
+    }
+
+    /// Waits until the actor has ended, and its thread with it, for `timeout` at most, and gives its
+    /// line of the report, which says how; `None` if it has not ended in time.
+    ///
+    /// A `timeout` too long for the clock is no time-out.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::{Ended, System};
+    /// # use exeunt::{Actor, Context};
+    /// # struct Idle;
+    /// # impl Actor for Idle {
+    /// #     type Msg = ();
+    /// #     fn handle(&mut self, _: (), _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// # }
+    ///
+    /// let mut system = System::new("outside");
+    /// let idle = system.spawn("idle", Idle);
+    /// assert!(idle.wait_ended(Duration::from_millis(1)).is_none());
+    /// idle.stop();
+    /// assert_eq!(idle.wait_ended(Duration::MAX).unwrap().ended, Ended::Completed);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If an actor waits for its own end.
+    #[must_use]
+    pub fn wait_ended(&self, timeout: Duration) -> Option<ActorReport> {
+        let me = life::current();
+        assert!(!self.belongs_to(me.as_deref()), "`{}` waits for its own end", self.name());
+        let watch = self.mailbox.watch()?;
+        let deadline = Instant::now().checked_add(timeout);
+        let activity = |me: &Life| Activity::Awaiting(self.owner_as_seen_by(me));
+        during(me.as_deref(), activity, |interrupt| {
+            let mut select = Select::new();
+            let told = select.recv(&watch.receiver);
+            interrupt.map(|interrupt| select.recv(interrupt.receiver()));
+            let ready = match deadline {
+                None => select.ready(),
+                Some(deadline) => select.ready_deadline(deadline).ok()?,
+            };
+            (ready == told).then(|| watch.receiver.try_recv().ok()).flatten()
+        })
+    }
+
     /// Whether the mailbox takes no more messages.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -192,7 +248,7 @@ impl<M: Send + 'static> Addr<M> {
         }
         let sent = during(
             me.as_deref(),
-            || Activity::Sending(self.name().to_owned()),
+            |me| Activity::Sending(self.owner_as_seen_by(me)),
             |interrupt| self.mailbox.wait_for_room(message, interrupt, deadline),
         );
         sent.map_err(|waited| match waited {
@@ -215,7 +271,7 @@ impl<M: Send + 'static> Addr<M> {
             return Err(AskError::Deadlock);
         }
         let (sender, answer) = crossbeam_channel::bounded(1);
-        self.send_by(question(Reply { sender }), deadline).map_err(AskError::NotSent)?;
+        self.send_by(question(Reply { sender, waker: None }), deadline).map_err(AskError::NotSent)?;
         self.wait_for_answer(&answer, me.as_deref(), deadline)
     }
 
@@ -239,7 +295,7 @@ impl<M: Send + 'static> Addr<M> {
             }
             thread::yield_now();
         }
-        let activity = || Activity::Asking(self.name().to_owned());
+        let activity = |me: &Life| Activity::Asking(self.owner_as_seen_by(me));
         during(me, activity, |interrupt| {
             loop {
                 let mut select = Select::new();
@@ -266,6 +322,12 @@ impl<M: Send + 'static> Addr<M> {
         })
     }
 
+    fn owner_as_seen_by(&self, me: &Life) -> Other {
+        let owner = self.mailbox.owner.get();
+        let index = owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage)).map(|o| o.index);
+        Other { name: self.name().to_owned(), index }
+    }
+
     fn belongs_to(&self, me: Option<&Life>) -> bool {
         match (self.mailbox.owner.get(), me) {
             (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
@@ -284,19 +346,19 @@ impl<M: Send + 'static> Addr<M> {
 
 /// Whether a wait has no time left. Yielding is quick, unless others want the CPU.
 fn is_over(deadline: Option<Instant>, me: Option<&Life>) -> bool {
-    me.is_some_and(|me| me.must_stop.is_set())
+    me.is_some_and(Life::is_interrupted)
         || deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
 /// Waits, if the thread is an actor's with its order to stop, and so that others see what it does.
 fn during<T>(
     me: Option<&Life>,
-    activity: impl FnOnce() -> Activity,
+    activity: impl FnOnce(&Life) -> Activity,
     wait: impl FnOnce(Option<&Event>) -> T,
 ) -> T {
     match me {
         None => wait(None),
-        Some(me) => me.during(activity(), || wait(Some(&me.must_stop))),
+        Some(me) => me.during(activity(me), || wait(Some(&me.interruption()))),
     }
 }
 
@@ -369,10 +431,27 @@ impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
 ///
 /// See [`Addr`].
 pub struct Reply<R> {
+    // In this order: whoever is woken finds the answer, or that there will be none.
     sender: Sender<R>,
+    waker: Option<WakeOnDrop>,
+}
+
+/// Wakes whoever does not wait on the channel itself.
+struct WakeOnDrop(Waker);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        self.0.wake_by_ref();
+    }
 }
 
 impl<R> Reply<R> {
+    /// One that wakes somebody when it is used or dropped, and where the answer will be.
+    pub(crate) fn that_wakes(waker: Waker) -> (Reply<R>, Receiver<R>) {
+        let (sender, answer) = crossbeam_channel::bounded(1);
+        (Reply { sender, waker: Some(WakeOnDrop(waker)) }, answer)
+    }
+
     /// Answers.
     ///
     /// # Errors

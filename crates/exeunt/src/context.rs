@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use crate::actor::Actor;
 use crate::address::Addr;
-use crate::error::Interrupted;
+use crate::agenda::Agenda;
+use crate::builder::{ActorBuilder, TaskBuilder};
+use crate::clock::Clock;
+use crate::error::{self, Interrupted};
 use crate::event::Event;
 use crate::life::{Activity, Life};
 use crate::mailbox::Mailbox;
-use crate::system::SystemHandle;
+use crate::report::ActorReport;
+use crate::system::{self, SystemHandle};
+use crate::unwind;
 
 /// What an actor is handed with each message and hook: its name, its address, its orders, and a
 /// sleep that ends when it must stop.
@@ -43,13 +48,31 @@ use crate::system::SystemHandle;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Context<A: Actor> {
-    life: Arc<Life>,
-    mailbox: Arc<Mailbox<A::Msg>>,
+    pub(crate) agenda: Agenda<A>,
+    pub(crate) children_left: Vec<ActorReport>,
+    pub(crate) mailbox: Arc<Mailbox<A::Msg>>,
+    pub(crate) life: Arc<Life>,
 }
 
 impl<A: Actor> Context<A> {
-    pub(crate) fn new(life: Arc<Life>, mailbox: Arc<Mailbox<A::Msg>>) -> Context<A> {
-        Context { life, mailbox }
+    pub(crate) fn new(
+        life: Arc<Life>,
+        mailbox: Arc<Mailbox<A::Msg>>,
+        clock: Clock,
+    ) -> Context<A> {
+        let agenda = Agenda::new(clock, &mailbox);
+        Context { agenda, children_left: Vec::new(), mailbox, life }
+    }
+
+    /// Ends whatever it waits for beside its mailbox. What was accepted there is returned.
+    pub(crate) fn close_agenda(&mut self) {
+        // It holds closures of the user's, whose `drop` may panic.
+        let Context { agenda, life, mailbox, .. } = self;
+        let (left, timers) = unwind::catch(|| agenda.clear(life)).unwrap_or_default();
+        life.count_cancelled(timers);
+        if !left.is_empty() {
+            life.in_hook(Activity::Returning, || mailbox.bury(left));
+        }
     }
 
     /// The actor's own address.
@@ -67,6 +90,20 @@ impl<A: Actor> Context<A> {
         self.mailbox.len()
     }
 
+    /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed
+    /// and drained for it.
+    #[must_use]
+    pub fn stopping(&self) -> &Event {
+        &self.life.stopping
+    }
+
+    /// How those of its children left that left in its turn, or because it is to begin anew: in the
+    /// order in which they ended. For the [`stopped`](Actor::stopped) hook.
+    #[must_use]
+    pub fn children_left(&self) -> &[ActorReport] {
+        &self.children_left
+    }
+
     /// Sleeps, and stops sleeping the moment the actor must stop.
     ///
     /// A drain alone does not end the sleep of an actor, since every accepted message is to be
@@ -77,7 +114,7 @@ impl<A: Actor> Context<A> {
     /// [`Interrupted`] when the actor must stop. Returned from the handler, it counts the message
     /// as failed, and the actor as overdue, not as failed.
     pub fn sleep(&self, duration: Duration) -> Result<(), Interrupted> {
-        sleep(&self.life, &self.life.must_stop, duration)
+        sleep(&self.life, &self.life.interruption(), duration)
     }
 }
 
@@ -104,11 +141,20 @@ impl<A: Actor> Context<A> {
 /// ```
 pub struct TaskContext {
     life: Arc<Life>,
+    /// Set when its turn has come, or it is to begin anew.
+    stopping: Event,
 }
 
 impl TaskContext {
     pub(crate) fn new(life: Arc<Life>) -> TaskContext {
-        TaskContext { life }
+        TaskContext { stopping: life.incarnation(), life }
+    }
+
+    /// Set when its turn in the drain has come, or when it is to begin anew together with others of
+    /// its [group](crate::Group): it is to return.
+    #[must_use]
+    pub fn stopping(&self) -> &Event {
+        &self.stopping
     }
 
     /// Sleeps, and stops sleeping the moment the task's turn comes.
@@ -117,7 +163,7 @@ impl TaskContext {
     ///
     /// [`Interrupted`] when the task is to stop; returned from the task, it is no failure.
     pub fn sleep(&self, duration: Duration) -> Result<(), Interrupted> {
-        sleep(&self.life, &self.life.stopping, duration)
+        sleep(&self.life, &self.stopping, duration)
     }
 }
 
@@ -129,13 +175,6 @@ macro_rules! common {
             #[must_use]
             pub fn name(&self) -> &str {
                 &self.life.name
-            }
-
-            /// Set when its turn in the drain has come. A task is to return; an actor need not
-            /// look, since its mailbox is closed and drained for it.
-            #[must_use]
-            pub fn stopping(&self) -> &Event {
-                &self.life.stopping
             }
 
             /// Set when its deadline has passed, after which it has the grace (one second unless
@@ -151,6 +190,81 @@ macro_rules! common {
             /// tasks that flush.
             pub fn progress(&self) {
                 self.life.sign_of_life();
+            }
+
+            /// Asks for its own turn, as if a drain had come to it: what is queued is handled, the
+            /// children leave, and it ends. It only asks, and returns.
+            ///
+            /// With the restart policy [`always`](crate::Restart::always) it begins anew instead.
+            pub fn stop(&self) {
+                self.life.stage.stop(&self.life);
+            }
+
+            /// Spawns a child, with a mailbox of the default capacity. [`actor`](Self::actor) is the
+            /// long form.
+            ///
+            /// A child belongs to its parent, and to the parent's present incarnation: it leaves in the
+            /// parent's turn, when the parent's queue is handled and before its `stopped` hook, last
+            /// spawned first. Its messages to the parent are taken until then. If it fails, and no
+            /// policy absorbs that, its parent fails of it.
+            ///
+            /// ```
+            /// use exeunt::{Actor, Addr, Context, System};
+            ///
+            /// struct Clerk;
+            /// impl Actor for Clerk {
+            ///     type Msg = u32;
+            ///     fn handle(&mut self, _: u32, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+            /// }
+            ///
+            /// struct Office(Vec<Addr<u32>>);
+            /// impl Actor for Office {
+            ///     type Msg = u32;
+            ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+            ///         self.0.extend(["left", "right"].map(|name| cx.spawn(name, Clerk)));
+            ///         Ok(())
+            ///     }
+            ///     fn handle(&mut self, n: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+            ///         Ok(self.0[n as usize % 2].send(n)?)
+            ///     }
+            ///     fn stopped(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+            ///         assert_eq!(cx.children_left()[0].name, "right");
+            ///         Ok(())
+            ///     }
+            /// }
+            ///
+            /// let mut system = System::new("office");
+            /// let office = system.spawn("office", Office(Vec::new()));
+            /// (0..10).try_for_each(|n| office.send(n))?;
+            /// let report = system.shutdown();
+            /// assert_eq!(report.actor("left").unwrap().handled, 5);
+            /// assert!(!report.is_failure());
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// Once its parent is leaving, it is not started, and the address is closed. If the
+            /// operating system refuses the thread, the system fails.
+            pub fn spawn<B: Actor + Send>(&self, name: &str, child: B) -> Addr<B::Msg> {
+                system::spawn_or_fail(&self.life.stage, self.actor(name), child)
+            }
+
+            /// Begins to describe a child.
+            pub fn actor<M: Send + 'static>(&self, name: &str) -> ActorBuilder<'_, M> {
+                ActorBuilder::new(&self.life.stage, Some(&self.life), name)
+            }
+
+            /// Spawns a child that is a task.
+            pub fn spawn_task(
+                &self,
+                name: &str,
+                task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
+            ) {
+                system::perform_or_fail(&self.life.stage, self.task(name), task);
+            }
+
+            /// Begins to describe a child that is a task.
+            pub fn task(&self, name: &str) -> TaskBuilder<'_> {
+                TaskBuilder::new(&self.life.stage, Some(&self.life), name)
             }
 
             /// The system it belongs to, to ask it for shutdown, for example.

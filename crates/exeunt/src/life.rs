@@ -1,12 +1,14 @@
-//! What the actor's thread, the conductor and a watcher know of one actor in common: its two
-//! orders (your turn; stop now), its figures, and what it is doing.
+//! What the actor's thread, the conductor and a watcher know of one actor in common: its orders
+//! (your turn; stop now; begin anew), its figures, and what it is doing.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::departure::Departure;
 use crate::event::Event;
+use crate::mailbox::Post;
 use crate::stage::Stage;
 use crate::unwind;
 
@@ -15,6 +17,10 @@ pub(crate) struct Life {
     /// Its place in the order of spawning.
     pub(crate) index: usize,
     pub(crate) is_daemon: bool,
+    /// Whose child it is.
+    pub(crate) parent: Option<Arc<Life>>,
+    /// Whether anybody but the system has a say when it fails.
+    pub(crate) is_supervised: bool,
     pub(crate) stage: Arc<Stage>,
     /// Set when its turn has come: what is queued is to be handled, and then it is to end.
     pub(crate) stopping: Event,
@@ -22,8 +28,42 @@ pub(crate) struct Life {
     pub(crate) must_stop: Event,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
+    /// What is told to whoever watches it, when it has ended.
+    pub(crate) departure: Departure,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
+    orders: Mutex<Orders>,
+    family: Mutex<Family>,
+    /// The mailboxes that it has beside its own.
+    annexes: Mutex<Vec<Arc<dyn Post>>>,
+}
+
+/// What the conductor may tell a thread beside its turn and its deadline.
+#[derive(Default)]
+struct Orders {
+    summons: Option<Summons>,
+    /// Set when the present incarnation is to end; a child of `stopping`. Made for who waits on it.
+    incarnation: Option<Event>,
+    /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
+    interruption: Option<Event>,
+}
+
+/// An order to end the present incarnation, though not the life.
+#[derive(Clone, Debug)]
+pub(crate) enum Summons {
+    /// To begin anew together with others.
+    Retire,
+    /// It has failed, though not by its own doing: of a child, say.
+    Fall(String),
+}
+
+/// The children of the present incarnation.
+#[derive(Default)]
+struct Family {
+    /// Whether there were any.
+    is_founded: bool,
+    /// They are leaving, or have left: there will be no more.
+    is_closed: bool,
 }
 
 /// The only words that are written for every message, on a cache line of their own: nobody else
@@ -32,7 +72,7 @@ pub(crate) struct Life {
 #[repr(align(128))]
 struct Pulse {
     /// The number of handled messages, shifted left by two, over what the thread is in: [`RUNNER`],
-    /// [`MESSAGE`] or [`HOOK`]. One word, so that both are seen at the same moment.
+    /// [`MESSAGE`], [`HOOK`] or [`ASLEEP`]. One word, so that both are seen at the same moment.
     word: AtomicU64,
     /// Signs of life that the user's code gave by itself.
     signs: AtomicU64,
@@ -43,13 +83,19 @@ const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
 const RUNNER: u64 = 0;
 const MESSAGE: u64 = 1;
 const HOOK: u64 = 2;
+/// It waits, with nothing in its hands.
+const ASLEEP: u64 = 3;
 
 /// What is written rarely, under a lock.
 #[derive(Default)]
 struct Ledger {
     failed: u64,
     returned: u64,
+    restarts: u64,
+    cancelled: u64,
     activity: Activity,
+    /// What it calls the message that it is on, if it calls them anything.
+    label: Option<&'static str>,
     outcome: Option<Outcome>,
     /// The figures as they stood when the system had the last word: they stand for good.
     disowned: Option<Figures>,
@@ -73,12 +119,37 @@ pub(crate) enum Activity {
     Starting,
     Working,
     Performing,
-    Sending(String),
-    Asking(String),
+    Sending(Other),
+    Asking(Other),
+    Awaiting(Other),
     Sleeping,
+    Idling,
+    AwaitingChildren,
+    Resting,
     Stopping,
     Returning,
     Dropping,
+}
+
+/// Somebody whom an actor waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Other {
+    pub(crate) name: String,
+    /// Its place in the order of spawning, if it is of the same system.
+    pub(crate) index: Option<usize>,
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)
+    }
+}
+
+impl Activity {
+    /// Whether our own code waits there, with nothing of the user's running.
+    fn is_a_wait(&self) -> bool {
+        matches!(self, Activity::AwaitingChildren | Activity::Resting)
+    }
 }
 
 impl fmt::Display for Activity {
@@ -87,9 +158,13 @@ impl fmt::Display for Activity {
             Activity::Starting => f.write_str("starting"),
             Activity::Working => f.write_str("in its handler"),
             Activity::Performing => f.write_str("in its loop"),
-            Activity::Sending(to) => write!(f, "sending to `{to}`"),
-            Activity::Asking(whom) => write!(f, "asking `{whom}`"),
+            Activity::Sending(to) => write!(f, "sending to {to}"),
+            Activity::Asking(whom) => write!(f, "asking {whom}"),
+            Activity::Awaiting(whom) => write!(f, "waiting for the end of {whom}"),
             Activity::Sleeping => f.write_str("sleeping"),
+            Activity::Idling => f.write_str("in its `idle` hook"),
+            Activity::AwaitingChildren => f.write_str("waiting for its children to leave"),
+            Activity::Resting => f.write_str("waiting to begin anew"),
             Activity::Stopping => f.write_str("in its `stopped` hook"),
             Activity::Returning => f.write_str("in its dead-letter hook"),
             Activity::Dropping => f.write_str("dropping its value"),
@@ -103,6 +178,9 @@ pub(crate) struct Figures {
     pub(crate) handled: u64,
     pub(crate) failed: u64,
     pub(crate) returned: u64,
+    pub(crate) restarts: u64,
+    /// Timers that its turn found pending.
+    pub(crate) cancelled: u64,
 }
 
 /// A look at the pulse: two that are equal mean that nothing was finished in between.
@@ -119,7 +197,12 @@ impl Sample {
     /// Whether the thread is in the user's code. If not, it is in ours, where nothing blocks for
     /// good, and will see its orders by itself.
     pub(crate) fn is_in_user_code(self) -> bool {
-        self.is_over || self.word & PLACE_MASK != RUNNER
+        self.is_over || matches!(self.word & PLACE_MASK, MESSAGE | HOOK)
+    }
+
+    /// Whether it waits, with nothing in its hands.
+    pub(crate) fn is_asleep(self) -> bool {
+        self.word & PLACE_MASK == ASLEEP
     }
 }
 
@@ -129,12 +212,18 @@ impl Life {
             name,
             index,
             is_daemon,
+            parent: None,
+            is_supervised: false,
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
             called: AtomicBool::new(false),
+            departure: Departure::default(),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
+            orders: Mutex::default(),
+            family: Mutex::default(),
+            annexes: Mutex::default(),
         }
     }
 
@@ -181,6 +270,100 @@ impl Life {
         let result = wait();
         self.swap_activity(before);
         result
+    }
+
+    /// The thread is about to wait, with nothing in its hands.
+    pub(crate) fn fall_asleep(&self) {
+        self.set_place(ASLEEP);
+    }
+
+    /// It has woken, and has not yet taken anything: whoever finds that something was taken finds
+    /// it awake, or finds it counted.
+    pub(crate) fn wake_up(&self) {
+        self.set_place(RUNNER);
+    }
+
+    /// A new incarnation begins.
+    pub(crate) fn begin_anew(&self) {
+        *unwind::lock(&self.orders) = Orders::default();
+        *unwind::lock(&self.family) = Family::default();
+        unwind::lock(&self.annexes).clear();
+    }
+
+    pub(crate) fn add_annex(&self, annex: Arc<dyn Post>) {
+        unwind::lock(&self.annexes).push(annex);
+    }
+
+    pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
+        unwind::lock(&self.annexes).clone()
+    }
+
+    /// Says what the message is called that is handled next.
+    pub(crate) fn set_label(&self, label: &'static str) {
+        self.ledger().label = Some(label);
+    }
+
+    pub(crate) fn label(&self) -> Option<&'static str> {
+        let ledger = self.ledger();
+        let place = self.pulse.word.load(Ordering::Acquire) & PLACE_MASK;
+        ledger.label.filter(|_| place == MESSAGE)
+    }
+
+    pub(crate) fn count_restart(&self) {
+        self.ledger().restarts += 1;
+    }
+
+    pub(crate) fn count_cancelled(&self, timers: u64) {
+        if timers > 0 {
+            self.ledger().cancelled += timers;
+        }
+    }
+
+    /// The order to end this incarnation, if there is one.
+    pub(crate) fn summons(&self) -> Option<Summons> {
+        unwind::lock(&self.orders).summons.clone()
+    }
+
+    /// Set when the present incarnation is to end.
+    pub(crate) fn incarnation(&self) -> Event {
+        let mut orders = unwind::lock(&self.orders);
+        let event = orders.incarnation.get_or_insert_with(|| self.stopping.child()).clone();
+        if orders.summons.is_some() {
+            event.set();
+        }
+        event
+    }
+
+    /// Set when no wait of the present incarnation is to go on: past the deadline, or when others
+    /// have waited for too long that it ends.
+    pub(crate) fn interruption(&self) -> Event {
+        let mut orders = unwind::lock(&self.orders);
+        orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
+    }
+
+    /// Interrupts the waits of the present incarnation.
+    pub(crate) fn interrupt(&self) {
+        self.interruption().set();
+    }
+
+    /// Whether it is to end, so that a wait that was cut short is no failure.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        let orders = unwind::lock(&self.orders);
+        self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
+    }
+
+    /// Whether there may be another child; if so, there is one.
+    pub(crate) fn found_family(&self) -> bool {
+        let mut family = unwind::lock(&self.family);
+        family.is_founded |= !family.is_closed;
+        !family.is_closed
+    }
+
+    /// From here on there will be no more children of this incarnation. Whether there were any.
+    pub(crate) fn close_family(&self) -> bool {
+        let mut family = unwind::lock(&self.family);
+        family.is_closed = true;
+        family.is_founded
     }
 
     pub(crate) fn sign_of_life(&self) {
@@ -231,13 +414,28 @@ impl Life {
         }
     }
 
+    /// Orders it to end the present incarnation. Whoever rings its bell afterwards makes it look.
+    pub(crate) fn summon(&self, summons: Summons) {
+        let mut orders = unwind::lock(&self.orders);
+        orders.summons.get_or_insert(summons);
+        if let Some(incarnation) = &orders.incarnation {
+            incarnation.set();
+        }
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         let ledger = self.ledger();
-        ledger.disowned.unwrap_or(Figures {
+        ledger.disowned.unwrap_or_else(|| self.figures_of(&ledger))
+    }
+
+    fn figures_of(&self, ledger: &Ledger) -> Figures {
+        Figures {
             handled: self.pulse.word.load(Ordering::Acquire) >> PLACE_BITS,
             failed: ledger.failed,
             returned: ledger.returned,
-        })
+            restarts: ledger.restarts,
+            cancelled: ledger.cancelled,
+        }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -254,8 +452,23 @@ impl Life {
         let place = self.pulse.word.load(Ordering::Acquire) & PLACE_MASK;
         match (&ledger.outcome, place) {
             (Some(_), _) => "in its thread's destructors".to_owned(),
-            (None, RUNNER) => "between two messages".to_owned(),
+            (None, RUNNER | ASLEEP) if !ledger.activity.is_a_wait() => {
+                "between two messages".to_owned()
+            }
+            (None, MESSAGE) if ledger.activity.is_a_wait() => Activity::Working.to_string(),
             (None, _) => ledger.activity.to_string(),
+        }
+    }
+
+    /// Whom it waits for, and in what way.
+    pub(crate) fn waits_for(&self) -> Option<Activity> {
+        let ledger = self.ledger();
+        match &ledger.activity {
+            Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
+                if ledger.outcome.is_none() => {
+                Some(ledger.activity.clone())
+            }
+            _ => None,
         }
     }
 
@@ -269,10 +482,11 @@ impl Life {
         ledger.outcome = Some(Outcome::Disowned);
         let word = self.pulse.word.load(Ordering::Acquire);
         let in_hand = u64::from(word & PLACE_MASK == MESSAGE);
+        let figures = self.figures_of(&ledger);
         ledger.disowned = Some(Figures {
             handled: word >> PLACE_BITS,
-            failed: ledger.failed + in_hand,
-            returned: ledger.returned,
+            failed: figures.failed + in_hand,
+            ..figures
         });
         ledger.disowned
     }
@@ -323,10 +537,10 @@ mod tests {
         life.enter_message();
         life.leave_failed();
         assert!(!life.sample().is_in_user_code());
-        assert_eq!(life.figures(), Figures { handled: 1, failed: 1, returned: 0 });
+        assert_eq!(life.figures(), Figures { handled: 1, failed: 1, ..Figures::default() });
 
         life.enter_message();
-        assert_eq!(life.disown(), Some(Figures { handled: 1, failed: 2, returned: 0 }));
+        assert_eq!(life.disown(), Some(Figures { handled: 1, failed: 2, ..Figures::default() }));
     }
 
     #[test]

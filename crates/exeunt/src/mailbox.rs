@@ -3,18 +3,21 @@
 //! The protocol of the closing, why each of its steps is there, and what it stands on is told in
 //! `mailbox.md` beside this file.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{self, AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use crate::address::Addr;
 use crate::capacity::Capacity;
+use crate::departure::Watch;
 use crate::error::TrySendError;
 use crate::event::Event;
 use crate::life::Life;
 use crate::notice::Notice;
+use crate::timers::Ring;
 use crate::unwind;
 
 /// How often a thread that finds nothing to take, no room or no answer gives its place on the CPU
@@ -139,7 +142,7 @@ pub(crate) struct Mailbox<M> {
     pub(crate) capacity: Capacity,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct MailboxId(u64);
 
 impl MailboxId {
@@ -194,6 +197,11 @@ impl Bell {
         self.rung.load(Ordering::Relaxed)
     }
 
+    /// Takes note that it woke somebody. What it was rung for is still to be [heard](Bell::heard).
+    pub(crate) fn pick_up(&self) {
+        let _ = self.receiver.try_recv();
+    }
+
     #[cold]
     fn answer(&self) -> bool {
         // First silenced, then looked at what it was for: a ring in between rings again.
@@ -233,6 +241,22 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn len(&self) -> usize {
         self.receiver.len()
+    }
+
+    /// Where it is told that the actor has ended. `None` if there is none yet.
+    pub(crate) fn watch(&self) -> Option<Watch> {
+        self.owner.get().map(|owner| owner.departure.watch())
+    }
+
+    /// Whoever reads it has ended: no answer can come any more.
+    pub(crate) fn end(&self) {
+        self.ended.set();
+    }
+
+    /// What rings its bell, without keeping it.
+    pub(crate) fn as_ring(self: &Arc<Self>) -> Weak<dyn Ring> {
+        let ring: Weak<Mailbox<M>> = Arc::downgrade(self);
+        ring
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -458,6 +482,16 @@ pub(crate) trait Post: Send + Sync {
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
     /// runs code of the user's and may take its time.
     fn take_over(self: Arc<Self>) -> (u64, Burial);
+    /// Itself, for who knows what its messages are.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// The type of its messages.
+    fn message_type(&self) -> &'static str;
+}
+
+impl<M: Send + 'static> Ring for Mailbox<M> {
+    fn ring(&self) {
+        self.bell.ring();
+    }
 }
 
 impl<M: Send + 'static> Post for Mailbox<M> {
@@ -479,7 +513,7 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn take_over(self: Arc<Self>) -> (u64, Burial) {
         let messages = self.evict();
-        self.ended.set();
+        self.end();
         (
             messages.len() as u64,
             Box::new(move || {
@@ -487,6 +521,14 @@ impl<M: Send + 'static> Post for Mailbox<M> {
                 self.forget_dead_letters();
             }),
         )
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn message_type(&self) -> &'static str {
+        std::any::type_name::<M>()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::capacity::Capacity;
 use crate::deadline::OwnLimits;
-use crate::life::Life;
+use crate::life::{Life, Summons};
 use crate::mailbox::{Burial, Post};
 use crate::order::Node;
 use crate::unwind::lock;
@@ -20,12 +20,19 @@ pub(crate) struct Member {
     pub(crate) capacity: Option<Capacity>,
     pub(crate) node: Node,
     pub(crate) limits: OwnLimits,
+    /// What a snapshot says of its messages.
+    pub(crate) message_type: Option<&'static str>,
     pub(crate) started: Instant,
     /// Taken when it is joined, or given up.
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Member {
+    /// The index of whose child it is.
+    pub(crate) fn parent(&self) -> Option<usize> {
+        self.life.parent.as_ref().map(|parent| parent.index)
+    }
+
     pub(crate) fn queued(&self) -> usize {
         lock(&self.post).as_ref().map_or(0, |post| post.len())
     }
@@ -38,6 +45,7 @@ impl Member {
         if let Some(post) = &*lock(&self.post) {
             post.close();
         }
+        self.life.annexes().iter().for_each(|annex| annex.close());
         self.life.stopping.set();
         self.ring();
     }
@@ -45,6 +53,12 @@ impl Member {
     /// Its deadline: no message and no wait more.
     pub(crate) fn halt(&self) {
         self.life.must_stop.set();
+        self.ring();
+    }
+
+    /// To end its present incarnation.
+    pub(crate) fn summon(&self, summons: Summons) {
+        self.life.summon(summons);
         self.ring();
     }
 
@@ -57,11 +71,10 @@ impl Member {
     /// Takes what is in the mailbox of a member that was given up: how many messages, and how
     /// they are buried.
     pub(crate) fn take_over(&self) -> (u64, Burial) {
-        let Some(post) = lock(&self.post).take() else {
-            return (0, Box::new(|| ()));
-        };
-        let (returned, bury) = post.take_over();
+        let posts = lock(&self.post).take().into_iter().chain(self.life.annexes());
+        let (counts, burials): (Vec<u64>, Vec<Burial>) = posts.map(Post::take_over).unzip();
+        let returned = counts.iter().sum();
         self.life.count_returned(returned);
-        (returned, bury)
+        (returned, Box::new(move || burials.into_iter().for_each(|bury| bury())))
     }
 }

@@ -3,122 +3,291 @@
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam_channel::select;
+use crossbeam_channel::{Receiver, Select};
 
 use crate::actor::Actor;
-use crate::cell::{self, Cell};
+use crate::agenda::Job;
+use crate::answers::How;
+use crate::cell::{self, Cell, Failure};
+use crate::clock::Clock;
 use crate::context::TaskContext;
+use crate::ending::{self, Fate, Over, Rebirth, Remains, Sentence, WayOut};
 use crate::error;
-use crate::life::{Activity, Life, Outcome};
-use crate::mailbox::{Mailbox, YIELDS};
+use crate::life::{Activity, Life, Outcome, Summons};
+use crate::mailbox::{Bell, Mailbox, YIELDS};
 use crate::notice::Notice;
+use crate::report::ActorReport;
+use crate::unwind;
 
-/// Runs an actor to its end on this thread.
+/// Runs an actor to its end on this thread, one incarnation after the other.
 pub(crate) fn act<A: Actor>(
     life: Arc<Life>,
     mailbox: Arc<Mailbox<A::Msg>>,
-    make: impl FnOnce() -> A,
+    mut make: impl FnMut() -> A,
 ) -> Outcome {
-    match Cell::start(Arc::clone(&life), Arc::clone(&mailbox), make) {
-        Ok(cell) => Runner { cell, life, mailbox }.run(),
-        Err(outcome) => outcome,
+    let way_out = WayOut { life: Arc::clone(&life), mailbox: Arc::clone(&mailbox) };
+    let mut is_awaited = false;
+    loop {
+        let (over, remains) = match Cell::start(&life, &mailbox, Clock::Monotonic, &mut make) {
+            Err(mut stillborn) => {
+                let failure = std::mem::replace(&mut stillborn.failure, Failure::of(String::new()));
+                (Over::Failed(failure), stillborn.into())
+            }
+            Ok(cell) => {
+                if std::mem::take(&mut is_awaited) {
+                    life.stage.risen(&life);
+                }
+                let mut runner = Runner::new(cell, &life, &mailbox);
+                let over = runner.run();
+                (over, Remains::Whole(runner.cell))
+            }
+        };
+        match way_out.fate(over) {
+            Fate::Leave(outcome) => return way_out.leave(remains, outcome),
+            Fate::Anew(rebirth) => {
+                way_out.retire(remains);
+                is_awaited = ending::rest(&life, rebirth);
+                if let Some(outcome) = way_out.leaves_instead() {
+                    return way_out.leave(Remains::<A>::Nothing, outcome);
+                }
+            }
+        }
     }
 }
 
-struct Runner<A: Actor> {
+struct Runner<'a, A: Actor> {
     cell: Cell<A>,
-    life: Arc<Life>,
-    mailbox: Arc<Mailbox<A::Msg>>,
+    life: &'a Arc<Life>,
+    mailbox: &'a Arc<Mailbox<A::Msg>>,
+    bell: &'a Bell,
+    /// It knows that its turn has come.
+    is_in_turn: bool,
+    /// Where it is told that its children have left, when they were told to.
+    children: Option<Receiver<Vec<ActorReport>>>,
 }
 
 /// What there is to do.
 enum Next<M> {
     Message(M),
+    Answer(u64, How),
+    Idle,
+    /// What was to become a message panicked on the way.
+    Misread(String),
+    ChildrenLeft(Vec<ActorReport>),
     /// The deadline has passed.
     Halt,
+    Summons(Summons),
     /// Nothing is queued, and nothing more is to come.
     Dry,
 }
 
-impl<A: Actor> Runner<A> {
-    fn run(mut self) -> Outcome {
+impl<M> From<Job<M>> for Next<M> {
+    fn from(job: Job<M>) -> Next<M> {
+        match job {
+            Job::Message(message) => Next::Message(message),
+            Job::Answer(id, how) => Next::Answer(id, how),
+            Job::Idle => Next::Idle,
+        }
+    }
+}
+
+impl<'a, A: Actor> Runner<'a, A> {
+    fn new(cell: Cell<A>, life: &'a Arc<Life>, mailbox: &'a Arc<Mailbox<A::Msg>>) -> Self {
+        let bell = &mailbox.bell;
+        Runner { cell, life, mailbox, bell, is_in_turn: false, children: None }
+    }
+
+    fn run(&mut self) -> Over {
         loop {
-            match self.wait_for_next() {
-                Next::Message(message) => {
-                    if let Err(outcome) = self.cell.handle(message) {
-                        return self.cell.end(outcome);
-                    }
+            let done = match self.wait_for_next() {
+                Next::Message(message) => self.cell.handle(message),
+                Next::Answer(id, how) => self.cell.answer(id, how),
+                Next::Idle => self.cell.idle(),
+                Next::Misread(panic) => self.misread(&panic),
+                Next::ChildrenLeft(reports) => {
+                    self.children = None;
+                    self.life.swap_activity(Activity::Working);
+                    self.cell.bereave(reports);
+                    Ok(())
                 }
-                Next::Halt => return self.cell.end(Outcome::Overdue),
-                Next::Dry => {
-                    // Something may have come while we looked away; then it is handled.
-                    if self.mailbox.finish() {
-                        return self.cell.end(ended_well(&self.life));
-                    }
-                }
+                Next::Halt => return Over::Halt,
+                Next::Summons(Summons::Retire) => return Over::Retired,
+                Next::Summons(Summons::Fall(error)) => return Over::Failed(Failure::of(error)),
+                // First the children leave, and what they send meanwhile is handled. Then something
+                // may have come while we looked away; that is handled too.
+                Next::Dry if !self.dismiss_children() && self.mailbox.finish() => return Over::Dry,
+                Next::Dry => Ok(()),
+            };
+            if let Err(failure) = done {
+                return Over::Failed(failure);
             }
         }
     }
 
     /// Waits for the next thing to do: first with looks at the mailbox alone, since a `select!` of
-    /// two channels costs three times as much, and only when it stays empty in a `select!`.
+    /// two channels costs three times as much, and only when it stays empty in a `select`.
     #[inline(always)] // for the same reason as `unwind::catch`
-    fn wait_for_next(&self) -> Next<A::Msg> {
+    fn wait_for_next(&mut self) -> Next<A::Msg> {
         let mut looks = 0;
         loop {
-            if self.mailbox.bell.heard() && self.life.must_stop.is_set() {
-                return Next::Halt;
+            if self.bell.heard() {
+                if let Some(order) = self.take_orders() {
+                    return order;
+                }
             }
-            if let Some(message) = self.mailbox.take() {
-                return Next::Message(message);
+            if !self.cell.agenda().is_in_use() {
+                if let Some(message) = self.mailbox.take() {
+                    return Next::Message(message);
+                }
+            } else if let Some(next) = self.take_from_agenda() {
+                return next;
             }
             if looks < YIELDS {
                 looks += 1;
                 thread::yield_now();
-            } else if self.is_last_call() {
-                return Next::Dry;
-            } else if !self.mailbox.bell.is_rung_before_sleep() {
-                select! {
-                    recv(self.mailbox.receiver()) -> parcel => {
-                        if let Ok(parcel) = parcel {
-                            return Next::Message(parcel.message);
-                        }
-                    }
-                    recv(self.mailbox.bell.receiver) -> _ => {}
+            } else if let Some(next) = self.last_call() {
+                return next;
+            } else if !self.bell.is_rung_before_sleep() {
+                if let Some(next) = self.sleep() {
+                    return next;
                 }
             }
         }
     }
 
-    /// Whether what is in the mailbox now is all that will ever be. Who is deserted during a drain
-    /// waits for its turn all the same, so that all leave in order.
-    fn is_last_call(&self) -> bool {
-        self.life.stopping.is_set() || self.mailbox.is_deserted() && !self.life.stage.is_draining()
+    #[cold]
+    fn take_orders(&mut self) -> Option<Next<A::Msg>> {
+        if self.life.must_stop.is_set() {
+            return Some(Next::Halt);
+        }
+        if !self.life.stopping.is_set() {
+            return self.life.summons().map(Next::Summons);
+        }
+        if !self.is_in_turn {
+            self.is_in_turn = true;
+            self.life.count_cancelled(self.cell.agenda().last_call());
+        }
+        None
+    }
+
+    #[cold]
+    fn take_from_agenda(&mut self) -> Option<Next<A::Msg>> {
+        // What makes messages of other things is code of the user's.
+        match unwind::catch(|| self.cell.agenda().take(self.mailbox)) {
+            Ok(job) => job.map(Next::from),
+            Err(panic) => Some(Next::Misread(panic)),
+        }
+    }
+
+    /// What was taken for a message counts as one.
+    fn misread(&mut self, panic: &str) -> Result<(), Failure> {
+        self.life.enter_message();
+        self.life.leave_failed();
+        Err(Failure::panic(panic).within("making a message"))
+    }
+
+    /// Whether what was handled is all that will ever be. Who is deserted during a drain waits for
+    /// its turn all the same, so that all leave in order.
+    #[cold]
+    fn last_call(&mut self) -> Option<Next<A::Msg>> {
+        if let Some(children) = &self.children {
+            // The conductor always tells; should it be gone, there is nobody to wait for.
+            return match children.try_recv() {
+                Ok(reports) => Some(Next::ChildrenLeft(reports)),
+                Err(crossbeam_channel::TryRecvError::Empty) => None,
+                Err(_) => Some(Next::ChildrenLeft(Vec::new())),
+            };
+        }
+        let is_its_turn = self.life.stopping.is_set();
+        let is_deserted = self.mailbox.is_deserted() && !self.life.stage.is_draining();
+        let nothing_comes = is_its_turn || is_deserted;
+        (nothing_comes && self.cell.agenda().is_done()).then_some(Next::Dry)
+    }
+
+    /// Tells the children that their turn has come. Whether there are any.
+    fn dismiss_children(&mut self) -> bool {
+        if !self.life.close_family() {
+            return false;
+        }
+        let children = self.life.stage.dismiss_family(self.life);
+        self.life.swap_activity(Activity::AwaitingChildren);
+        self.children = Some(children);
+        true
+    }
+
+    /// Sleeps until there is something to look at.
+    fn sleep(&mut self) -> Option<Next<A::Msg>> {
+        let due = self.cell.agenda().next_due();
+        self.life.fall_asleep();
+        {
+            let mut select = Select::new();
+            select.recv(self.mailbox.receiver());
+            select.recv(&self.bell.receiver);
+            if let Some(urgent) = self.mailbox.urgent_receiver() {
+                select.recv(urgent);
+            }
+            if let Some(children) = &self.children {
+                select.recv(children);
+            }
+            self.cell.agenda_now().add_to(&mut select);
+            match due {
+                None => drop(select.ready()),
+                Some(due) => drop(select.ready_deadline(due)),
+            }
+        }
+        self.life.wake_up();
+        self.bell.pick_up();
+        self.cell.agenda().has_idled().then_some(Next::Idle)
     }
 }
 
-/// Runs a task to its end on this thread.
+/// Runs a task to its end on this thread, one incarnation after the other.
 pub(crate) fn perform(
     life: Arc<Life>,
-    task: impl FnOnce(&TaskContext) -> error::Result,
+    mut task: impl FnMut(&TaskContext) -> error::Result,
 ) -> Outcome {
-    life.stage.emit(Notice::Started { name: life.name.clone() });
-    let cx = TaskContext::new(Arc::clone(&life));
-    let result = life.in_hook(Activity::Performing, || cell::attempt(|| task(&cx)));
-    match result {
-        // It was told to stop, and did: its sleep ends with its turn, not only with its deadline.
-        Err(failure)
-            if failure.is_interruption && life.stopping.is_set() && !life.must_stop.is_set() =>
-        {
-            ended_well(&life)
+    let mut is_awaited = false;
+    loop {
+        life.stage.emit(Notice::Started { name: life.name.clone() });
+        if std::mem::take(&mut is_awaited) {
+            life.stage.risen(&life);
         }
-        Err(failure) => cell::verdict(&life, failure, ""),
-        Ok(()) if life.must_stop.is_set() => Outcome::Overdue,
-        Ok(()) => ended_well(&life),
+        let cx = TaskContext::new(Arc::clone(&life));
+        let result = life.in_hook(Activity::Performing, || cell::attempt(|| task(&cx)));
+        if life.close_family() {
+            let everybody_has_left = life.stage.dismiss_family(&life);
+            life.during(Activity::AwaitingChildren, || drop(everybody_has_left.recv()));
+        }
+        match fate_of_task(&life, result) {
+            Fate::Leave(outcome) => return outcome,
+            Fate::Anew(rebirth) => is_awaited = ending::rest(&life, rebirth),
+        }
+        if life.must_stop.is_set() {
+            return Outcome::Overdue;
+        }
+        if life.stopping.is_set() {
+            return ending::ended_well(&life);
+        }
     }
 }
 
-/// How it counts that somebody has come to the end of its work.
-fn ended_well(life: &Life) -> Outcome {
-    if life.stage.is_draining() { Outcome::Drained } else { Outcome::Completed }
+fn fate_of_task(life: &Arc<Life>, result: Result<(), Failure>) -> Fate {
+    let (its_turn, must_stop) = (life.stopping.is_set(), life.must_stop.is_set());
+    match (result, life.summons()) {
+        (_, Some(Summons::Retire)) if !its_turn => Fate::Anew(Rebirth::Together),
+        (_, Some(Summons::Fall(error))) if !its_turn => {
+            ending::fate_of_failure(life, Failure::of(error))
+        }
+        // It was told to stop, and did: its sleep ends with its turn, not only with its deadline.
+        (Err(failure), _) if failure.is_interruption && its_turn && !must_stop => {
+            Fate::Leave(ending::ended_well(life))
+        }
+        (Err(failure), _) => ending::fate_of_failure(life, failure),
+        (Ok(()), _) if must_stop => Fate::Leave(Outcome::Overdue),
+        (Ok(()), _) if its_turn => Fate::Leave(ending::ended_well(life)),
+        (Ok(()), _) => match life.stage.judge(life, None) {
+            Sentence::Anew(rebirth) => Fate::Anew(rebirth),
+            _ => Fate::Leave(ending::ended_well(life)),
+        },
+    }
 }

@@ -6,15 +6,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::conductor;
 use crate::deadline::{DrainLimits, OwnLimits};
+use crate::ending::Sentence;
 use crate::error::{SpawnCause, WaitError};
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
@@ -22,8 +22,10 @@ use crate::mailbox::Post;
 use crate::member::Member;
 use crate::notice::{self, Notice};
 use crate::order::{self, Node};
-use crate::report::{Reason, Refusals, Report, Signal};
+use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
 use crate::snapshot::ActorSnapshot;
+use crate::supervision::{Supervision, Under};
+use crate::restart::Restart;
 use crate::threads;
 use crate::unwind::{self, lock};
 
@@ -38,8 +40,11 @@ pub(crate) struct Stage {
     chores: Sender<Chore>,
     /// What the two threads read, until each is started.
     reading_ends: Mutex<ReadingEnds>,
-    draining: AtomicBool,
-    refusals: Mutex<BTreeMap<(usize, usize), u64>>,
+    /// Set when the drain of the system begins.
+    drain_began: Event,
+    /// Who is supervised by whom.
+    pub(crate) supervision: Mutex<Supervision>,
+    refusals: Mutex<BTreeMap<(usize, usize), Refusals>>,
     signal: Mutex<Option<Signal>>,
     report: Mutex<Option<Report>>,
     /// Set when the report is there.
@@ -51,16 +56,19 @@ struct ReadingEnds {
     chores: Option<Receiver<Chore>>,
 }
 
-/// Everybody who was ever spawned, in that order.
+/// Who is in the system.
 #[derive(Default)]
 struct Roster {
-    members: Vec<Arc<Member>>,
-    /// How many of them are waited for: all but the daemons.
+    /// By their place in the order of spawning. Children are let go when they have left: an actor may
+    /// have any number of them, one after the other.
+    members: BTreeMap<usize, Arc<Member>>,
+    next_index: usize,
+    /// How many were spawned that are waited for: all but the daemons.
     waited_for: usize,
     /// How they stood at the end, when the members themselves are let go: they hold the stage, so
     /// that it would keep itself alive.
     last_look: Option<Vec<ActorSnapshot>>,
-    /// The drain has begun: nobody is started any more.
+    /// The drain has begun: nobody is started any more, but for children by their parents.
     closed: bool,
 }
 
@@ -72,6 +80,20 @@ pub(crate) enum Cue {
     Shutdown(Reason),
     /// Somebody waits for the end: from now on the system ends when all have ended by themselves.
     Awaited,
+    /// This member is to have its turn now.
+    Stop {
+        index: usize,
+        /// Whether it has asked for it itself, so that its restart policy has a say.
+        by_itself: bool,
+    },
+    /// The children of this member are to leave. It is told how they did.
+    Dismiss { parent: usize, left: Sender<Vec<ActorReport>> },
+    /// An incarnation is over, by a failure or by its own wish: what is to become of the member?
+    Over { index: usize, error: Option<String>, sentence: Sender<Sentence> },
+    /// An incarnation has ended, and the next waits for word, and how long it is to wait after that.
+    Rests { index: usize, go: Sender<Duration> },
+    /// An incarnation that was waited for has begun.
+    Risen(usize),
 }
 
 pub(crate) type Listener = Box<dyn FnMut(&Notice) + Send>;
@@ -89,6 +111,11 @@ pub(crate) enum Chore {
 /// How somebody is to be spawned.
 pub(crate) struct Part {
     pub(crate) name: String,
+    /// Whose child it is to be.
+    pub(crate) parent: Option<Arc<Life>>,
+    pub(crate) restart: Restart,
+    pub(crate) under: Under,
+    pub(crate) is_significant: bool,
     pub(crate) post: Option<Arc<dyn Post>>,
     pub(crate) node: Node,
     /// Names, looked up when it is spawned.
@@ -118,7 +145,8 @@ impl Stage {
                 cues: Some(cues_end),
                 chores: Some(chores_end),
             }),
-            draining: AtomicBool::new(false),
+            drain_began: Event::new(),
+            supervision: Mutex::default(),
             refusals: Mutex::default(),
             signal: Mutex::default(),
             report: Mutex::default(),
@@ -142,18 +170,22 @@ impl Stage {
         // Held to the end, so that the conductor finds in the roster whoever tells it something,
         // and that nobody slips in behind the beginning of a drain.
         let mut roster = lock(&self.roster);
-        if roster.closed {
+        if !roster.is_open_for(&part) {
             drop(roster);
             self.emit(Notice::NotStarted { name: part.name });
             return Ok(Spawned::TooLate);
         }
-        part.node.after = roster.indices_of(&part.after)?;
-        roster.check_order(&part)?;
+        part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
+        part.node.after = roster.indices_of(&part)?;
+        let cycle = roster.check_order(&part)?;
 
-        let index = roster.members.len();
-        let life =
-            Arc::new(Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self)));
-        let mut builder = thread::Builder::new().name(part.name);
+        let index = roster.next_index;
+        let life = Arc::new(Life {
+            is_supervised: part.is_supervised(),
+            parent: part.parent.clone(),
+            ..Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self))
+        });
+        let mut builder = thread::Builder::new().name(part.name.clone());
         if let Some(bytes) = part.stack_bytes {
             builder = builder.stack_size(bytes);
         }
@@ -162,30 +194,49 @@ impl Stage {
             let life = Arc::clone(&life);
             move || enter(life, body)
         };
+        if part.is_supervised() {
+            // Before its thread, which may fail at once.
+            let supervisor = part.supervisor();
+            lock(&self.supervision).add_member(index, part.restart, part.is_significant, supervisor);
+        }
         let thread = match threads::spawn(builder, work) {
             Ok(thread) => thread,
             Err((error, work)) => {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
+                lock(&self.supervision).left(index);
                 let _ = unwind::drop_caught(work);
                 return Err(SpawnCause::Thread(error));
             }
         };
+        roster.next_index += 1;
         roster.waited_for += usize::from(!part.node.daemon);
-        roster.members.push(Arc::new(Member {
+        let member = Member {
             life,
             capacity: part.post.as_ref().map(|post| post.capacity()),
+            message_type: part.post.as_ref().map(|post| post.message_type()),
             post: Mutex::new(part.post),
             node: part.node,
             limits: part.limits,
             started: Instant::now(),
             thread: Mutex::new(Some(thread)),
-        }));
+        };
+        roster.members.insert(index, Arc::new(member));
+        drop(roster);
+        if let Some(names) = cycle {
+            self.emit(Notice::Cycle { names });
+        }
         Ok(Spawned::Yes)
     }
 
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
-        lock(&self.roster).members.clone()
+        lock(&self.roster).members.values().cloned().collect()
+    }
+
+    /// The children of somebody, or those who are nobody's.
+    pub(crate) fn children(&self, parent: Option<usize>) -> Vec<Arc<Member>> {
+        let roster = lock(&self.roster);
+        roster.members.values().filter(|member| member.parent() == parent).cloned().collect()
     }
 
     /// How many members are not daemons.
@@ -194,21 +245,33 @@ impl Stage {
     }
 
     pub(crate) fn member(&self, index: usize) -> Option<Arc<Member>> {
-        lock(&self.roster).members.get(index).cloned()
+        lock(&self.roster).members.get(&index).cloned()
+    }
+
+    /// Lets go of a child that has left.
+    pub(crate) fn forget(&self, index: usize) {
+        lock(&self.roster).members.remove(&index);
+    }
+
+    /// The first of that name whose mailbox is still open.
+    pub(crate) fn find_post(&self, name: &str) -> Option<Arc<dyn Post>> {
+        let roster = lock(&self.roster);
+        let bearers = roster.members.values().filter(|member| member.life.name == name);
+        bearers.filter_map(|member| lock(&member.post).clone()).next()
     }
 
     pub(crate) fn snapshot(&self) -> Vec<ActorSnapshot> {
         let roster = lock(&self.roster);
-        let now = || roster.members.iter().map(|member| ActorSnapshot::of(member)).collect();
+        let now = || roster.members.values().map(|member| ActorSnapshot::of(member)).collect();
         roster.last_look.clone().unwrap_or_else(now)
     }
 
     /// Starts nobody any more, and gives those that were.
     pub(crate) fn close_roster(&self) -> Vec<Arc<Member>> {
-        self.draining.store(true, Ordering::SeqCst);
+        self.drain_began.set();
         let mut roster = lock(&self.roster);
         roster.closed = true;
-        roster.members.clone()
+        roster.members.values().cloned().collect()
     }
 
     // Asking for the end, and waiting for it.
@@ -237,7 +300,50 @@ impl Stage {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+        self.drain_began.is_set()
+    }
+
+    pub(crate) fn drain_began(&self) -> &Event {
+        &self.drain_began
+    }
+
+    // What a member asks for. The conductor decides.
+
+    /// Somebody is to have its turn now.
+    pub(crate) fn stop(&self, who: &Life) {
+        let by_itself = life::current().is_some_and(|me| std::ptr::eq(&raw const *me, who));
+        let _ = self.cues.send(Cue::Stop { index: who.index, by_itself });
+    }
+
+    /// The children of somebody are to leave; it will be told how they did.
+    pub(crate) fn dismiss_family(&self, parent: &Life) -> Receiver<Vec<ActorReport>> {
+        let (left, everybody_has_left) = crossbeam_channel::bounded(1);
+        let _ = self.cues.send(Cue::Dismiss { parent: parent.index, left });
+        everybody_has_left
+    }
+
+    /// What is to become of somebody whose incarnation is over, by a failure if there is an error.
+    pub(crate) fn judge(&self, life: &Life, error: Option<&str>) -> Sentence {
+        if !life.is_supervised || life.has_ended() {
+            return Sentence::GiveUp;
+        }
+        let (sentence, answer) = crossbeam_channel::bounded(1);
+        let error = error.map(str::to_owned);
+        let _ = self.cues.send(Cue::Over { index: life.index, error, sentence });
+        // Without a conductor the system is at its end.
+        answer.recv().unwrap_or(Sentence::Leave)
+    }
+
+    /// Somebody waits to begin anew.
+    pub(crate) fn rest(&self, life: &Life) -> Receiver<Duration> {
+        let (go, word) = crossbeam_channel::bounded(1);
+        let _ = self.cues.send(Cue::Rests { index: life.index, go });
+        word
+    }
+
+    /// Somebody whom others wait for has begun anew.
+    pub(crate) fn risen(&self, life: &Life) {
+        let _ = self.cues.send(Cue::Risen(life.index));
     }
 
     /// Waits until all have ended by themselves, or a drain is over, as only the owner may: as long
@@ -321,23 +427,21 @@ impl Stage {
             return;
         }
         let mut refusals = lock(&self.refusals);
-        let count = refusals.entry((from.index, to.index)).or_insert(0);
-        *count += 1;
-        let is_first = *count == 1;
+        let edge = refusals.entry((from.index, to.index)).or_insert_with(|| Refusals {
+            from: from.name.clone(),
+            to: to.name.clone(),
+            count: 0,
+        });
+        edge.count += 1;
+        let is_first = edge.count == 1;
         drop(refusals);
         if is_first {
             self.emit(Notice::Refused { from: from.name.clone(), to: to.name.clone() });
         }
     }
 
-    pub(crate) fn refusals(&self, members: &[Arc<Member>]) -> Vec<Refusals> {
-        let name = |index: usize| {
-            members.get(index).map_or_else(String::new, |member| member.life.name.clone())
-        };
-        lock(&self.refusals)
-            .iter()
-            .map(|(&(from, to), &count)| Refusals { from: name(from), to: name(to), count })
-            .collect()
+    pub(crate) fn refusals(&self) -> Vec<Refusals> {
+        lock(&self.refusals).values().cloned().collect()
     }
 
     /// Starts the two threads that serve the stage, each once.
@@ -372,12 +476,43 @@ impl Stage {
     }
 }
 
+impl Part {
+    /// Whether anybody but the system has a say when it fails.
+    fn is_supervised(&self) -> bool {
+        self.restart != Restart::never() || !matches!(self.supervisor(), Under::System)
+    }
+
+    fn supervisor(&self) -> Under {
+        match (&self.under, &self.parent) {
+            (Under::System, Some(parent)) => Under::Actor(parent.index),
+            (under, _) => *under,
+        }
+    }
+
+    fn parent_index(&self) -> Option<usize> {
+        self.parent.as_ref().map(|parent| parent.index)
+    }
+}
+
 impl Roster {
-    fn indices_of(&self, names: &[String]) -> Result<Vec<usize>, SpawnCause> {
+    /// Whether it may still be spawned: a child as long as its parent has not sent its children away.
+    fn is_open_for(&self, part: &Part) -> bool {
+        match &part.parent {
+            Some(parent) => self.last_look.is_none() && parent.found_family(),
+            None => !self.closed,
+        }
+    }
+
+    fn siblings(&self, part: &Part) -> impl Iterator<Item = &Arc<Member>> {
+        let parent = part.parent_index();
+        self.members.values().filter(move |member| member.parent() == parent)
+    }
+
+    fn indices_of(&self, part: &Part) -> Result<Vec<usize>, SpawnCause> {
         let mut indices = Vec::new();
-        for name in names {
+        for name in &part.after {
             let before = indices.len();
-            let bearers = self.members.iter().filter(|member| member.life.name == *name);
+            let bearers = self.siblings(part).filter(|member| member.life.name == *name);
             indices.extend(bearers.map(|member| member.life.index));
             if indices.len() == before {
                 return Err(SpawnCause::UnknownName(name.clone()));
@@ -386,31 +521,28 @@ impl Roster {
         Ok(indices)
     }
 
-    /// Refuses who would close a cycle. Somebody whose mailbox is new, and who comes after nobody,
-    /// cannot; this keeps the spawning of many from being quadratic.
-    fn check_order(&self, part: &Part) -> Result<(), SpawnCause> {
+    /// Refuses who would close a cycle that was not declared, and names one that was. Somebody whose
+    /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
+    /// from being quadratic.
+    fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
         let is_fed = |member: &Arc<Member>| match (&member.node.feeds, part.node.mailbox) {
             (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
             _ => false,
         };
-        if part.node.after.is_empty() && !self.members.iter().any(is_fed) {
-            return Ok(());
+        if part.node.after.is_empty() && !self.siblings(part).any(is_fed) {
+            return Ok(None);
         }
-        let nodes: Vec<Node> = self
-            .members
-            .iter()
-            .map(|member| member.node.clone())
-            .chain([part.node.clone()])
-            .collect();
-        match order::cycle_through_last(&nodes) {
-            None => Ok(()),
-            Some(cycle) => Err(SpawnCause::Cycle(
-                cycle
-                    .into_iter()
-                    .map(|i| self.members.get(i).map_or(&part.name, |m| &m.life.name).clone())
-                    .collect(),
-            )),
-        }
+        let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();
+        let places: Vec<usize> = siblings.iter().map(|member| member.life.index).collect();
+        let node = |node: &Node| Node { after: order::places_in(&places, &node.after), ..node.clone() };
+        let nodes: Vec<Node> =
+            siblings.iter().map(|member| node(&member.node)).chain([node(&part.node)]).collect();
+        let Some(cycle) = order::cycle_through_last(&nodes) else {
+            return Ok(None);
+        };
+        let name = |&i: &usize| siblings.get(i).map_or(&part.name, |m| &m.life.name).clone();
+        let names = cycle.path.iter().map(name).collect();
+        if cycle.is_declared { Ok(Some(names)) } else { Err(SpawnCause::Cycle(names)) }
     }
 }
 

@@ -1,0 +1,299 @@
+//! The agenda: what an actor waits for beside its mailbox. Timers, other channels, answers, and the
+//! end of its patience when nothing comes.
+//!
+//! It belongs to one incarnation, and only its own thread touches it. An actor that has nothing on
+//! its agenda never looks at it more closely than at one flag.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Select, TryRecvError};
+
+use crate::actor::Actor;
+use crate::answers::{Answers, How};
+use crate::clock::Clock;
+use crate::life::Life;
+use crate::mailbox::Mailbox;
+use crate::timers::{Missed, Timer, Timers};
+
+pub(crate) struct Agenda<A: Actor> {
+    pub(crate) clock: Clock,
+    timers: Timers<A::Msg>,
+    inputs: Vec<Box<dyn Input<A::Msg>>>,
+    pub(crate) answers: Answers<A>,
+    idle_timeout: Option<Duration>,
+    /// Since when nothing has come.
+    idle_since: Option<Instant>,
+    /// The source that is looked at first: the one after the last that had something.
+    next_source: usize,
+    /// How many urgent messages were taken in a row.
+    urgent_in_a_row: u32,
+    /// Whether there is anything on it.
+    is_in_use: bool,
+    /// Its actor's turn has come: no timers, and of the channels only what is queued.
+    is_last_call: bool,
+}
+
+/// What there is to do.
+pub(crate) enum Job<M> {
+    Message(M),
+    /// An ask has come to its end.
+    Answer(u64, How),
+    /// Nothing has come for as long as it wanted to wait.
+    Idle,
+}
+
+/// What a drain does with a channel that was [attached](crate::Context::attach_with).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum OnDrain {
+    /// What is queued in it when the actor's turn comes is taken and handled; what comes later is
+    /// left.
+    #[default]
+    Take,
+    /// What is queued in it is left there.
+    Leave,
+}
+
+/// A source of messages beside the mailbox.
+pub(crate) trait Input<M> {
+    fn take(&mut self) -> Taken<M>;
+    fn add_to<'a>(&'a self, select: &mut Select<'a>);
+    /// The actor's turn has come.
+    fn last_call(&mut self);
+    /// The incarnation is over: what was accepted for it and is left.
+    fn evict(&mut self, life: &Life) -> Vec<M>;
+}
+
+pub(crate) enum Taken<M> {
+    Item(M),
+    Nothing,
+    /// Nothing will come any more.
+    Over,
+}
+
+/// How many urgent messages are taken in a row while something else waits.
+const URGENT_BUDGET: u32 = 8;
+
+/// The sources before the inputs, in the order in which they are looked at.
+const TIMERS: usize = 0;
+const MAILBOX: usize = 1;
+const ANSWERS: usize = 2;
+const INPUTS: usize = 3;
+
+impl<A: Actor> Agenda<A> {
+    pub(crate) fn new(clock: Clock, mailbox: &std::sync::Arc<Mailbox<A::Msg>>) -> Agenda<A> {
+        Agenda {
+            clock,
+            timers: Timers::new(Some(mailbox.as_ring())),
+            inputs: Vec::new(),
+            answers: Answers::new(),
+            idle_timeout: None,
+            idle_since: None,
+            next_source: TIMERS,
+            urgent_in_a_row: 0,
+            is_in_use: mailbox.has_urgent(),
+            is_last_call: false,
+        }
+    }
+
+    /// Whether the actor's turn has come.
+    pub(crate) fn is_last_call(&self) -> bool {
+        self.is_last_call
+    }
+
+    /// Whether there is more to look at than the mailbox.
+    #[inline]
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.is_in_use
+    }
+
+    // What is put on it.
+
+    pub(crate) fn after(&mut self, delay: Duration, message: A::Msg) -> Timer {
+        self.is_in_use = true;
+        self.timers.after(self.clock.now(), delay, message)
+    }
+
+    pub(crate) fn every(
+        &mut self,
+        period: Duration,
+        missed: Missed,
+        make: Box<dyn FnMut() -> A::Msg>,
+    ) -> Timer {
+        self.is_in_use = true;
+        self.timers.every(self.clock.now(), period, missed, make)
+    }
+
+    pub(crate) fn attach(&mut self, input: impl Input<A::Msg> + 'static) {
+        self.is_in_use = true;
+        self.inputs.push(Box::new(input));
+        if self.is_last_call {
+            self.inputs.iter_mut().for_each(|input| input.last_call());
+        }
+    }
+
+    pub(crate) fn use_answers(&mut self) -> &mut Answers<A> {
+        self.is_in_use = true;
+        &mut self.answers
+    }
+
+    pub(crate) fn set_idle_timeout(&mut self, timeout: Option<Duration>) {
+        self.is_in_use |= timeout.is_some();
+        self.idle_timeout = timeout;
+        self.idle_since = None;
+    }
+
+    // What is taken from it.
+
+    /// The next thing to do, from all sources in turn, so that none starves another.
+    pub(crate) fn take(&mut self, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
+        let job = self.take_urgent(mailbox).or_else(|| self.take_in_turn(mailbox))?;
+        self.idle_since = None;
+        Some(job)
+    }
+
+    fn take_urgent(&mut self, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
+        if self.urgent_in_a_row >= URGENT_BUDGET {
+            self.urgent_in_a_row = 0;
+            return None;
+        }
+        let message = mailbox.take_urgent();
+        self.urgent_in_a_row = if message.is_some() { self.urgent_in_a_row + 1 } else { 0 };
+        message.map(Job::Message)
+    }
+
+    fn take_in_turn(&mut self, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
+        let sources = INPUTS + self.inputs.len();
+        for step in 0..sources {
+            let source = (self.next_source + step) % sources;
+            if let Some(job) = self.take_from(source, mailbox) {
+                self.next_source = source + 1;
+                return Some(job);
+            }
+        }
+        // Only the budget kept us from it.
+        mailbox.take_urgent().map(Job::Message)
+    }
+
+    fn take_from(&mut self, source: usize, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
+        match source {
+            TIMERS => self.take_due().map(Job::Message),
+            MAILBOX => mailbox.take().map(Job::Message),
+            ANSWERS => {
+                let (id, how) = self.answers.take(&self.clock)?;
+                Some(Job::Answer(id, how))
+            }
+            input => self.take_input(input - INPUTS).map(Job::Message),
+        }
+    }
+
+    fn take_due(&mut self) -> Option<A::Msg> {
+        self.timers.next_due()?;
+        self.timers.take_due(self.clock.now())
+    }
+
+    fn take_input(&mut self, index: usize) -> Option<A::Msg> {
+        match self.inputs.get_mut(index)?.take() {
+            Taken::Item(message) => Some(message),
+            Taken::Nothing => None,
+            Taken::Over => {
+                drop(self.inputs.remove(index));
+                None
+            }
+        }
+    }
+
+    // How it waits.
+
+    /// When there will be something to do although nothing comes. The moment may have passed.
+    pub(crate) fn next_due(&mut self) -> Option<Instant> {
+        let idle_ends = self.idle_timeout.and_then(|timeout| {
+            let since = *self.idle_since.get_or_insert_with(|| self.clock.now());
+            since.checked_add(timeout)
+        });
+        [self.timers.next_due(), self.answers.next_due(), idle_ends].into_iter().flatten().min()
+    }
+
+    /// Whether its patience is at an end; it begins anew.
+    pub(crate) fn has_idled(&mut self) -> bool {
+        let (Some(timeout), Some(since)) = (self.idle_timeout, self.idle_since) else {
+            return false;
+        };
+        let now = self.clock.now();
+        let has_idled = now.saturating_duration_since(since) >= timeout;
+        if has_idled {
+            self.idle_since = Some(now);
+        }
+        has_idled
+    }
+
+    pub(crate) fn add_to<'a>(&'a self, select: &mut Select<'a>) {
+        self.answers.add_to(select);
+        self.inputs.iter().for_each(|input| input.add_to(select));
+    }
+
+    // How it ends.
+
+    /// The actor's turn has come. How many timers were pending, and are cancelled.
+    pub(crate) fn last_call(&mut self) -> u64 {
+        self.is_last_call = true;
+        self.idle_timeout = None;
+        self.inputs.iter_mut().for_each(|input| input.last_call());
+        self.timers.cancel_all()
+    }
+
+    /// Whether nothing on it can bring anything any more.
+    pub(crate) fn is_done(&self) -> bool {
+        self.timers.is_empty() && self.inputs.is_empty() && self.answers.is_empty()
+    }
+
+    /// The incarnation is over. What was accepted and is left, and how many timers were pending.
+    pub(crate) fn clear(&mut self, life: &Life) -> (Vec<A::Msg>, u64) {
+        let left = self.inputs.iter_mut().flat_map(|input| input.evict(life)).collect();
+        self.inputs.clear();
+        self.answers.clear();
+        (left, self.last_call())
+    }
+}
+
+/// Any channel, as an input.
+pub(crate) struct Channel<T, F> {
+    pub(crate) receiver: Receiver<T>,
+    pub(crate) map: F,
+    pub(crate) on_drain: OnDrain,
+    /// How many items may still be taken; `None` before the actor's turn.
+    pub(crate) quota: Option<usize>,
+}
+
+impl<T, M, F: FnMut(T) -> M> Input<M> for Channel<T, F> {
+    fn take(&mut self) -> Taken<M> {
+        if self.quota == Some(0) {
+            return Taken::Over;
+        }
+        match self.receiver.try_recv() {
+            Ok(item) => {
+                self.quota = self.quota.map(|quota| quota - 1);
+                Taken::Item((self.map)(item))
+            }
+            Err(TryRecvError::Disconnected) => Taken::Over,
+            Err(TryRecvError::Empty) if self.quota.is_some() => Taken::Over,
+            Err(TryRecvError::Empty) => Taken::Nothing,
+        }
+    }
+
+    fn add_to<'a>(&'a self, select: &mut Select<'a>) {
+        select.recv(&self.receiver);
+    }
+
+    fn last_call(&mut self) {
+        self.quota.get_or_insert(match self.on_drain {
+            OnDrain::Take => self.receiver.len(),
+            OnDrain::Leave => 0,
+        });
+    }
+
+    fn evict(&mut self, _life: &Life) -> Vec<M> {
+        // What is in the channel is its senders' affair: nobody was told that it was accepted.
+        Vec::new()
+    }
+}

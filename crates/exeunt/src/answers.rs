@@ -1,0 +1,167 @@
+//! Answers that come back as events: the asks that an actor has out, and how each comes to its end.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Select, Sender};
+
+use crate::actor::Actor;
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::error;
+use crate::event::Event;
+use crate::mailbox::MailboxId;
+use crate::timers::{Timer, Timers};
+
+pub(crate) struct Answers<A: Actor> {
+    /// The asks that are out.
+    pending: BTreeMap<u64, Pending<A>>,
+    /// Those who were asked: an ask ends when they do.
+    asked: HashMap<MailboxId, Asked>,
+    deadlines: Timers<u64>,
+    /// Where an answer knocks. Made with the first ask.
+    door: Option<(Sender<u64>, Receiver<u64>)>,
+    next_id: u64,
+}
+
+struct Pending<A: Actor> {
+    asked: MailboxId,
+    timeout: Option<Timer>,
+    then: Box<dyn Then<A>>,
+}
+
+/// Somebody with whom asks are out.
+struct Asked {
+    ended: Event,
+    asks: BTreeSet<u64>,
+}
+
+/// Why an ask is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum How {
+    /// Its answer is there, or its [`Reply`](crate::Reply) was dropped.
+    Knocked,
+    /// Whoever was asked has ended.
+    Ended,
+    /// It has waited for long enough.
+    Timeout,
+}
+
+/// What is to be done with an answer.
+pub(crate) trait Then<A: Actor> {
+    fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result;
+}
+
+/// Knocks at the door when it is woken: that is, when the `Reply` was used or dropped.
+struct Knock {
+    id: u64,
+    door: Sender<u64>,
+}
+
+impl Wake for Knock {
+    fn wake(self: Arc<Self>) {
+        // Nobody opens any more if the asker has ended.
+        let _ = self.door.send(self.id);
+    }
+}
+
+impl<A: Actor> Answers<A> {
+    pub(crate) fn new() -> Answers<A> {
+        Answers {
+            pending: BTreeMap::new(),
+            asked: HashMap::new(),
+            deadlines: Timers::new(None),
+            door: None,
+            next_id: 0,
+        }
+    }
+
+    /// A number for the next ask, and what its reply is to wake.
+    pub(crate) fn prepare(&mut self) -> (u64, Waker) {
+        let (door, _) = self.door.get_or_insert_with(crossbeam_channel::unbounded);
+        let id = self.next_id;
+        self.next_id += 1;
+        (id, Waker::from(Arc::new(Knock { id, door: door.clone() })))
+    }
+
+    /// An ask is out.
+    pub(crate) fn expect(
+        &mut self,
+        id: u64,
+        (asked, ended): (MailboxId, Event),
+        deadline: Option<(Instant, Duration)>,
+        then: Box<dyn Then<A>>,
+    ) {
+        let timeout = deadline.map(|(now, timeout)| self.deadlines.after(now, timeout, id));
+        self.pending.insert(id, Pending { asked, timeout, then });
+        let asked = self.asked.entry(asked);
+        asked.or_insert(Asked { ended, asks: BTreeSet::new() }).asks.insert(id);
+    }
+
+    /// An ask that has come to its end, if there is one.
+    pub(crate) fn take(&mut self, clock: &Clock) -> Option<(u64, How)> {
+        if self.pending.is_empty() {
+            return None;
+        }
+        self.take_knock().or_else(|| self.take_orphan()).or_else(|| self.take_overdue(clock))
+    }
+
+    fn take_knock(&mut self) -> Option<(u64, How)> {
+        let (_, door) = self.door.as_ref()?;
+        let id = door.try_iter().find(|id| self.pending.contains_key(id))?;
+        Some((id, How::Knocked))
+    }
+
+    fn take_orphan(&mut self) -> Option<(u64, How)> {
+        let asked = self.asked.values().find(|asked| asked.ended.is_set())?;
+        Some((*asked.asks.first()?, How::Ended))
+    }
+
+    fn take_overdue(&mut self, clock: &Clock) -> Option<(u64, How)> {
+        self.deadlines.next_due()?;
+        let now = clock.now();
+        Some((self.deadlines.take_due(now)?, How::Timeout))
+    }
+
+    /// What is to be done with an ask, which is out no more.
+    pub(crate) fn end(&mut self, id: u64) -> Option<Box<dyn Then<A>>> {
+        let Pending { asked, timeout, then } = self.pending.remove(&id)?;
+        if let Some(others) = self.asked.get_mut(&asked) {
+            others.asks.remove(&id);
+            if others.asks.is_empty() {
+                self.asked.remove(&asked);
+            }
+        }
+        if let Some(timeout) = timeout {
+            timeout.cancel();
+        }
+        Some(then)
+    }
+
+    pub(crate) fn next_due(&mut self) -> Option<Instant> {
+        self.deadlines.next_due()
+    }
+
+    pub(crate) fn add_to<'a>(&'a self, select: &mut Select<'a>) {
+        if self.pending.is_empty() {
+            return;
+        }
+        if let Some((_, door)) = &self.door {
+            select.recv(door);
+        }
+        for asked in self.asked.values() {
+            select.recv(asked.ended.receiver());
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.asked.clear();
+    }
+}

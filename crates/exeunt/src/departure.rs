@@ -1,0 +1,69 @@
+//! A departure: what is told, once, to everybody who watches somebody.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::report::ActorReport;
+use crate::unwind::lock;
+
+#[derive(Default)]
+pub(crate) struct Departure {
+    news: Mutex<News>,
+}
+
+#[derive(Default)]
+struct News {
+    report: Option<ActorReport>,
+    watchers: Vec<Watcher>,
+    /// Watchers at which those that are gone are swept out; doubles, so that one who is watched by
+    /// many for a short time each costs amortised constant time and no more memory than they do.
+    sweep_at: usize,
+}
+
+struct Watcher {
+    /// Has room for the one thing that will be told.
+    sender: Sender<ActorReport>,
+    watch: Weak<()>,
+}
+
+/// Where it will be told.
+pub(crate) struct Watch {
+    pub(crate) receiver: Receiver<ActorReport>,
+    /// To be kept as long as anybody listens.
+    pub(crate) watch: Arc<()>,
+}
+
+impl Departure {
+    /// Watches; if it is over, it is told at once.
+    pub(crate) fn watch(&self) -> Watch {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        let watch = Arc::new(());
+        let mut news = lock(&self.news);
+        match &news.report {
+            Some(report) => drop(sender.try_send(report.clone())),
+            None => news.add(Watcher { sender, watch: Arc::downgrade(&watch) }),
+        }
+        Watch { receiver, watch }
+    }
+
+    /// Tells it.
+    pub(crate) fn tell(&self, report: &ActorReport) {
+        let mut news = lock(&self.news);
+        news.report.get_or_insert_with(|| report.clone());
+        for watcher in std::mem::take(&mut news.watchers) {
+            // Who does not watch any more need not know.
+            let _ = watcher.sender.try_send(report.clone());
+        }
+    }
+}
+
+impl News {
+    fn add(&mut self, watcher: Watcher) {
+        if self.watchers.len() >= self.sweep_at.max(8) {
+            self.watchers.retain(|watcher| watcher.watch.strong_count() > 0);
+            self.sweep_at = self.watchers.len() * 2;
+        }
+        self.watchers.push(watcher);
+    }
+}

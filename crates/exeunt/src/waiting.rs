@@ -1,0 +1,387 @@
+//! What an actor may wait for beside its mailbox: [timers](Context::send_after), [other
+//! channels](Context::attach), [answers](Context::ask_then), [the end of others](Context::watch).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Select, TryRecvError};
+
+use crate::actor::Actor;
+use crate::address::{Addr, Reply};
+use crate::agenda::{Channel, Input, OnDrain, Taken};
+use crate::answers::{How, Then};
+use crate::context::Context;
+use crate::error::{self, AskError, SendError};
+use crate::life::Life;
+use crate::mailbox::{Inbox, Mailbox};
+use crate::report::ActorReport;
+use crate::timers::{Missed, Timer};
+
+/// Time.
+impl<A: Actor> Context<A> {
+    /// Sends the actor a message after a delay.
+    ///
+    /// It does not go through the mailbox, so that a full one does not hold it up, and takes turns with
+    /// what else there is to do. A message that waits for its moment is not accepted yet: when the
+    /// actor's turn comes, or when this incarnation of it ends, the timer is cancelled, and counted as
+    /// [cancelled](ActorReport::cancelled). Until then it keeps the actor alive, as an address would.
+    ///
+    /// A `delay` too long for the clock never ends.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::{Actor, Context, System};
+    ///
+    /// struct Alarm;
+    /// impl Actor for Alarm {
+    ///     type Msg = &'static str;
+    ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         cx.send_after(Duration::from_millis(5), "ring");
+    ///         cx.send_after(Duration::from_secs(3600), "much too late").cancel();
+    ///         Ok(())
+    ///     }
+    ///     fn handle(&mut self, msg: &'static str, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         assert_eq!(msg, "ring");
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("morning");
+    /// system.spawn("alarm", Alarm);
+    /// assert_eq!(system.wait().actor("alarm").unwrap().handled, 1);
+    /// ```
+    pub fn send_after(&mut self, delay: Duration, msg: A::Msg) -> Timer {
+        let timer = self.agenda.after(delay, msg);
+        self.unless_too_late(timer)
+    }
+
+    /// Sends the actor a message every `period`, the first after one period. What has been missed
+    /// because the actor was busy is [skipped](Missed::Skip); see
+    /// [`send_every_with`](Context::send_every_with).
+    ///
+    /// There is no drift: the ticks are those of the moment at which it began. For the rest it is as
+    /// [`send_after`](Context::send_after).
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    pub fn send_every(
+        &mut self,
+        period: Duration,
+        make: impl FnMut() -> A::Msg + 'static,
+    ) -> Timer {
+        self.send_every_with(period, Missed::Skip, make)
+    }
+
+    /// [`send_every`](Context::send_every), with the choice of what becomes of ticks that were missed.
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    pub fn send_every_with(
+        &mut self,
+        period: Duration,
+        missed: Missed,
+        make: impl FnMut() -> A::Msg + 'static,
+    ) -> Timer {
+        assert!(!period.is_zero(), "`{}` sends to itself with a period of zero", self.name());
+        let timer = self.agenda.every(period, missed, Box::new(make));
+        self.unless_too_late(timer)
+    }
+
+    /// Runs [`Actor::idle`] when nothing has come for `timeout`, and again after as long; `None` puts
+    /// an end to it. It does not keep the actor alive.
+    pub fn set_idle_timeout(&mut self, timeout: impl Into<Option<Duration>>) {
+        self.agenda.set_idle_timeout(timeout.into());
+    }
+
+    /// In its own turn an actor has no time for timers.
+    fn unless_too_late(&self, timer: Timer) -> Timer {
+        if self.agenda.is_last_call() && timer.cancel() {
+            self.life.count_cancelled(1);
+        }
+        timer
+    }
+}
+
+/// Meeting other channels, and others' ends.
+impl<A: Actor> Context<A> {
+    /// Adds a channel to what the actor waits for: each item becomes a message. In its turn the actor
+    /// takes what is [queued](OnDrain::Take) in it.
+    ///
+    /// Orders come first; among the mailbox, the channels and the timers each is looked at in turn, so
+    /// that none starves another. As long as the channel has senders it keeps the actor alive. It is
+    /// attached to this incarnation of the actor.
+    ///
+    /// An item counts as accepted when it is taken. A panic of `map` counts it as failed.
+    ///
+    /// ```
+    /// use crossbeam_channel::unbounded;
+    /// use exeunt::{Actor, Context, System};
+    ///
+    /// struct Meter { readings: Option<crossbeam_channel::Receiver<f64>>, highest: f64 }
+    ///
+    /// impl Actor for Meter {
+    ///     type Msg = f64;
+    ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         if let Some(readings) = self.readings.take() {
+    ///             cx.attach(readings, |reading| reading * 1.8 + 32.0);
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     fn handle(&mut self, fahrenheit: f64, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         self.highest = self.highest.max(fahrenheit);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let (device, readings) = unbounded();
+    /// let mut system = System::new("weather");
+    /// system.spawn("meter", Meter { readings: Some(readings), highest: 0.0 });
+    /// device.send(21.5)?;
+    /// drop(device); // the actor has nothing more to wait for
+    /// assert_eq!(system.wait().actor("meter").unwrap().handled, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attach<T: 'static>(
+        &mut self,
+        receiver: Receiver<T>,
+        map: impl FnMut(T) -> A::Msg + 'static,
+    ) {
+        self.attach_with(receiver, OnDrain::Take, map);
+    }
+
+    /// [`attach`](Context::attach), with the choice of what a drain does with the channel.
+    pub fn attach_with<T: 'static>(
+        &mut self,
+        receiver: Receiver<T>,
+        on_drain: OnDrain,
+        map: impl FnMut(T) -> A::Msg + 'static,
+    ) {
+        self.agenda.attach(Channel { receiver, map, on_drain, quota: None });
+    }
+
+    /// Adds a mailbox of its own to what the actor waits for: what is sent to its address is accepted,
+    /// handled and returned as what is sent to the actor's own. It closes in the actor's turn.
+    ///
+    /// So somebody can be given an address for one kind of message, with a capacity of its own; a
+    /// [`Topic`](crate::Topic) does that for its subscribers. In the wiring, the actor is declared
+    /// by its own address.
+    pub fn attach_inbox<T: Send + 'static>(
+        &mut self,
+        inbox: Inbox<T>,
+        map: impl FnMut(T) -> A::Msg + 'static,
+    ) {
+        let mailbox = inbox.into_mailbox();
+        mailbox.owner.get_or_init(|| Arc::clone(&self.life));
+        self.life.add_annex(Arc::clone(&mailbox) as _);
+        self.agenda.attach(Annex { mailbox, map, is_last_call: false });
+    }
+
+    /// Watches somebody: when it has ended, for whatever reason, and its thread with it, the actor is
+    /// sent what `tell` makes of its report. If it has ended already, at once.
+    ///
+    /// A watch keeps the watcher alive, and not the watched.
+    ///
+    /// ```
+    /// use exeunt::{Actor, ActorReport, Addr, Context, System};
+    ///
+    /// struct Worker;
+    /// impl Actor for Worker {
+    ///     type Msg = ();
+    ///     fn handle(&mut self, _: (), _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// }
+    ///
+    /// struct Watcher(Option<Addr<()>>);
+    /// impl Actor for Watcher {
+    ///     type Msg = ActorReport;
+    ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         if let Some(worker) = self.0.take() {
+    ///             cx.watch(&worker, |report| report);
+    ///             worker.stop();
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     fn handle(&mut self, gone: ActorReport, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         assert_eq!(gone.name, "worker");
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("watch");
+    /// let worker = system.spawn("worker", Worker);
+    /// system.spawn("watcher", Watcher(Some(worker)));
+    /// assert_eq!(system.wait().actor("watcher").unwrap().handled, 1);
+    /// ```
+    pub fn watch<T: Send + 'static>(
+        &mut self,
+        addr: &Addr<T>,
+        tell: impl FnOnce(ActorReport) -> A::Msg + 'static,
+    ) {
+        let Some(watch) = addr.mailbox().watch() else {
+            return; // it was never spawned; there is no end to tell of
+        };
+        let mut tell = Some((tell, watch.watch));
+        let tell = move |report| match tell.take() {
+            Some((tell, _watch)) => tell(report),
+            None => unreachable!("an end is told once"),
+        };
+        self.attach(watch.receiver, tell);
+    }
+}
+
+/// Asking without waiting.
+impl<A: Actor> Context<A> {
+    /// Asks somebody, and goes on; the answer comes back as an event, with which `then` is called. So an
+    /// actor need not block on another, and two can ask each other.
+    ///
+    /// `then` is called once: with the answer, or with the reason why there will be none
+    /// ([`Unanswered`](AskError::Unanswered), [`Ended`](AskError::Ended)). In its turn the actor waits
+    /// for the answers that are still out. Only if this incarnation ends first, by a failure or at its
+    /// deadline, is `then` dropped without being called.
+    ///
+    /// ```
+    /// use exeunt::{Actor, Addr, Context, Reply, System};
+    ///
+    /// struct Square;
+    /// impl Actor for Square {
+    ///     type Msg = (u32, Reply<u32>);
+    ///     fn handle(&mut self, (n, reply): Self::Msg, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         let _ = reply.send(n * n);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Sum { of: Addr<(u32, Reply<u32>)>, total: u32 }
+    /// impl Actor for Sum {
+    ///     type Msg = u32;
+    ///     fn handle(&mut self, n: u32, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         cx.ask_then(&self.of, |reply| (n, reply), |sum: &mut Sum, answer, _cx| {
+    ///             sum.total += answer?;
+    ///             Ok(())
+    ///         })?;
+    ///         Ok(())
+    ///     }
+    ///     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         assert_eq!(self.total, 1 + 4 + 9);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("squares");
+    /// let of = system.spawn("square", Square);
+    /// let sum = system.spawn("sum", Sum { of, total: 0 });
+    /// (1..=3).try_for_each(|n| sum.send(n))?;
+    /// assert!(!system.shutdown().is_failure());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the question is not accepted, it is given back; `then` is not called. The actor waits for room
+    /// in the other's mailbox as with any [`send`](Addr::send).
+    pub fn ask_then<M: Send + 'static, R: Send + 'static>(
+        &mut self,
+        addr: &Addr<M>,
+        question: impl FnOnce(Reply<R>) -> M,
+        then: impl FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result + 'static,
+    ) -> Result<(), SendError<M>> {
+        self.ask_then_by(addr, None, question, then)
+    }
+
+    /// Asks as [`ask_then`](Context::ask_then) does; if no answer has come after `timeout`, `then` is
+    /// called with [`AskError::Timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ask_then`](Context::ask_then).
+    pub fn ask_then_timeout<M: Send + 'static, R: Send + 'static>(
+        &mut self,
+        addr: &Addr<M>,
+        timeout: Duration,
+        question: impl FnOnce(Reply<R>) -> M,
+        then: impl FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result + 'static,
+    ) -> Result<(), SendError<M>> {
+        self.ask_then_by(addr, Some(timeout), question, then)
+    }
+
+    fn ask_then_by<M: Send + 'static, R: Send + 'static>(
+        &mut self,
+        addr: &Addr<M>,
+        timeout: Option<Duration>,
+        question: impl FnOnce(Reply<R>) -> M,
+        then: impl FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result + 'static,
+    ) -> Result<(), SendError<M>> {
+        let now = self.agenda.clock.now();
+        let (id, waker) = self.agenda.use_answers().prepare();
+        let (reply, answer) = Reply::that_wakes(waker);
+        addr.send(question(reply))?;
+        let asked = (addr.mailbox().id, addr.mailbox().ended.clone());
+        let then = Box::new(Asked { answer, then, _question: std::marker::PhantomData });
+        self.agenda.answers.expect(id, asked, timeout.map(|timeout| (now, timeout)), then);
+        Ok(())
+    }
+}
+
+/// An ask that is out.
+struct Asked<M, R, F> {
+    answer: Receiver<R>,
+    then: F,
+    _question: std::marker::PhantomData<fn(M)>,
+}
+
+impl<A, M, R, F> Then<A> for Asked<M, R, F>
+where
+    A: Actor,
+    F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
+{
+    fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
+        // Whatever it was that ended the ask, an answer that is there counts.
+        let answer = self.answer.try_recv().map_err(|none| match (none, how) {
+            (TryRecvError::Disconnected, _) | (_, How::Knocked) => AskError::Unanswered,
+            (TryRecvError::Empty, How::Ended) => AskError::Ended,
+            (TryRecvError::Empty, How::Timeout) => AskError::Timeout,
+        });
+        (self.then)(actor, answer, cx)
+    }
+}
+
+/// A mailbox beside the actor's own.
+struct Annex<T, F> {
+    mailbox: Arc<Mailbox<T>>,
+    map: F,
+    is_last_call: bool,
+}
+
+impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
+    fn take(&mut self) -> Taken<M> {
+        // Its bell is rung when its last address goes: picked up before the look, not after it.
+        self.mailbox.bell.pick_up();
+        if let Some(item) = self.mailbox.take() {
+            return Taken::Item((self.map)(item));
+        }
+        let is_over = self.is_last_call || self.mailbox.is_deserted();
+        if is_over && self.mailbox.finish() {
+            self.mailbox.end();
+            return Taken::Over;
+        }
+        Taken::Nothing
+    }
+
+    fn add_to<'a>(&'a self, select: &mut Select<'a>) {
+        select.recv(self.mailbox.receiver());
+        select.recv(&self.mailbox.bell.receiver);
+    }
+
+    fn last_call(&mut self) {
+        self.is_last_call = true;
+        self.mailbox.close();
+    }
+
+    fn evict(&mut self, life: &Life) -> Vec<M> {
+        let left = life.take_returned(|| self.mailbox.evict());
+        let left = left.into_iter().map(&mut self.map).collect();
+        self.mailbox.end();
+        left
+    }
+}
