@@ -119,7 +119,11 @@ mod life;
 mod member;
 mod stage;
 mod conductor;
+#[allow(dead_code)] // wired in by the stage
 mod order;
+mod graph;
+#[cfg(test)]
+mod order_at_random;
 mod deadline;
 mod unwind;
 mod threads;

@@ -139,7 +139,7 @@ pub(crate) struct Mailbox<M> {
     pub(crate) capacity: Capacity,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct MailboxId(u64);
 
 impl MailboxId {

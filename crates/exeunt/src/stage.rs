@@ -386,8 +386,8 @@ impl Roster {
         Ok(indices)
     }
 
-    /// Refuses who would close a cycle. Somebody whose mailbox is new, and who comes after nobody,
-    /// cannot; this keeps the spawning of many from being quadratic.
+    /// Refuses who would close a cycle that was not declared. Somebody whose mailbox is new, and who
+    /// comes after nobody, cannot; this keeps the spawning of many from being quadratic.
     fn check_order(&self, part: &Part) -> Result<(), SpawnCause> {
         let is_fed = |member: &Arc<Member>| match (&member.node.feeds, part.node.mailbox) {
             (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
@@ -403,13 +403,14 @@ impl Roster {
             .chain([part.node.clone()])
             .collect();
         match order::cycle_through_last(&nodes) {
-            None => Ok(()),
-            Some(cycle) => Err(SpawnCause::Cycle(
+            Some(cycle) if !cycle.is_declared => Err(SpawnCause::Cycle(
                 cycle
+                    .path
                     .into_iter()
                     .map(|i| self.members.get(i).map_or(&part.name, |m| &m.life.name).clone())
                     .collect(),
             )),
+            _ => Ok(()),
         }
     }
 }
