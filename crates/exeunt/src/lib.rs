@@ -101,6 +101,7 @@ mod address;
 mod system;
 mod builder;
 mod capacity;
+mod timer;
 mod event;
 mod interruptible;
 #[cfg(all(unix, feature = "signals"))]
@@ -119,8 +120,14 @@ mod life;
 mod member;
 mod stage;
 mod conductor;
+#[allow(dead_code)] // wired in by the stage
 mod order;
+mod graph;
+#[cfg(test)]
+mod order_at_random;
 mod deadline;
+#[allow(dead_code)] // wired in by the stage
+mod timers;
 mod unwind;
 mod threads;
 
@@ -143,3 +150,4 @@ pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signa
 pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State};
 pub use system::{System, SystemHandle};
+pub use timer::{Missed, Timer};

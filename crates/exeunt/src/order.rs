@@ -1,6 +1,9 @@
 //! The order of the drain, as data: from what was declared to whose turn it is. No threads, no
 //! clocks.
 
+use std::collections::HashMap;
+
+use crate::graph::Graph;
 use crate::mailbox::MailboxId;
 
 /// One actor or task, as far as the order is concerned.
@@ -17,111 +20,231 @@ pub(crate) struct Node {
     pub(crate) daemon: bool,
 }
 
-impl Node {
-    /// Whether `self`, whose index is `index`, has to end before `other` has its turn.
-    fn precedes(&self, index: usize, other: &Node, other_index: usize) -> bool {
-        if self.daemon || index == other_index {
-            return false;
-        }
-        let feeds = match (&self.feeds, other.mailbox) {
-            (_, None) => false,
-            (None, Some(_)) => index > other_index,
-            (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
-        };
-        feeds || other.after.contains(&index)
-    }
+/// A way from the last of the nodes back to it.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Cycle {
+    /// Begins with the last node. Each is followed by one that has to wait for it.
+    pub(crate) path: Vec<usize>,
+    /// Whether each said that it feeds the next. Those may drain as one; any other cycle is a
+    /// mistake.
+    pub(crate) is_declared: bool,
 }
 
-/// The cycle that the last of the nodes closes, beginning with it, each followed by one that has
-/// to wait for it.
-pub(crate) fn cycle_through_last(nodes: &[Node]) -> Option<Vec<usize>> {
+/// A cycle that the last of the nodes closes. If there are several, one that was not declared; it
+/// passes nobody twice, provided that there was none such without the last node.
+pub(crate) fn cycle_through_last(nodes: &[Node]) -> Option<Cycle> {
     let last = nodes.len().checked_sub(1)?;
-    // Depth first against the stream, from the last node back to itself. `path` ends with the node
-    // whose predecessors are looked through; beside each stands where to go on looking.
-    let mut seen = vec![false; nodes.len()];
-    let mut path = vec![(last, 0)];
-    while let Some((node, next)) = path.last_mut() {
-        let (node, from) = (*node, *next);
-        let found = (from..nodes.len())
-            .find(|&i| nodes[i].precedes(i, &nodes[node], node) && (i == last || !seen[i]));
-        match found {
-            Some(i) if i == last => {
-                let mut cycle: Vec<usize> = path.iter().map(|&(node, _)| node).collect();
-                cycle[1..].reverse();
-                return Some(cycle);
-            }
-            Some(i) => {
-                *next = i + 1;
-                seen[i] = true;
-                path.push((i, 0));
-            }
-            None => {
-                path.pop();
-            }
+    let wiring = whole_wiring(nodes);
+    let component = wiring.components();
+    let is_undeclared = |i: usize| i >= nodes.len() && component[i] == component[last];
+    let (path, is_declared) = match wiring.way(last, is_undeclared) {
+        Some(there) => {
+            let back = wiring.way(*there.last()?, |i| i == last)?;
+            ([there, back].concat(), false)
+        }
+        None => (wiring.way(last, |i| i == last)?, true),
+    };
+    let mut path: Vec<usize> = path.into_iter().filter(|&i| i < nodes.len()).collect();
+    path.pop(); // the last node once more
+    Some(Cycle { path, is_declared })
+}
+
+/// Who has to end before whom, since it said that it feeds it.
+fn feeds(nodes: &[Node]) -> Vec<(usize, usize)> {
+    let owners: HashMap<MailboxId, usize> =
+        nodes.iter().enumerate().filter_map(|(i, node)| Some((node.mailbox?, i))).collect();
+    let mut edges = Vec::new();
+    for (i, node) in nodes.iter().enumerate().filter(|(_, node)| !node.daemon) {
+        let fed = node.feeds.iter().flatten().filter_map(|mailbox| owners.get(mailbox));
+        edges.extend(fed.filter(|&&fed| fed != i).map(|&fed| (i, fed)));
+    }
+    edges
+}
+
+/// Who has to end before whom, since the other said that it comes after it.
+fn afters(nodes: &[Node]) -> impl Iterator<Item = (usize, usize)> {
+    let said =
+        nodes.iter().enumerate().flat_map(|(i, node)| node.after.iter().map(move |&b| (b, i)));
+    said.filter(|&(before, i)| before != i && !nodes[before].daemon)
+}
+
+/// Who has to end before whom, for whatever reason.
+///
+/// What does not come from `feeds` leads through nodes of its own, behind the given ones. So those
+/// that declared nothing need a few edges each instead of half the square together, and a cycle
+/// that was not declared can be told from one that was.
+fn whole_wiring(nodes: &[Node]) -> Graph {
+    // The first lead to all that can be sent to up to a node, the others to one that comes after.
+    let up_to = |i: usize| nodes.len() + i;
+    let late = |i: usize| 2 * nodes.len() + i;
+    let mut edges = feeds(nodes);
+    for (before, i) in afters(nodes) {
+        edges.extend([(before, late(i)), (late(i), i)]);
+    }
+    for (i, node) in nodes.iter().enumerate() {
+        if node.mailbox.is_some() {
+            edges.push((up_to(i), i));
+        }
+        let Some(before) = i.checked_sub(1) else { continue };
+        edges.push((up_to(i), up_to(before)));
+        if node.holds_back_all_before_it() {
+            edges.push((i, up_to(before)));
         }
     }
-    None
+    Graph::new(3 * nodes.len(), edges)
+}
+
+impl Node {
+    fn holds_back_all_before_it(&self) -> bool {
+        self.feeds.is_none() && !self.daemon
+    }
 }
 
 /// Who is still waiting for whom, while a drain goes on.
+///
+/// Those who wait for each other are a *ring*, and wait together for everybody else: none of them
+/// may begin while a message can still come to any.
 pub(crate) struct Order {
     nodes: Vec<Node>,
     ended: Vec<bool>,
-    /// How many of those that it names, or that name it, each node waits for.
-    declared: Vec<usize>,
-    /// Whom each node lets go when it ends.
-    downstream: Vec<Vec<usize>>,
+    /// Of each node the first of its ring; of one that is in none, itself.
+    leader: Vec<usize>,
+    /// By leader, with those that lead nobody.
+    rings: Vec<Ring>,
+    /// Whom each node lets go when it ends, of those that it names, or that name it.
+    downstream: Graph,
     /// Those that declared nothing hold back all that were spawned before them. It is enough to
     /// know the last of them that has not ended: edges to all others would be half the square.
     undeclared: Vec<usize>,
+    /// The same for the ring of that last one, which it does not hold back.
+    undeclared_outside: Outside,
+}
+
+#[derive(Clone, Default)]
+struct Ring {
+    /// Empty for one that leads nobody.
+    members: Vec<usize>,
+    /// How many of the declared edges from outside come from somebody who has not ended.
+    waits_for: usize,
+    /// The first that can be sent to.
+    first_fed: Option<usize>,
+}
+
+/// Where in `undeclared` the last one stands that has not ended and is outside of a ring. It only
+/// moves down while the ring stays the same, so that a whole drain costs one pass.
+#[derive(Default)]
+struct Outside {
+    leader: Option<usize>,
+    /// One above it; 0 if there is none.
+    below: usize,
 }
 
 impl Order {
     pub(crate) fn new(nodes: Vec<Node>) -> Order {
+        let declared: Vec<_> = feeds(&nodes).into_iter().chain(afters(&nodes)).collect();
+        let leader = leaders(&nodes, &declared);
+        let mut rings = rings(&nodes, &leader);
+        let crossing = declared.into_iter().filter(|&(i, to)| leader[i] != leader[to]).collect();
+        let downstream = Graph::new(nodes.len(), crossing);
+        for i in 0..nodes.len() {
+            downstream.successors(i).iter().for_each(|&to| rings[leader[to]].waits_for += 1);
+        }
+        let undeclared = (0..nodes.len()).filter(|&i| nodes[i].holds_back_all_before_it());
         let mut order = Order {
             ended: vec![false; nodes.len()],
-            declared: vec![0; nodes.len()],
-            downstream: vec![Vec::new(); nodes.len()],
-            undeclared: Vec::new(),
+            undeclared: undeclared.collect(),
+            undeclared_outside: Outside::default(),
             nodes,
+            leader,
+            rings,
+            downstream,
         };
-        for (i, node) in order.nodes.iter().enumerate() {
-            if node.daemon {
-                continue;
-            }
-            if node.feeds.is_none() {
-                order.undeclared.push(i);
-            }
-            for (other_index, other) in order.nodes.iter().enumerate() {
-                let declared = node.feeds.is_some() && node.precedes(i, other, other_index);
-                if declared || other.after.contains(&i) && i != other_index {
-                    order.declared[other_index] += 1;
-                    order.downstream[i].push(other_index);
-                }
-            }
-        }
+        order.settle();
         order
     }
 
     pub(crate) fn end(&mut self, index: usize) {
-        if std::mem::replace(&mut self.ended[index], true) || self.nodes[index].daemon {
+        if std::mem::replace(&mut self.ended[index], true) {
             return;
         }
-        for &other in &self.downstream[index] {
-            self.declared[other] -= 1;
+        for &other in self.downstream.successors(index) {
+            self.rings[self.leader[other]].waits_for -= 1;
         }
+        self.settle();
+    }
+
+    /// Whether everybody who has to end before it, or before another of its ring, has; those of the
+    /// ring itself apart. Never for a daemon, whose turn is when all others have ended.
+    pub(crate) fn is_ready(&self, index: usize) -> bool {
+        let ring = &self.rings[self.leader[index]];
+        let held_back = match (ring.first_fed, self.last_undeclared_outside(self.leader[index])) {
+            (Some(first), Some(last)) => last > first,
+            _ => false,
+        };
+        ring.waits_for == 0 && !held_back && !self.nodes[index].daemon
+    }
+
+    /// Those that wait for each other with it, itself included, first spawned first. Empty if there
+    /// are no others.
+    pub(crate) fn ring(&self, index: usize) -> &[usize] {
+        &self.rings[self.leader[index]].members
+    }
+
+    fn last_undeclared_outside(&self, leader: usize) -> Option<usize> {
+        let end = match self.undeclared_outside.leader == Some(leader) {
+            true => self.undeclared_outside.below,
+            false => self.undeclared.len(),
+        };
+        self.undeclared[..end].last().copied()
+    }
+
+    /// Forgets those at the top of `undeclared` that have ended, and finds the last outside of the
+    /// ring of the new top.
+    fn settle(&mut self) {
         while self.undeclared.last().is_some_and(|&last| self.ended[last]) {
             self.undeclared.pop();
         }
+        let leader = self.undeclared.last().map(|&last| self.leader[last]);
+        let outside = &mut self.undeclared_outside;
+        if outside.leader != leader {
+            *outside = Outside { leader, below: usize::MAX };
+        }
+        outside.below = outside.below.min(self.undeclared.len());
+        while let Some(&last) = self.undeclared[..outside.below].last() {
+            if !self.ended[last] && Some(self.leader[last]) != leader {
+                break;
+            }
+            outside.below -= 1;
+        }
     }
+}
 
-    /// Whether everybody who has to end before it has. Never for a daemon, whose turn is when all
-    /// others have ended.
-    pub(crate) fn is_ready(&self, index: usize) -> bool {
-        let held_back = self.nodes[index].mailbox.is_some()
-            && self.undeclared.last().is_some_and(|&last| last > index);
-        self.declared[index] == 0 && !held_back && !self.nodes[index].daemon
+/// Of each node the first of those that it waits for and that wait for it, itself included.
+fn leaders(nodes: &[Node], declared: &[(usize, usize)]) -> Vec<usize> {
+    // What was not declared leads to those spawned before.
+    if declared.iter().all(|&(i, to)| i > to) {
+        return (0..nodes.len()).collect();
     }
+    let component = whole_wiring(nodes).components();
+    let mut first = vec![None; component.len()];
+    (0..nodes.len()).map(|i| *first[component[i]].get_or_insert(i)).collect()
+}
+
+fn rings(nodes: &[Node], leader: &[usize]) -> Vec<Ring> {
+    let mut rings = vec![Ring::default(); nodes.len()];
+    for (i, node) in nodes.iter().enumerate() {
+        let ring = &mut rings[leader[i]];
+        if node.mailbox.is_some() {
+            ring.first_fed.get_or_insert(i);
+        }
+        if leader[i] != i {
+            if ring.members.is_empty() {
+                ring.members.push(leader[i]);
+            }
+            ring.members.push(i);
+        }
+    }
+    rings
 }
 
 #[cfg(test)]
@@ -186,10 +309,52 @@ mod tests {
     }
 
     #[test]
+    fn o4_those_that_declare_each_other_have_their_turn_together() {
+        let (a, b, sink) = (actor(), actor(), feeding(&[], actor()));
+        let nodes = [
+            sink.clone(),
+            feeding(&[&b], a.clone()),
+            feeding(&[&a, &sink], b),
+            feeding(&[&a], actor()),
+            actor(),
+        ];
+        // The last declared nothing, and so holds back the whole ring.
+        assert_eq!(rounds(&nodes), [vec![4], vec![3], vec![1, 2], vec![0]]);
+        let order = Order::new(nodes.to_vec());
+        assert_eq!((order.ring(1), order.ring(2)), (&[1, 2][..], &[1, 2][..]));
+        assert!(order.ring(0).is_empty() && order.ring(3).is_empty());
+    }
+
+    #[test]
+    fn o4_what_holds_back_one_of_a_ring_holds_back_all() {
+        let (a, b) = (actor(), actor());
+        let source = feeding(&[&a], task());
+        let nodes = [feeding(&[&b], a.clone()), feeding(&[], actor()), feeding(&[&a], b), source];
+        assert_eq!(rounds(&nodes), [[1, 3], [0, 2]]);
+    }
+
+    #[test]
+    fn o4_who_declares_nothing_does_not_hold_back_its_own_ring() {
+        let late = actor();
+        let nodes = [actor(), feeding(&[&late], actor()), actor(), late.clone(), actor()];
+        assert_eq!(rounds(&nodes), [vec![4], vec![1, 2, 3], vec![0]]);
+    }
+
+    #[test]
+    fn o4_to_feed_oneself_makes_no_ring() {
+        let me = actor();
+        let nodes = [actor(), feeding(&[&me.clone()], me)];
+        assert!(Order::new(nodes.to_vec()).ring(1).is_empty());
+        assert_eq!(rounds(&nodes), [[0, 1]]);
+        assert_eq!(cycle_through_last(&nodes), None);
+    }
+
+    #[test]
     fn o4_a_cycle_is_found_and_named_in_the_direction_of_the_stream() {
         let (a, b, c) = (actor(), actor(), actor());
         let nodes = [feeding(&[&b], a.clone()), feeding(&[&c], b), feeding(&[&a], c)];
-        assert_eq!(cycle_through_last(&nodes), Some(vec![2, 0, 1]));
+        let cycle = Cycle { path: vec![2, 0, 1], is_declared: true };
+        assert_eq!(cycle_through_last(&nodes), Some(cycle));
         assert_eq!(cycle_through_last(&nodes[..2]), None);
     }
 
@@ -197,7 +362,48 @@ mod tests {
     fn o4_who_declares_nothing_and_is_fed_from_before_closes_a_cycle() {
         let late = actor();
         let early = feeding(&[&late], actor());
-        assert_eq!(cycle_through_last(&[early.clone(), late.clone()]), Some(vec![1, 0]));
+        let cycle = Cycle { path: vec![1, 0], is_declared: false };
+        assert_eq!(cycle_through_last(&[early.clone(), late.clone()]), Some(cycle));
         assert_eq!(cycle_through_last(&[early, feeding(&[], late)]), None);
+    }
+
+    #[test]
+    fn o4_to_come_after_whom_one_feeds_is_a_cycle_that_was_not_declared() {
+        let sink = feeding(&[], actor());
+        let nodes = [sink.clone(), Node { after: vec![0], ..feeding(&[&sink], task()) }];
+        let cycle = Cycle { path: vec![1, 0], is_declared: false };
+        assert_eq!(cycle_through_last(&nodes), Some(cycle));
+    }
+
+    #[test]
+    fn o4_of_several_cycles_one_that_was_not_declared_is_named() {
+        let (a, b, last) = (actor(), actor(), actor());
+        let early = feeding(&[&last], a.clone());
+        let last = feeding(&[&a, &b], last);
+        let said = feeding(&[&a], b.clone());
+        let cycle = cycle_through_last(&[early.clone(), said, last.clone()]);
+        assert_eq!(cycle, Some(Cycle { path: vec![2, 0], is_declared: true }));
+        // The one in the middle declares nothing.
+        let cycle = cycle_through_last(&[early, b, last]);
+        assert_eq!(cycle, Some(Cycle { path: vec![2, 1, 0], is_declared: false }));
+    }
+
+    #[test]
+    fn o1_ten_thousand_that_declare_nothing_cost_no_square() {
+        let nodes: Vec<Node> = (0..10_000).map(|_| actor()).collect();
+        let mut order = Order::new(nodes.clone());
+        for i in (0..nodes.len()).rev() {
+            assert!(order.is_ready(i) && (i == 0 || !order.is_ready(i - 1)));
+            order.end(i);
+        }
+        // The same as one ring, whose members end from the middle on.
+        let mut ring = nodes;
+        ring[0] = feeding(&[&ring[9_999]], ring[0].clone());
+        let mut order = Order::new(ring);
+        assert_eq!(order.ring(5_000).len(), 10_000);
+        for i in (5_000..10_000).chain(0..5_000) {
+            assert!(order.is_ready(i));
+            order.end(i);
+        }
     }
 }

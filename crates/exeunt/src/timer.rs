@@ -1,0 +1,121 @@
+//! [`Timer`], the handle of a timer, and [`Missed`], what becomes of ticks that came to pass while
+//! nobody looked.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+/// What becomes of the ticks of a timer whose moments passed while its actor was busy.
+///
+/// A tick never comes before its moment, and the late one is always delivered, once. This is about
+/// those after it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Missed {
+    /// They are left out: the next tick comes at the next multiple of the period that is still to
+    /// come. For what shows or samples the present.
+    #[default]
+    Skip,
+    /// All of them come, one right after the other, until they have caught up. For what counts ticks.
+    /// An actor that needs longer for a tick than the period never catches up.
+    CatchUp,
+    /// The next tick comes a whole period after the late one was taken, and the others count from
+    /// there: there is always a pause, and the ticks drift.
+    Delay,
+}
+
+/// The handle of a timer: cancels it, from any thread.
+///
+/// Clones are handles of the same timer. To drop them changes nothing: the timer goes on. A timer
+/// that was not cancelled by its handle is when its actor's turn in the drain comes, or when its
+/// actor ends otherwise.
+#[derive(Clone)]
+pub struct Timer {
+    pub(crate) mark: Arc<Mark>,
+}
+
+impl Timer {
+    /// Cancels the timer, and says whether it was still pending.
+    ///
+    /// After `true` it does not fire any more, not even once; a message of it that was handled, or
+    /// is being handled, stays so. `false`: it had fired, if it was to fire once, or had been
+    /// cancelled. Never blocks. What the timer holds is dropped a little later, by its actor.
+    pub fn cancel(&self) -> bool {
+        let was_pending = self.mark.clear();
+        if was_pending {
+            // Its actor may be waiting for just this one, or have no other reason to stay.
+            self.mark.all.ring();
+        }
+        was_pending
+    }
+
+    /// Whether it is still to fire, once or again.
+    ///
+    /// A delay beyond what the clock can say never passes; such a timer is pending until it is
+    /// cancelled.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.mark.is_pending()
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("pending", &self.is_pending()).finish()
+    }
+}
+
+/// Wakes the actor, which then looks at its timers again.
+pub(crate) trait Ring: Send + Sync {
+    fn ring(&self);
+}
+
+/// What a timer and its handles have in common.
+pub(crate) struct Mark {
+    pending: AtomicBool,
+    all: Arc<Tally>,
+}
+
+/// What the timers of one actor have in common.
+pub(crate) struct Tally {
+    /// How many are pending. Counted up before a timer is in the heap, and down after its mark is
+    /// cleared: it is never too low, and who clears a mark rings when the count is right again.
+    pending: AtomicUsize,
+    ring: Option<Weak<dyn Ring>>,
+}
+
+impl Mark {
+    /// Whether this call was the one that cleared it.
+    pub(crate) fn clear(&self) -> bool {
+        let was_pending = self.pending.swap(false, Ordering::AcqRel);
+        if was_pending {
+            self.all.pending.fetch_sub(1, Ordering::AcqRel);
+        }
+        was_pending
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+}
+
+impl Tally {
+    pub(crate) fn new(ring: Option<Weak<dyn Ring>>) -> Arc<Tally> {
+        Arc::new(Tally { pending: AtomicUsize::new(0), ring })
+    }
+
+    pub(crate) fn new_mark(self: &Arc<Self>) -> Arc<Mark> {
+        self.pending.fetch_add(1, Ordering::AcqRel);
+        Arc::new(Mark { pending: AtomicBool::new(true), all: Arc::clone(self) })
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    fn ring(&self) {
+        if let Some(ring) = self.ring.as_ref().and_then(Weak::upgrade) {
+            ring.ring();
+        }
+    }
+}
