@@ -115,6 +115,16 @@ impl Turn {
         Turn { began: now, excused: Duration::ZERO, sample, progressed: now, halted: None }
     }
 
+    /// Something happened, though not to itself: it waits for others, who are getting on.
+    pub(crate) fn touch(&mut self, now: Instant) {
+        self.progressed = now;
+    }
+
+    /// Whether anything has happened to it since it was last looked at.
+    pub(crate) fn has_moved(&self, sample: Sample) -> bool {
+        self.sample != sample
+    }
+
     /// For how long nothing was seen to happen.
     pub(crate) fn stuck_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.progressed)

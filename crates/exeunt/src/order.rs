@@ -95,6 +95,12 @@ fn whole_wiring(nodes: &[Node]) -> Graph {
 }
 
 impl Node {
+    /// The same among those of the indices `places`, which ascend: an index becomes a place.
+    pub(crate) fn placed(&self, places: &[usize]) -> Node {
+        let place = |index: &usize| places.binary_search(index).ok();
+        Node { after: self.after.iter().filter_map(place).collect(), ..self.clone() }
+    }
+
     fn holds_back_all_before_it(&self) -> bool {
         self.feeds.is_none() && !self.daemon
     }

@@ -534,9 +534,8 @@ impl Roster {
         }
         let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();
         let places: Vec<usize> = siblings.iter().map(|member| member.life.index).collect();
-        let node = |node: &Node| Node { after: order::places_in(&places, &node.after), ..node.clone() };
-        let nodes: Vec<Node> =
-            siblings.iter().map(|member| node(&member.node)).chain([node(&part.node)]).collect();
+        let nodes = siblings.iter().map(|member| &member.node).chain([&part.node]);
+        let nodes: Vec<Node> = nodes.map(|node| node.placed(&places)).collect();
         let Some(cycle) = order::cycle_through_last(&nodes) else {
             return Ok(None);
         };

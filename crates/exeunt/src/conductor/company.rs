@@ -1,0 +1,144 @@
+//! A company: those who leave together, in their order, and under one clock. All who are nobody's
+//! children, in the drain of the system; the children of somebody who leaves; somebody who was told to
+//! leave alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+
+use crate::deadline::{DrainClock, DrainLimits};
+use crate::mailbox::MailboxId;
+use crate::member::Member;
+use crate::order::{Node, Order};
+use crate::report::ActorReport;
+
+pub(super) struct Company {
+    /// In the order of spawning.
+    pub(super) members: Vec<Arc<Member>>,
+    order: Order,
+    pub(super) clock: DrainClock,
+    pub(super) began: Instant,
+    /// How many have still to leave.
+    pub(super) to_leave: usize,
+    pub(super) errand: Errand,
+    /// How those that have left did.
+    pub(super) left: Vec<ActorReport>,
+}
+
+/// On whose behalf they leave.
+pub(super) enum Errand {
+    /// The system's: daemons stay.
+    System,
+    /// Their parent's, who is told when they have left, if it is still there.
+    Parent { index: usize, tell: Option<Sender<Vec<ActorReport>>> },
+    /// Their own.
+    Own,
+}
+
+impl Company {
+    /// `members` are in the order of spawning.
+    pub(super) fn new(
+        members: Vec<Arc<Member>>,
+        mut nodes: Vec<Node>,
+        limits: DrainLimits,
+        errand: Errand,
+    ) -> Company {
+        let places: Vec<usize> = members.iter().map(|member| member.life.index).collect();
+        for node in &mut nodes {
+            *node = node.placed(&places);
+            node.daemon &= matches!(errand, Errand::System);
+        }
+        let to_leave = nodes.iter().filter(|node| !node.daemon).count();
+        let now = Instant::now();
+        Company {
+            clock: DrainClock::start(limits, now, to_leave),
+            order: Order::new(nodes),
+            began: now,
+            to_leave,
+            errand,
+            left: Vec::new(),
+            members,
+        }
+    }
+
+    fn place(&self, index: usize) -> Option<usize> {
+        self.members.binary_search_by_key(&index, |member| member.life.index).ok()
+    }
+
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.place(index).is_some()
+    }
+
+    /// Whether that member's turn has come: all before it have left, or the time is up.
+    pub(super) fn is_due(&self, place: usize, now: Instant) -> bool {
+        let is_daemon = self.members[place].node.daemon && self.is_the_systems();
+        self.order.is_ready(place) || !is_daemon && self.clock.is_over(now)
+    }
+
+    /// Those with whom somebody leaves as one.
+    pub(super) fn ring(&self, place: usize) -> Vec<Arc<Member>> {
+        self.order.ring(place).iter().map(|&place| Arc::clone(&self.members[place])).collect()
+    }
+
+    /// Somebody has left, with all its children.
+    pub(super) fn end(&mut self, index: usize) {
+        if let Some(place) = self.place(index) {
+            self.order.end(place);
+            let is_daemon = self.members[place].node.daemon && self.is_the_systems();
+            self.to_leave -= usize::from(!is_daemon);
+        }
+    }
+
+    pub(super) fn is_the_systems(&self) -> bool {
+        matches!(self.errand, Errand::System)
+    }
+
+    pub(super) fn parent(&self) -> Option<usize> {
+        match self.errand {
+            Errand::Parent { index, .. } => Some(index),
+            _ => None,
+        }
+    }
+}
+
+/// The wiring of those who are nobody's children. What a child has declared holds for whoever stands
+/// above it, and what was declared to a child holds for whoever stands above that.
+pub(super) fn wiring(roots: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
+    let by_index: BTreeMap<usize, &Arc<Member>> =
+        all.iter().map(|member| (member.life.index, member)).collect();
+    let root_of = |member: &Arc<Member>| {
+        let mut root = member;
+        while let Some(parent) = root.parent().and_then(|index| by_index.get(&index)) {
+            root = parent;
+        }
+        root.life.index
+    };
+    let mut nodes: BTreeMap<usize, Node> =
+        roots.iter().map(|root| (root.life.index, root.node.clone())).collect();
+    let children: Vec<(&Arc<Member>, usize)> = all
+        .iter()
+        .filter(|member| member.parent().is_some())
+        .map(|member| (member, root_of(member)))
+        .collect();
+    let box_of = |index: usize| by_index.get(&index).and_then(|member| member.node.mailbox);
+    let above: BTreeMap<MailboxId, MailboxId> = children
+        .iter()
+        .filter_map(|&(child, root)| Some((child.node.mailbox?, box_of(root)?)))
+        .collect();
+    for &(child, root) in &children {
+        // Who declares nothing feeds all before it in any case.
+        let feeds = child.node.feeds.iter().flatten();
+        let own = box_of(root);
+        if let Some(declared) = nodes.get_mut(&root).and_then(|node| node.feeds.as_mut()) {
+            declared.extend(feeds.filter(|&&mailbox| Some(mailbox) != own));
+        }
+    }
+    for node in nodes.values_mut() {
+        for mailbox in node.feeds.iter_mut().flatten() {
+            *mailbox = above.get(mailbox).copied().unwrap_or(*mailbox);
+        }
+    }
+    nodes.into_values().collect()
+}

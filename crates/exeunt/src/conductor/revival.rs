@@ -1,0 +1,244 @@
+//! A revival: those who begin anew together. They are stopped one by one, last spawned first, and when
+//! all have ended their incarnations they begin again one by one, in the order of spawning.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+
+use super::{Conductor, State};
+use crate::deadline::Turn;
+use crate::ending::{Rebirth, Sentence};
+use crate::life::Summons;
+use crate::notice::Notice;
+use crate::report::Reason;
+use crate::supervision::Verdict;
+use crate::unwind::lock;
+
+#[derive(Default)]
+pub(super) struct Revivals {
+    all: Vec<Revival>,
+    /// Those whose incarnation has ended and who wait for word.
+    resting: BTreeMap<usize, Sender<Duration>>,
+    /// Those who were given word, until they have begun.
+    rising: Vec<usize>,
+}
+
+struct Revival {
+    /// In the order of spawning.
+    who: Vec<usize>,
+    /// Those who are stopped with them, and do not come back.
+    leaves: Vec<usize>,
+    delay: Duration,
+    is_starting: bool,
+}
+
+impl Revival {
+    fn concerns(&self, index: usize) -> bool {
+        self.who.contains(&index) || self.leaves.contains(&index)
+    }
+}
+
+impl Conductor<'_> {
+    /// What is to become of somebody whose incarnation is over.
+    pub(super) fn judge(&mut self, index: usize, error: Option<String>) -> Sentence {
+        let Some(member) = self.stage.member(index) else {
+            return Sentence::GiveUp;
+        };
+        if self.revivals.all.iter().any(|r| !r.is_starting && r.who.contains(&index)) {
+            // It was being stopped anyway: how it ends does not count.
+            return Sentence::Anew(Rebirth::Together);
+        }
+        let name = member.life.name.clone();
+        let says = error.clone().unwrap_or_else(|| "ended, and is always restarted".to_owned());
+        match self.decide(index, error.is_some()) {
+            Verdict::Leave => Sentence::Leave,
+            Verdict::Forget => Sentence::Passed,
+            Verdict::GiveUp => Sentence::GiveUp,
+            Verdict::Parent(parent) => self.fail_parent(parent, &name, &says),
+            Verdict::Restart { who, leaves, delay } => {
+                self.stage.emit(Notice::Restarting {
+                    name,
+                    error,
+                    with: self.names(&who, index),
+                    delay,
+                });
+                if who == [index] && leaves.is_empty() {
+                    return Sentence::Anew(Rebirth::Alone(delay));
+                }
+                let is_among = who.contains(&index);
+                self.revive(who, leaves, delay);
+                if is_among { Sentence::Anew(Rebirth::Together) } else { Sentence::Passed }
+            }
+        }
+    }
+
+    /// Somebody wishes to end.
+    pub(super) fn grant(&mut self, index: usize, by_itself: bool) {
+        let Some(member) = self.stage.member(index) else { return };
+        if !by_itself || !member.life.is_supervised || self.is_in_turn(index) {
+            return self.send_away(vec![member]);
+        }
+        let name = member.life.name.clone();
+        match self.decide(index, false) {
+            Verdict::Leave | Verdict::Forget => self.send_away(vec![member]),
+            Verdict::Restart { who, leaves, delay } => {
+                let with = self.names(&who, index);
+                self.stage.emit(Notice::Restarting { name, error: None, with, delay });
+                self.revive(who, leaves, delay);
+            }
+            Verdict::Parent(parent) => drop(self.fail_parent(parent, &name, "ended too often")),
+            Verdict::GiveUp => {
+                self.stage.fail(&name, "ended too often");
+            }
+        }
+    }
+
+    fn decide(&mut self, index: usize, failed: bool) -> Verdict {
+        let alone = self.is_draining() || self.is_in_turn(index);
+        let mut supervision = lock(&self.stage.supervision);
+        let verdict = supervision.over(index, failed, alone, Instant::now(), chance());
+        match verdict {
+            // A drain has no time to wait.
+            Verdict::Restart { who, leaves, .. } if alone => {
+                Verdict::Restart { who, leaves, delay: Duration::ZERO }
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// A failure that the children's own policies do not absorb is the parent's.
+    fn fail_parent(&mut self, parent: usize, name: &str, error: &str) -> Sentence {
+        match self.stage.member(parent) {
+            Some(parent) if !self.is_draining() && !self.is_in_turn(parent.life.index) => {
+                let error = format!("its child `{name}` failed: {error}");
+                parent.summon(Summons::Fall(error));
+                Sentence::Passed
+            }
+            // It is leaving anyway.
+            _ => Sentence::GiveUp,
+        }
+    }
+
+    fn names(&self, who: &[usize], but: usize) -> Vec<String> {
+        let others = who.iter().filter(|&&index| index != but);
+        others.filter_map(|&i| self.stage.member(i)).map(|m| m.life.name.clone()).collect()
+    }
+
+    fn revive(&mut self, mut who: Vec<usize>, mut leaves: Vec<usize>, delay: Duration) {
+        // Those who were about to begin anew already begin with all the others.
+        let (overlapping, apart) = std::mem::take(&mut self.revivals.all)
+            .into_iter()
+            .partition(|other: &Revival| who.iter().any(|&index| other.concerns(index)));
+        self.revivals.all = apart;
+        for other in overlapping {
+            who.extend(other.who);
+            leaves.extend(other.leaves);
+        }
+        who.sort_unstable();
+        who.dedup();
+        leaves.sort_unstable();
+        leaves.dedup();
+        self.revivals.all.push(Revival { who, leaves, delay, is_starting: false });
+        self.advance_revivals();
+    }
+
+    pub(super) fn rests(&mut self, index: usize, go: Sender<Duration>) {
+        self.revivals.rising.retain(|&rising| rising != index);
+        self.states.remove(&index);
+        let is_alone = !self.revivals.all.iter().any(|revival| revival.who.contains(&index));
+        if is_alone || self.is_draining() {
+            let _ = go.send(Duration::ZERO);
+            return;
+        }
+        self.revivals.resting.insert(index, go);
+        self.advance_revivals();
+    }
+
+    pub(super) fn risen(&mut self, index: usize) {
+        self.revivals.rising.retain(|&rising| rising != index);
+        self.advance_revivals();
+    }
+
+    /// The drain of the system has begun: all begin anew at once, to handle what is queued.
+    pub(super) fn dissolve_revivals(&mut self) {
+        for (_, go) in std::mem::take(&mut self.revivals).resting {
+            let _ = go.send(Duration::ZERO);
+        }
+        self.states.retain(|_, state| !matches!(state, State::Retiring(_)));
+    }
+
+    pub(super) fn advance_revivals(&mut self) {
+        for mut revival in std::mem::take(&mut self.revivals.all) {
+            if !self.advance(&mut revival) {
+                self.revivals.all.push(revival);
+            }
+        }
+    }
+
+    /// Whether all have begun anew.
+    fn advance(&mut self, revival: &mut Revival) -> bool {
+        if !revival.is_starting {
+            if self.is_stopping(revival) {
+                return false;
+            }
+            revival.is_starting = true;
+        }
+        for &index in &revival.who {
+            if self.revivals.rising.contains(&index) {
+                return false;
+            }
+            if let Some(go) = self.revivals.resting.remove(&index) {
+                self.revivals.rising.push(index);
+                let _ = go.send(std::mem::take(&mut revival.delay));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Stops the last of them that still goes on, and says whether there is one.
+    fn is_stopping(&mut self, revival: &Revival) -> bool {
+        let mut all: Vec<usize> = revival.who.iter().chain(&revival.leaves).copied().collect();
+        all.sort_unstable();
+        for &index in all.iter().rev() {
+            let Some(member) = self.stage.member(index).filter(|_| !self.has_left(index)) else {
+                continue;
+            };
+            if self.revivals.resting.contains_key(&index) {
+                continue;
+            }
+            if revival.leaves.contains(&index) {
+                self.send_away(vec![member]);
+            } else if !self.states.contains_key(&index) {
+                let turn = Turn::begin(Instant::now(), member.life.sample());
+                self.states.insert(index, State::Retiring(turn));
+                member.summon(Summons::Retire);
+            } else if self.is_in_turn(index) {
+                // It has been told to leave meanwhile: nobody waits for it to come back.
+                continue;
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Somebody does not end its incarnation, though its waits were cut short.
+    pub(super) fn give_up_revival(&mut self, index: usize) {
+        let Some(member) = self.stage.member(index) else { return };
+        let doing = member.life.doing();
+        self.stage.shutdown(Reason::Failure {
+            name: member.life.name.clone(),
+            error: format!("could not be stopped to begin anew, {doing}"),
+        });
+    }
+}
+
+/// The dice for the jitter of a backoff, from 0 to 1. Every hasher of the standard library has keys of
+/// its own, which is chance enough to keep those apart that failed together.
+fn chance() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let dice = RandomState::new().hash_one(Instant::now());
+    // The highest 32 bits: as many as an `f64` holds exactly.
+    f64::from(u32::try_from(dice >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+}
