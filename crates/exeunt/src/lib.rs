@@ -101,6 +101,8 @@ mod address;
 mod system;
 mod builder;
 mod capacity;
+#[allow(dead_code)] // wired in by the stage
+mod restart;
 mod event;
 mod interruptible;
 #[cfg(all(unix, feature = "signals"))]
@@ -139,6 +141,7 @@ pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, mailbox};
 pub use notice::Notice;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
+pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
 #[cfg(all(unix, feature = "signals"))]
 pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State};
