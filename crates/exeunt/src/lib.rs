@@ -123,6 +123,8 @@ mod stage;
 mod conductor;
 mod order;
 mod deadline;
+#[allow(dead_code)] // wired in by the stage
+mod supervision;
 mod unwind;
 mod threads;
 
