@@ -1,8 +1,10 @@
 //! The conductor: waits until the drain is to begin, then gives each its turn, in order and under
-//! deadlines, and writes the report.
+//! deadlines, and writes the report. Before that it does the same for those who leave early, and decides
+//! about those who have failed.
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,15 +12,20 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use crate::deadline::{self, Decision, DrainClock, Turn};
-use crate::life::{Figures, Life, Outcome};
+use crate::life::{Figures, Life, Outcome, Sample};
 use crate::mailbox::Burial;
 use crate::member::Member;
 use crate::notice::Notice;
-use crate::order::Order;
 use crate::report::{ActorReport, Ended, Reason, Report};
 use crate::stage::{Chore, Cue, Stage};
 use crate::threads;
 use crate::unwind::{self, lock};
+use company::{Company, Errand};
+use revival::Revivals;
+
+mod company;
+mod revival;
+mod turns;
 
 /// How often a drain says whom it is waiting for.
 const SAY_EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +33,10 @@ const SAY_EVERY: Duration = Duration::from_secs(1);
 /// For how long daemons are given the chance to end by themselves, so that one that is idle, or
 /// between two messages, is not counted in the middle of something.
 const DISMISSAL: Duration = Duration::from_millis(20);
+
+/// How many children have a line of their own in the report. An actor may have any number of them, one
+/// after the other; of those that ended well, the first are summed up.
+const CHILDREN_IN_REPORT: usize = 1_000;
 
 /// The life of the conductor's thread.
 pub(crate) fn conduct(stage: &Arc<Stage>, cues: &Receiver<Cue>) {
@@ -51,13 +62,22 @@ struct Conductor<'a> {
     cues: &'a Receiver<Cue>,
     /// Somebody waits for the end.
     awaited: bool,
-    /// The state of each member, by its index. Grows as members are heard of.
-    states: Vec<State>,
+    /// Why the drain is to begin.
+    reason: Option<Reason>,
+    /// Those who do not simply work.
+    states: BTreeMap<usize, State>,
+    /// Those who leave together, the system first.
+    companies: Vec<Company>,
+    revivals: Revivals,
+    /// The drain of the system, when it has begun.
+    drain: Option<Drain>,
+    /// Those who have left and are still in the roster.
+    gone: BTreeSet<usize>,
     /// In the order in which they ended.
     left: Vec<ActorReport>,
+    children_in_report: usize,
     /// How many of those who have left are waited for.
     waited_for_and_left: usize,
-    drain: Option<Drain>,
     /// Each ends when the messages of somebody who was given up are buried.
     burials: Vec<Receiver<()>>,
     took: Duration,
@@ -65,21 +85,20 @@ struct Conductor<'a> {
 
 #[derive(Clone, Copy)]
 enum State {
-    Working,
     InTurn(Turn),
-    Left,
+    /// It is the turn of its ring, whose mailboxes are open until all of it is quiet. With how it was
+    /// seen last, if it was asleep, with nothing to do.
+    Settling(Turn, Option<Sample>),
+    /// It is to end its incarnation.
+    Retiring(Turn),
 }
 
-/// What a drain knows beside the states.
+/// What the drain of the system knows beside its company.
 struct Drain {
-    members: Vec<Arc<Member>>,
-    order: Order,
     began: Instant,
-    clock: DrainClock,
-    look_every: Duration,
     next_word: Instant,
-    /// What each had handled when the drain began.
-    handled_before: Vec<u64>,
+    /// What each had handled when it began.
+    handled_before: BTreeMap<usize, u64>,
 }
 
 impl<'a> Conductor<'a> {
@@ -88,42 +107,108 @@ impl<'a> Conductor<'a> {
             stage,
             cues,
             awaited: false,
-            states: Vec::new(),
-            left: Vec::new(),
-            waited_for_and_left: 0,
+            reason: None,
+            states: BTreeMap::new(),
+            companies: Vec::new(),
+            revivals: Revivals::default(),
             drain: None,
+            gone: BTreeSet::new(),
+            left: Vec::new(),
+            children_in_report: 0,
+            waited_for_and_left: 0,
             burials: Vec::new(),
             took: Duration::ZERO,
         }
     }
 
     fn wait_for_the_end(&mut self) -> Reason {
+        let mut wake = None;
         loop {
             if self.awaited && self.all_have_left() {
                 return Reason::Completed;
             }
-            // The stage keeps a sender, so there is always another cue, if late.
-            let Ok(cue) = self.cues.recv() else {
-                return Reason::Shutdown;
-            };
-            if let Some(reason) = self.take(cue) {
+            wake = self.attend(wake);
+            if let Some(reason) = self.reason.take() {
                 return reason;
             }
         }
     }
 
-    /// Takes a cue, which may be a reason to begin the drain.
-    fn take(&mut self, cue: Cue) -> Option<Reason> {
+    fn drain(&mut self, reason: &Reason) {
+        self.begin(reason);
+        let mut wake = None;
+        while !self.all_have_left() {
+            wake = self.attend(wake);
+        }
+        if let (Some(drain), false) = (&self.drain, *reason == Reason::Completed) {
+            self.took = drain.began.elapsed();
+        }
+    }
+
+    fn begin(&mut self, reason: &Reason) {
+        let all = self.stage.close_roster();
+        let now = Instant::now();
+        self.drain = Some(Drain {
+            began: now,
+            next_word: now + SAY_EVERY,
+            handled_before: all
+                .iter()
+                .map(|member| (member.life.index, member.life.figures().handled))
+                .collect(),
+        });
+        self.dissolve_revivals();
+        let roots: Vec<Arc<Member>> =
+            all.iter().filter(|member| member.parent().is_none()).cloned().collect();
+        let nodes = company::wiring(&roots, &all);
+        let limits = *lock(&self.stage.limits);
+        let mut company = Company::new(roots, nodes, limits, Errand::System);
+        self.gone.iter().for_each(|&index| company.end(index));
+        let members = self.stage.waited_for() - self.waited_for_and_left;
+        company.clock = DrainClock::start(limits, now, members);
+        self.companies.insert(0, company);
+        self.stage.emit(Notice::DrainBegan { reason: reason.clone(), members });
+    }
+
+    /// One round: gives turns, keeps the deadlines, and takes what it is told until it is time to look
+    /// again. When that will be, if anybody is on the way out.
+    fn attend(&mut self, wake: Option<Instant>) -> Option<Instant> {
+        // Looked at when it is time, or when there is somebody new to look at: many may leave at once,
+        // and to look at all for each of them would take the square of their number.
+        let is_time = wake.is_none_or(|wake| Instant::now() >= wake);
+        let anybody_new = self.give_turns();
+        let wake = match (is_time || anybody_new, wake) {
+            (true, _) | (_, None) => self.enforce_deadlines(),
+            (false, wake) => wake,
+        };
+        let asleep = Instant::now();
+        // The stage keeps a sender, so there is always another cue, if late.
+        let cue = match wake {
+            None => self.cues.recv().ok(),
+            Some(wake) => self.cues.recv_deadline(wake).ok(),
+        };
+        let lost = wake.and_then(|wake| deadline::overslept(wake.max(asleep), Instant::now()));
+        if let Some(lost) = lost {
+            self.excuse(lost);
+        }
+        for cue in cue.into_iter().chain(self.cues.try_iter()) {
+            self.take(cue);
+        }
+        wake
+    }
+
+    fn take(&mut self, cue: Cue) {
         match cue {
-            Cue::Ended(index) => {
-                self.see_off(index);
-                None
+            Cue::Ended(index) => self.see_off(index),
+            Cue::Shutdown(reason) => drop(self.reason.get_or_insert(reason)),
+            Cue::Awaited => self.awaited = true,
+            Cue::Stop { index, by_itself } => self.grant(index, by_itself),
+            Cue::Dismiss { parent, left } => self.dismiss_family(parent, Some(left)),
+            Cue::Over { index, error, sentence } => {
+                // Who does not wait for it any more was given up.
+                let _ = sentence.send(self.judge(index, error));
             }
-            Cue::Shutdown(reason) => Some(reason),
-            Cue::Awaited => {
-                self.awaited = true;
-                None
-            }
+            Cue::Rests { index, go } => self.rests(index, go),
+            Cue::Risen(index) => self.risen(index),
         }
     }
 
@@ -133,160 +218,67 @@ impl<'a> Conductor<'a> {
     }
 
     fn has_left(&self, index: usize) -> bool {
-        matches!(self.states.get(index), Some(State::Left))
+        self.gone.contains(&index)
     }
 
-    // The drain.
-
-    fn drain(&mut self, reason: &Reason) {
-        self.begin(reason);
-        let mut wake = Instant::now();
-        while !self.all_have_left() {
-            // Looked at when it is time, or when there is somebody new to look at: many may leave
-            // at once, and to look at all for each of them would take the square of their number.
-            if self.give_turns() || Instant::now() >= wake {
-                wake = self.enforce_deadlines();
-            }
-            let asleep = Instant::now();
-            let cue = self.cues.recv_deadline(wake);
-            if let Some(lost) = deadline::overslept(wake.max(asleep), Instant::now()) {
-                self.excuse(lost);
-            }
-            for cue in cue.into_iter().chain(self.cues.try_iter()) {
-                self.take(cue);
-            }
-        }
-        if let (Some(drain), false) = (&self.drain, *reason == Reason::Completed) {
-            self.took = drain.began.elapsed();
-        }
+    fn is_draining(&self) -> bool {
+        self.drain.is_some()
     }
 
-    fn begin(&mut self, reason: &Reason) {
-        let members = self.stage.close_roster();
-        self.states.resize(members.len(), State::Working);
-        let limits = *lock(&self.stage.limits);
-        let now = Instant::now();
-        let mut order = Order::new(members.iter().map(|member| member.node.clone()).collect());
-        let mut to_leave = 0;
-        for (index, state) in self.states.iter().enumerate() {
-            match state {
-                State::Left => order.end(index),
-                _ if !members[index].node.daemon => to_leave += 1,
-                _ => {}
-            }
-        }
-        let shortest_stall =
-            members.iter().filter_map(|m| m.limits.stall).fold(limits.stall, Duration::min);
-        self.drain = Some(Drain {
-            order,
-            began: now,
-            clock: DrainClock::start(limits, now, to_leave),
-            look_every: deadline::look_every(shortest_stall),
-            next_word: now + SAY_EVERY,
-            handled_before: members.iter().map(|m| m.life.figures().handled).collect(),
-            members,
-        });
-        self.stage.emit(Notice::DrainBegan { reason: reason.clone(), members: to_leave });
+    fn is_in_turn(&self, index: usize) -> bool {
+        matches!(self.states.get(&index), Some(State::InTurn(_) | State::Settling(..)))
     }
 
-    /// Tells everybody whose turn has come. Whether that was anybody.
-    fn give_turns(&mut self) -> bool {
-        let Some(drain) = &mut self.drain else { return false };
-        let now = Instant::now();
-        let all = drain.clock.is_over(now);
-        let mut anybody = false;
-        for (index, state) in self.states.iter_mut().enumerate() {
-            let member = &drain.members[index];
-            let is_due = drain.order.is_ready(index) || all && !member.node.daemon;
-            if !matches!(state, State::Working) || !is_due {
-                continue;
-            }
-            *state = State::InTurn(Turn::begin(now, member.life.sample()));
-            let queued = member.queued();
-            self.stage.emit(Notice::Draining { name: member.life.name.clone(), queued });
-            member.call();
-            anybody = true;
-        }
-        anybody
+    // Leaving early.
+
+    /// The children of somebody leave, last spawned first.
+    fn dismiss_family(
+        &mut self,
+        parent: usize,
+        tell: Option<crossbeam_channel::Sender<Vec<ActorReport>>>,
+    ) {
+        let children = self.stage.children(Some(parent));
+        self.assemble(children, Errand::Parent { index: parent, tell });
     }
 
-    /// Looks at everybody whose turn it is, and says when to look again.
-    fn enforce_deadlines(&mut self) -> Instant {
-        let Some(drain) = &mut self.drain else {
-            return Instant::now();
+    /// Somebody leaves alone.
+    fn send_away(&mut self, members: Vec<Arc<Member>>) {
+        let is_free = |member: &Arc<Member>| {
+            let index = member.life.index;
+            let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
+            !is_leaving && !self.has_left(index)
         };
-        let now = Instant::now();
-        let to_come = self
-            .states
-            .iter()
-            .zip(&drain.members)
-            .filter(|(state, m)| matches!(state, State::Working) && !m.node.daemon)
-            .count();
-
-        let mut wake = [Some(now + drain.look_every), drain.clock.end().filter(|&end| end > now)]
-            .into_iter()
-            .flatten()
-            .fold(drain.next_word, Instant::min);
-        let mut to_abandon = Vec::new();
-        for (index, state) in self.states.iter_mut().enumerate() {
-            let State::InTurn(turn) = state else { continue };
-            let member = &drain.members[index];
-            let (life, limits) = (&member.life, member.limits);
-            match turn.decide(now, life.sample(), &drain.clock, limits, to_come) {
-                Decision::Wait(at) => wake = wake.min(at.unwrap_or(wake)),
-                Decision::Halt => {
-                    turn.halted = Some(now);
-                    self.stage.emit(Notice::Overdue {
-                        name: life.name.clone(),
-                        doing: life.doing(),
-                        stuck_for: turn.stuck_for(now),
-                    });
-                    member.halt();
-                    // Look again at once: the grace may be nothing.
-                    wake = now;
-                }
-                Decision::Abandon => to_abandon.push((index, *turn)),
-            }
-        }
-        if now >= drain.next_word {
-            drain.next_word = now + SAY_EVERY;
-            self.say_whom_we_wait_for(now, to_come);
-        }
-        for (index, turn) in to_abandon {
-            self.abandon(index, turn);
-            wake = now;
-        }
-        wake
-    }
-
-    /// The process was stopped: nobody can help the time that was lost.
-    fn excuse(&mut self, lost: Duration) {
-        if let Some(drain) = &mut self.drain {
-            drain.clock.excuse(lost);
-        }
-        for state in &mut self.states {
-            if let State::InTurn(turn) = state {
-                turn.excuse(lost);
-            }
+        let members: Vec<Arc<Member>> = members.into_iter().filter(is_free).collect();
+        if !members.is_empty() {
+            self.assemble(members, Errand::Own);
         }
     }
 
-    fn say_whom_we_wait_for(&self, now: Instant, to_come: usize) {
-        let Some(drain) = &self.drain else { return };
-        let mut first_deadline: Option<Instant> = None;
-        let mut on = Vec::new();
-        for (state, member) in self.states.iter().zip(&drain.members) {
-            let State::InTurn(turn) = state else { continue };
-            // Who has met its deadline has its grace left.
-            let deadline = match turn.halted {
-                None => turn.halts_at(&drain.clock, member.limits, to_come),
-                Some(_) => turn.abandoned_at(&drain.clock),
-            };
-            first_deadline = [first_deadline, deadline].into_iter().flatten().min();
-            on.push((member.life.name.clone(), member.queued()));
+    fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
+        let nodes = members.iter().map(|member| member.node.clone()).collect();
+        let limits = *lock(&self.stage.limits);
+        self.companies.push(Company::new(members, nodes, limits, errand));
+        self.disband();
+    }
+
+    /// Lets those companies go that have all left, and tells on whose behalf.
+    fn disband(&mut self) {
+        while let Some(at) =
+            self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
+        {
+            let company = self.companies.remove(at);
+            let Errand::Parent { index, tell } = company.errand else { continue };
+            if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
+                // What it had to wait for is over: it has a grace of its own again.
+                turn.touch(Instant::now());
+                turn.halted = turn.halted.map(|_| Instant::now());
+            }
+            match tell {
+                Some(tell) => drop(tell.send(company.left)),
+                // It has left before them.
+                None => self.end_in_companies(index),
+            }
         }
-        let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
-        self.stage.emit(Notice::Waiting { on, until_deadline });
     }
 
     // Leaving, by itself or not.
@@ -302,14 +294,16 @@ impl<'a> Conductor<'a> {
         if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
         }
-        let (ended, error) = match outcome {
-            Outcome::Completed => (Ended::Completed, None),
-            Outcome::Drained => (Ended::Drained, None),
-            Outcome::Overdue => (Ended::Overdue, None),
-            Outcome::Failed(error) => (Ended::Failed, Some(error)),
+        let (ended, error, absorbed) = match outcome {
+            Outcome::Completed => (Ended::Completed, None, false),
+            Outcome::Drained => (Ended::Drained, None, false),
+            Outcome::Overdue => (Ended::Overdue, None, false),
+            Outcome::Failed(error) => (Ended::Failed, Some(error), false),
+            Outcome::Absorbed(error) => (Ended::Failed, Some(error), true),
             Outcome::Disowned => return,
         };
-        self.leave(&member, ended, member.life.figures(), error);
+        let figures = member.life.figures();
+        self.leave(&member, Leaving { ended, error, absorbed, figures });
     }
 
     /// Gives a thread up, takes over its mailbox, and goes on.
@@ -325,29 +319,75 @@ impl<'a> Conductor<'a> {
         figures.returned += returned;
         lock(&member.thread).take();
         let stuck_for = turn.stuck_for(Instant::now());
-        let error = format!("given up, {doing} for {stuck_for:.1?}");
+        let error = Some(format!("given up, {doing} for {stuck_for:.1?}"));
         self.stage.emit(Notice::Abandoned { name: life.name.clone(), doing, stuck_for, returned });
         self.burials.push(bury_aside(life, bury));
-        self.leave(&member, Ended::Abandoned, figures, Some(error));
+        self.leave(&member, Leaving { ended: Ended::Abandoned, error, absorbed: false, figures });
     }
 
-    fn leave(&mut self, member: &Member, ended: Ended, figures: Figures, error: Option<String>) {
+    fn leave(&mut self, member: &Arc<Member>, leaving: Leaving) {
         let index = member.life.index;
-        if self.states.len() <= index {
-            self.states.resize(index + 1, State::Working);
+        let report = self.line(member, leaving);
+        self.stage.emit(Notice::Ended {
+            name: report.name.clone(),
+            ended: report.ended,
+            handled: report.handled,
+            returned: report.returned,
+            took: report.took,
+        });
+        lock(&member.post).take();
+        self.waited_for_and_left += usize::from(!member.node.daemon);
+        self.states.remove(&index);
+        self.gone.insert(index);
+        member.life.departure.tell(&report);
+        if let Some(parent) = member.parent() {
+            self.stage.forget(index);
+            let family = self.companies.iter_mut().find(|c| c.parent() == Some(parent));
+            family.into_iter().for_each(|family| family.left.push(report.clone()));
         }
-        let began = match self.states[index] {
-            State::InTurn(turn) => turn.began,
-            State::Working | State::Left => {
-                self.drain.as_ref().map_or(member.started, |drain| drain.began)
-            }
+        self.enter(report, member.parent().is_some());
+        if self.stage.children(Some(index)).is_empty() {
+            self.end_in_companies(index);
+        } else {
+            // Those downstream wait for its children too.
+            self.dismiss_family(index, None);
+        }
+        if member.life.is_supervised {
+            self.dismiss_group_of(index);
+        }
+        self.advance_revivals();
+    }
+
+    fn end_in_companies(&mut self, index: usize) {
+        self.companies.iter_mut().for_each(|company| company.end(index));
+        self.disband();
+    }
+
+    /// A group ends when somebody has left who is significant for it.
+    fn dismiss_group_of(&mut self, index: usize) {
+        let members = {
+            let mut supervision = lock(&self.stage.supervision);
+            supervision.left(index).map(|group| supervision.members_of(group))
         };
-        let handled_before = match &self.drain {
-            Some(drain) => drain.handled_before[index],
+        let members = members.into_iter().flatten().filter_map(|index| self.stage.member(index));
+        self.send_away(members.collect());
+    }
+
+    fn line(&self, member: &Member, leaving: Leaving) -> ActorReport {
+        let Leaving { ended, error, absorbed, figures } = leaving;
+        let index = member.life.index;
+        let drain = self.drain.as_ref();
+        let began = match self.states.get(&index) {
+            Some(State::InTurn(turn) | State::Settling(turn, _)) => turn.began,
+            _ => drain.map_or(member.started, |drain| drain.began.max(member.started)),
+        };
+        let handled_before = match drain {
+            Some(drain) => drain.handled_before.get(&index).copied().unwrap_or(0),
             None => figures.handled,
         };
-        let report = ActorReport {
+        ActorReport {
             name: member.life.name.clone(),
+            parent: member.life.parent.as_ref().map(|parent| parent.name.clone()),
             is_task: member.capacity.is_none(),
             ended,
             took: began.elapsed(),
@@ -355,34 +395,49 @@ impl<'a> Conductor<'a> {
             handled_while_draining: figures.handled.saturating_sub(handled_before),
             failed: figures.failed,
             returned: figures.returned,
-            restarts: 0,
+            cancelled: figures.cancelled,
+            restarts: figures.restarts,
             error,
-        };
-        self.stage.emit(Notice::Ended {
-            name: report.name.clone(),
-            ended,
-            handled: report.handled,
-            returned: report.returned,
-            took: report.took,
-        });
-        self.left.push(report);
-        lock(&member.post).take();
-        self.waited_for_and_left += usize::from(!member.node.daemon);
-        self.states[index] = State::Left;
-        if let Some(drain) = &mut self.drain {
-            drain.order.end(index);
+            absorbed,
         }
+    }
+
+    /// Enters a line in the report.
+    fn enter(&mut self, line: ActorReport, is_child: bool) {
+        self.left.push(line);
+        self.children_in_report += usize::from(is_child);
+        if self.children_in_report > 2 * CHILDREN_IN_REPORT {
+            self.sum_up_children();
+        }
+    }
+
+    /// Sums up those of the children that ended well first.
+    fn sum_up_children(&mut self) {
+        let mut to_sum_up = self.children_in_report - CHILDREN_IN_REPORT;
+        let mut sum = ActorReport::of_many();
+        self.left.retain(|line| {
+            let is_summed_up = to_sum_up > 0 && line.may_be_summed_up();
+            if is_summed_up {
+                sum.add(line);
+                to_sum_up -= 1;
+            }
+            !is_summed_up
+        });
+        self.children_in_report = CHILDREN_IN_REPORT + to_sum_up;
+        self.left.insert(0, sum);
     }
 
     // The end.
 
     fn dismiss_daemons(&mut self) {
-        let daemons: Vec<Arc<Member>> = self
+        let mut daemons: Vec<Arc<Member>> = self
             .stage
             .members()
             .into_iter()
             .filter(|member| member.node.daemon && !self.has_left(member.life.index))
             .collect();
+        // Children before their parents.
+        daemons.reverse();
         daemons.iter().for_each(|daemon| {
             daemon.call();
             daemon.halt();
@@ -397,12 +452,11 @@ impl<'a> Conductor<'a> {
                     (Figures { returned: figures.returned + returned, ..figures }, None)
                 }
             };
-            match outcome {
-                Some(Outcome::Failed(error)) => {
-                    self.leave(&daemon, Ended::Failed, figures, Some(error));
-                }
-                _ => self.leave(&daemon, Ended::Daemon, figures, None),
-            }
+            let (ended, error) = match outcome {
+                Some(Outcome::Failed(error)) => (Ended::Failed, Some(error)),
+                _ => (Ended::Daemon, None),
+            };
+            self.leave(&daemon, Leaving { ended, error, absorbed: false, figures });
         }
     }
 
@@ -422,7 +476,7 @@ impl<'a> Conductor<'a> {
     }
 
     fn report(&mut self, reason: Reason) -> Report {
-        let refused = self.stage.refusals(&self.stage.members());
+        let refused = self.stage.refusals();
         let report = Report {
             took: self.took,
             actors: std::mem::take(&mut self.left),
@@ -448,6 +502,14 @@ impl<'a> Conductor<'a> {
             };
         }
     }
+}
+
+/// How somebody leaves.
+struct Leaving {
+    ended: Ended,
+    error: Option<String>,
+    absorbed: bool,
+    figures: Figures,
 }
 
 /// Buries messages on a thread of their own: the hook may take its time, and must hold up neither the

@@ -97,10 +97,13 @@ pub mod contract {}
 // What a user meets, in the order of meeting.
 mod actor;
 mod context;
+mod waiting;
 mod address;
 mod system;
 mod builder;
 mod capacity;
+mod restart;
+mod group;
 mod timer;
 mod event;
 mod interruptible;
@@ -116,38 +119,45 @@ mod error;
 mod mailbox;
 mod cell;
 mod runner;
+mod agenda;
+mod timers;
+mod answers;
+mod ending;
 mod life;
+mod departure;
 mod member;
 mod stage;
 mod conductor;
-#[allow(dead_code)] // wired in by the stage
 mod order;
 mod graph;
 #[cfg(test)]
 mod order_at_random;
 mod deadline;
-#[allow(dead_code)] // wired in by the stage
-mod timers;
+mod supervision;
+mod clock;
 mod unwind;
 mod threads;
 
 pub use actor::Actor;
 pub use address::{Addr, Reply, WeakAddr};
+pub use agenda::OnDrain;
 pub use builder::{ActorBuilder, TaskBuilder};
 pub use capacity::{Capacity, DEFAULT_CAPACITY};
 pub use context::{Context, TaskContext};
 pub use error::{
-    AskError, Error, Interrupted, Result, SendError, SendTimeoutError, SpawnError, TrySendError,
-    WaitError,
+    AskError, Error, Interrupted, LookupError, Result, SendError, SendTimeoutError, SpawnError,
+    TrySendError, WaitError,
 };
 pub use event::Event;
 pub use exit::Exit;
+pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, mailbox};
 pub use notice::Notice;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
+pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
 #[cfg(all(unix, feature = "signals"))]
 pub use signals::{SignalError, SignalGuard, Signals};
-pub use snapshot::{ActorSnapshot, State};
+pub use snapshot::{ActorSnapshot, State, Waiting};
 pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};

@@ -1,0 +1,267 @@
+//! Turns: whose has come, and what their deadlines say.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::company::Company;
+use super::{Conductor, SAY_EVERY, State};
+use crate::deadline::{self, Decision, DrainClock, Turn};
+use crate::life::Sample;
+use crate::member::Member;
+use crate::notice::Notice;
+use crate::unwind::lock;
+
+/// How often a ring is looked at, to see whether it is quiet. It has to be seen so twice.
+const SETTLING: Duration = Duration::from_millis(1);
+
+impl Conductor<'_> {
+    /// Tells everybody whose turn has come. Whether that was anybody.
+    pub(super) fn give_turns(&mut self) -> bool {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        for company in &self.companies {
+            for (place, member) in company.members.iter().enumerate() {
+                if !self.has_had_its_turn(member) && company.is_due(place, now) {
+                    let settles = !company.clock.is_over(now) && !company.ring(place).is_empty();
+                    due.push((Arc::clone(member), settles));
+                }
+            }
+        }
+        for (member, settles) in &due {
+            let turn = Turn::begin(now, member.life.sample());
+            let (name, queued) = (member.life.name.clone(), member.queued());
+            self.stage.emit(Notice::Draining { name, queued });
+            let state = if *settles { State::Settling(turn, None) } else { State::InTurn(turn) };
+            self.states.insert(member.life.index, state);
+            if !settles {
+                member.call();
+            }
+        }
+        !due.is_empty()
+    }
+
+    fn has_had_its_turn(&self, member: &Member) -> bool {
+        let index = member.life.index;
+        self.is_in_turn(index) || self.has_left(index)
+    }
+
+    /// Looks at everybody whose turn it is, and says when to look again; never, if it is nobody's.
+    pub(super) fn enforce_deadlines(&mut self) -> Option<Instant> {
+        if self.states.is_empty() && self.companies.is_empty() {
+            return None;
+        }
+        let now = Instant::now();
+        self.settle_rings(now);
+        let mut wake = now + self.look_every();
+        wake = self.ends().filter(|&end| end > now).fold(wake, Instant::min);
+        let mut stragglers = Vec::new();
+        for index in self.states.keys().copied().collect::<Vec<_>>() {
+            let Some(member) = self.stage.member(index) else { continue };
+            match self.decide_about(&member, now) {
+                Decision::Wait(at) => wake = wake.min(at.unwrap_or(wake)),
+                Decision::Halt => {
+                    self.halt(&member, now);
+                    // Look again at once: the grace may be nothing.
+                    wake = now;
+                }
+                Decision::Abandon => stragglers.push(index),
+            }
+        }
+        if self.states.values().any(|state| matches!(state, State::Settling(..))) {
+            wake = wake.min(now + SETTLING);
+        }
+        wake = wake.min(self.say_whom_we_wait_for(now).unwrap_or(wake));
+        for index in stragglers {
+            wake = now;
+            match self.states.get(&index).copied() {
+                Some(State::InTurn(turn) | State::Settling(turn, _)) => self.abandon(index, turn),
+                Some(State::Retiring(_)) => {
+                    self.states.remove(&index);
+                    self.give_up_revival(index);
+                }
+                None => {}
+            }
+        }
+        Some(wake)
+    }
+
+    fn decide_about(&mut self, member: &Member, now: Instant) -> Decision {
+        let index = member.life.index;
+        let clock = self.clock_of(index, now);
+        let to_come = self.to_come(index);
+        let waits = self.companies.iter().any(|company| company.parent() == Some(index));
+        let Some(State::InTurn(turn) | State::Settling(turn, _) | State::Retiring(turn)) =
+            self.states.get_mut(&index)
+        else {
+            return Decision::Wait(None);
+        };
+        if waits {
+            // Its children have deadlines of their own.
+            turn.touch(now);
+            if turn.halted.is_some() {
+                return Decision::Wait(None);
+            }
+        }
+        turn.decide(now, member.life.sample(), &clock, member.limits, to_come)
+    }
+
+    /// Tells somebody that its deadline has come, and its children with it.
+    fn halt(&mut self, member: &Arc<Member>, now: Instant) {
+        let life = &member.life;
+        let state = self.states.entry(life.index);
+        let state = state.or_insert_with(|| State::InTurn(Turn::begin(now, life.sample())));
+        let (State::InTurn(turn) | State::Settling(turn, _) | State::Retiring(turn)) = state;
+        turn.halted = Some(now);
+        if let State::Retiring(_) = state {
+            return life.interrupt();
+        }
+        let (doing, stuck_for) = (life.doing(), turn.stuck_for(now));
+        *state = State::InTurn(*turn);
+        self.stage.emit(Notice::Overdue { name: life.name.clone(), doing, stuck_for });
+        if !life.stopping.is_set() {
+            member.call();
+        }
+        member.halt();
+        let family = self.companies.iter().find(|company| company.parent() == Some(life.index));
+        for child in family.map(|family| family.members.clone()).into_iter().flatten() {
+            if !self.has_left(child.life.index) && !child.life.must_stop.is_set() {
+                self.halt(&child, now);
+            }
+        }
+    }
+
+    // Rings.
+
+    /// Lets those rings close that are empty and idle: seen twice, with nothing done in between. Then
+    /// there was a moment at which all of them were so.
+    fn settle_rings(&mut self, now: Instant) {
+        let settling: Vec<usize> = self
+            .states
+            .iter()
+            .filter_map(|(&i, state)| matches!(state, State::Settling(..)).then_some(i))
+            .collect();
+        let mut seen: Vec<usize> = Vec::new();
+        for index in settling {
+            if !seen.contains(&index) {
+                let ring = self.ring_of(index);
+                seen.extend(ring.iter().map(|member| member.life.index));
+                self.settle(&ring, now);
+            }
+        }
+    }
+
+    fn ring_of(&self, index: usize) -> Vec<Arc<Member>> {
+        let ring = |company: &Company| {
+            let at = company.members.iter().position(|member| member.life.index == index)?;
+            Some(company.ring(at)).filter(|ring| !ring.is_empty())
+        };
+        let mut ring = self.companies.iter().find_map(ring).unwrap_or_default();
+        ring.retain(|member| !self.has_left(member.life.index));
+        ring
+    }
+
+    fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
+        let mut is_quiet = true;
+        let mut is_getting_on = false;
+        for member in ring {
+            // First the mailbox: what was taken out of it finds its taker awake, or finished.
+            let is_empty = member.queued() == 0;
+            let sample = member.life.sample();
+            let quiet = (is_empty && sample.is_asleep()).then_some(sample);
+            if let Some(State::Settling(turn, before)) = self.states.get_mut(&member.life.index) {
+                is_getting_on |= turn.has_moved(sample);
+                is_quiet &= quiet.is_some() && *before == quiet;
+                *before = quiet;
+            }
+        }
+        for member in ring {
+            let state = self.states.get_mut(&member.life.index);
+            let Some(State::Settling(turn, _)) = state else { continue };
+            if is_getting_on {
+                // Who waits for the others of its ring is not stuck as long as they are not.
+                turn.touch(now);
+            }
+            if is_quiet {
+                let turn = *turn;
+                self.states.insert(member.life.index, State::InTurn(turn));
+                member.call();
+            }
+        }
+    }
+
+    // Clocks.
+
+    /// The clock that holds for somebody: the system's, if it drains.
+    fn clock_of(&self, index: usize, now: Instant) -> DrainClock {
+        let company = self.companies.iter().find(|company| {
+            company.is_the_systems() || company.has(index) || company.parent() == Some(index)
+        });
+        let limits = *lock(&self.stage.limits);
+        company.map_or_else(|| DrainClock::start(limits, now, 1), |company| company.clock)
+    }
+
+    /// How many are still to have their turn under the clock that holds for somebody.
+    fn to_come(&self, index: usize) -> usize {
+        let in_turn = |index: &usize| {
+            let is_daemon = self.stage.member(*index).is_none_or(|member| member.node.daemon);
+            usize::from(!is_daemon && self.is_in_turn(*index))
+        };
+        if self.is_draining() {
+            let in_turn: usize = self.states.keys().map(in_turn).sum();
+            return (self.stage.waited_for() - self.waited_for_and_left).saturating_sub(in_turn);
+        }
+        let company = self.companies.iter().find(|company| company.has(index));
+        company.map_or(0, |company| {
+            let in_turn: usize = company.members.iter().map(|m| in_turn(&m.life.index)).sum();
+            company.to_leave.saturating_sub(in_turn)
+        })
+    }
+
+    fn ends(&self) -> impl Iterator<Item = Instant> {
+        self.companies.iter().filter_map(|company| company.clock.end())
+    }
+
+    fn look_every(&self) -> Duration {
+        let stall = lock(&self.stage.limits).stall;
+        let members = self.states.keys().filter_map(|&index| self.stage.member(index));
+        let shortest = members.filter_map(|m| m.limits.stall).fold(stall, Duration::min);
+        deadline::look_every(shortest)
+    }
+
+    /// The process was stopped: nobody can help the time that was lost.
+    pub(super) fn excuse(&mut self, lost: Duration) {
+        self.companies.iter_mut().for_each(|company| company.clock.excuse(lost));
+        for state in self.states.values_mut() {
+            let (State::InTurn(turn) | State::Settling(turn, _) | State::Retiring(turn)) = state;
+            turn.excuse(lost);
+        }
+    }
+
+    /// Once a second says whom the drain of the system waits for, and when it will again.
+    fn say_whom_we_wait_for(&mut self, now: Instant) -> Option<Instant> {
+        let drain = self.drain.as_mut()?;
+        if now < drain.next_word {
+            return Some(drain.next_word);
+        }
+        drain.next_word = now + SAY_EVERY;
+        let next_word = drain.next_word;
+        let mut first_deadline: Option<Instant> = None;
+        let mut on = Vec::new();
+        for (&index, state) in &self.states {
+            let (State::InTurn(turn) | State::Settling(turn, _)) = state else { continue };
+            let Some(member) = self.stage.member(index) else { continue };
+            let clock = self.clock_of(index, now);
+            // Who has met its deadline has its grace left.
+            let deadline = match turn.halted {
+                None => turn.halts_at(&clock, member.limits, self.to_come(index)),
+                Some(_) => turn.abandoned_at(&clock),
+            };
+            first_deadline = [first_deadline, deadline].into_iter().flatten().min();
+            on.push((member.life.name.clone(), member.queued()));
+        }
+        let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
+        self.stage.emit(Notice::Waiting { on, until_deadline });
+        Some(next_word)
+    }
+}
+

@@ -1,0 +1,149 @@
+//! [`Group`]: those who are supervised together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::life::Life;
+use crate::restart::{AutoShutdown, Intensity, Strategy};
+use crate::stage::Stage;
+use crate::supervision::{GroupId, GroupOptions, Under};
+use crate::unwind::lock;
+
+/// Those who are supervised together: when one of them fails, a [strategy](Strategy) says who is
+/// restarted, and an intensity how often that may be. A group that exceeds its intensity fails as one
+/// member of the group above it, of the actor whose children are in it, or of the system.
+///
+/// A group is a declaration: it has no thread of its own and no place in the order of the drain.
+///
+/// # Examples
+///
+/// A reader and a parser that have no use for each other's past: when one fails, both begin anew.
+///
+/// ```
+/// use std::time::Duration;
+/// use exeunt::{Actor, Context, Restart, Strategy, System};
+///
+/// struct Fussy;
+/// impl Actor for Fussy {
+///     type Msg = u32;
+///     fn handle(&mut self, n: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+///         if n == 13 { Err(exeunt::Error::msg("not that one")) } else { Ok(()) }
+///     }
+/// }
+///
+/// let mut system = System::new("device");
+/// let both = system
+///     .group("both")
+///     .strategy(Strategy::OneForAll)
+///     .intensity(3, Duration::from_secs(60))
+///     .build();
+/// let restart = Restart::on_failure();
+/// let parser = system.actor("parser").within(&both).restart(restart).spawn_with(|| Fussy)?;
+/// let reader = system.actor("reader").within(&both).restart(restart).spawn_with(|| Fussy)?;
+///
+/// reader.send(13)?;
+/// reader.send(14)?; // handled by the next incarnation
+/// while system.snapshot().iter().any(|actor| actor.restarts == 0) {
+///     std::thread::yield_now();
+/// }
+/// let report = system.shutdown();
+/// let reader = report.actor("reader").unwrap();
+/// assert_eq!((reader.handled, reader.failed, reader.restarts), (1, 1, 1));
+/// assert!(!report.is_failure()); // it was absorbed
+/// # drop(parser);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Group {
+    pub(crate) id: GroupId,
+    pub(crate) stage: Arc<Stage>,
+    /// Whose children may be in it.
+    pub(crate) parent: Option<usize>,
+    name: String,
+}
+
+impl Group {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Group").field(&self.name).finish()
+    }
+}
+
+/// Describes a [`Group`].
+#[must_use = "there is no group before `build`"]
+pub struct GroupBuilder<'a> {
+    stage: &'a Arc<Stage>,
+    name: String,
+    parent: Option<usize>,
+    options: GroupOptions,
+    under: Under,
+}
+
+impl<'a> GroupBuilder<'a> {
+    pub(crate) fn new(
+        stage: &'a Arc<Stage>,
+        parent: Option<&Arc<Life>>,
+        name: &str,
+    ) -> GroupBuilder<'a> {
+        let parent = parent.map(|parent| parent.index);
+        let under = parent.map_or(Under::System, Under::Actor);
+        GroupBuilder { stage, name: name.to_owned(), parent, options: GroupOptions::default(), under }
+    }
+
+    /// Who is restarted when a member is; [`Strategy::OneForOne`] unless set.
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.options.strategy = strategy;
+        self
+    }
+
+    /// How often members may be restarted; once in five seconds unless set. When one member begins anew
+    /// with others, it counts once. Within a group, the intensities of the members do not count.
+    pub fn intensity(mut self, restarts: u32, within: Duration) -> Self {
+        self.options.intensity = Intensity { restarts, within };
+        self
+    }
+
+    /// Whether the group leaves when [significant](crate::ActorBuilder::significant) members have left;
+    /// [`AutoShutdown::Never`] unless set. Its members have their turns then, in order.
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.options.auto_shutdown = auto_shutdown;
+        self
+    }
+
+    /// Makes it a part of another group: of the same system, and for children of the same parent.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    pub fn within(mut self, group: &Group) -> Self {
+        assert!(
+            Arc::ptr_eq(&group.stage, self.stage) && group.parent == self.parent,
+            "the group `{}` cannot be a part of `{}`, which is of another system or parent",
+            self.name,
+            group.name
+        );
+        self.under = Under::Group(group.id);
+        self
+    }
+
+    /// Makes the group.
+    #[must_use]
+    pub fn build(self) -> Group {
+        let id = lock(&self.stage.supervision).add_group(self.options, self.under);
+        Group { id, stage: Arc::clone(self.stage), parent: self.parent, name: self.name }
+    }
+}
+
+impl fmt::Debug for GroupBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GroupBuilder").field(&self.name).finish()
+    }
+}
