@@ -11,7 +11,7 @@ use crate::context::TaskContext;
 use crate::deadline::OwnLimits;
 use crate::error::{self, SpawnCause, SpawnError};
 use crate::life::{Life, Outcome};
-use crate::mailbox::{DeadLetters, Inbox, Mailbox, MailboxId, Post};
+use crate::mailbox::{DeadLetters, Inbox, Mailbox, MailboxId, Overflow, Post};
 use crate::order::Node;
 use crate::runner;
 use crate::stage::{Part, Spawned, Stage};
@@ -68,6 +68,7 @@ use crate::stage::{Part, Spawned, Stage};
 pub struct ActorBuilder<'a, M: Send + 'static> {
     common: Common<'a>,
     capacity: Capacity,
+    overflow: Overflow,
     inbox: Option<Inbox<M>>,
     dead_letters: Option<DeadLetters<M>>,
 }
@@ -77,6 +78,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         ActorBuilder {
             common: Common::new(stage, name),
             capacity: Capacity::default(),
+            overflow: Overflow::default(),
             inbox: None,
             dead_letters: None,
         }
@@ -94,6 +96,13 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         self.capacity(Capacity::Unbounded)
     }
 
+    /// Sets what a send does when the mailbox is full; it waits unless set. This also holds for an
+    /// [`inbox`](ActorBuilder::inbox), from here on.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
     /// Gives it a mailbox that was [made before it](crate::mailbox()).
     pub fn inbox(mut self, inbox: Inbox<M>) -> Self {
         self.inbox = Some(inbox);
@@ -101,11 +110,11 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     }
 
     /// Sets what becomes of messages that were accepted and will not be handled: those that were
-    /// queued when the actor failed, met its deadline, or was abandoned. Unless set, they are
-    /// dropped.
+    /// queued when the actor failed, met its deadline, or was abandoned, and those that a full
+    /// mailbox [dropped](Overflow). Unless set, they are dropped.
     ///
     /// The hook runs on the actor's own thread; for an abandoned actor on a thread of the
-    /// system's. A panic in it is logged.
+    /// system's; for a full mailbox on the sender's. A panic in it is logged.
     pub fn returned(mut self, hook: impl FnMut(M) + Send + 'static) -> Self {
         self.dead_letters = Some(Box::new(hook));
         self
@@ -171,6 +180,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         if let Some(hook) = self.dead_letters {
             mailbox.set_dead_letters(hook);
         }
+        mailbox.set_overflow(self.overflow);
         let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
         let spawned = self.common.spawn(Some((mailbox.id, post)), {
             let mailbox = Arc::clone(mailbox);

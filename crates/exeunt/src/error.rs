@@ -155,6 +155,8 @@ macro_rules! message_error {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError<M> {
+    /// The mailbox was full, and [refuses](crate::Overflow) what finds no room.
+    Full(M),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
     Closed(M),
     /// The mailbox was full, and the *sending* actor is past its own deadline.
@@ -164,6 +166,7 @@ pub enum SendError<M> {
 }
 
 message_error!(SendError {
+    Full => "the mailbox is full",
     Closed => "the mailbox is closed",
     Interrupted => "the mailbox is full and the sender must stop",
     Deadlock => "the mailbox is full and is the sender's own",
@@ -199,6 +202,8 @@ impl<M> StdError for TrySendError<M> {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendTimeoutError<M> {
+    /// The mailbox was full, and [refuses](crate::Overflow) what finds no room.
+    Full(M),
     /// The mailbox stayed full for the whole time.
     Timeout(M),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
@@ -210,6 +215,7 @@ pub enum SendTimeoutError<M> {
 }
 
 message_error!(SendTimeoutError {
+    Full => "the mailbox is full",
     Timeout => "the mailbox stayed full for too long",
     Closed => "the mailbox is closed",
     Interrupted => "the mailbox is full and the sender must stop",
@@ -220,6 +226,7 @@ message_error!(SendTimeoutError {
 impl<M> From<SendTimeoutError<M>> for SendError<M> {
     fn from(error: SendTimeoutError<M>) -> SendError<M> {
         match error {
+            SendTimeoutError::Full(message) => SendError::Full(message),
             SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
             SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
             SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
