@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::event::Event;
 use crate::life::{self, Activity, Life, Other};
-use crate::mailbox::{Mailbox, Waited, YIELDS};
+use crate::mailbox::{self, Mailbox, Overflow, Undertaker, Waited, YIELDS};
 use crate::report::ActorReport;
 
 /// The address of an actor: what takes messages of type `M`.
@@ -69,7 +69,8 @@ impl<M: Send + 'static> Addr<M> {
         &self.mailbox
     }
 
-    /// Sends a message, and waits for room if the mailbox is full.
+    /// Sends a message, and waits for room if the mailbox is full, unless something else was
+    /// [chosen](Overflow) for it.
     ///
     /// If there is room it costs what crossbeam-channel's `send` costs.
     ///
@@ -78,23 +79,27 @@ impl<M: Send + 'static> Addr<M> {
     /// Each gives the message back. [`Closed`](SendError::Closed), also when the mailbox closes
     /// while the sender waits for room; [`Interrupted`](SendError::Interrupted) when the sending
     /// actor is past its deadline and would have to wait; [`Deadlock`](SendError::Deadlock) when
-    /// an actor would have to wait for room in its own mailbox.
+    /// an actor would have to wait for room in its own mailbox; [`Full`](SendError::Full) when the
+    /// mailbox refuses what finds no room.
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.send_by(message, None).map_err(SendError::from)
     }
 
-    /// Sends a message if there is room now.
+    /// Sends a message if there is room now, or the mailbox [drops](Overflow) one for it.
     ///
     /// # Errors
     ///
     /// Each gives the message back: [`Full`](TrySendError::Full) or
     /// [`Closed`](TrySendError::Closed).
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
-        self.mailbox.offer(message).inspect_err(|error| {
-            if let TrySendError::Closed(_) = error {
+        match self.mailbox.offer(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message)) => self.overflow_now(message),
+            Err(closed) => {
                 self.refused();
+                Err(closed)
             }
-        })
+        }
     }
 
     /// Sends a message, and waits for room for `timeout` at most.
@@ -214,7 +219,7 @@ impl<M: Send + 'static> Addr<M> {
     fn send_by(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
         match self.mailbox.offer(message) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(message)) => self.wait_for_room(message, deadline),
+            Err(TrySendError::Full(message)) => self.overflow(message, deadline),
             Err(TrySendError::Closed(message)) => {
                 self.refused();
                 Err(SendTimeoutError::Closed(message))
@@ -222,7 +227,50 @@ impl<M: Send + 'static> Addr<M> {
         }
     }
 
+    /// There is no room: what was chosen for the mailbox is done.
     #[cold]
+    fn overflow(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
+        match self.mailbox.overflow() {
+            Overflow::Wait => self.wait_for_room(message, deadline),
+            Overflow::Refuse => Err(SendTimeoutError::Full(message)),
+            Overflow::DropNewest | Overflow::DropOldest => self.drop_one(message, deadline),
+        }
+    }
+
+    #[cold]
+    fn overflow_now(&self, message: M) -> Result<(), TrySendError<M>> {
+        let undertaker = match self.mailbox.overflow().drops() {
+            true => self.mailbox.dead_letters.try_take(),
+            false => None,
+        };
+        match undertaker {
+            Some(undertaker) => self.displace(message, undertaker).map_err(TrySendError::Closed),
+            None => Err(TrySendError::Full(message)),
+        }
+    }
+
+    /// Sends at the price of a message, when the hook for it is free.
+    fn drop_one(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
+        let undertaker = match self.mailbox.dead_letters.try_take() {
+            Some(undertaker) => Ok(undertaker),
+            None if mailbox::is_inside_a_hook() => return Err(SendTimeoutError::Full(message)),
+            None => during(
+                life::current().as_deref(),
+                |me| Activity::Sending(self.owner_as_seen_by(me)),
+                |interrupt| self.mailbox.wait_for_undertaker(interrupt, deadline),
+            ),
+        };
+        match undertaker {
+            Ok(undertaker) => self.displace(message, undertaker).map_err(SendTimeoutError::Closed),
+            Err(waited) => Err(self.waited_in_vain(waited.with(message))),
+        }
+    }
+
+    fn displace(&self, message: M, undertaker: Undertaker<'_, M>) -> Result<(), M> {
+        let Some(owner) = self.mailbox.owner.get() else { return Err(message) };
+        self.mailbox.displace(message, owner, undertaker).inspect_err(|_| self.refused())
+    }
+
     fn wait_for_room(
         &self,
         mut message: M,
@@ -251,14 +299,18 @@ impl<M: Send + 'static> Addr<M> {
             |me| Activity::Sending(self.owner_as_seen_by(me)),
             |interrupt| self.mailbox.wait_for_room(message, interrupt, deadline),
         );
-        sent.map_err(|waited| match waited {
+        sent.map_err(|waited| self.waited_in_vain(waited))
+    }
+
+    fn waited_in_vain(&self, waited: Waited<M>) -> SendTimeoutError<M> {
+        match waited {
             Waited::Timeout(message) => SendTimeoutError::Timeout(message),
             Waited::Interrupted(message) => SendTimeoutError::Interrupted(message),
             Waited::Closed(message) => {
                 self.refused();
                 SendTimeoutError::Closed(message)
             }
-        })
+        }
     }
 
     fn ask_by<R: Send + 'static>(
@@ -271,7 +323,7 @@ impl<M: Send + 'static> Addr<M> {
             return Err(AskError::Deadlock);
         }
         let (sender, answer) = crossbeam_channel::bounded(1);
-        self.send_by(question(Reply { sender, waker: None }), deadline).map_err(AskError::NotSent)?;
+        self.send_by(question(Reply { sender, _waker: None }), deadline).map_err(AskError::NotSent)?;
         self.wait_for_answer(&answer, me.as_deref(), deadline)
     }
 
@@ -405,6 +457,10 @@ pub struct WeakAddr<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> WeakAddr<M> {
+    pub(crate) fn new(mailbox: Arc<Mailbox<M>>) -> WeakAddr<M> {
+        WeakAddr { mailbox }
+    }
+
     /// An address to send to, unless the last one is gone.
     #[must_use]
     pub fn upgrade(&self) -> Option<Addr<M>> {
@@ -433,7 +489,7 @@ impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
 pub struct Reply<R> {
     // In this order: whoever is woken finds the answer, or that there will be none.
     sender: Sender<R>,
-    waker: Option<WakeOnDrop>,
+    _waker: Option<WakeOnDrop>,
 }
 
 /// Wakes whoever does not wait on the channel itself.
@@ -449,7 +505,7 @@ impl<R> Reply<R> {
     /// One that wakes somebody when it is used or dropped, and where the answer will be.
     pub(crate) fn that_wakes(waker: Waker) -> (Reply<R>, Receiver<R>) {
         let (sender, answer) = crossbeam_channel::bounded(1);
-        (Reply { sender, waker: Some(WakeOnDrop(waker)) }, answer)
+        (Reply { sender, _waker: Some(WakeOnDrop(waker)) }, answer)
     }
 
     /// Answers.

@@ -13,7 +13,8 @@ use crate::answers::{Answers, How};
 use crate::clock::Clock;
 use crate::life::Life;
 use crate::mailbox::Mailbox;
-use crate::timers::{Missed, Timer, Timers};
+use crate::timer::{Missed, Timer};
+use crate::timers::Timers;
 
 pub(crate) struct Agenda<A: Actor> {
     pub(crate) clock: Clock,
@@ -38,8 +39,6 @@ pub(crate) enum Job<M> {
     Message(M),
     /// An ask has come to its end.
     Answer(u64, How),
-    /// Nothing has come for as long as it wanted to wait.
-    Idle,
 }
 
 /// What a drain does with a channel that was [attached](crate::Context::attach_with).

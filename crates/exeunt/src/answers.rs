@@ -13,7 +13,8 @@ use crate::context::Context;
 use crate::error;
 use crate::event::Event;
 use crate::mailbox::MailboxId;
-use crate::timers::{Timer, Timers};
+use crate::timer::Timer;
+use crate::timers::Timers;
 
 pub(crate) struct Answers<A: Actor> {
     /// The asks that are out.

@@ -10,11 +10,16 @@ use crate::capacity::Capacity;
 use crate::context::TaskContext;
 use crate::deadline::OwnLimits;
 use crate::error::{self, SpawnCause, SpawnError};
+use crate::group::Group;
+#[cfg(doc)]
+use crate::group::GroupBuilder;
 use crate::life::{Life, Outcome};
-use crate::mailbox::{DeadLetters, Inbox, Mailbox, MailboxId, Post};
+use crate::mailbox::{DeadLetters, Inbox, Mailbox, MailboxId, Overflow, Post};
 use crate::order::Node;
+use crate::restart::Restart;
 use crate::runner;
 use crate::stage::{Part, Spawned, Stage};
+use crate::supervision::Under;
 
 /// Describes an actor, and spawns it.
 ///
@@ -68,15 +73,21 @@ use crate::stage::{Part, Spawned, Stage};
 pub struct ActorBuilder<'a, M: Send + 'static> {
     common: Common<'a>,
     capacity: Capacity,
+    overflow: Overflow,
     inbox: Option<Inbox<M>>,
     dead_letters: Option<DeadLetters<M>>,
 }
 
 impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
-    pub(crate) fn new(stage: &'a Arc<Stage>, name: &str) -> ActorBuilder<'a, M> {
+    pub(crate) fn new(
+        stage: &'a Arc<Stage>,
+        parent: Option<&Arc<Life>>,
+        name: &str,
+    ) -> ActorBuilder<'a, M> {
         ActorBuilder {
-            common: Common::new(stage, name),
+            common: Common::new(stage, parent, name),
             capacity: Capacity::default(),
+            overflow: Overflow::default(),
             inbox: None,
             dead_letters: None,
         }
@@ -94,6 +105,13 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         self.capacity(Capacity::Unbounded)
     }
 
+    /// Sets what a send does when the mailbox is full; it waits unless set. This also holds for an
+    /// [`inbox`](ActorBuilder::inbox), from here on.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
     /// Gives it a mailbox that was [made before it](crate::mailbox()).
     pub fn inbox(mut self, inbox: Inbox<M>) -> Self {
         self.inbox = Some(inbox);
@@ -101,11 +119,11 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     }
 
     /// Sets what becomes of messages that were accepted and will not be handled: those that were
-    /// queued when the actor failed, met its deadline, or was abandoned. Unless set, they are
-    /// dropped.
+    /// queued when the actor failed, met its deadline, or was abandoned, and those that a full
+    /// mailbox [dropped](Overflow). Unless set, they are dropped.
     ///
     /// The hook runs on the actor's own thread; for an abandoned actor on a thread of the
-    /// system's. A panic in it is logged.
+    /// system's; for a full mailbox on the sender's. A panic in it is logged.
     pub fn returned(mut self, hook: impl FnMut(M) + Send + 'static) -> Self {
         self.dead_letters = Some(Box::new(hook));
         self
@@ -118,13 +136,21 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// # Errors
     ///
     /// [`SpawnError`] names the actor and says what is wrong: a zero capacity, a name that no
-    /// thread can have, wiring that makes no order possible, or a thread that the operating
-    /// system refused.
+    /// thread can have, wiring that makes no order possible, a restart policy, since there is only
+    /// this one value, or a thread that the operating system refused.
     pub fn spawn<A: Actor<Msg = M> + Send>(self, actor: A) -> Result<Addr<M>, SpawnError> {
-        self.spawn_with(|| actor)
+        if self.common.restart.is_ever() {
+            return Err(self.common.error(SpawnCause::NotRestartable));
+        }
+        let mut actor = Some(actor);
+        self.spawn_with(move || match actor.take() {
+            Some(actor) => actor,
+            None => unreachable!("who is never restarted is made once"),
+        })
     }
 
-    /// Spawns an actor whose value is made on its own thread, so that it need not be `Send`.
+    /// Spawns an actor whose value is made on its own thread, so that it need not be `Send`, and so that
+    /// it can be made anew when the actor is [restarted](ActorBuilder::restart).
     ///
     /// A panic in `make` is a failure of the actor.
     ///
@@ -153,7 +179,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// Those of [`spawn`](ActorBuilder::spawn).
     pub fn spawn_with<A: Actor<Msg = M>>(
         self,
-        make: impl FnOnce() -> A + Send + 'static,
+        make: impl FnMut() -> A + Send + 'static,
     ) -> Result<Addr<M>, SpawnError> {
         let mailbox = match self.inbox {
             Some(inbox) => inbox.into_mailbox(),
@@ -171,6 +197,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         if let Some(hook) = self.dead_letters {
             mailbox.set_dead_letters(hook);
         }
+        mailbox.set_overflow(self.overflow);
         let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
         let spawned = self.common.spawn(Some((mailbox.id, post)), {
             let mailbox = Arc::clone(mailbox);
@@ -238,8 +265,12 @@ pub struct TaskBuilder<'a> {
 }
 
 impl<'a> TaskBuilder<'a> {
-    pub(crate) fn new(stage: &'a Arc<Stage>, name: &str) -> TaskBuilder<'a> {
-        TaskBuilder { common: Common::new(stage, name) }
+    pub(crate) fn new(
+        stage: &'a Arc<Stage>,
+        parent: Option<&Arc<Life>>,
+        name: &str,
+    ) -> TaskBuilder<'a> {
+        TaskBuilder { common: Common::new(stage, parent, name) }
     }
 
     /// Its turn comes when whoever bears that name (all of them, if there are several) has ended,
@@ -260,11 +291,47 @@ impl<'a> TaskBuilder<'a> {
     /// # Errors
     ///
     /// [`SpawnError`] names the task and says what is wrong: a name that no thread can have, a
-    /// name to come after that nobody bears, wiring that makes no order possible, or a thread that
-    /// the operating system refused.
+    /// name to come after that nobody bears, wiring that makes no order possible, a restart policy,
+    /// since the task can be run only once, or a thread that the operating system refused.
     pub fn spawn(
         self,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
+    ) -> Result<(), SpawnError> {
+        if self.common.restart.is_ever() {
+            return Err(self.common.error(SpawnCause::NotRestartable));
+        }
+        let mut task = Some(task);
+        self.spawn_with(move |cx| match task.take() {
+            Some(task) => task(cx),
+            None => unreachable!("who is never restarted is run once"),
+        })
+    }
+
+    /// Spawns a task that can be run anew when it is [restarted](TaskBuilder::restart).
+    ///
+    /// ```
+    /// use exeunt::{Restart, System};
+    ///
+    /// let mut system = System::new("stubborn");
+    /// let mut attempts = 0;
+    /// system.task("dial").restart(Restart::on_failure().intensity(3, std::time::Duration::MAX)).spawn_with(
+    ///     move |_cx| {
+    ///         attempts += 1;
+    ///         if attempts < 3 { Err(exeunt::Error::msg("engaged")) } else { Ok(()) }
+    ///     },
+    /// )?;
+    /// let report = system.wait();
+    /// assert_eq!(report.actor("dial").unwrap().restarts, 2);
+    /// assert!(!report.is_failure());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`spawn`](TaskBuilder::spawn).
+    pub fn spawn_with(
+        self,
+        task: impl FnMut(&TaskContext) -> error::Result + Send + 'static,
     ) -> Result<(), SpawnError> {
         self.common.spawn(None, |life| move || runner::perform(life, task))?;
         Ok(())
@@ -275,6 +342,11 @@ impl<'a> TaskBuilder<'a> {
 struct Common<'a> {
     stage: &'a Arc<Stage>,
     name: String,
+    /// Whose child it is to be.
+    parent: Option<Arc<Life>>,
+    restart: Restart,
+    group: Option<Group>,
+    is_significant: bool,
     feeds: Option<Vec<MailboxId>>,
     /// A mailbox of another system that it was to feed.
     foreign: Option<String>,
@@ -285,10 +357,14 @@ struct Common<'a> {
 }
 
 impl<'a> Common<'a> {
-    fn new(stage: &'a Arc<Stage>, name: &str) -> Common<'a> {
+    fn new(stage: &'a Arc<Stage>, parent: Option<&Arc<Life>>, name: &str) -> Common<'a> {
         Common {
             stage,
             name: name.to_owned(),
+            parent: parent.cloned(),
+            restart: Restart::never(),
+            group: None,
+            is_significant: false,
             feeds: None,
             foreign: None,
             after: Vec::new(),
@@ -315,10 +391,20 @@ impl<'a> Common<'a> {
         if let Some(foreign) = &self.foreign {
             return Err(self.error(SpawnCause::Foreign(foreign.clone())));
         }
+        let parent = self.parent.as_ref().map(|parent| parent.index);
+        if let Some(group) = &self.group {
+            if !Arc::ptr_eq(&group.stage, self.stage) || group.parent != parent {
+                return Err(self.error(SpawnCause::ForeignGroup(group.name().to_owned())));
+            }
+        }
         let (mailbox, post) = post.unzip();
         let node = Node { mailbox, feeds: self.feeds, after: Vec::new(), daemon: self.daemon };
         let part = Part {
             name: self.name.clone(),
+            parent: self.parent,
+            restart: self.restart,
+            under: self.group.map_or(Under::System, |group| Under::Group(group.id)),
+            is_significant: self.is_significant,
             post,
             node,
             after: self.after,
@@ -348,6 +434,32 @@ macro_rules! common {
             /// Declares that it sends to nobody, so that nobody's turn waits for its end.
             pub fn feeds_nothing(mut self) -> Self {
                 self.common.feeds.get_or_insert_default();
+                self
+            }
+
+            /// Sets what becomes of it when it has failed, or ended by its own wish;
+            /// [`Restart::never`] unless set. To be restarted it needs `spawn_with`, which tells how it
+            /// is made anew.
+            ///
+            /// The mailbox and every address outlive a restart. The old incarnation's `stopped` hook has
+            /// ended, its children have left and its value is dropped before the new one is made. During
+            /// a drain whoever fails goes on with its queue in the same way, within its intensity and
+            /// without a backoff.
+            pub fn restart(mut self, restart: Restart) -> Self {
+                self.common.restart = restart;
+                self
+            }
+
+            /// Puts it into a group, whose strategy and intensity hold for it then.
+            pub fn within(mut self, group: &Group) -> Self {
+                self.common.group = Some(group.clone());
+                self
+            }
+
+            /// Makes it significant for its group: when it has left, for good and by itself, the group
+            /// may [leave too](GroupBuilder::auto_shutdown).
+            pub fn significant(mut self) -> Self {
+                self.common.is_significant = true;
                 self
             }
 

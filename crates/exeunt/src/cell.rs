@@ -9,7 +9,7 @@ use crate::answers::How;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error;
-use crate::life::{Activity, Life, Outcome};
+use crate::life::{Activity, Life};
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::report::ActorReport;

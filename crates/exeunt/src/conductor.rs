@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use crate::deadline::{self, Decision, DrainClock, Turn};
+use crate::deadline::{self, DrainClock, Turn};
 use crate::life::{Figures, Life, Outcome, Sample};
 use crate::mailbox::Burial;
 use crate::member::Member;

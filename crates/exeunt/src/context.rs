@@ -11,6 +11,7 @@ use crate::builder::{ActorBuilder, TaskBuilder};
 use crate::clock::Clock;
 use crate::error::{self, Interrupted};
 use crate::event::Event;
+use crate::group::GroupBuilder;
 use crate::life::{Activity, Life};
 use crate::mailbox::Mailbox;
 use crate::report::ActorReport;
@@ -251,6 +252,11 @@ macro_rules! common {
             /// Begins to describe a child.
             pub fn actor<M: Send + 'static>(&self, name: &str) -> ActorBuilder<'_, M> {
                 ActorBuilder::new(&self.life.stage, Some(&self.life), name)
+            }
+
+            /// Begins to describe a group of its children that are supervised together.
+            pub fn group(&self, name: &str) -> GroupBuilder<'_> {
+                GroupBuilder::new(&self.life.stage, Some(&self.life), name)
             }
 
             /// Spawns a child that is a task.

@@ -41,7 +41,7 @@ pub(crate) enum Rebirth {
 pub(crate) enum Sentence {
     /// No policy absorbs it.
     GiveUp,
-    /// It is the failure of whoever supervises it.
+    /// Somebody else takes its failure on, or nobody minds.
     Passed,
     /// It is not to begin anew, and nothing is wrong.
     Leave,
@@ -79,7 +79,7 @@ impl Fate {
         match sentence {
             Sentence::Anew(rebirth) => Fate::Anew(rebirth),
             Sentence::Leave => Fate::Leave(ended_well(life)),
-            Sentence::Passed => Fate::Leave(Outcome::Failed(error)),
+            Sentence::Passed => Fate::Leave(Outcome::Absorbed(error)),
             Sentence::GiveUp => Fate::Leave(failed(life, error)),
         }
     }
@@ -174,7 +174,7 @@ impl<M: Send + 'static> WayOut<M> {
         let dropped = self.drop_value(actor);
         self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         let outcome = match dropped {
-            Err(failure) if !matches!(outcome, Outcome::Failed(_)) => {
+            Err(failure) if !outcome.is_failure() => {
                 failed(&self.life, failure.text)
             }
             _ => outcome,
@@ -215,7 +215,7 @@ impl<M: Send + 'static> WayOut<M> {
     fn revise(&self, outcome: Outcome, stopped: Result<(), Failure>) -> Outcome {
         let must_stop = self.life.must_stop.is_set();
         match (outcome, stopped) {
-            (outcome @ Outcome::Failed(_), _) => outcome,
+            (outcome, _) if outcome.is_failure() => outcome,
             (_, Err(failure)) if !(failure.is_interruption && must_stop) => {
                 failed(&self.life, failure.text)
             }

@@ -155,6 +155,8 @@ macro_rules! message_error {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError<M> {
+    /// The mailbox was full, and [refuses](crate::Overflow) what finds no room.
+    Full(M),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
     Closed(M),
     /// The mailbox was full, and the *sending* actor is past its own deadline.
@@ -164,6 +166,7 @@ pub enum SendError<M> {
 }
 
 message_error!(SendError {
+    Full => "the mailbox is full",
     Closed => "the mailbox is closed",
     Interrupted => "the mailbox is full and the sender must stop",
     Deadlock => "the mailbox is full and is the sender's own",
@@ -199,6 +202,8 @@ impl<M> StdError for TrySendError<M> {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendTimeoutError<M> {
+    /// The mailbox was full, and [refuses](crate::Overflow) what finds no room.
+    Full(M),
     /// The mailbox stayed full for the whole time.
     Timeout(M),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
@@ -210,6 +215,7 @@ pub enum SendTimeoutError<M> {
 }
 
 message_error!(SendTimeoutError {
+    Full => "the mailbox is full",
     Timeout => "the mailbox stayed full for too long",
     Closed => "the mailbox is closed",
     Interrupted => "the mailbox is full and the sender must stop",
@@ -220,6 +226,7 @@ message_error!(SendTimeoutError {
 impl<M> From<SendTimeoutError<M>> for SendError<M> {
     fn from(error: SendTimeoutError<M>) -> SendError<M> {
         match error {
+            SendTimeoutError::Full(message) => SendError::Full(message),
             SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
             SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
             SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
@@ -309,6 +316,8 @@ pub(crate) enum SpawnCause {
     UnknownName(String),
     Foreign(String),
     Cycle(Vec<String>),
+    NotRestartable,
+    ForeignGroup(String),
 }
 
 impl SpawnError {
@@ -336,7 +345,14 @@ impl SpawnError {
         matches!(self.cause, SpawnCause::UnknownName(_))
     }
 
-    /// It would close a cycle in the order of the drain.
+    /// It has a restart policy, but was spawned with one value, or one closure, that cannot be made
+    /// anew.
+    #[must_use]
+    pub fn is_not_restartable(&self) -> bool {
+        matches!(self.cause, SpawnCause::NotRestartable)
+    }
+
+    /// It would close a cycle in the order of the drain that was not declared.
     #[must_use]
     pub fn is_cycle(&self) -> bool {
         matches!(self.cause, SpawnCause::Cycle(_))
@@ -369,6 +385,16 @@ impl fmt::Display for SpawnError {
             SpawnCause::Foreign(other) => {
                 write!(f, "`{name}` feeds `{other}`, which belongs to another system")
             }
+            SpawnCause::NotRestartable => {
+                write!(
+                    f,
+                    "`{name}` is to be restarted, but there is only one of it: say with `spawn_with` \
+                    how it is made anew"
+                )
+            }
+            SpawnCause::ForeignGroup(group) => {
+                write!(f, "`{name}` cannot be in `{group}`, a group of another system or parent")
+            }
             SpawnCause::Cycle(names) => {
                 write!(f, "`{name}` closes a cycle, so that no order of the drain is right: ")?;
                 for name in names {
@@ -393,6 +419,39 @@ impl StdError for SpawnError {
         }
     }
 }
+
+/// Why an address was not [found](crate::SystemHandle::lookup) by its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// Nobody of that name is there, or none that is still reachable.
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// There is somebody of that name, but it takes other messages.
+    WrongType {
+        /// The name.
+        name: String,
+        /// What it takes.
+        takes: &'static str,
+        /// What was asked for.
+        asked_for: &'static str,
+    },
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LookupError::Unknown { name } => write!(f, "nobody called `{name}` takes messages"),
+            LookupError::WrongType { name, takes, asked_for } => {
+                write!(f, "`{name}` takes messages of type {takes}, not {asked_for}")
+            }
+        }
+    }
+}
+
+impl StdError for LookupError {}
 
 /// Why waiting for the end of a system was refused or given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

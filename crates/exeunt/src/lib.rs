@@ -66,6 +66,7 @@
 //! | send, ask, and be refused | [`Addr`], [`Reply`], [`SendError`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
+//! | choose what a full mailbox does | [`Overflow`] |
 //! | have an address before its actor | [`mailbox()`] |
 //! | end a program by its signals | [`System::run`], [`Signals`], [`Exit`] |
 //! | embed a system in a program with a life of its own | [`System::shutdown`], [`SystemHandle`] |
@@ -152,7 +153,7 @@ pub use event::Event;
 pub use exit::Exit;
 pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
-pub use mailbox::{Inbox, mailbox};
+pub use mailbox::{Inbox, Overflow, mailbox};
 pub use notice::Notice;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 pub use restart::{AutoShutdown, Backoff, Restart, Strategy};

@@ -108,8 +108,16 @@ pub(crate) enum Outcome {
     Drained,
     Overdue,
     Failed(String),
+    /// By a failure that somebody else takes on.
+    Absorbed(String),
     /// The system has given up on it and written its figures down: it has no say any more.
     Disowned,
+}
+
+impl Outcome {
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Outcome::Failed(_) | Outcome::Absorbed(_))
+    }
 }
 
 /// What an actor is doing, as far as it is worth a word.
@@ -198,6 +206,11 @@ impl Sample {
     /// good, and will see its orders by itself.
     pub(crate) fn is_in_user_code(self) -> bool {
         self.is_over || matches!(self.word & PLACE_MASK, MESSAGE | HOOK)
+    }
+
+    /// Grows with everything that is achieved.
+    pub(crate) fn pulse(self) -> u64 {
+        (self.word >> PLACE_BITS).wrapping_add(self.signs).wrapping_add(self.failed)
     }
 
     /// Whether it waits, with nothing in its hands.
@@ -458,6 +471,11 @@ impl Life {
             (None, MESSAGE) if ledger.activity.is_a_wait() => Activity::Working.to_string(),
             (None, _) => ledger.activity.to_string(),
         }
+    }
+
+    /// Whether it waits to begin anew.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.ledger().activity == Activity::Resting
     }
 
     /// Whom it waits for, and in what way.

@@ -15,10 +15,17 @@ use crate::capacity::Capacity;
 use crate::departure::Watch;
 use crate::error::TrySendError;
 use crate::event::Event;
-use crate::life::Life;
+use crate::life::{Life, Outcome};
 use crate::notice::Notice;
-use crate::timers::Ring;
+use crate::timer::Ring;
 use crate::unwind;
+
+mod dead_letters;
+mod overflow;
+
+use dead_letters::Office;
+pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
+pub use overflow::Overflow;
 
 /// How often a thread that finds nothing to take, no room or no answer gives its place on the CPU
 /// away before it goes to sleep: a sleeping thread costs 35 to 48 µs to wake, a yield well under
@@ -137,7 +144,8 @@ pub(crate) struct Mailbox<M> {
     /// Set when the actor has ended: wakes those who wait for an answer.
     pub(crate) ended: Event,
     last_word: Mutex<LastWord<M>>,
-    dead_letters: Mutex<Option<DeadLetters<M>>>,
+    pub(crate) dead_letters: Office<M>,
+    overflow: OnceLock<Overflow>,
     pub(crate) owner: OnceLock<Arc<Life>>,
     pub(crate) capacity: Capacity,
 }
@@ -151,8 +159,6 @@ impl MailboxId {
         MailboxId(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
-
-pub(crate) type DeadLetters<M> = Box<dyn FnMut(M) + Send>;
 
 struct LastWord<M> {
     /// From here on, no send is accepted: one that gets its message into the channel takes it out
@@ -229,7 +235,8 @@ impl<M: Send + 'static> Mailbox<M> {
             closing: Event::new(),
             ended: Event::new(),
             last_word: Mutex::new(LastWord { gone: false, strays: Vec::new() }),
-            dead_letters: Mutex::new(None),
+            dead_letters: Office::new(),
+            overflow: OnceLock::new(),
             owner: OnceLock::new(),
             capacity,
         });
@@ -242,6 +249,18 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn len(&self) -> usize {
         self.receiver.len()
     }
+
+    // URGENT STUB
+    pub(crate) fn has_urgent(&self) -> bool {
+        false
+    }
+    pub(crate) fn take_urgent(&self) -> Option<M> {
+        None
+    }
+    pub(crate) fn urgent_receiver(&self) -> Option<&Receiver<Parcel<M>>> {
+        None
+    }
+    // END STUB
 
     /// Where it is told that the actor has ended. `None` if there is none yet.
     pub(crate) fn watch(&self) -> Option<Watch> {
@@ -422,25 +441,26 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn abolish(&self) {
         let left = self.evict();
         self.bury(left);
-        self.forget_dead_letters();
+        self.dead_letters.forget();
         self.ended.set();
     }
 
     // Dead letters.
 
     pub(crate) fn set_dead_letters(&self, hook: DeadLetters<M>) {
-        *self.dead_letters() = Some(hook);
+        self.dead_letters.open(hook);
     }
 
     /// Hands messages that will not be handled to the hook of the user's, or drops them.
     pub(crate) fn bury(&self, messages: Vec<M>) {
-        let mut hook = self.dead_letters();
+        if !messages.is_empty() {
+            self.bury_by(&mut self.dead_letters.wait(), messages);
+        }
+    }
+
+    fn bury_by(&self, undertaker: &mut Undertaker<'_, M>, messages: Vec<M>) {
         for message in messages {
-            let buried = match &mut *hook {
-                Some(hook) => unwind::catch(|| hook(message)),
-                None => unwind::drop_caught(message),
-            };
-            if let (Err(error), Some(owner)) = (buried, self.owner.get()) {
+            if let (Err(error), Some(owner)) = (undertaker.bury(message), self.owner.get()) {
                 owner.stage.emit(Notice::DeadLetterLost { name: owner.name.clone(), error });
             }
         }
@@ -448,13 +468,14 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Drops the hook, when nothing can come for it any more: it may hold addresses, whose actors
     /// live as long as it does. A hook that never came back is left to the thread that is in it.
+    ///
+    /// Said by the actor's own thread. If that was given up, what is left, and the hook with it, is
+    /// the system's.
     pub(crate) fn forget_dead_letters(&self) {
-        let hook = self.dead_letters.try_lock().ok().and_then(|mut hook| hook.take());
-        let _ = unwind::drop_caught(hook);
-    }
-
-    fn dead_letters(&self) -> MutexGuard<'_, Option<DeadLetters<M>>> {
-        unwind::lock(&self.dead_letters)
+        let outcome = self.owner.get().and_then(|owner| owner.outcome());
+        if !matches!(outcome, Some(Outcome::Disowned)) {
+            self.dead_letters.forget();
+        }
     }
 
     fn last_word(&self) -> MutexGuard<'_, LastWord<M>> {
@@ -462,11 +483,22 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 }
 
-/// How a wait for room ended without it.
+/// How a wait for room, or for the hook, ended without it.
 pub(crate) enum Waited<M> {
     Timeout(M),
     Closed(M),
     Interrupted(M),
+}
+
+impl Waited<()> {
+    /// The same, for who waited with a message in its hands.
+    pub(crate) fn with<M>(self, message: M) -> Waited<M> {
+        match self {
+            Waited::Timeout(()) => Waited::Timeout(message),
+            Waited::Closed(()) => Waited::Closed(message),
+            Waited::Interrupted(()) => Waited::Interrupted(message),
+        }
+    }
 }
 
 /// What hands messages to the dead-letter hook.
@@ -518,7 +550,7 @@ impl<M: Send + 'static> Post for Mailbox<M> {
             messages.len() as u64,
             Box::new(move || {
                 self.bury(messages);
-                self.forget_dead_letters();
+                self.dead_letters.forget();
             }),
         )
     }

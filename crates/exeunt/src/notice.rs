@@ -92,6 +92,29 @@ pub enum Notice {
         /// Of what.
         error: String,
     },
+    /// An actor or task has failed, or ended by its own wish, and begins anew.
+    Restarting {
+        /// Who.
+        name: String,
+        /// Of what it failed, if it did.
+        error: Option<String>,
+        /// Who begins anew with it.
+        with: Vec<String>,
+        /// After how long.
+        delay: Duration,
+    },
+    /// An incarnation that was to make room for the next failed on its way out. That changes nothing.
+    FailedToStop {
+        /// Whose.
+        name: String,
+        /// Of what.
+        error: String,
+    },
+    /// Actors have declared that they feed each other in a circle: they drain as one.
+    Cycle {
+        /// Who, each followed by one that it feeds.
+        names: Vec<String>,
+    },
     /// A thread was given up, its grace being over.
     Abandoned {
         /// Whose.
@@ -138,9 +161,13 @@ impl Notice {
             Notice::Failed { .. } | Notice::Abandoned { .. } | Notice::DeadLetterLost { .. } => {
                 log::Level::Error
             }
-            Notice::Overdue { .. } | Notice::Refused { .. } => log::Level::Warn,
+            Notice::Overdue { .. }
+            | Notice::Refused { .. }
+            | Notice::Restarting { .. }
+            | Notice::FailedToStop { .. } => log::Level::Warn,
             Notice::NotStarted { .. }
             | Notice::DrainBegan { .. }
+            | Notice::Cycle { .. }
             | Notice::Draining { .. }
             | Notice::Waiting { .. }
             | Notice::Ended { .. }
@@ -185,6 +212,29 @@ impl fmt::Display for Notice {
                 }
             }
             Notice::Failed { name, error } => write!(f, "`{name}` failed: {error}"),
+            Notice::Restarting { name, error, with, delay } => {
+                match error {
+                    Some(error) => write!(f, "`{name}` failed: {error}; it begins anew")?,
+                    None => write!(f, "`{name}` has ended, and begins anew")?,
+                }
+                if !delay.is_zero() {
+                    write!(f, " in {delay:.1?}")?;
+                }
+                for (i, other) in with.iter().enumerate() {
+                    write!(f, "{} `{other}`", if i == 0 { ", with" } else { "," })?;
+                }
+                Ok(())
+            }
+            Notice::FailedToStop { name, error } => {
+                write!(f, "`{name}` failed while it stopped to begin anew: {error}")
+            }
+            Notice::Cycle { names } => {
+                f.write_str("these feed each other, and will drain as one:")?;
+                for name in names {
+                    write!(f, " `{name}` ->")?;
+                }
+                write!(f, " `{}`", names.first().map_or("", String::as_str))
+            }
             Notice::Abandoned { name, doing, stuck_for, returned } => write!(
                 f,
                 "`{name}` abandoned, {doing} for {stuck_for:.1?}; {returned} messages returned"

@@ -55,6 +55,8 @@ pub struct Report {
 pub struct ActorReport {
     /// Its name.
     pub name: String,
+    /// The name of its parent, if it was somebody's child.
+    pub parent: Option<String>,
     /// Whether it is a task, which has no mailbox and so no messages.
     pub is_task: bool,
     /// How it ended.
@@ -71,10 +73,15 @@ pub struct ActorReport {
     pub failed: u64,
     /// The messages that it never saw, and that went to the dead-letter hook.
     pub returned: u64,
+    /// The timers that were pending when its turn came, or when an incarnation ended.
+    pub cancelled: u64,
     /// How often it was restarted.
     pub restarts: u64,
     /// What it failed of, or what it was doing when it was given up.
     pub error: Option<String>,
+    /// Whether its failure was absorbed by whoever supervises it, so that it is no failure of the
+    /// system.
+    pub absorbed: bool,
 }
 
 /// How an actor or task ended.
@@ -176,7 +183,7 @@ impl Report {
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self.reason, Reason::Failure { .. })
-            || self.actors.iter().any(|actor| actor.ended == Ended::Failed)
+            || self.actors.iter().any(|actor| actor.ended == Ended::Failed && !actor.absorbed)
     }
 
     /// How the process is to end.
@@ -201,6 +208,40 @@ impl ActorReport {
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.handled + self.failed + self.returned
+    }
+
+    /// A line for those of whom there are too many.
+    pub(crate) fn of_many() -> ActorReport {
+        ActorReport {
+            name: "(earlier children)".to_owned(),
+            parent: None,
+            is_task: false,
+            ended: Ended::Completed,
+            took: Duration::ZERO,
+            handled: 0,
+            handled_while_draining: 0,
+            failed: 0,
+            returned: 0,
+            cancelled: 0,
+            restarts: 0,
+            error: None,
+            absorbed: false,
+        }
+    }
+
+    /// Whether nothing is to be said of it but that it was there: a child that ended well.
+    pub(crate) fn may_be_summed_up(&self) -> bool {
+        let ended_well = matches!(self.ended, Ended::Completed | Ended::Drained) || self.absorbed;
+        self.parent.is_some() && ended_well && self.returned == 0
+    }
+
+    pub(crate) fn add(&mut self, other: &ActorReport) {
+        self.handled += other.handled;
+        self.handled_while_draining += other.handled_while_draining;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.restarts += other.restarts;
+        self.took = self.took.max(other.took);
     }
 
     fn is_complete(&self) -> bool {
@@ -278,6 +319,7 @@ mod tests {
     fn actor(name: &str, ended: Ended) -> ActorReport {
         ActorReport {
             name: name.to_owned(),
+            parent: None,
             is_task: false,
             ended,
             took: Duration::from_millis(1_204),
@@ -285,8 +327,10 @@ mod tests {
             handled_while_draining: 256,
             failed: 0,
             returned: 0,
+            cancelled: 0,
             restarts: 0,
             error: None,
+            absorbed: false,
         }
     }
 

@@ -13,14 +13,15 @@ use std::time::Duration;
 ///
 /// | | failure | wish | OTP calls it |
 /// |---|---|---|---|
-/// | [`never`](Restart::never) | goes up | leaves | temporary |
+/// | [`never`](Restart::never) | goes up | leaves | |
+/// | [`temporary`](Restart::temporary) | leaves | leaves | temporary |
 /// | [`on_failure`](Restart::on_failure) | restarts | leaves | transient |
 /// | [`always`](Restart::always) | restarts | restarts | permanent |
 ///
-/// Coming from OTP, mind three differences. The default is `never`, since a restart needs to be told how
-/// to make the actor anew. The failure of an actor that is never restarted is not forgotten: it goes up,
-/// as if its group had exceeded its intensity, for no failure is without a consequence here. And an
-/// actor outside of all groups has an intensity of its own; in a group only the group's counts.
+/// Coming from OTP, mind two differences. The default is `never`, since a restart needs to be told how to
+/// make the actor anew: it is not forgotten as a temporary child's is, but goes up, as if its group had
+/// exceeded its intensity. And an actor outside of all groups has an intensity of its own; in a group only
+/// the group's counts.
 ///
 /// # Examples
 ///
@@ -49,11 +50,19 @@ pub struct Restart {
 enum Policy {
     #[default]
     Never,
+    Temporary,
     OnFailure,
     Always,
 }
 
 impl Restart {
+    /// Not restarted, and nobody minds: its failure is in the report, as
+    /// [absorbed](crate::ActorReport::absorbed), and goes no further. For those of whom there are many and
+    /// none is missed, a child for each connection, say.
+    pub const fn temporary() -> Restart {
+        Restart::new(Policy::Temporary)
+    }
+
     /// Not restarted, neither after a failure nor when others of its group are. The default.
     pub const fn never() -> Restart {
         Restart::new(Policy::Never)
@@ -97,16 +106,21 @@ impl Restart {
 
     /// Whether it can be restarted at all, so that there must be a way to make it anew.
     pub(crate) fn is_ever(self) -> bool {
-        self.policy != Policy::Never
+        matches!(self.policy, Policy::OnFailure | Policy::Always)
     }
 
     /// Whether it is to be restarted after such an end.
     pub(crate) fn is_due(self, failed: bool) -> bool {
         match self.policy {
-            Policy::Never => false,
+            Policy::Never | Policy::Temporary => false,
             Policy::OnFailure => failed,
             Policy::Always => true,
         }
+    }
+
+    /// Whether nobody minds if it fails.
+    pub(crate) fn is_forgiven(self) -> bool {
+        self.policy == Policy::Temporary
     }
 
     pub(crate) fn own_intensity(self) -> Intensity {

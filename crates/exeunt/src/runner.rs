@@ -86,7 +86,6 @@ impl<M> From<Job<M>> for Next<M> {
         match job {
             Job::Message(message) => Next::Message(message),
             Job::Answer(id, how) => Next::Answer(id, how),
-            Job::Idle => Next::Idle,
         }
     }
 }

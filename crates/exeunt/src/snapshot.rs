@@ -1,7 +1,7 @@
 //! [`ActorSnapshot`]: how one actor stands at this moment.
 
 use crate::capacity::Capacity;
-use crate::life::Figures;
+use crate::life::{Activity, Figures, Other};
 use crate::member::Member;
 
 /// How one actor or task stands at one moment.
@@ -24,8 +24,12 @@ use crate::member::Member;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActorSnapshot {
+    /// Its place in the order of spawning, which nobody else ever has.
+    pub id: usize,
     /// Its name.
     pub name: String,
+    /// The name of its parent, if it is somebody's child.
+    pub parent: Option<String>,
     /// Where it is in its life.
     pub state: State,
     /// The messages that wait in its mailbox.
@@ -38,6 +42,33 @@ pub struct ActorSnapshot {
     pub failed: u64,
     /// The messages that it never saw, and that went to the dead-letter hook.
     pub returned: u64,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// What it is doing, in words.
+    pub doing: String,
+    /// The type of its messages, as the compiler names it; `None` for a task.
+    pub message_type: Option<&'static str>,
+    /// What it [calls](crate::Actor::label) the message that it is on.
+    pub label: Option<&'static str>,
+    /// Whom it waits for.
+    pub waits_for: Option<Waiting>,
+    /// Something that changes with everything it achieves: if two snapshots of an actor are equal in
+    /// it, it has finished nothing in between.
+    pub pulse: u64,
+    /// Whether it waits for something to do.
+    pub is_idle: bool,
+}
+
+/// Whom somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// The [`id`](ActorSnapshot::id) of the other, if it is of the same system.
+    pub id: Option<usize>,
+    /// The name of the other.
+    pub name: String,
+    /// Whether it waits for room in the other's mailbox, and not for an answer, or for its end.
+    pub is_for_room: bool,
 }
 
 /// Where an actor or task is in its life.
@@ -46,6 +77,8 @@ pub struct ActorSnapshot {
 pub enum State {
     /// It works, or waits for work.
     Working,
+    /// It has failed, or was told to begin anew, and its next incarnation has not begun.
+    Restarting,
     /// Its turn has come.
     Draining,
     /// Its deadline has passed.
@@ -56,21 +89,42 @@ pub enum State {
 
 impl ActorSnapshot {
     pub(crate) fn of(member: &Member) -> ActorSnapshot {
-        let Figures { handled, failed, returned } = member.life.figures();
-        let state = match member.life.outcome() {
+        let life = &member.life;
+        let Figures { handled, failed, returned, restarts, .. } = life.figures();
+        let sample = life.sample();
+        let state = match life.outcome() {
             Some(_) => State::Ended,
-            None if member.life.must_stop.is_set() => State::Overdue,
-            None if member.life.stopping.is_set() => State::Draining,
+            None if life.must_stop.is_set() => State::Overdue,
+            None if life.stopping.is_set() => State::Draining,
+            None if life.is_resting() => State::Restarting,
             None => State::Working,
         };
+        let waits_for = life.waits_for().and_then(|activity| match activity {
+            Activity::Sending(Other { name, index }) => {
+                Some(Waiting { id: index, name, is_for_room: true })
+            }
+            Activity::Asking(Other { name, index }) | Activity::Awaiting(Other { name, index }) => {
+                Some(Waiting { id: index, name, is_for_room: false })
+            }
+            _ => None,
+        });
         ActorSnapshot {
-            name: member.life.name.clone(),
+            id: life.index,
+            name: life.name.clone(),
+            parent: life.parent.as_ref().map(|parent| parent.name.clone()),
             state,
             queued: member.queued(),
             capacity: member.capacity,
             handled,
             failed,
             returned,
+            restarts,
+            doing: life.doing(),
+            message_type: member.message_type,
+            label: life.label(),
+            waits_for,
+            pulse: sample.pulse(),
+            is_idle: sample.is_asleep(),
         }
     }
 }

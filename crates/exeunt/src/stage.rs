@@ -180,11 +180,10 @@ impl Stage {
         let cycle = roster.check_order(&part)?;
 
         let index = roster.next_index;
-        let life = Arc::new(Life {
-            is_supervised: part.is_supervised(),
-            parent: part.parent.clone(),
-            ..Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self))
-        });
+        let mut life = Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self));
+        life.parent = part.parent.clone();
+        life.is_supervised = part.is_supervised();
+        let life = Arc::new(life);
         let mut builder = thread::Builder::new().name(part.name.clone());
         if let Some(bytes) = part.stack_bytes {
             builder = builder.stack_size(bytes);

@@ -43,6 +43,8 @@ pub(crate) enum Verdict {
     /// are, those of `who` are restarted, in this order, the first after `delay`. Those of `leaves` are
     /// never restarted: they leave. The fallen one is among either.
     Restart { who: Vec<usize>, leaves: Vec<usize>, delay: Duration },
+    /// It failed, and nobody minds: it leaves.
+    Forget,
     /// The parent actor of that index fails of it.
     Parent(usize),
     /// No policy absorbs it.
@@ -185,6 +187,9 @@ impl Supervision {
         // What one that is on its way out does is nobody's failure any more: its end is decided.
         if member.standing != Standing::Present || !is_due && !failed {
             return Err(Verdict::Leave);
+        }
+        if failed && member.restart.is_forgiven() {
+            return Err(Verdict::Forget);
         }
         match member.under {
             Under::Group(group) => {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::actor::Actor;
-use crate::address::Addr;
+use crate::address::{Addr, WeakAddr};
 use crate::builder::{ActorBuilder, TaskBuilder};
 use crate::context::TaskContext;
-use crate::error::{self, SpawnError, WaitError};
+use crate::error::{self, LookupError, SpawnError, WaitError};
 use crate::exit::Exit;
+use crate::group::GroupBuilder;
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::report::{Reason, Report};
@@ -140,16 +141,14 @@ impl System {
     /// drain begins, the report says why, and the address is closed. The long form gives the error
     /// instead. Once the drain has begun, nobody is started and the address is closed.
     pub fn spawn<A: Actor + Send>(&mut self, name: &str, actor: A) -> Addr<A::Msg> {
-        self.actor(name).spawn(actor).unwrap_or_else(|error| {
-            self.fail(&error);
-            Addr::new(Mailbox::new(crate::Capacity::Bounded(0)))
-        })
+        let builder = ActorBuilder::new(&self.handle.stage, None, name);
+        spawn_or_fail(&self.handle.stage, builder, actor)
     }
 
     /// Begins to describe an actor: capacity, wiring, limits, and then
     /// [`spawn`](ActorBuilder::spawn).
     pub fn actor<M: Send + 'static>(&mut self, name: &str) -> ActorBuilder<'_, M> {
-        ActorBuilder::new(&self.handle.stage, name)
+        ActorBuilder::new(&self.handle.stage, None, name)
     }
 
     /// Spawns a task: a loop of the user's own, on a thread of its own, that looks at
@@ -162,19 +161,18 @@ impl System {
         name: &str,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
     ) {
-        if let Err(error) = self.task(name).spawn(task) {
-            self.fail(&error);
-        }
+        let builder = TaskBuilder::new(&self.handle.stage, None, name);
+        perform_or_fail(&self.handle.stage, builder, task);
     }
 
     /// Begins to describe a task.
     pub fn task(&mut self, name: &str) -> TaskBuilder<'_> {
-        TaskBuilder::new(&self.handle.stage, name)
+        TaskBuilder::new(&self.handle.stage, None, name)
     }
 
-    fn fail(&self, error: &SpawnError) {
-        let reason = Reason::Failure { name: error.name().to_owned(), error: error.to_string() };
-        self.handle.stage.shutdown(reason);
+    /// Begins to describe a group of actors and tasks that are supervised together.
+    pub fn group(&mut self, name: &str) -> GroupBuilder<'_> {
+        GroupBuilder::new(&self.handle.stage, None, name)
     }
 
     /// What other threads and actors use to look at the system and to ask it for shutdown.
@@ -239,6 +237,33 @@ impl System {
     }
 }
 
+/// Spawns an actor for somebody who does not look at errors: the system fails of it.
+pub(crate) fn spawn_or_fail<A: Actor + Send>(
+    stage: &Arc<Stage>,
+    builder: ActorBuilder<'_, A::Msg>,
+    actor: A,
+) -> Addr<A::Msg> {
+    builder.spawn(actor).unwrap_or_else(|error| {
+        fail(stage, &error);
+        Addr::new(Mailbox::new(crate::Capacity::Bounded(0)))
+    })
+}
+
+/// The same, with a task.
+pub(crate) fn perform_or_fail(
+    stage: &Arc<Stage>,
+    builder: TaskBuilder<'_>,
+    task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
+) {
+    if let Err(error) = builder.spawn(task) {
+        fail(stage, &error);
+    }
+}
+
+fn fail(stage: &Arc<Stage>, error: &SpawnError) {
+    stage.shutdown(Reason::Failure { name: error.name().to_owned(), error: error.to_string() });
+}
+
 /// Drains under the same deadlines as a shutdown.
 impl Drop for System {
     fn drop(&mut self) {
@@ -292,6 +317,41 @@ impl SystemHandle {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.stage.name
+    }
+
+    /// The address of the actor of that name: of the first to be spawned, if there are several that
+    /// have not left.
+    ///
+    /// ```
+    /// use exeunt::{LookupError, System};
+    /// # use exeunt::{Actor, Context};
+    /// # struct Store;
+    /// # impl Actor for Store {
+    /// #     type Msg = u32;
+    /// #     fn handle(&mut self, _: u32, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// # }
+    ///
+    /// let mut system = System::new("directory");
+    /// let store = system.spawn("store", Store);
+    /// let handle = system.handle();
+    /// assert_eq!(handle.lookup::<u32>("store"), Ok(store));
+    /// assert!(matches!(handle.lookup::<String>("store"), Err(LookupError::WrongType { .. })));
+    /// assert!(matches!(handle.lookup::<u32>("shop"), Err(LookupError::Unknown { .. })));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LookupError`] says whether nobody of that name is there (tasks take no messages, and who has no
+    /// address left is on the way out) or whether it takes other messages.
+    pub fn lookup<M: Send + 'static>(&self, name: &str) -> Result<Addr<M>, LookupError> {
+        let unknown = || LookupError::Unknown { name: name.to_owned() };
+        let post = self.stage.find_post(name).ok_or_else(unknown)?;
+        let takes = post.message_type();
+        let mailbox = post.as_any().downcast::<Mailbox<M>>().map_err(|_| {
+            let asked_for = std::any::type_name::<M>();
+            LookupError::WrongType { name: name.to_owned(), takes, asked_for }
+        })?;
+        WeakAddr::new(mailbox).upgrade().ok_or_else(unknown)
     }
 
     /// Asks for the ordered drain, and returns at once. Asked twice, it is one drain.

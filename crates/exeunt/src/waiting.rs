@@ -15,7 +15,7 @@ use crate::error::{self, AskError, SendError};
 use crate::life::Life;
 use crate::mailbox::{Inbox, Mailbox};
 use crate::report::ActorReport;
-use crate::timers::{Missed, Timer};
+use crate::timer::{Missed, Timer};
 
 /// Time.
 impl<A: Actor> Context<A> {

@@ -2,7 +2,7 @@
 //! children, in the drain of the system; the children of somebody who leaves; somebody who was told to
 //! leave alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +19,6 @@ pub(super) struct Company {
     pub(super) members: Vec<Arc<Member>>,
     order: Order,
     pub(super) clock: DrainClock,
-    pub(super) began: Instant,
     /// How many have still to leave.
     pub(super) to_leave: usize,
     pub(super) errand: Errand,
@@ -55,7 +54,6 @@ impl Company {
         Company {
             clock: DrainClock::start(limits, now, to_leave),
             order: Order::new(nodes),
-            began: now,
             to_leave,
             errand,
             left: Vec::new(),
@@ -123,7 +121,7 @@ pub(super) fn wiring(roots: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
         .map(|member| (member, root_of(member)))
         .collect();
     let box_of = |index: usize| by_index.get(&index).and_then(|member| member.node.mailbox);
-    let above: BTreeMap<MailboxId, MailboxId> = children
+    let above: HashMap<MailboxId, MailboxId> = children
         .iter()
         .filter_map(|&(child, root)| Some((child.node.mailbox?, box_of(root)?)))
         .collect();

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::company::Company;
 use super::{Conductor, SAY_EVERY, State};
 use crate::deadline::{self, Decision, DrainClock, Turn};
-use crate::life::Sample;
 use crate::member::Member;
 use crate::notice::Notice;
 use crate::unwind::lock;
@@ -108,15 +107,17 @@ impl Conductor<'_> {
     /// Tells somebody that its deadline has come, and its children with it.
     fn halt(&mut self, member: &Arc<Member>, now: Instant) {
         let life = &member.life;
-        let state = self.states.entry(life.index);
-        let state = state.or_insert_with(|| State::InTurn(Turn::begin(now, life.sample())));
-        let (State::InTurn(turn) | State::Settling(turn, _) | State::Retiring(turn)) = state;
+        let mut turn = match self.states.get_mut(&life.index) {
+            Some(State::Retiring(turn)) => {
+                turn.halted = Some(now);
+                return life.interrupt();
+            }
+            Some(State::InTurn(turn) | State::Settling(turn, _)) => *turn,
+            None => Turn::begin(now, life.sample()),
+        };
         turn.halted = Some(now);
-        if let State::Retiring(_) = state {
-            return life.interrupt();
-        }
+        self.states.insert(life.index, State::InTurn(turn));
         let (doing, stuck_for) = (life.doing(), turn.stuck_for(now));
-        *state = State::InTurn(*turn);
         self.stage.emit(Notice::Overdue { name: life.name.clone(), doing, stuck_for });
         if !life.stopping.is_set() {
             member.call();

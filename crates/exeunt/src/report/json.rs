@@ -23,15 +23,18 @@ struct Failure {
 #[derive(serde::Serialize)]
 pub(super) struct ActorReport {
     name: String,
+    parent: Option<String>,
     kind: &'static str,
     ended: Ended,
     handled: u64,
     handled_while_draining: u64,
     failed: u64,
     returned: u64,
+    cancelled: u64,
     restarts: u64,
     took_ms: f64,
     error: Option<String>,
+    absorbed: bool,
 }
 
 impl From<super::Report> for Report {
@@ -63,13 +66,16 @@ impl From<super::ActorReport> for ActorReport {
             kind: if actor.is_task { "task" } else { "actor" },
             took_ms: millis(actor.took),
             name: actor.name,
+            parent: actor.parent,
             ended: actor.ended,
             handled: actor.handled,
             handled_while_draining: actor.handled_while_draining,
             failed: actor.failed,
             returned: actor.returned,
+            cancelled: actor.cancelled,
             restarts: actor.restarts,
             error: actor.error,
+            absorbed: actor.absorbed,
         }
     }
 }

@@ -27,14 +27,11 @@ impl fmt::Display for Report {
         for actor in &self.actors {
             writeln!(f, "  {actor}")?;
         }
-        let errors = self
-            .actors
-            .iter()
-            .filter_map(|actor| Some(format!("  `{}`: {}", actor.name, actor.error.as_deref()?)));
+        let remarks = self.actors.iter().filter_map(remarks);
         let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
             format!("  refused: `{from}` sent to `{to}` {count} times after it had left")
         });
-        for line in errors.chain(refusals) {
+        for line in remarks.chain(refusals) {
             writeln!(f, "{}", wrapped(&line))?;
         }
         Ok(())
@@ -58,12 +55,28 @@ impl fmt::Display for ActorReport {
             f,
             "{:>9} {:>9} {:>6} {:>8}",
             self.handled, self.handled_while_draining, self.failed, self.returned
-        )?;
-        match self.restarts {
-            0 => Ok(()),
-            restarts => write!(f, "  {restarts} restarts"),
-        }
+        )
     }
+}
+
+/// What there is to say of somebody beside its line.
+fn remarks(actor: &ActorReport) -> Option<String> {
+    let times = |count: u64, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(one.to_owned()),
+        many_times => Some(format!("{many_times} {many}")),
+    };
+    let remarks: Vec<String> = [
+        times(actor.restarts, "restarted once", "restarts"),
+        times(actor.cancelled, "a timer cancelled", "timers cancelled"),
+        actor.error.clone().map(|error| {
+            if actor.absorbed { format!("{error} (absorbed)") } else { error }
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!remarks.is_empty()).then(|| format!("  `{}`: {}", actor.name, remarks.join("; ")))
 }
 
 /// A text of the user's as it can stand on a terminal: without control characters.

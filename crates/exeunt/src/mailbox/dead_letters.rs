@@ -1,0 +1,168 @@
+//! Where the dead-letter hook of a mailbox lies, who may call it, and when it is dropped.
+//!
+//! Most have it called by one thread, at the end. But the senders of a mailbox that
+//! [drops](crate::Overflow) what finds no room call it as well, each for what it displaced. So the
+//! hook lies in a channel of one place: who takes it out has it alone, and who finds the place
+//! empty can wait for it beside a time-out, an order to stop and the closing. A lock could not be
+//! waited for like that.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::unwind;
+
+pub(crate) type DeadLetters<M> = Box<dyn FnMut(M) + Send>;
+
+/// `None` goes from hand to hand when the hook is forgotten, so that nobody waits for it for ever.
+type Hook<M> = Option<DeadLetters<M>>;
+
+/// A place for one.
+type Home<M> = (Sender<Hook<M>>, Receiver<Hook<M>>);
+
+pub(crate) struct Office<M> {
+    /// Not there if nobody set a hook.
+    home: OnceLock<Home<M>>,
+    forgotten: AtomicBool,
+}
+
+impl<M> Office<M> {
+    pub(crate) fn new() -> Office<M> {
+        Office { home: OnceLock::new(), forgotten: AtomicBool::new(false) }
+    }
+
+    /// Sets the hook, once.
+    pub(crate) fn open(&self, hook: DeadLetters<M>) {
+        let home = crossbeam_channel::bounded(1);
+        let _ = home.0.try_send(Some(hook));
+        let _ = self.home.set(home);
+    }
+
+    /// The hook, when nobody else has it.
+    pub(crate) fn wait(&self) -> Undertaker<'_, M> {
+        match self.home.get() {
+            None => Undertaker { hook: None, office: None },
+            Some((_, home)) => self.undertaker(home.recv().ok().flatten()),
+        }
+    }
+
+    /// The hook, unless somebody else has it now.
+    pub(crate) fn try_take(&self) -> Option<Undertaker<'_, M>> {
+        match self.home.get() {
+            None => Some(Undertaker { hook: None, office: None }),
+            Some((_, home)) => home.try_recv().ok().map(|hook| self.undertaker(hook)),
+        }
+    }
+
+    /// For a `select!`; what it gives goes to [`undertaker`](Office::undertaker).
+    pub(crate) fn receiver(&self) -> Option<&Receiver<Hook<M>>> {
+        self.home.get().map(|(_, receiver)| receiver)
+    }
+
+    pub(crate) fn undertaker(&self, hook: Hook<M>) -> Undertaker<'_, M> {
+        Undertaker { hook, office: Some(self) }
+    }
+
+    /// Drops the hook: now, or when the thread that is in it comes back.
+    pub(crate) fn forget(&self) {
+        self.forgotten.store(true, Ordering::SeqCst);
+        let Some((sender, receiver)) = self.home.get() else { return };
+        if let Ok(hook) = receiver.try_recv() {
+            let _ = sender.try_send(None);
+            let _ = unwind::drop_caught(hook);
+        }
+    }
+
+    fn take_back(&self, hook: Hook<M>) {
+        if let Some((sender, _)) = self.home.get() {
+            let _ = sender.try_send(hook);
+        }
+        // Either `forget` finds the hook at home, or we find here that it was forgotten: the
+        // channel's operations and the flag's are in one order (see `mailbox.md`).
+        if self.forgotten.load(Ordering::SeqCst) {
+            self.forget();
+        }
+    }
+}
+
+/// The hook in the hands of the thread that may call it. Goes home when dropped.
+pub(crate) struct Undertaker<'a, M> {
+    hook: Hook<M>,
+    office: Option<&'a Office<M>>,
+}
+
+impl<M> Undertaker<'_, M> {
+    /// Hands a message to the hook, or drops it if there is none. The error is what a panic said.
+    pub(crate) fn bury(&mut self, message: M) -> Result<(), String> {
+        let Some(hook) = &mut self.hook else {
+            return unwind::drop_caught(message);
+        };
+        let before = INSIDE.replace(true);
+        let buried = unwind::catch(|| hook(message));
+        INSIDE.set(before);
+        buried
+    }
+}
+
+impl<M> Drop for Undertaker<'_, M> {
+    fn drop(&mut self) {
+        if let Some(office) = self.office {
+            office.take_back(self.hook.take());
+        }
+    }
+}
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is in a dead-letter hook, of whatever mailbox. Such a thread waits for no
+/// other hook: two that wait for each other's would never end.
+pub(crate) fn is_inside_a_hook() -> bool {
+    INSIDE.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn m1_the_hook_is_in_one_pair_of_hands() {
+        let (sender, seen) = mpsc::channel();
+        let office = Office::new();
+        office.open(Box::new(move |n| sender.send(n).unwrap()));
+        let mut first = office.try_take().unwrap();
+        assert!(office.try_take().is_none());
+        assert_eq!(first.bury(1), Ok(()));
+        drop(first);
+        assert_eq!(office.wait().bury(2), Ok(()));
+        assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn o5_a_forgotten_hook_is_dropped_at_once_or_when_it_comes_home() {
+        for is_out in [false, true] {
+            let (sender, seen) = mpsc::channel::<u32>();
+            let office = Office::new();
+            office.open(Box::new(move |n| sender.send(n).unwrap()));
+            let out = is_out.then(|| office.wait());
+            office.forget();
+            assert_eq!(seen.try_recv() == Err(mpsc::TryRecvError::Empty), is_out);
+            drop(out);
+            assert_eq!(seen.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+            // Who comes later finds that there is none.
+            assert_eq!(office.wait().bury(1), Ok(()));
+        }
+    }
+
+    #[test]
+    fn m1_without_a_hook_nobody_waits_for_anybody() {
+        let office = Office::<u32>::new();
+        let _first = office.try_take().unwrap();
+        assert!(office.try_take().is_some());
+    }
+}

@@ -1,0 +1,286 @@
+//! [`Overflow`]: what becomes of a message for which there is no room.
+
+use crossbeam_channel::{TrySendError, never, select};
+
+use super::dead_letters::Undertaker;
+use super::{Mailbox, Parcel, Ticket, Waited};
+use crate::event::Event;
+use crate::life::Life;
+
+/// What a [`send`](crate::Addr::send) does when the mailbox is full. Chosen for an actor with
+/// [`ActorBuilder::overflow`](crate::ActorBuilder::overflow).
+///
+/// What is dropped is *returned*, never just gone: the message is accepted, handed to the
+/// [dead-letter hook](crate::ActorBuilder::returned), and counted in the report, which is therefore
+/// not [complete](crate::Report::is_complete).
+///
+/// The hook is called **on the sender's thread**, by one thread at a time, in the order in which
+/// the messages were dropped. A sender waits while another one is in the hook, as it would wait
+/// for room: until its time-out, its order to stop, or the closing of the mailbox;
+/// [`try_send`](crate::Addr::try_send) does not wait, and says
+/// [`Full`](crate::TrySendError::Full). So does every send that is made inside a dead-letter hook
+/// and would have to wait for one, its own among them. A message that is dropped where there is no
+/// hook makes nobody wait.
+///
+/// An unbounded mailbox never overflows. The [inbox](crate::mailbox()) of an actor that is still to
+/// be spawned waits, whatever is chosen for it.
+///
+/// # Examples
+///
+/// Only the newest readings are of interest:
+///
+/// ```
+/// use std::sync::mpsc;
+/// use exeunt::{Actor, Context, Event, Overflow, System};
+///
+/// struct Display(Event, Vec<u32>);
+/// impl Actor for Display {
+///     type Msg = u32;
+///     fn handle(&mut self, reading: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+///         self.0.wait(); // a slow one
+///         self.1.push(reading);
+///         Ok(())
+///     }
+///     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+///         assert_eq!(self.1.last(), Some(&99));
+///         Ok(())
+///     }
+/// }
+///
+/// let go_on = Event::new();
+/// let (outdated, dropped) = mpsc::channel();
+/// let mut system = System::new("gauge");
+/// let display = system
+///     .actor("display")
+///     .capacity(4)
+///     .overflow(Overflow::DropOldest)
+///     .returned(move |reading| { let _ = outdated.send(reading); })
+///     .spawn(Display(go_on.clone(), Vec::new()))?;
+/// for reading in 0..100 {
+///     display.send(reading)?; // never waits for the display
+/// }
+/// go_on.set();
+///
+/// let report = system.shutdown();
+/// let line = report.actor("display").unwrap();
+/// assert_eq!(line.handled + line.returned, 100);
+/// assert_eq!(line.returned, dropped.iter().count() as u64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Waits for room.
+    #[default]
+    Wait,
+    /// Gives the message back: [`SendError::Full`](crate::SendError::Full).
+    Refuse,
+    /// The message itself is returned.
+    DropNewest,
+    /// The message that has waited longest is returned, and this one takes its place.
+    DropOldest,
+}
+
+impl Overflow {
+    /// Whether there is room at the price of a message.
+    pub(crate) fn drops(self) -> bool {
+        matches!(self, Overflow::DropNewest | Overflow::DropOldest)
+    }
+}
+
+impl<M: Send + 'static> Mailbox<M> {
+    /// To be said before the mailbox has an owner.
+    pub(crate) fn set_overflow(&self, overflow: Overflow) {
+        let _ = self.overflow.set(overflow);
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        match (self.owner.get(), self.overflow.get()) {
+            (Some(_), Some(&overflow)) => overflow,
+            _ => Overflow::Wait,
+        }
+    }
+
+    /// Waits for the hook, the closing, `interrupt` or `deadline`, whichever is first.
+    pub(crate) fn wait_for_undertaker(
+        &self,
+        interrupt: Option<&Event>,
+        deadline: Option<std::time::Instant>,
+    ) -> Result<Undertaker<'_, M>, Waited<()>> {
+        let Some(home) = self.dead_letters.receiver() else {
+            return Ok(self.dead_letters.wait());
+        };
+        let nobody = never();
+        let interrupt = interrupt.map_or(&nobody, Event::receiver);
+        let timeout = deadline.map_or_else(never, crossbeam_channel::at);
+        select! {
+            recv(home) -> hook => Ok(self.dead_letters.undertaker(hook.ok().flatten())),
+            recv(self.closing.receiver()) -> _ => Err(Waited::Closed(())),
+            recv(interrupt) -> _ => Err(Waited::Interrupted(())),
+            recv(timeout) -> _ => Err(Waited::Timeout(())),
+        }
+    }
+
+    /// Accepts a message for which there is no room, and returns another one or this one. Gives
+    /// it back if the mailbox is closed.
+    pub(crate) fn displace(
+        &self,
+        message: M,
+        owner: &Life,
+        mut undertaker: Undertaker<'_, M>,
+    ) -> Result<(), M> {
+        let here = 0_u8;
+        let ticket = Ticket((&raw const here).addr());
+        let mut parcel = Some(Parcel { message, ticket });
+        // Taken and counted, both or neither. If the system has had the last word, neither: then
+        // the mailbox is closed.
+        let returned = owner.take_returned(|| self.make_room(&mut parcel));
+        self.bury_by(&mut undertaker, returned);
+        parcel.map_or(Ok(()), |parcel| Err(parcel.message))
+    }
+
+    /// Puts the parcel in, and gives what has to go for it. Leaves it where it is if the mailbox is
+    /// closed.
+    fn make_room(&self, parcel: &mut Option<Parcel<M>>) -> Vec<M> {
+        // Held to the end: the actor is not gone before it was closed, and cannot go now. So it
+        // will look once more at what we put in, and its figures are still open.
+        let _last_word = self.last_word();
+        let mut returned = Vec::new();
+        if self.is_closed() {
+            return returned;
+        }
+        while let Some(ours) = parcel.take() {
+            match self.sender.try_send(ours) {
+                Ok(()) => {}
+                Err(TrySendError::Full(ours)) if self.overflow() == Overflow::DropNewest => {
+                    returned.push(ours.message);
+                }
+                // Others may be quicker to take the place. Then the next message goes: each of
+                // them has put one in.
+                Err(TrySendError::Full(ours)) => {
+                    returned.extend(self.take());
+                    *parcel = Some(ours);
+                }
+                Err(TrySendError::Disconnected(ours)) => {
+                    *parcel = Some(ours);
+                    break;
+                }
+            }
+        }
+        returned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::mailbox::Post;
+    use crate::stage::Stage;
+
+    /// A mailbox of one place that is full with 1, whose actor has no thread.
+    fn full(overflow: Overflow) -> (Arc<Mailbox<u32>>, Arc<Life>, mpsc::Receiver<u32>) {
+        let (sender, returned) = mpsc::channel();
+        let mailbox = Mailbox::new(Capacity::Bounded(1));
+        mailbox.set_overflow(overflow);
+        mailbox.set_dead_letters(Box::new(move |n| sender.send(n).unwrap()));
+        let life = Arc::new(Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into()))));
+        mailbox.owner.get_or_init(|| Arc::clone(&life));
+        assert!(mailbox.offer(1).is_ok());
+        (mailbox, life, returned)
+    }
+
+    fn displace(mailbox: &Mailbox<u32>, life: &Life, message: u32) -> Result<(), u32> {
+        mailbox.displace(message, life, mailbox.dead_letters.try_take().unwrap())
+    }
+
+    #[test]
+    fn m1_what_is_displaced_is_counted_and_the_rest_stays() {
+        for (overflow, gone, left) in [(Overflow::DropNewest, 2, 1), (Overflow::DropOldest, 1, 2)] {
+            let (mailbox, life, returned) = full(overflow);
+            assert_eq!(displace(&mailbox, &life, 2), Ok(()));
+            assert_eq!(returned.try_iter().collect::<Vec<_>>(), [gone]);
+            assert_eq!(life.figures().returned, 1);
+            assert_eq!((mailbox.take(), mailbox.take()), (Some(left), None));
+        }
+    }
+
+    #[test]
+    fn m1_room_that_came_meanwhile_is_taken() {
+        for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+            let (mailbox, life, returned) = full(overflow);
+            assert_eq!(mailbox.take(), Some(1));
+            assert_eq!(displace(&mailbox, &life, 2), Ok(()));
+            assert_eq!(returned.try_iter().count(), 0);
+            assert_eq!(mailbox.take(), Some(2));
+        }
+    }
+
+    #[test]
+    fn m1_who_comes_after_the_closing_displaces_nothing() {
+        for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+            let (mailbox, life, returned) = full(overflow);
+            mailbox.close();
+            assert_eq!(displace(&mailbox, &life, 2), Err(2));
+            assert_eq!(mailbox.take(), Some(1));
+            assert!(mailbox.finish());
+            assert_eq!(displace(&mailbox, &life, 3), Err(3));
+            assert_eq!((life.figures().returned, returned.try_iter().count()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn m1_nothing_is_displaced_between_the_last_look_and_the_end() {
+        for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+            let (mailbox, life, returned) = full(overflow);
+            // The actor is in `finish`, and has looked.
+            let mut last_word = mailbox.last_word();
+            let (done, result) = mpsc::channel();
+            let sender = std::thread::spawn({
+                let mailbox = Arc::clone(&mailbox);
+                move || done.send(displace(&mailbox, &life, 2))
+            });
+            assert!(result.recv_timeout(std::time::Duration::from_millis(20)).is_err());
+            mailbox.close();
+            last_word.gone = true;
+            drop(last_word);
+            assert_eq!(result.recv(), Ok(Err(2)));
+            assert!(sender.join().is_ok());
+            assert_eq!(returned.try_iter().count(), 0);
+        }
+    }
+
+    #[test]
+    fn m1_what_the_system_is_about_to_take_is_nobody_elses_to_displace() {
+        let (mailbox, life, returned) = full(Overflow::DropOldest);
+        assert!(life.disown().is_some());
+        assert_eq!(displace(&mailbox, &life, 2), Err(2));
+        let (taken, bury) = Arc::clone(&mailbox).take_over();
+        bury();
+        assert_eq!((taken, returned.try_iter().collect::<Vec<_>>()), (1, vec![1]));
+    }
+
+    #[test]
+    fn m1_the_hook_of_an_abandoned_actor_is_not_its_threads_to_drop() {
+        let (mailbox, life, returned) = full(Overflow::Wait);
+        assert!(life.disown().is_some());
+        // The thread comes back just now, and goes its way out.
+        mailbox.forget_dead_letters();
+        let (_, bury) = Arc::clone(&mailbox).take_over();
+        bury();
+        assert_eq!(returned.iter().collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn m1_a_message_may_be_displaced_while_its_own_send_looks_again() {
+        let (mailbox, life, returned) = full(Overflow::DropOldest);
+        assert_eq!(mailbox.take(), Some(1));
+        assert!(mailbox.sender.try_send(Parcel { message: 2, ticket: Ticket(1) }).is_ok());
+        assert_eq!(displace(&mailbox, &life, 3), Ok(()));
+        assert_eq!(mailbox.evict(), [3]);
+        assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
+        assert_eq!(returned.try_iter().collect::<Vec<_>>(), [2]);
+    }
+}
