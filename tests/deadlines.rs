@@ -487,9 +487,9 @@ fn abandoned_in(place: Place, doing: &str, expected: [u64; 3]) {
             let stick = stick.clone();
             move || {
                 stick(Place::Make);
-                let (started, stopped, dropped) = (stick.clone(), stick.clone(), stick.clone());
+                let [handled, started, stopped, dropped] = [(); 4].map(|()| stick.clone());
                 Play::new(move |_: u32, cx| {
-                    stick(Place::Handler);
+                    handled(Place::Handler);
                     if place == Place::Hook {
                         cx.must_stop().wait(); // so that something is returned
                     }

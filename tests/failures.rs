@@ -73,7 +73,7 @@ fn failing(place: Place, how: How) -> (Report, Vec<&'static str>, Vec<u32>) {
             trap.walk_in(); // until all three are queued
             at(Place::Make, &tell, "make").unwrap();
             let (started, handled, stopped, dropped) =
-                (tell.clone(), tell.clone(), tell.clone(), tell);
+                (tell.clone(), tell.clone(), tell.clone(), tell.clone());
             Play::new(move |n: u32, _| match n {
                 1 => at(Place::Handler, &handled, "handle"),
                 _ => Ok(()),

@@ -272,7 +272,7 @@ fn o3_a_turn_goes_step_by_step_on_the_actors_own_thread() {
                     // Dropped at the very end of the thread, and what it sends is still accepted.
                     PARTING.with(|parting| {
                         let say_goodbye: Box<dyn FnMut()> = {
-                            let tell = tell.clone();
+                            let (tell, sink) = (tell.clone(), sink.clone());
                             Box::new(move || {
                                 say(&tell, "thread-local");
                                 sink.send("goodbye").unwrap();
@@ -281,7 +281,8 @@ fn o3_a_turn_goes_step_by_step_on_the_actors_own_thread() {
                         *parting.borrow_mut() = Some(OnDrop(say_goodbye));
                     });
                     let (handled, started, stopped, dropped) =
-                        (tell.clone(), tell.clone(), tell.clone(), tell);
+                        (tell.clone(), tell.clone(), tell.clone(), tell.clone());
+                    let trap = trap.clone();
                     Play::new(move |n: u32, _| {
                         trap.walk_in();
                         say(&handled, &format!("handle {n}"));

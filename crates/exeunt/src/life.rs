@@ -21,6 +21,8 @@ pub(crate) struct Life {
     pub(crate) parent: Option<Arc<Life>>,
     /// Whether anybody but the system has a say when it fails.
     pub(crate) is_supervised: bool,
+    /// Whether there may be another incarnation.
+    pub(crate) is_restartable: bool,
     pub(crate) stage: Arc<Stage>,
     /// Set when its turn has come: what is queued is to be handled, and then it is to end.
     pub(crate) stopping: Event,
@@ -227,6 +229,7 @@ impl Life {
             is_daemon,
             parent: None,
             is_supervised: false,
+            is_restartable: false,
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
@@ -372,11 +375,11 @@ impl Life {
         !family.is_closed
     }
 
-    /// From here on there will be no more children of this incarnation. Whether there were any.
+    /// From here on there will be no more children of this incarnation. Whether there are any who
+    /// have not been told to leave.
     pub(crate) fn close_family(&self) -> bool {
         let mut family = unwind::lock(&self.family);
-        family.is_closed = true;
-        family.is_founded
+        !std::mem::replace(&mut family.is_closed, true) && family.is_founded
     }
 
     pub(crate) fn sign_of_life(&self) {

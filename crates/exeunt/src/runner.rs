@@ -23,12 +23,19 @@ use crate::unwind;
 pub(crate) fn act<A: Actor>(
     life: Arc<Life>,
     mailbox: Arc<Mailbox<A::Msg>>,
-    mut make: impl FnMut() -> A,
+    make: impl FnMut() -> A,
 ) -> Outcome {
+    let mut make = Some(make);
     let way_out = WayOut { life: Arc::clone(&life), mailbox: Arc::clone(&mailbox) };
     let mut is_awaited = false;
     loop {
-        let (over, remains) = match Cell::start(&life, &mailbox, Clock::Monotonic, &mut make) {
+        let first = || make.as_mut().map_or_else(|| unreachable!("made once, or kept"), |m| m());
+        let started = Cell::start(&life, &mailbox, Clock::Monotonic, first);
+        if !life.is_restartable {
+            // What it captured, addresses say, must not live as long as the actor.
+            let _ = unwind::drop_caught(make.take());
+        }
+        let (over, remains) = match started {
             Err(mut stillborn) => {
                 let failure = std::mem::replace(&mut stillborn.failure, Failure::of(String::new()));
                 (Over::Failed(failure), stillborn.into())
@@ -39,6 +46,7 @@ pub(crate) fn act<A: Actor>(
                 }
                 let mut runner = Runner::new(cell, &life, &mailbox);
                 let over = runner.run();
+                runner.await_children();
                 (over, Remains::Whole(runner.cell))
             }
         };
@@ -212,6 +220,15 @@ impl<'a, A: Actor> Runner<'a, A> {
         self.life.swap_activity(Activity::AwaitingChildren);
         self.children = Some(children);
         true
+    }
+
+    /// Waits for children that were told to leave, though there is nothing left to do for them.
+    fn await_children(&mut self) {
+        if let Some(children) = self.children.take() {
+            let left = children.recv().unwrap_or_default();
+            self.life.swap_activity(Activity::Working);
+            self.cell.bereave(left);
+        }
     }
 
     /// Sleeps until there is something to look at.

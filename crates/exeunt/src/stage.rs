@@ -183,6 +183,7 @@ impl Stage {
         let mut life = Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self));
         life.parent = part.parent.clone();
         life.is_supervised = part.is_supervised();
+        life.is_restartable = part.restart.is_ever();
         let life = Arc::new(life);
         let mut builder = thread::Builder::new().name(part.name.clone());
         if let Some(bytes) = part.stack_bytes {
