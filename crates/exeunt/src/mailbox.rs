@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::atomic::{self, AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::address::Addr;
 use crate::capacity::Capacity;
@@ -17,11 +17,14 @@ use crate::life::{Life, Outcome};
 use crate::notice::Notice;
 use crate::unwind;
 
+mod lane;
 mod dead_letters;
 mod overflow;
 
 use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
+use lane::Ticket;
+pub(crate) use lane::{Lane, Parcel};
 pub use overflow::Overflow;
 
 /// How often a thread that finds nothing to take, no room or no answer gives its place on the CPU
@@ -110,19 +113,6 @@ impl<M: Send + 'static> fmt::Debug for Inbox<M> {
     }
 }
 
-/// What lies in the channel: a message, and whose it is while its `send` has not returned.
-pub(crate) struct Parcel<M> {
-    pub(crate) message: M,
-    ticket: Ticket,
-}
-
-/// Tells a message from those of all other senders that are inside a send at the same moment.
-///
-/// It is the address of a local variable of that send: no two that live at once share one, and
-/// it costs neither a counter nor a look at the thread's own memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Ticket(usize);
-
 pub(crate) struct Mailbox<M> {
     /// Tells it from all other mailboxes of the process, those that are gone included.
     pub(crate) id: MailboxId,
@@ -130,9 +120,10 @@ pub(crate) struct Mailbox<M> {
     // What a send and a receive touch, read by all and written almost never.
     closed: AtomicBool,
     pub(crate) bell: Bell,
-    sender: Sender<Parcel<M>>,
-    receiver: Receiver<Parcel<M>>,
+    pub(crate) ordinary: Lane<M>,
 
+    /// A second way in, for those that asked for one. What lies in it is handled first.
+    urgent: OnceLock<Lane<M>>,
     /// The addresses there are. The channel's own count would not do: with it, an actor could not
     /// be given its own address without being kept alive by it.
     addresses: AtomicUsize,
@@ -211,18 +202,12 @@ impl Bell {
 
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn new(capacity: Capacity) -> Arc<Mailbox<M>> {
-        let is_fit = capacity.is_fit_for::<M>();
-        let (sender, receiver) = match capacity {
-            Capacity::Bounded(messages) if is_fit => crossbeam_channel::bounded(messages),
-            Capacity::Bounded(_) => crossbeam_channel::bounded(1),
-            Capacity::Unbounded => crossbeam_channel::unbounded(),
-        };
         let mailbox = Arc::new(Mailbox {
             id: MailboxId::next(),
             closed: AtomicBool::new(false),
             bell: Bell::new(),
-            sender,
-            receiver,
+            ordinary: Lane::new(capacity),
+            urgent: OnceLock::new(),
             addresses: AtomicUsize::new(0),
             closing: Event::new(),
             ended: Event::new(),
@@ -232,14 +217,28 @@ impl<M: Send + 'static> Mailbox<M> {
             owner: OnceLock::new(),
             capacity,
         });
-        if !is_fit {
+        if !capacity.is_fit_for::<M>() {
             mailbox.abolish();
         }
         mailbox
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.receiver.len()
+        self.lanes().map(|lane| lane.receiver.len()).sum()
+    }
+
+    /// The lanes there are, in the order in which they are emptied.
+    fn lanes(&self) -> impl Iterator<Item = &Lane<M>> {
+        self.urgent.get().into_iter().chain([&self.ordinary])
+    }
+
+    /// To be said before the mailbox has an owner.
+    pub(crate) fn open_urgent_lane(&self, capacity: Capacity) {
+        let _ = self.urgent.set(Lane::new(capacity));
+    }
+
+    pub(crate) fn urgent(&self) -> Option<&Lane<M>> {
+        self.urgent.get()
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -278,13 +277,13 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Sends if there is room now.
     #[inline]
-    pub(crate) fn offer(&self, message: M) -> Result<(), TrySendError<M>> {
+    pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), TrySendError<M>> {
         if self.closed.load(Ordering::Acquire) {
             return Err(TrySendError::Closed(message));
         }
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
-        match self.sender.try_send(Parcel { message, ticket }) {
+        match lane.sender.try_send(Parcel { message, ticket }) {
             Ok(()) => self.look_again(ticket).map_err(TrySendError::Closed),
             Err(crossbeam_channel::TrySendError::Full(parcel)) => {
                 Err(TrySendError::Full(parcel.message))
@@ -298,6 +297,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Waits for room, the closing, `interrupt` or `deadline`, whichever is first.
     pub(crate) fn wait_for_room(
         &self,
+        lane: &Lane<M>,
         message: M,
         interrupt: Option<&Event>,
         deadline: Option<std::time::Instant>,
@@ -305,7 +305,7 @@ impl<M: Send + 'static> Mailbox<M> {
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
         let mut select = crossbeam_channel::Select::new();
-        let room = select.send(&self.sender);
+        let room = select.send(&lane.sender);
         let closing = select.recv(self.closing.receiver());
         let interrupt = interrupt.map(Event::receiver);
         if let Some(interrupt) = interrupt {
@@ -319,7 +319,7 @@ impl<M: Send + 'static> Mailbox<M> {
             },
         };
         match ready.index() {
-            index if index == room => match ready.send(&self.sender, Parcel { message, ticket }) {
+            index if index == room => match ready.send(&lane.sender, Parcel { message, ticket }) {
                 Ok(()) => self.look_again(ticket).map_err(Waited::Closed),
                 Err(error) => Err(Waited::Closed(error.0.message)),
             },
@@ -349,8 +349,8 @@ impl<M: Send + 'static> Mailbox<M> {
         if !last_word.gone {
             return Ok(());
         }
-        while let Ok(parcel) = self.receiver.try_recv() {
-            last_word.strays.push(parcel);
+        for lane in self.lanes() {
+            last_word.strays.extend(lane.receiver.try_iter());
         }
         match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
             Some(at) => Err(last_word.strays.swap_remove(at).message),
@@ -363,14 +363,32 @@ impl<M: Send + 'static> Mailbox<M> {
     /// The next message, if there is one.
     #[inline]
     pub(crate) fn take(&self) -> Option<M> {
-        match self.receiver.try_recv() {
-            Ok(parcel) => Some(parcel.message),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.ordinary.take()
     }
 
     pub(crate) fn receiver(&self) -> &Receiver<Parcel<M>> {
-        &self.receiver
+        &self.ordinary.receiver
+    }
+
+    /// Whether there is an urgent message. How many of them may go before an ordinary one is for
+    /// the reader to say.
+    #[allow(dead_code)] // wired in by the runner
+    #[inline]
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.urgent.get().is_some_and(|lane| !lane.receiver.is_empty())
+    }
+
+    /// The next urgent message, if there is one.
+    #[allow(dead_code)] // wired in by the runner
+    #[inline]
+    pub(crate) fn take_urgent(&self) -> Option<M> {
+        self.urgent.get().and_then(Lane::take)
+    }
+
+    /// What to wait for beside the ordinary lane.
+    #[allow(dead_code)] // wired in by the runner
+    pub(crate) fn urgent_receiver(&self) -> Option<&Receiver<Parcel<M>>> {
+        self.urgent.get().map(|lane| &lane.receiver)
     }
 
     /// Closes the mailbox if it is empty, for good: from here on no send is accepted. `false`
@@ -378,7 +396,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn finish(&self) -> bool {
         self.close();
         let mut last_word = self.last_word();
-        last_word.gone |= self.receiver.is_empty();
+        last_word.gone |= self.lanes().all(|lane| lane.receiver.is_empty());
         last_word.gone
     }
 
@@ -398,7 +416,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return Vec::new();
         }
         last_word.gone = true;
-        std::iter::from_fn(|| self.take()).collect()
+        self.lanes().flat_map(|lane| std::iter::from_fn(|| lane.take())).collect()
     }
 
     /// The end of a mailbox that no actor will read.
@@ -517,11 +535,11 @@ mod tests {
     #[test]
     fn m1_a_mailbox_with_something_in_it_is_not_finished() {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
-        assert!(mailbox.offer(1).is_ok());
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         assert!(!mailbox.finish());
         assert_eq!(mailbox.take(), Some(1));
         assert!(mailbox.finish());
-        assert!(mailbox.offer(2).is_err());
+        assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
     }
 
     #[test]
@@ -531,7 +549,7 @@ mod tests {
         // Two senders had looked before the closing, and send after the end.
         let [first, second] = [Ticket(1), Ticket(2)];
         for (message, ticket) in [("a", first), ("b", second)] {
-            assert!(mailbox.sender.try_send(Parcel { message, ticket }).is_ok());
+            assert!(mailbox.ordinary.sender.try_send(Parcel { message, ticket }).is_ok());
         }
         assert_eq!(mailbox.look_again(second), Err("b"));
         assert_eq!(mailbox.look_again(first), Err("a"));
@@ -542,9 +560,58 @@ mod tests {
     fn m1_a_late_send_before_the_last_look_is_accepted() {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
         mailbox.close();
-        assert!(mailbox.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
+        assert!(mailbox.ordinary.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
         assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
         assert!(!mailbox.finish());
         assert_eq!(mailbox.evict(), [1]);
+    }
+
+    /// A mailbox with an urgent lane.
+    fn with_two_lanes<M: Send + 'static>() -> Arc<Mailbox<M>> {
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        mailbox.open_urgent_lane(Capacity::Bounded(4));
+        mailbox
+    }
+
+    #[test]
+    fn m1_a_mailbox_is_finished_when_both_lanes_are_empty() {
+        let mailbox = with_two_lanes();
+        assert!(!mailbox.has_urgent());
+        assert!(mailbox.offer(mailbox.urgent().unwrap(), 1).is_ok());
+        assert!(mailbox.offer(&mailbox.ordinary, 2).is_ok());
+        assert_eq!((mailbox.len(), mailbox.has_urgent()), (2, true));
+        assert!(!mailbox.finish());
+        assert_eq!(mailbox.take(), Some(2));
+        assert!(!mailbox.finish());
+        assert_eq!((mailbox.take(), mailbox.take_urgent()), (None, Some(1)));
+        assert!(mailbox.finish());
+        assert!(mailbox.offer(mailbox.urgent().unwrap(), 3).is_err());
+    }
+
+    #[test]
+    fn m1_what_is_left_in_both_lanes_is_taken_the_urgent_first() {
+        let mailbox = with_two_lanes();
+        for n in 0..2 {
+            assert!(mailbox.offer(&mailbox.ordinary, n).is_ok());
+            assert!(mailbox.offer(mailbox.urgent().unwrap(), n + 10).is_ok());
+        }
+        assert_eq!(mailbox.evict(), [10, 11, 0, 1]);
+        assert_eq!(mailbox.len(), 0);
+    }
+
+    #[test]
+    fn m1_a_late_send_finds_its_own_message_in_either_lane() {
+        let mailbox = with_two_lanes();
+        assert!(mailbox.finish());
+        let lanes = [&mailbox.ordinary, mailbox.urgent().unwrap()];
+        for (lane, ticket) in lanes.into_iter().cycle().zip(1..=4) {
+            assert!(
+                lane.sender.try_send(Parcel { message: ticket, ticket: Ticket(ticket) }).is_ok()
+            );
+        }
+        for ticket in [3, 2, 4, 1] {
+            assert_eq!(mailbox.look_again(Ticket(ticket)), Err(ticket));
+        }
+        assert!(mailbox.evict().is_empty());
     }
 }
