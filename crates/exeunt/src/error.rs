@@ -133,6 +133,11 @@ macro_rules! message_error {
             pub fn into_message(self) -> M {
                 match self { $($name::$variant(message) => message),+ }
             }
+
+            /// The same refusal, of what `change` makes of the message.
+            pub fn map<N>(self, change: impl FnOnce(M) -> N) -> $name<N> {
+                match self { $($name::$variant(message) => $name::$variant(change(message))),+ }
+            }
         }
 
         impl<M> fmt::Debug for $name<M> {
