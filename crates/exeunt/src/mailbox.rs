@@ -3,13 +3,11 @@
 //! The protocol of the closing, why each of its steps is there, and what it stands on is told in
 //! `mailbox.md` beside this file.
 
-use std::fmt;
-use std::sync::atomic::{self, AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
-use crate::address::Addr;
 use crate::capacity::Capacity;
 use crate::error::TrySendError;
 use crate::event::Event;
@@ -17,12 +15,16 @@ use crate::life::{Life, Outcome};
 use crate::notice::Notice;
 use crate::unwind;
 
+mod inbox;
 mod lane;
+mod bell;
 mod dead_letters;
 mod overflow;
 
+use bell::Bell;
 use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
+pub use inbox::{Inbox, mailbox};
 use lane::Ticket;
 pub(crate) use lane::{Lane, Parcel};
 pub use overflow::Overflow;
@@ -32,86 +34,6 @@ pub use overflow::Overflow;
 /// one. It is also how often a runner looks again when nothing more should come; in trials, 4 looks
 /// were enough that nothing came late in 6,000 closes.
 pub(crate) const YIELDS: u32 = 16;
-
-/// Makes a mailbox before its actor: an address to hand around, and the inbox for the
-/// [builder](crate::ActorBuilder::inbox) of the actor that is to read it.
-///
-/// What is sent before the actor is spawned waits for it. An inbox that is dropped unused closes
-/// the mailbox and drops what is in it; what waits for an actor that cannot be started goes to its
-/// [dead-letter hook](crate::ActorBuilder::returned), but, since it never was an actor, into no
-/// report.
-///
-/// A capacity of zero gives a closed mailbox, and an error that says so from the builder.
-///
-/// # Examples
-///
-/// Two actors that know each other's address only through a message is one way; the other is to
-/// have the address of the second before the first is spawned:
-///
-/// ```
-/// use exeunt::{Actor, Context, System};
-///
-/// struct Forward(exeunt::Addr<u32>);
-/// impl Actor for Forward {
-///     type Msg = u32;
-///     fn handle(&mut self, number: u32, _cx: &mut Context<Self>) -> exeunt::Result {
-///         self.0.send(number + 1)?;
-///         Ok(())
-///     }
-/// }
-///
-/// struct Sum(u32);
-/// impl Actor for Sum {
-///     type Msg = u32;
-///     fn handle(&mut self, number: u32, _cx: &mut Context<Self>) -> exeunt::Result {
-///         self.0 += number;
-///         Ok(())
-///     }
-/// }
-///
-/// let mut system = System::new("upside-down");
-/// let (sum, inbox) = exeunt::mailbox(64);
-/// let forward = system.actor("forward").feeds(&sum).spawn(Forward(sum))?;
-/// system.actor("sum").inbox(inbox).feeds_nothing().spawn(Sum(0))?;
-///
-/// forward.send(1)?;
-/// let report = system.shutdown();
-/// assert_eq!(report.actor("sum").unwrap().handled, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn mailbox<M: Send + 'static>(capacity: impl Into<Capacity>) -> (Addr<M>, Inbox<M>) {
-    let mailbox = Mailbox::new(capacity.into());
-    (Addr::new(Arc::clone(&mailbox)), Inbox { mailbox: Some(mailbox) })
-}
-
-/// The reading end of a [`mailbox()`] whose actor is still to be spawned.
-pub struct Inbox<M: Send + 'static> {
-    /// Taken by the builder.
-    mailbox: Option<Arc<Mailbox<M>>>,
-}
-
-impl<M: Send + 'static> Inbox<M> {
-    pub(crate) fn into_mailbox(mut self) -> Arc<Mailbox<M>> {
-        match self.mailbox.take() {
-            Some(mailbox) => mailbox,
-            None => unreachable!("an inbox is taken once, by value"),
-        }
-    }
-}
-
-impl<M: Send + 'static> Drop for Inbox<M> {
-    fn drop(&mut self) {
-        if let Some(mailbox) = self.mailbox.take() {
-            mailbox.abolish();
-        }
-    }
-}
-
-impl<M: Send + 'static> fmt::Debug for Inbox<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").field("queued", &self.mailbox.as_ref().map(|m| m.len())).finish()
-    }
-}
 
 pub(crate) struct Mailbox<M> {
     /// Tells it from all other mailboxes of the process, those that are gone included.
@@ -154,50 +76,6 @@ struct LastWord<M> {
     gone: bool,
     /// Messages that one late sender found while it looked for its own.
     strays: Vec<Parcel<M>>,
-}
-
-/// Wakes the actor when it waits, and makes it look up when it works.
-pub(crate) struct Bell {
-    rung: AtomicBool,
-    /// One place: a bell that is ringing need not be rung.
-    sender: Sender<()>,
-    pub(crate) receiver: Receiver<()>,
-}
-
-impl Bell {
-    fn new() -> Bell {
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        Bell { rung: AtomicBool::new(false), sender, receiver }
-    }
-
-    pub(crate) fn ring(&self) {
-        self.rung.store(true, Ordering::SeqCst);
-        // Full means that it is ringing already.
-        let _ = self.sender.try_send(());
-    }
-
-    /// Whether it was rung since the last call. One relaxed load if not.
-    #[inline]
-    pub(crate) fn heard(&self) -> bool {
-        self.rung.load(Ordering::Relaxed) && self.answer()
-    }
-
-    /// Whether it is rung, for a thread that is about to sleep: sees every ring that will not wake
-    /// it, and leaves it to [`heard`](Bell::heard).
-    pub(crate) fn is_rung_before_sleep(&self) -> bool {
-        // Pairs with the fence that the channel makes before it calls itself full: either the ring
-        // finds room and wakes us, or we see here that it was rung.
-        atomic::fence(Ordering::SeqCst);
-        self.rung.load(Ordering::Relaxed)
-    }
-
-    #[cold]
-    fn answer(&self) -> bool {
-        // First silenced, then looked at what it was for: a ring in between rings again.
-        self.rung.store(false, Ordering::SeqCst);
-        let _ = self.receiver.try_recv();
-        true
-    }
 }
 
 impl<M: Send + 'static> Mailbox<M> {
