@@ -469,7 +469,7 @@ fn m1_who_has_no_hook_makes_nobody_wait() {
             let trap = trap.clone();
             OnDrop(move || {
                 if is_slow {
-                    trap.walk_in()
+                    trap.walk_in();
                 }
             })
         };

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::event::Event;
 use crate::life::{self, Activity, Life, Other};
-use crate::mailbox::{self, Mailbox, Overflow, Undertaker, Waited, YIELDS};
+use crate::mailbox::{self, Lane, Mailbox, Overflow, Undertaker, Waited, YIELDS};
 use crate::report::ActorReport;
 
 /// The address of an actor: what takes messages of type `M`.
@@ -92,7 +92,7 @@ impl<M: Send + 'static> Addr<M> {
     /// Each gives the message back: [`Full`](TrySendError::Full) or
     /// [`Closed`](TrySendError::Closed).
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
-        match self.mailbox.offer(message) {
+        match self.mailbox.offer(&self.mailbox.ordinary, message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(message)) => self.overflow_now(message),
             Err(closed) => {
@@ -112,6 +112,52 @@ impl<M: Send + 'static> Addr<M> {
     /// [`Timeout`](SendTimeoutError::Timeout).
     pub fn send_timeout(&self, message: M, timeout: Duration) -> Result<(), SendTimeoutError<M>> {
         self.send_by(message, Instant::now().checked_add(timeout))
+    }
+
+    /// Sends a message past those that wait: into the [urgent lane](crate::ActorBuilder::urgent)
+    /// of an actor that has one. Waits for room there if it is full, whatever was
+    /// [chosen](Overflow) for the ordinary lane.
+    ///
+    /// Urgent messages of one sender are handled in the order in which they were sent, and so are
+    /// the ordinary ones; between the two there is none. They end as all others do: what is
+    /// accepted is handled, failed or returned.
+    ///
+    /// # Errors
+    ///
+    /// Each gives the message back: [`NoLane`](SendError::NoLane) if the actor has no urgent lane,
+    /// and those of [`send`](Addr::send).
+    pub fn send_urgent(&self, message: M) -> Result<(), SendError<M>> {
+        let Some(lane) = self.mailbox.urgent() else {
+            return Err(SendError::NoLane(message));
+        };
+        match self.mailbox.offer(lane, message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message)) => {
+                self.wait_for_room(lane, message, None).map_err(SendError::from)
+            }
+            Err(closed) => {
+                self.refused();
+                Err(SendError::Closed(closed.into_message()))
+            }
+        }
+    }
+
+    /// Sends a message past those that wait, if there is room in the
+    /// [urgent lane](crate::ActorBuilder::urgent) now.
+    ///
+    /// # Errors
+    ///
+    /// Each gives the message back: [`NoLane`](TrySendError::NoLane) if the actor has no urgent
+    /// lane, [`Full`](TrySendError::Full) or [`Closed`](TrySendError::Closed).
+    pub fn try_send_urgent(&self, message: M) -> Result<(), TrySendError<M>> {
+        let Some(lane) = self.mailbox.urgent() else {
+            return Err(TrySendError::NoLane(message));
+        };
+        self.mailbox.offer(lane, message).inspect_err(|error| {
+            if let TrySendError::Closed(_) = error {
+                self.refused();
+            }
+        })
     }
 
     /// Asks: sends the message that `question` makes around a [`Reply`], and waits for the answer.
@@ -209,6 +255,12 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.is_closed()
     }
 
+    /// How many messages wait in its mailbox, in both lanes.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.mailbox.len()
+    }
+
     /// The name of the actor.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -217,12 +269,12 @@ impl<M: Send + 'static> Addr<M> {
 
     #[inline]
     fn send_by(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
-        match self.mailbox.offer(message) {
+        match self.mailbox.offer(&self.mailbox.ordinary, message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(message)) => self.overflow(message, deadline),
-            Err(TrySendError::Closed(message)) => {
+            Err(closed) => {
                 self.refused();
-                Err(SendTimeoutError::Closed(message))
+                Err(SendTimeoutError::Closed(closed.into_message()))
             }
         }
     }
@@ -231,7 +283,7 @@ impl<M: Send + 'static> Addr<M> {
     #[cold]
     fn overflow(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
         match self.mailbox.overflow() {
-            Overflow::Wait => self.wait_for_room(message, deadline),
+            Overflow::Wait => self.wait_for_room(&self.mailbox.ordinary, message, deadline),
             Overflow::Refuse => Err(SendTimeoutError::Full(message)),
             Overflow::DropNewest | Overflow::DropOldest => self.drop_one(message, deadline),
         }
@@ -273,6 +325,7 @@ impl<M: Send + 'static> Addr<M> {
 
     fn wait_for_room(
         &self,
+        lane: &Lane<M>,
         mut message: M,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<M>> {
@@ -285,19 +338,19 @@ impl<M: Send + 'static> Addr<M> {
                 break;
             }
             thread::yield_now();
-            match self.mailbox.offer(message) {
+            match self.mailbox.offer(lane, message) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(back)) => message = back,
-                Err(TrySendError::Closed(message)) => {
+                Err(closed) => {
                     self.refused();
-                    return Err(SendTimeoutError::Closed(message));
+                    return Err(SendTimeoutError::Closed(closed.into_message()));
                 }
             }
         }
         let sent = during(
             me.as_deref(),
             |me| Activity::Sending(self.owner_as_seen_by(me)),
-            |interrupt| self.mailbox.wait_for_room(message, interrupt, deadline),
+            |interrupt| self.mailbox.wait_for_room(lane, message, interrupt, deadline),
         );
         sent.map_err(|waited| self.waited_in_vain(waited))
     }

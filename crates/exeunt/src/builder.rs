@@ -73,6 +73,7 @@ use crate::supervision::Under;
 pub struct ActorBuilder<'a, M: Send + 'static> {
     common: Common<'a>,
     capacity: Capacity,
+    urgent: Option<Capacity>,
     overflow: Overflow,
     inbox: Option<Inbox<M>>,
     dead_letters: Option<DeadLetters<M>>,
@@ -87,6 +88,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         ActorBuilder {
             common: Common::new(stage, parent, name),
             capacity: Capacity::default(),
+            urgent: None,
             overflow: Overflow::default(),
             inbox: None,
             dead_letters: None,
@@ -103,6 +105,45 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// Lets its mailbox hold as many messages as there is memory for.
     pub fn unbounded(self) -> Self {
         self.capacity(Capacity::Unbounded)
+    }
+
+    /// Gives its mailbox a second lane, for [urgent](Addr::send_urgent) messages: they are handled
+    /// before those that wait in the ordinary one. It holds so many of its own.
+    ///
+    /// The ordinary lane does not starve: while something waits there, not more than 8 urgent
+    /// messages in a row go before it. When its turn comes, both lanes are handled to the last
+    /// message.
+    ///
+    /// ```no_run
+    /// use std::sync::mpsc;
+    /// use exeunt::{Actor, Context, Event, System};
+    ///
+    /// struct Desk(Event, mpsc::Sender<&'static str>);
+    /// impl Actor for Desk {
+    ///     type Msg = &'static str;
+    ///     fn started(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         self.0.wait();
+    ///         Ok(())
+    ///     }
+    ///     fn handle(&mut self, call: &'static str, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         Ok(self.1.send(call)?)
+    ///     }
+    /// }
+    ///
+    /// let open = Event::new();
+    /// let (calls, taken) = mpsc::channel();
+    /// let mut system = System::new("desk");
+    /// let desk = system.actor("desk").urgent(4).spawn(Desk(open.clone(), calls))?;
+    /// desk.send("a question")?;
+    /// desk.send_urgent("a fire")?;
+    /// open.set();
+    /// system.shutdown();
+    /// assert_eq!(taken.iter().collect::<Vec<_>>(), ["a fire", "a question"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn urgent(mut self, capacity: impl Into<Capacity>) -> Self {
+        self.urgent = Some(capacity.into());
+        self
     }
 
     /// Sets what a send does when the mailbox is full; it waits unless set. This also holds for an
@@ -189,10 +230,13 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         let unread = Unread(Some(mailbox));
         let mailbox = unread.mailbox();
         let address = Addr::new(Arc::clone(mailbox));
-        if let (Capacity::Bounded(messages), false) =
-            (mailbox.capacity, mailbox.capacity.is_fit_for::<M>())
-        {
-            return Err(self.common.error(SpawnCause::Capacity(messages)));
+        for capacity in [Some(mailbox.capacity), self.urgent].into_iter().flatten() {
+            if let (Capacity::Bounded(messages), false) = (capacity, capacity.is_fit_for::<M>()) {
+                return Err(self.common.error(SpawnCause::Capacity(messages)));
+            }
+        }
+        if let Some(capacity) = self.urgent {
+            mailbox.open_urgent_lane(capacity);
         }
         if let Some(hook) = self.dead_letters {
             mailbox.set_dead_letters(hook);

@@ -133,6 +133,11 @@ macro_rules! message_error {
             pub fn into_message(self) -> M {
                 match self { $($name::$variant(message) => message),+ }
             }
+
+            /// The same refusal, of what `change` makes of the message.
+            pub fn map<N>(self, change: impl FnOnce(M) -> N) -> $name<N> {
+                match self { $($name::$variant(message) => $name::$variant(change(message))),+ }
+            }
         }
 
         impl<M> fmt::Debug for $name<M> {
@@ -163,6 +168,8 @@ pub enum SendError<M> {
     Interrupted(M),
     /// The mailbox was full, and it is the sending actor's own: waiting would never end.
     Deadlock(M),
+    /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for such.
+    NoLane(M),
 }
 
 message_error!(SendError {
@@ -170,6 +177,7 @@ message_error!(SendError {
     Closed => "the mailbox is closed",
     Interrupted => "the mailbox is full and the sender must stop",
     Deadlock => "the mailbox is full and is the sender's own",
+    NoLane => "the mailbox has no urgent lane",
 });
 
 impl<M> StdError for SendError<M> {
@@ -189,11 +197,14 @@ pub enum TrySendError<M> {
     Full(M),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
     Closed(M),
+    /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for such.
+    NoLane(M),
 }
 
 message_error!(TrySendError {
     Full => "the mailbox is full",
     Closed => "the mailbox is closed",
+    NoLane => "the mailbox has no urgent lane",
 });
 
 impl<M> StdError for TrySendError<M> {}

@@ -64,6 +64,9 @@
 //! |---|---|
 //! | write an actor | [`Actor`], [`Context`] |
 //! | send, ask, and be refused | [`Addr`], [`Reply`], [`SendError`] |
+//! | send one kind of message, whatever the actor takes besides | [`Recipient`] |
+//! | send to one of many, or to all | [`Router`], [`Broadcast`] |
+//! | send past those that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
 //! | choose what a full mailbox does | [`Overflow`] |
@@ -100,6 +103,8 @@ mod actor;
 mod context;
 mod waiting;
 mod address;
+mod recipient;
+mod router;
 mod system;
 mod builder;
 mod capacity;
@@ -155,8 +160,10 @@ pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};
 pub use notice::Notice;
+pub use recipient::Recipient;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
+pub use router::{Broadcast, BroadcastError, NoMembers, Router};
 #[cfg(all(unix, feature = "signals"))]
 pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State, Waiting};

@@ -368,6 +368,12 @@ impl Life {
         self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
     }
 
+    /// Whether `other` is its parent, or its parent's parent, and so on.
+    pub(crate) fn descends_from(&self, other: &Life) -> bool {
+        std::iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
+            .any(|life| std::ptr::eq(life, other))
+    }
+
     /// Whether there may be another child; if so, there is one.
     pub(crate) fn found_family(&self) -> bool {
         let mut family = unwind::lock(&self.family);

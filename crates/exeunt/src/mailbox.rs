@@ -4,27 +4,32 @@
 //! `mailbox.md` beside this file.
 
 use std::any::Any;
-use std::fmt;
-use std::sync::atomic::{self, AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::Receiver;
 
-use crate::address::Addr;
 use crate::capacity::Capacity;
 use crate::departure::Watch;
 use crate::error::TrySendError;
 use crate::event::Event;
-use crate::life::{Life, Outcome};
+use crate::life::{self, Life, Outcome};
 use crate::notice::Notice;
 use crate::timer::Ring;
 use crate::unwind;
 
+mod inbox;
+mod lane;
+mod bell;
 mod dead_letters;
 mod overflow;
 
+pub(crate) use bell::Bell;
 use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
+pub use inbox::{Inbox, mailbox};
+use lane::Ticket;
+pub(crate) use lane::{Lane, Parcel};
 pub use overflow::Overflow;
 
 /// How often a thread that finds nothing to take, no room or no answer gives its place on the CPU
@@ -33,99 +38,6 @@ pub use overflow::Overflow;
 /// were enough that nothing came late in 6,000 closes.
 pub(crate) const YIELDS: u32 = 16;
 
-/// Makes a mailbox before its actor: an address to hand around, and the inbox for the
-/// [builder](crate::ActorBuilder::inbox) of the actor that is to read it.
-///
-/// What is sent before the actor is spawned waits for it. An inbox that is dropped unused closes
-/// the mailbox and drops what is in it; what waits for an actor that cannot be started goes to its
-/// [dead-letter hook](crate::ActorBuilder::returned), but, since it never was an actor, into no
-/// report.
-///
-/// A capacity of zero gives a closed mailbox, and an error that says so from the builder.
-///
-/// # Examples
-///
-/// Two actors that know each other's address only through a message is one way; the other is to
-/// have the address of the second before the first is spawned:
-///
-/// ```
-/// use exeunt::{Actor, Context, System};
-///
-/// struct Forward(exeunt::Addr<u32>);
-/// impl Actor for Forward {
-///     type Msg = u32;
-///     fn handle(&mut self, number: u32, _cx: &mut Context<Self>) -> exeunt::Result {
-///         self.0.send(number + 1)?;
-///         Ok(())
-///     }
-/// }
-///
-/// struct Sum(u32);
-/// impl Actor for Sum {
-///     type Msg = u32;
-///     fn handle(&mut self, number: u32, _cx: &mut Context<Self>) -> exeunt::Result {
-///         self.0 += number;
-///         Ok(())
-///     }
-/// }
-///
-/// let mut system = System::new("upside-down");
-/// let (sum, inbox) = exeunt::mailbox(64);
-/// let forward = system.actor("forward").feeds(&sum).spawn(Forward(sum))?;
-/// system.actor("sum").inbox(inbox).feeds_nothing().spawn(Sum(0))?;
-///
-/// forward.send(1)?;
-/// let report = system.shutdown();
-/// assert_eq!(report.actor("sum").unwrap().handled, 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn mailbox<M: Send + 'static>(capacity: impl Into<Capacity>) -> (Addr<M>, Inbox<M>) {
-    let mailbox = Mailbox::new(capacity.into());
-    (Addr::new(Arc::clone(&mailbox)), Inbox { mailbox: Some(mailbox) })
-}
-
-/// The reading end of a [`mailbox()`] whose actor is still to be spawned.
-pub struct Inbox<M: Send + 'static> {
-    /// Taken by the builder.
-    mailbox: Option<Arc<Mailbox<M>>>,
-}
-
-impl<M: Send + 'static> Inbox<M> {
-    pub(crate) fn into_mailbox(mut self) -> Arc<Mailbox<M>> {
-        match self.mailbox.take() {
-            Some(mailbox) => mailbox,
-            None => unreachable!("an inbox is taken once, by value"),
-        }
-    }
-}
-
-impl<M: Send + 'static> Drop for Inbox<M> {
-    fn drop(&mut self) {
-        if let Some(mailbox) = self.mailbox.take() {
-            mailbox.abolish();
-        }
-    }
-}
-
-impl<M: Send + 'static> fmt::Debug for Inbox<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").field("queued", &self.mailbox.as_ref().map(|m| m.len())).finish()
-    }
-}
-
-/// What lies in the channel: a message, and whose it is while its `send` has not returned.
-pub(crate) struct Parcel<M> {
-    pub(crate) message: M,
-    ticket: Ticket,
-}
-
-/// Tells a message from those of all other senders that are inside a send at the same moment.
-///
-/// It is the address of a local variable of that send: no two that live at once share one, and
-/// it costs neither a counter nor a look at the thread's own memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Ticket(usize);
-
 pub(crate) struct Mailbox<M> {
     /// Tells it from all other mailboxes of the process, those that are gone included.
     pub(crate) id: MailboxId,
@@ -133,9 +45,10 @@ pub(crate) struct Mailbox<M> {
     // What a send and a receive touch, read by all and written almost never.
     closed: AtomicBool,
     pub(crate) bell: Bell,
-    sender: Sender<Parcel<M>>,
-    receiver: Receiver<Parcel<M>>,
+    pub(crate) ordinary: Lane<M>,
 
+    /// A second way in, for those that asked for one. What lies in it is handled first.
+    urgent: OnceLock<Lane<M>>,
     /// The addresses there are. The channel's own count would not do: with it, an actor could not
     /// be given its own address without being kept alive by it.
     addresses: AtomicUsize,
@@ -168,69 +81,14 @@ struct LastWord<M> {
     strays: Vec<Parcel<M>>,
 }
 
-/// Wakes the actor when it waits, and makes it look up when it works.
-pub(crate) struct Bell {
-    rung: AtomicBool,
-    /// One place: a bell that is ringing need not be rung.
-    sender: Sender<()>,
-    pub(crate) receiver: Receiver<()>,
-}
-
-impl Bell {
-    fn new() -> Bell {
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        Bell { rung: AtomicBool::new(false), sender, receiver }
-    }
-
-    pub(crate) fn ring(&self) {
-        self.rung.store(true, Ordering::SeqCst);
-        // Full means that it is ringing already.
-        let _ = self.sender.try_send(());
-    }
-
-    /// Whether it was rung since the last call. One relaxed load if not.
-    #[inline]
-    pub(crate) fn heard(&self) -> bool {
-        self.rung.load(Ordering::Relaxed) && self.answer()
-    }
-
-    /// Whether it is rung, for a thread that is about to sleep: sees every ring that will not wake
-    /// it, and leaves it to [`heard`](Bell::heard).
-    pub(crate) fn is_rung_before_sleep(&self) -> bool {
-        // Pairs with the fence that the channel makes before it calls itself full: either the ring
-        // finds room and wakes us, or we see here that it was rung.
-        atomic::fence(Ordering::SeqCst);
-        self.rung.load(Ordering::Relaxed)
-    }
-
-    /// Takes note that it woke somebody. What it was rung for is still to be [heard](Bell::heard).
-    pub(crate) fn pick_up(&self) {
-        let _ = self.receiver.try_recv();
-    }
-
-    #[cold]
-    fn answer(&self) -> bool {
-        // First silenced, then looked at what it was for: a ring in between rings again.
-        self.rung.store(false, Ordering::SeqCst);
-        let _ = self.receiver.try_recv();
-        true
-    }
-}
-
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn new(capacity: Capacity) -> Arc<Mailbox<M>> {
-        let is_fit = capacity.is_fit_for::<M>();
-        let (sender, receiver) = match capacity {
-            Capacity::Bounded(messages) if is_fit => crossbeam_channel::bounded(messages),
-            Capacity::Bounded(_) => crossbeam_channel::bounded(1),
-            Capacity::Unbounded => crossbeam_channel::unbounded(),
-        };
         let mailbox = Arc::new(Mailbox {
             id: MailboxId::next(),
             closed: AtomicBool::new(false),
             bell: Bell::new(),
-            sender,
-            receiver,
+            ordinary: Lane::new(capacity),
+            urgent: OnceLock::new(),
             addresses: AtomicUsize::new(0),
             closing: Event::new(),
             ended: Event::new(),
@@ -240,27 +98,29 @@ impl<M: Send + 'static> Mailbox<M> {
             owner: OnceLock::new(),
             capacity,
         });
-        if !is_fit {
+        if !capacity.is_fit_for::<M>() {
             mailbox.abolish();
         }
         mailbox
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.receiver.len()
+        self.lanes().map(|lane| lane.receiver.len()).sum()
     }
 
-    // URGENT STUB
-    pub(crate) fn has_urgent(&self) -> bool {
-        false
+    /// The lanes there are, in the order in which they are emptied.
+    fn lanes(&self) -> impl Iterator<Item = &Lane<M>> {
+        self.urgent.get().into_iter().chain([&self.ordinary])
     }
-    pub(crate) fn take_urgent(&self) -> Option<M> {
-        None
+
+    /// To be said before the mailbox has an owner.
+    pub(crate) fn open_urgent_lane(&self, capacity: Capacity) {
+        let _ = self.urgent.set(Lane::new(capacity));
     }
-    pub(crate) fn urgent_receiver(&self) -> Option<&Receiver<Parcel<M>>> {
-        None
+
+    pub(crate) fn urgent(&self) -> Option<&Lane<M>> {
+        self.urgent.get()
     }
-    // END STUB
 
     /// Where it is told that the actor has ended. `None` if there is none yet.
     pub(crate) fn watch(&self) -> Option<Watch> {
@@ -314,13 +174,13 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Sends if there is room now.
     #[inline]
-    pub(crate) fn offer(&self, message: M) -> Result<(), TrySendError<M>> {
-        if self.closed.load(Ordering::Acquire) {
+    pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), TrySendError<M>> {
+        if self.closed.load(Ordering::Acquire) && !self.is_open_for_family() {
             return Err(TrySendError::Closed(message));
         }
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
-        match self.sender.try_send(Parcel { message, ticket }) {
+        match lane.sender.try_send(Parcel { message, ticket }) {
             Ok(()) => self.look_again(ticket).map_err(TrySendError::Closed),
             Err(crossbeam_channel::TrySendError::Full(parcel)) => {
                 Err(TrySendError::Full(parcel.message))
@@ -334,6 +194,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Waits for room, the closing, `interrupt` or `deadline`, whichever is first.
     pub(crate) fn wait_for_room(
         &self,
+        lane: &Lane<M>,
         message: M,
         interrupt: Option<&Event>,
         deadline: Option<std::time::Instant>,
@@ -341,8 +202,10 @@ impl<M: Send + 'static> Mailbox<M> {
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
         let mut select = crossbeam_channel::Select::new();
-        let room = select.send(&self.sender);
-        let closing = select.recv(self.closing.receiver());
+        let room = select.send(&lane.sender);
+        // To the family it closes with the end.
+        let over = if self.is_open_for_family() { &self.ended } else { &self.closing };
+        let closing = select.recv(over.receiver());
         let interrupt = interrupt.map(Event::receiver);
         if let Some(interrupt) = interrupt {
             select.recv(interrupt);
@@ -355,12 +218,12 @@ impl<M: Send + 'static> Mailbox<M> {
             },
         };
         match ready.index() {
-            index if index == room => match ready.send(&self.sender, Parcel { message, ticket }) {
+            index if index == room => match ready.send(&lane.sender, Parcel { message, ticket }) {
                 Ok(()) => self.look_again(ticket).map_err(Waited::Closed),
                 Err(error) => Err(Waited::Closed(error.0.message)),
             },
             index if index == closing => {
-                let _ = ready.recv(self.closing.receiver());
+                let _ = ready.recv(over.receiver());
                 Err(Waited::Closed(message))
             }
             _ => {
@@ -368,6 +231,18 @@ impl<M: Send + 'static> Mailbox<M> {
                 let _ = interrupt.map(|interrupt| ready.recv(interrupt));
                 Err(Waited::Interrupted(message))
             }
+        }
+    }
+
+    /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it
+    /// until it has left: its parent waits for it. A late send is settled as any other is.
+    #[cold]
+    fn is_open_for_family(&self) -> bool {
+        match (self.owner.get(), life::current()) {
+            (Some(owner), Some(me)) => {
+                me.descends_from(owner) && !owner.has_ended() && !self.last_word().gone
+            }
+            _ => false,
         }
     }
 
@@ -385,8 +260,8 @@ impl<M: Send + 'static> Mailbox<M> {
         if !last_word.gone {
             return Ok(());
         }
-        while let Ok(parcel) = self.receiver.try_recv() {
-            last_word.strays.push(parcel);
+        for lane in self.lanes() {
+            last_word.strays.extend(lane.receiver.try_iter());
         }
         match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
             Some(at) => Err(last_word.strays.swap_remove(at).message),
@@ -399,14 +274,32 @@ impl<M: Send + 'static> Mailbox<M> {
     /// The next message, if there is one.
     #[inline]
     pub(crate) fn take(&self) -> Option<M> {
-        match self.receiver.try_recv() {
-            Ok(parcel) => Some(parcel.message),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.ordinary.take()
     }
 
     pub(crate) fn receiver(&self) -> &Receiver<Parcel<M>> {
-        &self.receiver
+        &self.ordinary.receiver
+    }
+
+    /// Whether there is an urgent message. How many of them may go before an ordinary one is for
+    /// the reader to say.
+    #[allow(dead_code)] // wired in by the runner
+    #[inline]
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.urgent.get().is_some_and(|lane| !lane.receiver.is_empty())
+    }
+
+    /// The next urgent message, if there is one.
+    #[allow(dead_code)] // wired in by the runner
+    #[inline]
+    pub(crate) fn take_urgent(&self) -> Option<M> {
+        self.urgent.get().and_then(Lane::take)
+    }
+
+    /// What to wait for beside the ordinary lane.
+    #[allow(dead_code)] // wired in by the runner
+    pub(crate) fn urgent_receiver(&self) -> Option<&Receiver<Parcel<M>>> {
+        self.urgent.get().map(|lane| &lane.receiver)
     }
 
     /// Closes the mailbox if it is empty, for good: from here on no send is accepted. `false`
@@ -414,7 +307,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn finish(&self) -> bool {
         self.close();
         let mut last_word = self.last_word();
-        last_word.gone |= self.receiver.is_empty();
+        last_word.gone |= self.lanes().all(|lane| lane.receiver.is_empty());
         last_word.gone
     }
 
@@ -434,7 +327,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return Vec::new();
         }
         last_word.gone = true;
-        std::iter::from_fn(|| self.take()).collect()
+        self.lanes().flat_map(|lane| std::iter::from_fn(|| lane.take())).collect()
     }
 
     /// The end of a mailbox that no actor will read.
@@ -571,11 +464,11 @@ mod tests {
     #[test]
     fn m1_a_mailbox_with_something_in_it_is_not_finished() {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
-        assert!(mailbox.offer(1).is_ok());
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         assert!(!mailbox.finish());
         assert_eq!(mailbox.take(), Some(1));
         assert!(mailbox.finish());
-        assert!(mailbox.offer(2).is_err());
+        assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
     }
 
     #[test]
@@ -585,7 +478,7 @@ mod tests {
         // Two senders had looked before the closing, and send after the end.
         let [first, second] = [Ticket(1), Ticket(2)];
         for (message, ticket) in [("a", first), ("b", second)] {
-            assert!(mailbox.sender.try_send(Parcel { message, ticket }).is_ok());
+            assert!(mailbox.ordinary.sender.try_send(Parcel { message, ticket }).is_ok());
         }
         assert_eq!(mailbox.look_again(second), Err("b"));
         assert_eq!(mailbox.look_again(first), Err("a"));
@@ -596,9 +489,58 @@ mod tests {
     fn m1_a_late_send_before_the_last_look_is_accepted() {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
         mailbox.close();
-        assert!(mailbox.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
+        assert!(mailbox.ordinary.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
         assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
         assert!(!mailbox.finish());
         assert_eq!(mailbox.evict(), [1]);
+    }
+
+    /// A mailbox with an urgent lane.
+    fn with_two_lanes<M: Send + 'static>() -> Arc<Mailbox<M>> {
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        mailbox.open_urgent_lane(Capacity::Bounded(4));
+        mailbox
+    }
+
+    #[test]
+    fn m1_a_mailbox_is_finished_when_both_lanes_are_empty() {
+        let mailbox = with_two_lanes();
+        assert!(!mailbox.has_urgent());
+        assert!(mailbox.offer(mailbox.urgent().unwrap(), 1).is_ok());
+        assert!(mailbox.offer(&mailbox.ordinary, 2).is_ok());
+        assert_eq!((mailbox.len(), mailbox.has_urgent()), (2, true));
+        assert!(!mailbox.finish());
+        assert_eq!(mailbox.take(), Some(2));
+        assert!(!mailbox.finish());
+        assert_eq!((mailbox.take(), mailbox.take_urgent()), (None, Some(1)));
+        assert!(mailbox.finish());
+        assert!(mailbox.offer(mailbox.urgent().unwrap(), 3).is_err());
+    }
+
+    #[test]
+    fn m1_what_is_left_in_both_lanes_is_taken_the_urgent_first() {
+        let mailbox = with_two_lanes();
+        for n in 0..2 {
+            assert!(mailbox.offer(&mailbox.ordinary, n).is_ok());
+            assert!(mailbox.offer(mailbox.urgent().unwrap(), n + 10).is_ok());
+        }
+        assert_eq!(mailbox.evict(), [10, 11, 0, 1]);
+        assert_eq!(mailbox.len(), 0);
+    }
+
+    #[test]
+    fn m1_a_late_send_finds_its_own_message_in_either_lane() {
+        let mailbox = with_two_lanes();
+        assert!(mailbox.finish());
+        let lanes = [&mailbox.ordinary, mailbox.urgent().unwrap()];
+        for (lane, ticket) in lanes.into_iter().cycle().zip(1..=4) {
+            assert!(
+                lane.sender.try_send(Parcel { message: ticket, ticket: Ticket(ticket) }).is_ok()
+            );
+        }
+        for ticket in [3, 2, 4, 1] {
+            assert_eq!(mailbox.look_again(Ticket(ticket)), Err(ticket));
+        }
+        assert!(mailbox.evict().is_empty());
     }
 }

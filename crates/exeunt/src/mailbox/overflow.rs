@@ -150,7 +150,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return returned;
         }
         while let Some(ours) = parcel.take() {
-            match self.sender.try_send(ours) {
+            match self.ordinary.sender.try_send(ours) {
                 Ok(()) => {}
                 Err(TrySendError::Full(ours)) if self.overflow() == Overflow::DropNewest => {
                     returned.push(ours.message);
@@ -188,7 +188,7 @@ mod tests {
         mailbox.set_dead_letters(Box::new(move |n| sender.send(n).unwrap()));
         let life = Arc::new(Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into()))));
         mailbox.owner.get_or_init(|| Arc::clone(&life));
-        assert!(mailbox.offer(1).is_ok());
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         (mailbox, life, returned)
     }
 
@@ -277,7 +277,7 @@ mod tests {
     fn m1_a_message_may_be_displaced_while_its_own_send_looks_again() {
         let (mailbox, life, returned) = full(Overflow::DropOldest);
         assert_eq!(mailbox.take(), Some(1));
-        assert!(mailbox.sender.try_send(Parcel { message: 2, ticket: Ticket(1) }).is_ok());
+        assert!(mailbox.ordinary.sender.try_send(Parcel { message: 2, ticket: Ticket(1) }).is_ok());
         assert_eq!(displace(&mailbox, &life, 3), Ok(()));
         assert_eq!(mailbox.evict(), [3]);
         assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));

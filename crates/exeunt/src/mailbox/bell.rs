@@ -1,0 +1,54 @@
+//! The bell of a mailbox: how its reader is told to look up.
+
+use std::sync::atomic::{self, AtomicBool, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+
+/// Wakes the actor when it waits, and makes it look up when it works.
+pub(crate) struct Bell {
+    rung: AtomicBool,
+    /// One place: a bell that is ringing need not be rung.
+    sender: Sender<()>,
+    pub(crate) receiver: Receiver<()>,
+}
+
+impl Bell {
+    pub(super) fn new() -> Bell {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        Bell { rung: AtomicBool::new(false), sender, receiver }
+    }
+
+    pub(crate) fn ring(&self) {
+        self.rung.store(true, Ordering::SeqCst);
+        // Full means that it is ringing already.
+        let _ = self.sender.try_send(());
+    }
+
+    /// Whether it was rung since the last call. One relaxed load if not.
+    #[inline]
+    pub(crate) fn heard(&self) -> bool {
+        self.rung.load(Ordering::Relaxed) && self.answer()
+    }
+
+    /// Whether it is rung, for a thread that is about to sleep: sees every ring that will not wake
+    /// it, and leaves it to [`heard`](Bell::heard).
+    pub(crate) fn is_rung_before_sleep(&self) -> bool {
+        // Pairs with the fence that the channel makes before it calls itself full: either the ring
+        // finds room and wakes us, or we see here that it was rung.
+        atomic::fence(Ordering::SeqCst);
+        self.rung.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that it woke somebody. What it was rung for is still to be [heard](Bell::heard).
+    pub(crate) fn pick_up(&self) {
+        let _ = self.receiver.try_recv();
+    }
+
+    #[cold]
+    fn answer(&self) -> bool {
+        // First silenced, then looked at what it was for: a ring in between rings again.
+        self.rung.store(false, Ordering::SeqCst);
+        let _ = self.receiver.try_recv();
+        true
+    }
+}

@@ -1,0 +1,46 @@
+//! A lane: one of the channels of a mailbox, and what lies in it.
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+
+use crate::capacity::Capacity;
+
+/// What lies in a channel: a message, and whose it is while its `send` has not returned.
+pub(crate) struct Parcel<M> {
+    pub(crate) message: M,
+    pub(super) ticket: Ticket,
+}
+
+/// Tells a message from those of all other senders that are inside a send at the same moment.
+///
+/// It is the address of a local variable of that send: no two that live at once share one, and
+/// it costs neither a counter nor a look at the thread's own memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket(pub(super) usize);
+
+pub(crate) struct Lane<M> {
+    pub(super) sender: Sender<Parcel<M>>,
+    pub(super) receiver: Receiver<Parcel<M>>,
+}
+
+impl<M> Lane<M> {
+    /// For a capacity that is not fit, one of one place, which nobody will use.
+    pub(super) fn new(capacity: Capacity) -> Lane<M> {
+        let (sender, receiver) = match capacity {
+            Capacity::Bounded(messages) if capacity.is_fit_for::<M>() => {
+                crossbeam_channel::bounded(messages)
+            }
+            Capacity::Bounded(_) => crossbeam_channel::bounded(1),
+            Capacity::Unbounded => crossbeam_channel::unbounded(),
+        };
+        Lane { sender, receiver }
+    }
+
+    /// The next message, if there is one.
+    #[inline]
+    pub(super) fn take(&self) -> Option<M> {
+        match self.receiver.try_recv() {
+            Ok(parcel) => Some(parcel.message),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! [`Router`] and [`Broadcast`]: one way to many addresses. They stand on the public interface.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::address::Addr;
+use crate::error::{SendError, TrySendError};
+
+/// Sends each message to one of several actors.
+///
+/// - [`round_robin`](Router::round_robin): to each in its turn.
+/// - [`least_loaded`](Router::least_loaded): to the one in whose mailbox the fewest wait.
+/// - [`keyed`](Router::keyed): messages of the same key always to the same one.
+///
+/// [`broadcast`](Router::broadcast) makes a [`Broadcast`], which sends each message to all.
+///
+/// Clones are cheap and go on in the same turn. A router holds addresses, and so **keeps its
+/// actors alive** like any address. Whoever sends through one should
+/// [declare](crate::ActorBuilder::feeds) each of its [`members`](Router::members).
+///
+/// # Guarantee
+///
+/// That of [`Addr`]: `Ok` means that one of the actors has accepted the message, and an error gives it
+/// back. An actor whose mailbox is closed is passed over, as long as there is another one; a keyed
+/// router passes over nobody, since the order of a key's messages would be lost. That order holds for
+/// a keyed router, per sender and key; the others promise none across their actors.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::{Actor, Context, Router, System};
+///
+/// struct Resize(u32);
+/// impl Actor for Resize {
+///     type Msg = String;
+///     fn handle(&mut self, _image: String, _cx: &mut Context<Self>) -> exeunt::Result {
+///         self.0 += 1;
+///         Ok(())
+///     }
+/// }
+///
+/// let mut system = System::new("images");
+/// let hands: Vec<_> = (0..3).map(|n| system.spawn(&format!("resize-{n}"), Resize(0))).collect();
+/// let router = Router::round_robin(hands)?;
+/// for n in 0..9 {
+///     router.send(format!("{n}.png"))?;
+/// }
+/// let report = system.shutdown();
+/// assert!(report.actors.iter().all(|hand| hand.handled == 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Router<M: Send + 'static> {
+    inner: Arc<Inner<M>>,
+}
+
+struct Inner<M: Send + 'static> {
+    /// Never empty.
+    members: Vec<Addr<M>>,
+    way: Way<M>,
+    /// Whose turn it is; for the least loaded, who goes first among equals.
+    turn: AtomicUsize,
+}
+
+enum Way<M> {
+    RoundRobin,
+    LeastLoaded,
+    Keyed(Box<dyn Fn(&M) -> u64 + Send + Sync>),
+}
+
+impl<M: Send + 'static> Router<M> {
+    /// A router that sends to each in its turn. A full mailbox is not passed over by
+    /// [`send`](Router::send): it waits there.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMembers`] if there is nobody to send to.
+    pub fn round_robin(addrs: impl IntoIterator<Item = Addr<M>>) -> Result<Router<M>, NoMembers> {
+        Router::new(addrs, Way::RoundRobin)
+    }
+
+    /// A router that sends to the one in whose mailbox the fewest wait; among equals to each in its
+    /// turn. It looks at all of them for each message.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMembers`] if there is nobody to send to.
+    pub fn least_loaded(addrs: impl IntoIterator<Item = Addr<M>>) -> Result<Router<M>, NoMembers> {
+        Router::new(addrs, Way::LeastLoaded)
+    }
+
+    /// A router that sends messages of the same key to the same actor, always. Which one that is
+    /// depends on the key and the number of addresses only, so that two routers over the same
+    /// addresses in the same order agree.
+    ///
+    /// ```
+    /// use exeunt::Router;
+    ///
+    /// let (addrs, inboxes): (Vec<_>, Vec<_>) = (0..4).map(|_| exeunt::mailbox(64)).unzip();
+    /// let by_account = Router::keyed(addrs, |(account, _amount): &(u32, i64)| *account)?;
+    /// by_account.send((17, 100))?;
+    /// by_account.send((17, -30))?; // behind the other one
+    /// assert!(by_account.members().iter().any(|member| member.queued() == 2));
+    /// # drop(inboxes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NoMembers`] if there is nobody to send to.
+    pub fn keyed<K: Hash>(
+        addrs: impl IntoIterator<Item = Addr<M>>,
+        key: impl Fn(&M) -> K + Send + Sync + 'static,
+    ) -> Result<Router<M>, NoMembers> {
+        let hash = move |message: &M| {
+            let mut hasher = DefaultHasher::new();
+            key(message).hash(&mut hasher);
+            hasher.finish()
+        };
+        Router::new(addrs, Way::Keyed(Box::new(hash)))
+    }
+
+    /// A [`Broadcast`]: it sends each message to all.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMembers`] if there is nobody to send to.
+    pub fn broadcast(addrs: impl IntoIterator<Item = Addr<M>>) -> Result<Broadcast<M>, NoMembers> {
+        Ok(Broadcast { members: some(addrs)?.into() })
+    }
+
+    fn new(addrs: impl IntoIterator<Item = Addr<M>>, way: Way<M>) -> Result<Router<M>, NoMembers> {
+        let inner = Inner { members: some(addrs)?, way, turn: AtomicUsize::new(0) };
+        Ok(Router { inner: Arc::new(inner) })
+    }
+
+    /// Sends the message to whose turn it is, as [`Addr::send`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Addr::send`]; [`Closed`](SendError::Closed) if all are closed, or, for a keyed
+    /// router, the one of the message's key.
+    pub fn send(&self, message: M) -> Result<(), SendError<M>> {
+        let mut message = message;
+        let round = self.inner.round(&message);
+        for member in round.open() {
+            match member.send(message) {
+                Err(SendError::Closed(back)) => message = back,
+                sent => return sent,
+            }
+        }
+        round.first().send(message)
+    }
+
+    /// Sends the message to whose turn it is, as [`Addr::try_send`] does. One that is full is passed
+    /// over like one that is closed.
+    ///
+    /// # Errors
+    ///
+    /// Each gives the message back: [`Full`](TrySendError::Full) if none of those that are open has
+    /// room, [`Closed`](TrySendError::Closed) if none is open; for a keyed router, if that is so for
+    /// the one of the message's key.
+    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        let mut message = message;
+        let mut is_full = false;
+        let round = self.inner.round(&message);
+        for member in round.open() {
+            match member.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    is_full |= matches!(error, TrySendError::Full(_));
+                    message = error.into_message();
+                }
+            }
+        }
+        if is_full { Err(TrySendError::Full(message)) } else { round.first().try_send(message) }
+    }
+
+    /// The addresses, in the order in which they were given.
+    #[must_use]
+    pub fn members(&self) -> &[Addr<M>] {
+        &self.inner.members
+    }
+}
+
+impl<M: Send + 'static> Inner<M> {
+    /// Those who may get the message, from the one who is to have it.
+    fn round(&self, message: &M) -> Round<'_, M> {
+        let members = &self.members;
+        let turn = || self.turn.fetch_add(1, Ordering::Relaxed) % members.len();
+        let start = match &self.way {
+            Way::RoundRobin => turn(),
+            Way::LeastLoaded => least_loaded(members, turn()),
+            Way::Keyed(hash) => {
+                let index = (hash(message) % members.len() as u64) as usize;
+                return Round([&members[index..=index], &[]]);
+            }
+        };
+        let (before, from) = members.split_at(start);
+        Round([from, before])
+    }
+}
+
+/// The index of the open one with the fewest messages, the first of them from `turn` on.
+fn least_loaded<M: Send + 'static>(members: &[Addr<M>], turn: usize) -> usize {
+    (turn..members.len())
+        .chain(0..turn)
+        .filter(|&index| !members[index].is_closed())
+        .min_by_key(|&index| members[index].queued())
+        .unwrap_or(turn)
+}
+
+/// Two slices, of which the first is not empty.
+struct Round<'a, M: Send + 'static>([&'a [Addr<M>]; 2]);
+
+impl<'a, M: Send + 'static> Round<'a, M> {
+    fn first(&self) -> &'a Addr<M> {
+        &self.0[0][0]
+    }
+
+    /// Who is known to be closed is not tried: in a drain, that would be written down as a send in
+    /// the wrong order.
+    fn open(&self) -> impl Iterator<Item = &'a Addr<M>> + use<'a, M> {
+        self.0.into_iter().flatten().filter(|member| !member.is_closed())
+    }
+}
+
+impl<M: Send + 'static> Clone for Router<M> {
+    fn clone(&self) -> Router<M> {
+        Router { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Router<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = match &self.inner.way {
+            Way::RoundRobin => "round robin",
+            Way::LeastLoaded => "least loaded",
+            Way::Keyed(_) => "keyed",
+        };
+        f.debug_tuple("Router").field(&way).field(&self.members()).finish()
+    }
+}
+
+/// Sends each message to all of several actors. Made by [`Router::broadcast`].
+///
+/// It holds addresses, and so **keeps its actors alive** like any address.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::Router;
+///
+/// let (left, left_inbox) = exeunt::mailbox(4);
+/// let (right, right_inbox) = exeunt::mailbox(4);
+/// let news = Router::broadcast([left.clone(), right])?;
+/// assert_eq!(news.send("all"), Ok(2));
+///
+/// drop(right_inbox); // closes it
+/// let error = news.send("who is left").unwrap_err();
+/// assert_eq!(error.taken(), 1);
+/// assert_eq!(error.refused()[0].1.clone().into_message(), "who is left");
+/// assert_eq!(left.queued(), 2);
+/// # drop(left_inbox);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Broadcast<M: Send + 'static> {
+    members: Arc<[Addr<M>]>,
+}
+
+impl<M: Clone + Send + 'static> Broadcast<M> {
+    /// Sends a clone of the message to each in turn, as [`Addr::send`] does, and says how many took
+    /// it: all of them. A full mailbox is waited for before the next has its turn.
+    ///
+    /// # Errors
+    ///
+    /// [`BroadcastError`] if somebody refused: it says how many took the message, who refused it and
+    /// why, and gives their clones back. A refusal keeps nobody from being sent to.
+    pub fn send(&self, message: M) -> Result<usize, BroadcastError<M>> {
+        let mut refused = Vec::new();
+        let mut send = |member: &Addr<M>, message| {
+            if let Err(error) = member.send(message) {
+                refused.push((member.clone(), error));
+            }
+        };
+        if let Some((last, others)) = self.members.split_last() {
+            others.iter().for_each(|member| send(member, message.clone()));
+            send(last, message);
+        }
+        let taken = self.members.len() - refused.len();
+        if refused.is_empty() { Ok(taken) } else { Err(BroadcastError { taken, refused }) }
+    }
+}
+
+impl<M: Send + 'static> Broadcast<M> {
+    /// The addresses, in the order in which they were given.
+    #[must_use]
+    pub fn members(&self) -> &[Addr<M>] {
+        &self.members
+    }
+}
+
+impl<M: Send + 'static> Clone for Broadcast<M> {
+    fn clone(&self) -> Broadcast<M> {
+        Broadcast { members: Arc::clone(&self.members) }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Broadcast<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Broadcast").field(&self.members).finish()
+    }
+}
+
+/// A message that not all took who were to.
+#[derive(PartialEq, Eq)]
+pub struct BroadcastError<M: Send + 'static> {
+    taken: usize,
+    refused: Vec<(Addr<M>, SendError<M>)>,
+}
+
+impl<M: Send + 'static> BroadcastError<M> {
+    /// How many took the message.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Who refused it, and why, with the message.
+    #[must_use]
+    pub fn refused(&self) -> &[(Addr<M>, SendError<M>)] {
+        &self.refused
+    }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn into_refused(self) -> Vec<(Addr<M>, SendError<M>)> {
+        self.refused
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for BroadcastError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BroadcastError")
+            .field("taken", &self.taken)
+            .field("refused", &self.refused)
+            .finish()
+    }
+}
+
+impl<M: Send + 'static> fmt::Display for BroadcastError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.taken + self.refused.len();
+        write!(f, "{} of {all} took the message", self.taken)?;
+        for (member, error) in &self.refused {
+            write!(f, "; `{}`: {error}", member.name())?;
+        }
+        Ok(())
+    }
+}
+
+/// With the first refusal that was an [interruption](crate::Interrupted) as its source.
+impl<M: Send + 'static> std::error::Error for BroadcastError<M> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.refused.iter().find_map(|(_, error)| std::error::Error::source(error))
+    }
+}
+
+/// A router was to be made over no addresses: it could never send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoMembers;
+
+impl fmt::Display for NoMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a router needs at least one address")
+    }
+}
+
+impl std::error::Error for NoMembers {}
+
+fn some<M: Send + 'static>(
+    addrs: impl IntoIterator<Item = Addr<M>>,
+) -> Result<Vec<Addr<M>>, NoMembers> {
+    let addrs: Vec<_> = addrs.into_iter().collect();
+    if addrs.is_empty() { Err(NoMembers) } else { Ok(addrs) }
+}
