@@ -1,9 +1,9 @@
-//! Tests for the actors and programs of [`exeunt`]: they wait on facts, and fail instead of hanging.
+//! For the tests of [`exeunt`]'s actors and programs: wait on facts, and fail instead of hanging.
 //!
 //! # The test of an actor
 //!
-//! An actor is tested by what it sends. This one counts words, and passes on each line that has more
-//! than any before it:
+//! An actor is tested by what it sends. This one counts words, and passes on each line that has
+//! more than any before it:
 //!
 //! ```
 //! use exeunt::{Actor, Addr, Context};
@@ -38,8 +38,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Probe`] takes the place of whoever would be sent to. It waits for each message with a generous
-//! limit, so that the test needs no sleep:
+//! A [`Probe`] takes the place of whoever would be sent to. It waits for each message with a
+//! generous limit, so that the test needs no sleep:
 //!
 //! ```
 //! use exeunt::System;
@@ -86,8 +86,8 @@
 //! # The test of a program
 //!
 //! What signals do is seen from outside. This program counts until it is told to stop, and says in
-//! the end how much was sent and how much counted, as lines of a [ledger](Finished::ledger). It takes
-//! the signals before it says that it is ready, so that no signal is too early:
+//! the end how much was sent and how much counted, as lines of a [ledger](Finished::ledger). It
+//! takes the signals before it says that it is ready, so that no signal is too early:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -157,7 +157,8 @@
 //! | signal it | [`Running::signal`], [`Running::signal_group`] |
 //! | know how it ended | [`Finished`] |
 //!
-//! Processes and signals are for Unix (not OpenBSD, which has no `waitid`); the rest is for everywhere.
+//! Processes and signals are for Unix (not OpenBSD, which has no `waitid`); the rest is for
+//! everywhere.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 

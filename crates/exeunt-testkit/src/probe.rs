@@ -16,8 +16,8 @@ use crate::DEFAULT_LIMIT;
 ///
 /// - [`new`](Probe::new) makes one that stands alone, with a small system of its own. Its address
 ///   can be given to actors of any system.
-/// - [`in_system`](Probe::in_system) makes one that is an actor of the system under test: it has its
-///   turn in the drain, and its line in the report.
+/// - [`in_system`](Probe::in_system) makes one that is an actor of the system under test: it has
+///   its turn in the drain, and its line in the report.
 ///
 /// Each message is given once, to one of the methods that wait. Whatever waits has a limit, 30 s
 /// unless [set](Probe::with_limit), after which it panics with the name of the probe; it panics at
@@ -26,8 +26,8 @@ use crate::DEFAULT_LIMIT;
 /// # When it ends
 ///
 /// A probe keeps an address of its own, as a local variable would. It ends with its system's drain,
-/// and a probe that stands alone when it is dropped: make it before the system under test, so that it is
-/// dropped after it. A system that is to end by itself, all addresses gone, would wait for it
+/// and a probe that stands alone when it is dropped: make it before the system under test, so that
+/// it is dropped after it. A system that is to end by itself, all addresses gone, would wait for it
 /// forever: [`release`](Probe::release) it.
 ///
 /// # Examples
@@ -227,8 +227,8 @@ impl<M: Send + 'static> Probe<M> {
 
     /// Takes what has been recorded by now, without waiting.
     ///
-    /// A message that was sent may still be on its way; after the drain of the probe's system, and for
-    /// a probe that stands alone with [`into_recorded`](Probe::into_recorded), it is all there.
+    /// A message that was sent may still be on its way; after the drain of the probe's system, and
+    /// for a probe that stands alone with [`into_recorded`](Probe::into_recorded), it is all there.
     #[must_use]
     pub fn drain_recorded(&self) -> Vec<M> {
         self.count(self.tape.try_iter().collect())

@@ -23,8 +23,8 @@ pub use running::Running;
 /// - no input (`/dev/null`);
 /// - **the default effect of every signal.** A child inherits what is ignored, and a program of
 ///   exeunt leaves that ignored: in a test run that a script has started in the background, Ctrl-C
-///   would do nothing. So it is put back, with the program `env` of GNU, where the system tells that
-///   there is something to put back (Linux does);
+///   would do nothing. So it is put back, with the program `env` of GNU, where the system tells
+///   that there is something to put back (Linux does);
 /// - **a process group of its own**, so that what it starts itself can be signalled with it, and is
 ///   killed with it.
 ///
@@ -125,8 +125,8 @@ impl Process {
     }
 
     /// Leaves it in the process group of the test, so that Ctrl-C in the terminal reaches it too.
-    /// Then it cannot be [signalled as a group](Running::signal_group), and what it starts itself is not
-    /// killed with it.
+    /// Then it cannot be [signalled as a group](Running::signal_group), and what it starts itself
+    /// is not killed with it.
     pub fn share_group(mut self) -> Process {
         self.shares_group = true;
         self

@@ -5,6 +5,7 @@ use std::io;
 use std::process::Command;
 
 use exeunt::Signal;
+use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal as Named, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
@@ -55,11 +56,15 @@ fn send_by_number(signal: Signal, target: &str) -> io::Result<()> {
     }
 }
 
-/// Whether a child has ended, without taking its status: until that is taken, neither its number nor
-/// that of its group is given to another.
+/// Whether a child has ended, without taking its status: until that is taken, neither its number
+/// nor that of its group is given to another.
 pub(crate) fn has_ended(child: Pid) -> bool {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    waitid(WaitId::Pid(child), look).is_ok_and(|ended| ended.is_some())
+    match waitid(WaitId::Pid(child), look) {
+        Ok(ended) => ended.is_some(),
+        // Somebody else in the test has taken it.
+        Err(error) => error == Errno::CHILD,
+    }
 }
 
 /// Whether this process ignores a signal that a child would then ignore too, as in a test run that

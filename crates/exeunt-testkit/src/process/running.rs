@@ -26,8 +26,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A child process, started by [`Process::start`](super::Process::start).
 ///
 /// What it writes is read all the time, so that it never has to wait for the test, and kept. Every
-/// wait is for a fact and has a limit, 30 s unless [set](super::Process::limit), after which the process is
-/// killed and the test panics with all that it has said, and with where its threads stand (on Linux).
+/// wait is for a fact and has a limit, 30 s unless [set](super::Process::limit), after which the
+/// process is killed and the test panics with all that it has said, and with where its threads
+/// stand (on Linux).
 ///
 /// Dropped before its end, also by a test that fails, it is killed, and all of its process group
 /// with it: nobody outlives its test.
@@ -170,8 +171,8 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// If it has none: it takes [`input_by_lines`](super::Process::input_by_lines), and that it was not
-    /// [closed](Running::close_input).
+    /// If it was not started with [`input_by_lines`](super::Process::input_by_lines), or its input
+    /// was [closed](Running::close_input).
     #[track_caller]
     pub fn send_line(&self, line: &str) {
         match &self.input {
