@@ -470,6 +470,22 @@ impl Stage {
         }
     }
 
+    /// Takes the place of the two threads, for who wants to serve the stage itself.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn take_reading_ends(&self) -> Option<(Receiver<Cue>, Receiver<Chore>)> {
+        let mut ends = lock(&self.reading_ends);
+        Some((ends.cues.take()?, ends.chores.take()?))
+    }
+
+    /// Enters a member that has no thread.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn enter(&self, member: Arc<Member>) {
+        let mut roster = lock(&self.roster);
+        roster.next_index = member.life.index + 1;
+        roster.waited_for += 1;
+        roster.members.insert(member.life.index, member);
+    }
+
     /// A name that a thread may have.
     fn thread_name(&self) -> String {
         self.name.replace('\0', "")
@@ -595,7 +611,7 @@ fn ush(chores: &Receiver<Chore>) {
 }
 
 /// A listener that panics has heard enough.
-fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
+pub(crate) fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
     let mut index = 0;
     while let Some(listener) = listeners.get_mut(index) {
         match unwind::catch(|| listener(notice)) {
