@@ -114,7 +114,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// messages in a row go before it. When its turn comes, both lanes are handled to the last
     /// message.
     ///
-    /// ```no_run
+    /// ```
     /// use std::sync::mpsc;
     /// use exeunt::{Actor, Context, Event, System};
     ///

@@ -283,21 +283,18 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Whether there is an urgent message. How many of them may go before an ordinary one is for
     /// the reader to say.
-    #[allow(dead_code)] // wired in by the runner
     #[inline]
     pub(crate) fn has_urgent(&self) -> bool {
         self.urgent.get().is_some_and(|lane| !lane.receiver.is_empty())
     }
 
     /// The next urgent message, if there is one.
-    #[allow(dead_code)] // wired in by the runner
     #[inline]
     pub(crate) fn take_urgent(&self) -> Option<M> {
         self.urgent.get().and_then(Lane::take)
     }
 
     /// What to wait for beside the ordinary lane.
-    #[allow(dead_code)] // wired in by the runner
     pub(crate) fn urgent_receiver(&self) -> Option<&Receiver<Parcel<M>>> {
         self.urgent.get().map(|lane| &lane.receiver)
     }
