@@ -395,6 +395,7 @@ impl<'a> Conductor<'a> {
             handled_while_draining: figures.handled.saturating_sub(handled_before),
             failed: figures.failed,
             returned: figures.returned,
+            overflowed: figures.overflowed,
             cancelled: figures.cancelled,
             restarts: figures.restarts,
             error,

@@ -34,6 +34,8 @@ pub(crate) struct Life {
     pub(crate) departure: Departure,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
+    /// Written under the ledger's lock.
+    overflowed: AtomicU64,
     orders: Mutex<Orders>,
     family: Mutex<Family>,
     /// The mailboxes that it has beside its own.
@@ -188,6 +190,8 @@ pub(crate) struct Figures {
     pub(crate) handled: u64,
     pub(crate) failed: u64,
     pub(crate) returned: u64,
+    /// Those of the returned for which there was no room.
+    pub(crate) overflowed: u64,
     pub(crate) restarts: u64,
     /// Timers that its turn found pending.
     pub(crate) cancelled: u64,
@@ -237,6 +241,7 @@ impl Life {
             departure: Departure::default(),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
+            overflowed: AtomicU64::new(0),
             orders: Mutex::default(),
             family: Mutex::default(),
             annexes: Mutex::default(),
@@ -404,6 +409,15 @@ impl Life {
         messages
     }
 
+    /// The same, for those that have to make room.
+    pub(crate) fn take_overflowed<M>(&self, take: impl FnOnce() -> Vec<M>) -> Vec<M> {
+        self.take_returned(|| {
+            let messages = take();
+            self.overflowed.fetch_add(messages.len() as u64, Ordering::Relaxed);
+            messages
+        })
+    }
+
     /// The last word of the thread, unless the system has had it already.
     pub(crate) fn end(&self, outcome: Outcome) {
         self.ledger().outcome.get_or_insert(outcome);
@@ -455,6 +469,7 @@ impl Life {
             handled: self.pulse.word.load(Ordering::Acquire) >> PLACE_BITS,
             failed: ledger.failed,
             returned: ledger.returned,
+            overflowed: self.overflowed.load(Ordering::Relaxed),
             restarts: ledger.restarts,
             cancelled: ledger.cancelled,
         }

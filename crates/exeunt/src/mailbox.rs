@@ -281,13 +281,6 @@ impl<M: Send + 'static> Mailbox<M> {
         &self.ordinary.receiver
     }
 
-    /// Whether there is an urgent message. How many of them may go before an ordinary one is for
-    /// the reader to say.
-    #[inline]
-    pub(crate) fn has_urgent(&self) -> bool {
-        self.urgent.get().is_some_and(|lane| !lane.receiver.is_empty())
-    }
-
     /// The next urgent message, if there is one.
     #[inline]
     pub(crate) fn take_urgent(&self) -> Option<M> {

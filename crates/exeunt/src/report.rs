@@ -73,6 +73,9 @@ pub struct ActorReport {
     pub failed: u64,
     /// The messages that it never saw, and that went to the dead-letter hook.
     pub returned: u64,
+    /// Those of the returned for which there was no room, if its mailbox
+    /// [drops](crate::Overflow) then.
+    pub overflowed: u64,
     /// The timers that were pending when its turn came, or when an incarnation ended.
     pub cancelled: u64,
     /// How often it was restarted.
@@ -222,6 +225,7 @@ impl ActorReport {
             handled_while_draining: 0,
             failed: 0,
             returned: 0,
+            overflowed: 0,
             cancelled: 0,
             restarts: 0,
             error: None,
@@ -232,13 +236,15 @@ impl ActorReport {
     /// Whether nothing is to be said of it but that it was there: a child that ended well.
     pub(crate) fn may_be_summed_up(&self) -> bool {
         let ended_well = matches!(self.ended, Ended::Completed | Ended::Drained) || self.absorbed;
-        self.parent.is_some() && ended_well && self.returned == 0
+        self.parent.is_some() && ended_well && self.returned == self.overflowed
     }
 
     pub(crate) fn add(&mut self, other: &ActorReport) {
         self.handled += other.handled;
         self.handled_while_draining += other.handled_while_draining;
         self.failed += other.failed;
+        self.returned += other.returned;
+        self.overflowed += other.overflowed;
         self.cancelled += other.cancelled;
         self.restarts += other.restarts;
         self.took = self.took.max(other.took);
@@ -247,7 +253,9 @@ impl ActorReport {
     fn is_complete(&self) -> bool {
         match self.ended {
             Ended::Daemon => true,
-            Ended::Drained | Ended::Completed | Ended::Failed => self.returned == 0,
+            Ended::Drained | Ended::Completed | Ended::Failed => {
+                self.returned == self.overflowed
+            }
             Ended::Overdue | Ended::Abandoned => false,
         }
     }
@@ -327,6 +335,7 @@ mod tests {
             handled_while_draining: 256,
             failed: 0,
             returned: 0,
+            overflowed: 0,
             cancelled: 0,
             restarts: 0,
             error: None,
