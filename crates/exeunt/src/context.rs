@@ -254,6 +254,15 @@ macro_rules! common {
                 ActorBuilder::new(&self.life.stage, Some(&self.life), name)
             }
 
+            /// Begins to describe a [pool](crate::System::pool) of children.
+            pub fn pool<M: Send + 'static>(
+                &self,
+                name: &str,
+                threads: usize,
+            ) -> ActorBuilder<'_, M> {
+                self.actor(name).threads(threads)
+            }
+
             /// Begins to describe a group of its children that are supervised together.
             pub fn group(&self, name: &str) -> GroupBuilder<'_> {
                 GroupBuilder::new(&self.life.stage, Some(&self.life), name)

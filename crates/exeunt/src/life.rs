@@ -30,6 +30,10 @@ pub(crate) struct Life {
     pub(crate) must_stop: Event,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
+    /// It reads its mailbox no more.
+    resigned: AtomicBool,
+    /// It has let go of its mailbox.
+    left: AtomicBool,
     /// What is told to whoever watches it, when it has ended.
     pub(crate) departure: Departure,
     pulse: Pulse,
@@ -238,6 +242,8 @@ impl Life {
             stopping: Event::new(),
             must_stop: Event::new(),
             called: AtomicBool::new(false),
+            resigned: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             departure: Departure::default(),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
@@ -428,6 +434,16 @@ impl Life {
         if let Some(figures) = &mut self.ledger().disowned {
             figures.returned += messages;
         }
+    }
+
+    /// It, or the system in its place, reads its mailbox no more. Whether that is news.
+    pub(crate) fn resign_once(&self) -> bool {
+        !self.resigned.swap(true, Ordering::SeqCst)
+    }
+
+    /// It, or the system in its place, lets go of its mailbox. Whether that is news.
+    pub(crate) fn leave_once(&self) -> bool {
+        !self.left.swap(true, Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {

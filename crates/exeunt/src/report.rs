@@ -85,6 +85,8 @@ pub struct ActorReport {
     /// Whether its failure was absorbed by whoever supervises it, so that it is no failure of the
     /// system.
     pub absorbed: bool,
+    /// How each of its threads left, if it was a [pool](crate::System::pool).
+    pub threads: Vec<ActorReport>,
 }
 
 /// How an actor or task ended.
@@ -230,6 +232,7 @@ impl ActorReport {
             restarts: 0,
             error: None,
             absorbed: false,
+            threads: Vec::new(),
         }
     }
 
@@ -340,6 +343,7 @@ mod tests {
             restarts: 0,
             error: None,
             absorbed: false,
+            threads: Vec::new(),
         }
     }
 

@@ -26,6 +26,9 @@ impl fmt::Display for Report {
         )?;
         for actor in &self.actors {
             writeln!(f, "  {actor}")?;
+            for thread in &actor.threads {
+                writeln!(f, "  {thread}")?;
+            }
         }
         let remarks = self.actors.iter().filter_map(remarks);
         let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
