@@ -271,17 +271,18 @@ fn m1_stress_pools_that_are_shut_down_while_they_are_sent_to() {
             let accepted = Arc::new(AtomicU64::new(0));
             let (tell, returned) = mpsc::channel();
             let mut system = System::new("stress");
-            let pool = system
-                .pool("pool", 1 + round % 4)
-                .capacity([1, 2, 64][round % 3])
-                .restart(Restart::on_failure().intensity(1_000_000, ms(1_000)))
-                .returned(move |n| tell.send(n).unwrap())
-                .spawn_with(|| {
-                    Play::new(|n: u32, _| {
-                        if n % 97 == 5 { Err(exeunt::Error::msg("unlucky")) } else { Ok(()) }
+            let pool =
+                system
+                    .pool("pool", 1 + round % 4)
+                    .capacity([1, 2, 64][round % 3])
+                    .restart(Restart::on_failure().intensity(1_000_000, ms(1_000)))
+                    .returned(move |n| tell.send(n).unwrap())
+                    .spawn_with(|| {
+                        Play::new(|n: u32, _| {
+                            if n % 97 == 5 { Err(exeunt::Error::msg("unlucky")) } else { Ok(()) }
+                        })
                     })
-                })
-                .unwrap();
+                    .unwrap();
             let senders: Vec<_> = (0..4)
                 .map(|_| {
                     let (pool, accepted) = (pool.clone(), Arc::clone(&accepted));

@@ -50,6 +50,7 @@ pub(crate) enum Sentence {
 }
 
 /// What is left of an incarnation.
+#[allow(clippy::large_enum_variant)] // one for each actor, on its stack, for a moment
 pub(crate) enum Remains<A: Actor> {
     Whole(cell::Cell<A>),
     /// It was made, but not started.
@@ -184,9 +185,7 @@ impl<M: Send + 'static> WayOut<M> {
             self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         }
         let outcome = match dropped {
-            Err(failure) if !outcome.is_failure() => {
-                failed(&self.life, failure.text)
-            }
+            Err(failure) if !outcome.is_failure() => failed(&self.life, failure.text),
             _ => outcome,
         };
         // Now no answer can come any more.

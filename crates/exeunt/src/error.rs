@@ -406,7 +406,10 @@ impl fmt::Display for SpawnError {
             }
             SpawnCause::Pool(0) => write!(f, "the pool `{name}` has no threads"),
             SpawnCause::Pool(_) => {
-                write!(f, "the threads of `{name}` have mailboxes of their own: an inbox is for one")
+                write!(
+                    f,
+                    "the threads of `{name}` have mailboxes of their own: an inbox is for one"
+                )
             }
             SpawnCause::ForeignGroup(group) => {
                 write!(f, "`{name}` cannot be in `{group}`, a group of another system or parent")

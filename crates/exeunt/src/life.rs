@@ -523,7 +523,8 @@ impl Life {
         let ledger = self.ledger();
         match &ledger.activity {
             Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
-                if ledger.outcome.is_none() => {
+                if ledger.outcome.is_none() =>
+            {
                 Some(ledger.activity.clone())
             }
             _ => None,

@@ -153,10 +153,11 @@ impl<'a> Common<'a> {
             let (mailbox, make) = (Arc::clone(mailbox), make.clone());
             let post: Arc<dyn Post> = Arc::clone(&mailbox) as Arc<dyn Post>;
             let member = self.of_pool(seat);
-            let spawned = member.spawn(Some((mailbox.id, post)), Some(Arc::clone(&front)), |life| {
-                let mailbox = Arc::clone(&mailbox);
-                move || runner::act(life, mailbox, seat, make)
-            });
+            let spawned =
+                member.spawn(Some((mailbox.id, post)), Some(Arc::clone(&front)), |life| {
+                    let mailbox = Arc::clone(&mailbox);
+                    move || runner::act(life, mailbox, seat, make)
+                });
             if !matches!(spawned, Ok(Spawned::Yes)) {
                 // Those that are there leave, since nobody gets the address.
                 front.expect_fewer(threads - seat);

@@ -178,13 +178,15 @@ impl Report {
     }
 
     /// Whether everybody but the daemons ended by themselves or in their turn, or failed, and
-    /// nothing that was accepted was returned.
+    /// nothing that was accepted was returned, but for what a full mailbox was asked to
+    /// [drop](crate::Overflow).
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.actors.iter().all(ActorReport::is_complete)
     }
 
-    /// Whether anybody failed, or the system could not be set up.
+    /// Whether anybody failed and nobody [absorbed](ActorReport::absorbed) it, or the system could not be
+    /// set up.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self.reason, Reason::Failure { .. })
@@ -256,9 +258,7 @@ impl ActorReport {
     fn is_complete(&self) -> bool {
         match self.ended {
             Ended::Daemon => true,
-            Ended::Drained | Ended::Completed | Ended::Failed => {
-                self.returned == self.overflowed
-            }
+            Ended::Drained | Ended::Completed | Ended::Failed => self.returned == self.overflowed,
             Ended::Overdue | Ended::Abandoned => false,
         }
     }

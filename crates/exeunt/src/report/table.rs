@@ -73,9 +73,11 @@ fn remarks(actor: &ActorReport) -> Option<String> {
         times(actor.restarts, "restarted once", "restarts"),
         times(actor.overflowed, "one had to make room", "had to make room"),
         times(actor.cancelled, "a timer cancelled", "timers cancelled"),
-        actor.error.clone().map(|error| {
-            if actor.absorbed { format!("{error} (absorbed)") } else { error }
-        }),
+        actor.error.clone().map(
+            |error| {
+                if actor.absorbed { format!("{error} (absorbed)") } else { error }
+            },
+        ),
     ]
     .into_iter()
     .flatten()
