@@ -223,6 +223,7 @@ fn r1_it_serialises() {
                     "failed": data.failed,
                     "returned": data.returned,
                     "restarts": 0,
+                    "overflowed": 0,
                     "cancelled": 0,
                     "parent": null,
                     "absorbed": false,

@@ -60,7 +60,6 @@ fn m4_an_urgent_lane_without_a_place_is_refused() {
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m3_urgent_messages_go_first_and_each_lane_keeps_its_order() {
     guarded(|| {
         let (system, addr, keeper, handled) = caught(16, 16);
@@ -78,7 +77,6 @@ fn m3_urgent_messages_go_first_and_each_lane_keeps_its_order() {
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m3_the_ordinary_lane_does_not_starve() {
     guarded(|| {
         let (system, addr, keeper, handled) = caught(16, 64);
@@ -99,7 +97,6 @@ fn m3_the_ordinary_lane_does_not_starve() {
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m4_each_lane_has_its_own_room() {
     guarded(|| {
         let (system, addr, keeper, handled) = caught(1, 1);
@@ -119,7 +116,6 @@ fn m4_each_lane_has_its_own_room() {
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m4_who_waits_for_urgent_room_gets_its_message_back_when_the_mailbox_closes() {
     guarded(|| {
         let (system, addr, keeper, _handled) = caught(1, 1);
@@ -140,7 +136,6 @@ fn m4_who_waits_for_urgent_room_gets_its_message_back_when_the_mailbox_closes() 
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m4_an_actor_does_not_wait_for_urgent_room_in_its_own_mailbox() {
     guarded(|| {
         let (addr, inbox) = exeunt::mailbox::<u32>(4);
@@ -167,7 +162,6 @@ fn m4_an_actor_does_not_wait_for_urgent_room_in_its_own_mailbox() {
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m4_an_urgent_message_wakes_an_actor_that_sleeps() {
     guarded(|| {
         let (seen, handled) = mpsc::channel();
@@ -187,7 +181,6 @@ fn m4_an_urgent_message_wakes_an_actor_that_sleeps() {
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m1_what_is_left_in_both_lanes_is_returned_the_urgent_first() {
     guarded(|| {
         let (trap, keeper) = trap();
@@ -216,7 +209,6 @@ fn m1_what_is_left_in_both_lanes_is_returned_the_urgent_first() {
 }
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn o5_an_actor_that_nobody_can_reach_ends_when_both_lanes_are_empty() {
     guarded(|| {
         let (system, addr, keeper, handled) = caught(4, 4);
@@ -238,7 +230,6 @@ const SENDERS: u64 = 4;
 const URGENT: u64 = 1 << 31;
 
 #[test]
-#[ignore = "until the runner takes the urgent lane"]
 fn m1_stress_two_lanes() {
     guarded_for(4 * HANG, || {
         for (fails, rounds) in [(false, 150), (true, 150)] {

@@ -99,7 +99,7 @@ impl<A: Actor> Agenda<A> {
             idle_since: None,
             next_source: TIMERS,
             urgent_in_a_row: 0,
-            is_in_use: mailbox.has_urgent(),
+            is_in_use: mailbox.urgent().is_some(),
             is_last_call: false,
         }
     }

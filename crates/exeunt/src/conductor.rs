@@ -338,7 +338,11 @@ impl<'a> Conductor<'a> {
             let family = self.companies.iter_mut().find(|c| c.parent() == Some(parent));
             family.into_iter().for_each(|family| family.left.push(report.clone()));
         }
-        self.enter(report, member.parent().is_some());
+        let line = match &member.front {
+            None => Some(report),
+            Some(front) => front.add(report).inspect(|line| front.life.departure.tell(line)),
+        };
+        line.into_iter().for_each(|line| self.enter(line, member.parent().is_some()));
         if self.stage.children(Some(index)).is_empty() {
             self.end_in_companies(index);
         } else {

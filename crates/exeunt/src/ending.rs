@@ -1,12 +1,13 @@
 //! The ending: how an incarnation comes to its end, and whether another one follows.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, select};
 
 use crate::actor::Actor;
-use crate::cell::{Cell, Failure, Stillborn};
+use crate::cell::{self, Failure, Stillborn};
 use crate::life::{Activity, Life, Outcome};
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
@@ -49,8 +50,9 @@ pub(crate) enum Sentence {
 }
 
 /// What is left of an incarnation.
+#[allow(clippy::large_enum_variant)] // one for each actor, on its stack, for a moment
 pub(crate) enum Remains<A: Actor> {
-    Whole(Cell<A>),
+    Whole(cell::Cell<A>),
     /// It was made, but not started.
     Value(A),
     Nothing,
@@ -150,11 +152,18 @@ fn wait_out(life: &Life, delay: Duration) {
 
 /// The way out of an actor, which is the same however it got there.
 pub(crate) struct WayOut<M> {
-    pub(crate) life: Arc<Life>,
-    pub(crate) mailbox: Arc<Mailbox<M>>,
+    life: Arc<Life>,
+    mailbox: Arc<Mailbox<M>>,
+    /// Nobody else reads the mailbox any more.
+    is_last: Cell<bool>,
 }
 
 impl<M: Send + 'static> WayOut<M> {
+    pub(crate) fn new(life: &Arc<Life>, mailbox: &Arc<Mailbox<M>>) -> WayOut<M> {
+        let (life, mailbox) = (Arc::clone(life), Arc::clone(mailbox));
+        WayOut { life, mailbox, is_last: Cell::new(false) }
+    }
+
     pub(crate) fn fate(&self, over: Over) -> Fate {
         self.fate_by(over, |error| self.life.stage.judge(&self.life, Some(error)))
     }
@@ -190,15 +199,17 @@ impl<M: Send + 'static> WayOut<M> {
         let outcome = self.revise(outcome, stopped);
         self.return_rest();
         let dropped = self.drop_value(actor);
-        self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
+        if self.is_last.get() {
+            self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
+        }
         let outcome = match dropped {
-            Err(failure) if !outcome.is_failure() => {
-                failed(&self.life, failure.text)
-            }
+            Err(failure) if !outcome.is_failure() => failed(&self.life, failure.text),
             _ => outcome,
         };
         // Now no answer can come any more.
-        self.mailbox.end();
+        if self.life.leave_once() {
+            self.mailbox.end();
+        }
         outcome
     }
 
@@ -252,7 +263,13 @@ impl<M: Send + 'static> WayOut<M> {
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
     fn return_rest(&self) {
-        let rest = self.life.take_returned(|| self.mailbox.evict());
+        // What others go on reading is theirs.
+        let rest = self.life.take_returned(|| {
+            if self.life.resign_once() {
+                self.is_last.set(self.mailbox.resign());
+            }
+            if self.is_last.get() { self.mailbox.evict() } else { Vec::new() }
+        });
         if !rest.is_empty() {
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }

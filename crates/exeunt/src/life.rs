@@ -31,10 +31,16 @@ pub(crate) struct Life {
     pub(crate) must_stop: Event,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
+    /// It reads its mailbox no more.
+    resigned: AtomicBool,
+    /// It has let go of its mailbox.
+    left: AtomicBool,
     /// What is told to whoever watches it, when it has ended.
     pub(crate) departure: Departure,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
+    /// Written under the ledger's lock.
+    overflowed: AtomicU64,
     orders: Mutex<Orders>,
     family: Mutex<Family>,
     /// The mailboxes that it has beside its own.
@@ -202,6 +208,8 @@ pub(crate) struct Figures {
     pub(crate) handled: u64,
     pub(crate) failed: u64,
     pub(crate) returned: u64,
+    /// Those of the returned for which there was no room.
+    pub(crate) overflowed: u64,
     pub(crate) restarts: u64,
     /// Timers that its turn found pending.
     pub(crate) cancelled: u64,
@@ -248,9 +256,12 @@ impl Life {
             stopping: Event::new(),
             must_stop: Event::new(),
             called: AtomicBool::new(false),
+            resigned: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             departure: Departure::default(),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
+            overflowed: AtomicU64::new(0),
             orders: Mutex::default(),
             family: Mutex::default(),
             annexes: Mutex::default(),
@@ -418,6 +429,15 @@ impl Life {
         messages
     }
 
+    /// The same, for those that have to make room.
+    pub(crate) fn take_overflowed<M>(&self, take: impl FnOnce() -> Vec<M>) -> Vec<M> {
+        self.take_returned(|| {
+            let messages = take();
+            self.overflowed.fetch_add(messages.len() as u64, Ordering::Relaxed);
+            messages
+        })
+    }
+
     /// The last word of the thread, unless the system has had it already.
     pub(crate) fn end(&self, outcome: Outcome) {
         self.ledger().outcome.get_or_insert(outcome);
@@ -428,6 +448,16 @@ impl Life {
         if let Some(figures) = &mut self.ledger().disowned {
             figures.returned += messages;
         }
+    }
+
+    /// It, or the system in its place, reads its mailbox no more. Whether that is news.
+    pub(crate) fn resign_once(&self) -> bool {
+        !self.resigned.swap(true, Ordering::SeqCst)
+    }
+
+    /// It, or the system in its place, lets go of its mailbox. Whether that is news.
+    pub(crate) fn leave_once(&self) -> bool {
+        !self.left.swap(true, Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {
@@ -469,6 +499,7 @@ impl Life {
             handled: self.pulse.word.load(Ordering::Acquire) >> PLACE_BITS,
             failed: ledger.failed,
             returned: ledger.returned,
+            overflowed: self.overflowed.load(Ordering::Relaxed),
             restarts: ledger.restarts,
             cancelled: ledger.cancelled,
         }
@@ -506,7 +537,8 @@ impl Life {
         let ledger = self.ledger();
         match &ledger.activity {
             Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
-                if ledger.outcome.is_none() => {
+                if ledger.outcome.is_none() =>
+            {
                 Some(ledger.activity.clone())
             }
             _ => None,

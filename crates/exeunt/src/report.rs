@@ -75,6 +75,9 @@ pub struct ActorReport {
     pub failed: u64,
     /// The messages that it never saw, and that went to the dead-letter hook.
     pub returned: u64,
+    /// Those of the returned for which there was no room, if its mailbox
+    /// [drops](crate::Overflow) then.
+    pub overflowed: u64,
     /// The timers that were pending when its turn came, or when an incarnation ended.
     pub cancelled: u64,
     /// How often it was restarted.
@@ -84,6 +87,8 @@ pub struct ActorReport {
     /// Whether its failure was absorbed by whoever supervises it, so that it is no failure of the
     /// system.
     pub absorbed: bool,
+    /// How each of its threads left, if it was a [pool](crate::System::pool).
+    pub threads: Vec<ActorReport>,
 }
 
 /// How an actor or task ended.
@@ -175,13 +180,15 @@ impl Report {
     }
 
     /// Whether everybody but the daemons ended by themselves or in their turn, or failed, and
-    /// nothing that was accepted was returned.
+    /// nothing that was accepted was returned, but for what a full mailbox was asked to
+    /// [drop](crate::Overflow).
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.actors.iter().all(ActorReport::is_complete)
     }
 
-    /// Whether anybody failed, or the system could not be set up.
+    /// Whether anybody failed and nobody [absorbed](ActorReport::absorbed) it, or the system could not be
+    /// set up.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self.reason, Reason::Failure { .. })
@@ -236,23 +243,27 @@ impl ActorReport {
             handled_while_draining: 0,
             failed: figures.failed,
             returned: figures.returned,
+            overflowed: figures.overflowed,
             cancelled: figures.cancelled,
             restarts: figures.restarts,
             error: None,
             absorbed: false,
+            threads: Vec::new(),
         }
     }
 
     /// Whether nothing is to be said of it but that it was there: a child that ended well.
     pub(crate) fn may_be_summed_up(&self) -> bool {
         let ended_well = matches!(self.ended, Ended::Completed | Ended::Drained) || self.absorbed;
-        self.parent.is_some() && ended_well && self.returned == 0
+        self.parent.is_some() && ended_well && self.returned == self.overflowed
     }
 
     pub(crate) fn add(&mut self, other: &ActorReport) {
         self.handled += other.handled;
         self.handled_while_draining += other.handled_while_draining;
         self.failed += other.failed;
+        self.returned += other.returned;
+        self.overflowed += other.overflowed;
         self.cancelled += other.cancelled;
         self.restarts += other.restarts;
         self.took = self.took.max(other.took);
@@ -261,7 +272,7 @@ impl ActorReport {
     fn is_complete(&self) -> bool {
         match self.ended {
             Ended::Daemon => true,
-            Ended::Drained | Ended::Completed | Ended::Failed => self.returned == 0,
+            Ended::Drained | Ended::Completed | Ended::Failed => self.returned == self.overflowed,
             Ended::Overdue | Ended::Abandoned => false,
         }
     }
@@ -341,10 +352,12 @@ mod tests {
             handled_while_draining: 256,
             failed: 0,
             returned: 0,
+            overflowed: 0,
             cancelled: 0,
             restarts: 0,
             error: None,
             absorbed: false,
+            threads: Vec::new(),
         }
     }
 

@@ -18,14 +18,15 @@ use crate::ending::Sentence;
 use crate::error::{SpawnCause, WaitError};
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
-use crate::mailbox::Post;
+use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
 use crate::notice::{self, Notice};
 use crate::order::{self, Node};
+use crate::pool::Front;
 use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
+use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
 use crate::supervision::{Supervision, Under};
-use crate::restart::Restart;
 use crate::threads;
 use crate::unwind::{self, lock};
 
@@ -116,6 +117,8 @@ pub(crate) struct Part {
     pub(crate) restart: Restart,
     pub(crate) under: Under,
     pub(crate) is_significant: bool,
+    /// The pool that it is a thread of.
+    pub(crate) front: Option<Arc<Front>>,
     pub(crate) post: Option<Arc<dyn Post>>,
     pub(crate) node: Node,
     /// Names, looked up when it is spawned.
@@ -177,6 +180,10 @@ impl Stage {
         }
         part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
         part.node.after = roster.indices_of(&part)?;
+        if part.front.is_some() && part.node.feeds.is_none() {
+            // Those of a pool feed all before it, and not each other.
+            part.node.feeds = Some(roster.mailboxes_before(&part));
+        }
         let cycle = roster.check_order(&part)?;
 
         let index = roster.next_index;
@@ -197,7 +204,12 @@ impl Stage {
         if part.is_supervised() {
             // Before its thread, which may fail at once.
             let supervisor = part.supervisor();
-            lock(&self.supervision).add_member(index, part.restart, part.is_significant, supervisor);
+            lock(&self.supervision).add_member(
+                index,
+                part.restart,
+                part.is_significant,
+                supervisor,
+            );
         }
         let thread = match threads::spawn(builder, work) {
             Ok(thread) => thread,
@@ -216,6 +228,7 @@ impl Stage {
             capacity: part.post.as_ref().map(|post| post.capacity()),
             message_type: part.post.as_ref().map(|post| post.message_type()),
             post: Mutex::new(part.post),
+            front: part.front,
             node: part.node,
             limits: part.limits,
             started: Instant::now(),
@@ -227,6 +240,21 @@ impl Stage {
             self.emit(Notice::Cycle { names });
         }
         Ok(Spawned::Yes)
+    }
+
+    /// Somebody who stands for several threads. It has a place in the order of spawning, at which
+    /// nobody is.
+    pub(crate) fn front(
+        self: &Arc<Self>,
+        name: &str,
+        parent: Option<&Arc<Life>>,
+        threads: usize,
+    ) -> Arc<Front> {
+        let mut roster = lock(&self.roster);
+        let mut life = Life::new(name.to_owned(), roster.next_index, false, Arc::clone(self));
+        roster.next_index += 1;
+        life.parent = parent.cloned();
+        Arc::new(Front::new(Arc::new(life), threads))
     }
 
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
@@ -517,6 +545,11 @@ impl Roster {
             Some(parent) => self.last_look.is_none() && parent.found_family(),
             None => !self.closed,
         }
+    }
+
+    fn mailboxes_before(&self, part: &Part) -> Vec<MailboxId> {
+        let mailboxes = self.siblings(part).filter_map(|member| member.node.mailbox);
+        mailboxes.filter(|&mailbox| Some(mailbox) != part.node.mailbox).collect()
     }
 
     fn siblings(&self, part: &Part) -> impl Iterator<Item = &Arc<Member>> {

@@ -36,6 +36,9 @@ pub use step::{Step, Verdict};
 /// After so many steps without a rest, an actor is taken for one that never rests.
 const STEPS_WITHOUT_REST: usize = 10_000_000;
 
+/// Where it sits at its mailbox: it has it for itself.
+const SEAT: usize = 0;
+
 /// Runs an actor step by step on the thread of a test, on a clock that the test moves.
 ///
 /// What the actor meets is what it would meet on a thread of its own: a real mailbox with real
@@ -108,6 +111,8 @@ pub struct Stepper<A: Actor> {
     standing: Standing<A>,
     /// `None` when no value is to be made any more.
     make: Option<Box<dyn FnMut() -> A>>,
+    life: Arc<Life>,
+    mailbox: Arc<Mailbox<A::Msg>>,
     way_out: WayOut<A::Msg>,
     /// What the next messages are to fail of.
     injected: VecDeque<Injected>,
@@ -146,7 +151,7 @@ impl<A: Actor> Stepper<A> {
     /// A send that would wait for room never returns on the test's thread: see
     /// [`send`](Stepper::send).
     pub fn addr(&self) -> Addr<A::Msg> {
-        Addr::new(Arc::clone(self.mailbox()))
+        Addr::new(Arc::clone(&self.mailbox))
     }
 
     /// Sends it a message, which waits in its mailbox for a step.
@@ -343,15 +348,11 @@ impl<A: Actor> Stepper<A> {
     // How it is done.
 
     fn name(&self) -> &str {
-        &self.way_out.life.name
-    }
-
-    fn mailbox(&self) -> &Arc<Mailbox<A::Msg>> {
-        &self.way_out.mailbox
+        &self.life.name
     }
 
     fn step_quietly(&mut self) -> Step {
-        let life = Arc::clone(&self.way_out.life);
+        let life = Arc::clone(&self.life);
         self.staff.take_cues();
         let step = life::as_current(&life, || self.step_as_itself());
         self.tidy_up();
@@ -394,8 +395,8 @@ impl<A: Actor> Stepper<A> {
     }
 
     fn look(&mut self, cell: Cell<A>) -> Step {
-        let WayOut { life, mailbox } = &self.way_out;
-        let mut runner = Runner::new(cell, life, mailbox);
+        let Stepper { life, mailbox, .. } = self;
+        let mut runner = Runner::new(cell, life, mailbox, SEAT);
         life.wake_up();
         let (step, done) = match runner.glance() {
             None => {
@@ -456,7 +457,7 @@ impl<A: Actor> Stepper<A> {
     }
 
     fn rest(&mut self, time: Duration) {
-        let life = &self.way_out.life;
+        let life = &self.life;
         life.swap_activity(Activity::Resting);
         life.fall_asleep();
         self.standing = Standing::Resting(self.staff.clock.now().checked_add(time));
@@ -465,11 +466,11 @@ impl<A: Actor> Stepper<A> {
     /// A drain cuts a rest short.
     fn is_rested(&self, until: Option<Instant>) -> bool {
         let is_over = until.is_some_and(|until| self.staff.clock.now() >= until);
-        is_over || self.way_out.life.stopping.is_set()
+        is_over || self.life.stopping.is_set()
     }
 
     fn rise(&mut self) -> Step {
-        let life = &self.way_out.life;
+        let life = &self.life;
         life.wake_up();
         ending::rise(life);
         match self.way_out.leaves_instead() {
@@ -483,7 +484,7 @@ impl<A: Actor> Stepper<A> {
 
     /// Begins an incarnation.
     fn begin(&mut self) -> Step {
-        let WayOut { life, mailbox } = &self.way_out;
+        let Stepper { life, mailbox, .. } = self;
         // There is nobody to run children: none is started.
         life.close_family();
         let Some(make) = &mut self.make else { unreachable!("kept as long as it may be needed") };

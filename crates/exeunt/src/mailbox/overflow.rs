@@ -11,8 +11,9 @@ use crate::life::Life;
 /// [`ActorBuilder::overflow`](crate::ActorBuilder::overflow).
 ///
 /// What is dropped is *returned*, never just gone: the message is accepted, handed to the
-/// [dead-letter hook](crate::ActorBuilder::returned), and counted in the report, which is therefore
-/// not [complete](crate::Report::is_complete).
+/// [dead-letter hook](crate::ActorBuilder::returned), and counted in the report: among the returned, and
+/// apart as [`overflowed`](crate::ActorReport::overflowed). That was what the mailbox was asked to do, and
+/// makes no drain [incomplete](crate::Report::is_complete).
 ///
 /// The hook is called **on the sender's thread**, by one thread at a time, in the order in which
 /// the messages were dropped. A sender waits while another one is in the hook, as it would wait
@@ -134,7 +135,7 @@ impl<M: Send + 'static> Mailbox<M> {
         let mut parcel = Some(Parcel { message, ticket });
         // Taken and counted, both or neither. If the system has had the last word, neither: then
         // the mailbox is closed.
-        let returned = owner.take_returned(|| self.make_room(&mut parcel));
+        let returned = owner.take_overflowed(|| self.make_room(&mut parcel));
         self.bury_by(&mut undertaker, returned);
         parcel.map_or(Ok(()), |parcel| Err(parcel.message))
     }

@@ -30,11 +30,14 @@ pub(super) struct ActorReport {
     handled_while_draining: u64,
     failed: u64,
     returned: u64,
+    overflowed: u64,
     cancelled: u64,
     restarts: u64,
     took_ms: f64,
     error: Option<String>,
     absorbed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    threads: Vec<super::ActorReport>,
 }
 
 impl From<super::Report> for Report {
@@ -72,10 +75,12 @@ impl From<super::ActorReport> for ActorReport {
             handled_while_draining: actor.handled_while_draining,
             failed: actor.failed,
             returned: actor.returned,
+            overflowed: actor.overflowed,
             cancelled: actor.cancelled,
             restarts: actor.restarts,
             error: actor.error,
             absorbed: actor.absorbed,
+            threads: actor.threads,
         }
     }
 }

@@ -167,7 +167,7 @@ impl<A: Actor> StepperBuilder<A> {
     #[track_caller]
     pub fn start_with(self, make: impl FnMut() -> A + 'static) -> Stepper<A> {
         let mut stepper = self.prepare(Box::new(make));
-        let life = Arc::clone(&stepper.way_out.life);
+        let life = Arc::clone(&stepper.life);
         let _began = life::as_current(&life, || stepper.begin());
         stepper.tidy_up();
         stepper.refuse_children();
@@ -191,7 +191,9 @@ impl<A: Actor> StepperBuilder<A> {
             injected: VecDeque::new(),
             report: None,
             staff: Staff::new(&life, &mailbox, self.listeners, self.chance),
-            way_out: WayOut { life, mailbox },
+            way_out: WayOut::new(&life, &mailbox),
+            life,
+            mailbox,
         }
     }
 

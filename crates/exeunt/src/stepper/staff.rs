@@ -56,6 +56,7 @@ impl Staff {
             message_type: Some(mailbox.message_type()),
             node: Node { mailbox: Some(mailbox.id), feeds: None, after: Vec::new(), daemon: false },
             post: Mutex::new(Some(Arc::clone(mailbox) as _)),
+            front: None,
             limits: OwnLimits::default(),
             started: clock.now(),
             thread: Mutex::new(None),
