@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, unbounded};
 use exeunt::{
     Actor, Addr, AskError, Backoff, Context, Ended, Error, Missed, Notice, OnDrain, Overflow,
-    Reply, Restart, SendError, State, Timer,
+    Reply, Restart, SendError, State, System, Timer,
 };
 use exeunt_testkit::{Probe, Step, Stepper, Verdict};
 
@@ -558,32 +558,51 @@ fn f2_who_fails_in_its_turn_goes_on_with_its_queue_without_a_wait() {
     assert_eq!(report.took, Duration::ZERO);
 }
 
+/// Waits for a channel and an hour besides its messages, and fails on a zero, in its turn.
+struct Attached(Receiver<u32>);
+
+impl Actor for Attached {
+    type Msg = u32;
+    fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+        cx.attach(self.0.clone(), |n| n);
+        cx.send_after(HOUR, 1);
+        Ok(())
+    }
+    fn handle(&mut self, n: u32, cx: &mut Context<Self>) -> exeunt::Result {
+        if n == 0 {
+            cx.stopping().wait();
+            return Err(Error::msg("a zero"));
+        }
+        Ok(())
+    }
+}
+
 #[test]
 fn f2_who_begins_anew_in_its_turn_has_no_time_for_timers_and_channels() {
-    struct Attached(Receiver<u32>);
-    impl Actor for Attached {
-        type Msg = u32;
-        fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-            cx.attach(self.0.clone(), |n| n);
-            cx.send_after(HOUR, 0);
-            Ok(())
-        }
-        fn handle(&mut self, _n: u32, _cx: &mut Context<Self>) -> exeunt::Result {
-            Ok(())
-        }
-    }
     let (items, channel) = unbounded();
     let mut attached = Stepper::build("attached")
         .restart(Restart::on_failure())
         .start_with(move || Attached(channel.clone()));
-    attached.inject_error("in its turn");
-    attached.send(1).unwrap();
-    attached.send(2).unwrap();
+    [0, 1].into_iter().for_each(|n| attached.send(n).unwrap());
     attached.turn();
     assert!(attached.step().is_failure());
-    items.send(3).unwrap();
+    items.send(1).unwrap();
     let report = attached.drain();
     assert_eq!((report.handled, report.failed, report.cancelled), (2, 1, 2));
+}
+
+#[test]
+fn f2_on_a_thread_neither() {
+    let (_items, channel) = unbounded();
+    let mut system = System::new("test");
+    let attached = system
+        .actor("attached")
+        .restart(Restart::on_failure())
+        .spawn_with(move || Attached(channel.clone()))
+        .unwrap();
+    [0, 1].into_iter().for_each(|n| attached.send(n).unwrap());
+    let report = system.shutdown();
+    assert_eq!(report.actor("attached").unwrap().ended, Ended::Drained, "{report}");
 }
 
 #[test]

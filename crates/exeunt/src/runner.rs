@@ -111,6 +111,10 @@ impl<'a, A: Actor> Runner<'a, A> {
     ) -> Self {
         let bell = mailbox.bell_of(seat);
         let is_in_turn = cell.agenda_now().is_last_call();
+        if life.stopping.is_set() && !is_in_turn {
+            // Its turn came to the incarnation before: to this one the bell was not rung.
+            bell.ring();
+        }
         Runner { cell, life, mailbox, bell, is_in_turn, children: None }
     }
 
