@@ -69,11 +69,7 @@ pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
     fate_of_failure_by(life, failure, |error| life.stage.judge(life, Some(error)))
 }
 
-fn fate_of_failure_by(
-    life: &Life,
-    failure: Failure,
-    judge: impl FnOnce(&str) -> Sentence,
-) -> Fate {
+fn fate_of_failure_by(life: &Life, failure: Failure, judge: impl FnOnce(&str) -> Sentence) -> Fate {
     // Only the word that it was told to stop waiting.
     if failure.is_interruption && life.must_stop.is_set() {
         return Fate::Leave(Outcome::Overdue);
