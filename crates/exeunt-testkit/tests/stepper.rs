@@ -606,6 +606,35 @@ fn f2_on_a_thread_neither() {
 }
 
 #[test]
+fn f2_who_asked_for_its_end_and_fails_on_the_way_goes_on_with_its_queue() {
+    let (mut puppet, diary) = puppet(Restart::on_failure());
+    let stop = job(|_, cx| {
+        cx.stop();
+        Ok(())
+    });
+    [stop, fail(), note("queued")].into_iter().for_each(|job| send(&puppet, job));
+    puppet.run();
+    let report = puppet.report().unwrap();
+    assert!(read(&diary).contains(&"queued"));
+    assert_eq!((report.ended, report.restarts), (Ended::Completed, 1));
+    assert_eq!((report.handled, report.failed, report.returned), (2, 1, 0));
+}
+
+#[test]
+fn f3_who_asked_for_its_end_and_fails_on_the_way_has_failed() {
+    for restart in [Restart::never(), Restart::on_failure().intensity(0, SECOND)] {
+        let (mut puppet, _diary) = puppet(restart);
+        let stop = job(|_, cx| {
+            cx.stop();
+            Ok(())
+        });
+        [stop, fail()].into_iter().for_each(|job| send(&puppet, job));
+        puppet.run();
+        assert_eq!(puppet.report().unwrap().ended, Ended::Failed);
+    }
+}
+
+#[test]
 fn f2_a_drain_cuts_a_backoff_short() {
     let restart = Restart::on_failure().backoff(Backoff::exponential(HOUR, HOUR));
     let (mut puppet, diary) = puppet(restart);

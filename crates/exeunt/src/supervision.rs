@@ -184,10 +184,13 @@ impl Supervision {
     ) -> Result<Vec<usize>, Verdict> {
         let member = self.members.get_mut(&index).ok_or(Verdict::Leave)?;
         let is_due = member.restart.is_due(failed);
-        // What one that is on its way out does is nobody's failure any more: its end is decided.
-        if member.standing != Standing::Present || !is_due && !failed {
+        // How one ends that was told to leave is nobody's failure any more. One that leaves of its own
+        // accord has its queue to handle: it may fail on the way, as in a drain.
+        let is_leaving = member.standing == Standing::Leaving;
+        if member.standing == Standing::Dismissed || !failed && (is_leaving || !is_due) {
             return Err(Verdict::Leave);
         }
+        let alone = alone || is_leaving;
         if failed && member.restart.is_forgiven() {
             return Err(Verdict::Forget);
         }
