@@ -271,6 +271,12 @@ impl<A: Actor> Stepper<A> {
         steps
     }
 
+    /// Lets time pass without a step, as if the actor's thread were given no CPU: what comes due
+    /// meanwhile is done late, by the steps that follow.
+    pub fn pass(&mut self, time: Duration) {
+        self.staff.clock.pass(time);
+    }
+
     /// Begins its turn, as in the drain of its system: its mailbox closes, its timers are cancelled, and
     /// what is queued is still to be handled, by the steps that follow.
     ///
