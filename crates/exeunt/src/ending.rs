@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, select};
 
 use crate::actor::Actor;
 use crate::cell::{self, Failure, Stillborn};
-use crate::life::{Activity, Life, Outcome};
+use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::unwind;
@@ -103,20 +103,22 @@ pub(crate) fn ended_well(life: &Life) -> Outcome {
 
 /// Waits until the next incarnation may begin. Whether the conductor waits to hear that it has.
 pub(crate) fn rest(life: &Arc<Life>, rebirth: Rebirth) -> bool {
-    let is_together = matches!(rebirth, Rebirth::Together);
+    // The orders that it had are carried out; one that comes from here on is a new one.
+    life.begin_anew();
+    let mut is_together = matches!(rebirth, Rebirth::Together);
     life.during(Activity::Resting, || {
         life.fall_asleep();
-        let delay = match rebirth {
-            Rebirth::Alone(delay) => delay,
-            Rebirth::Together => wait_for_word(life, &life.stage.rest(life)),
-        };
-        if !delay.is_zero() {
+        if let Rebirth::Alone(delay) = rebirth {
+            wait_out(life, delay);
+            is_together = matches!(life.summons(), Some(Summons::Retire));
+        }
+        if is_together {
+            life.begin_anew();
+            let delay = wait_for_word(life, &life.stage.rest(life));
             wait_out(life, delay);
         }
         life.wake_up();
     });
-    life.count_restart();
-    life.begin_anew();
     is_together
 }
 
@@ -127,11 +129,16 @@ fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Duration {
     }
 }
 
-/// A backoff, which a drain cuts short: those upstream may be waiting to flush into its mailbox.
+/// A backoff, which a drain cuts short: those upstream may be waiting to flush into its mailbox. So does
+/// an order to begin together with others.
 fn wait_out(life: &Life, delay: Duration) {
+    if delay.is_zero() {
+        return;
+    }
+    let incarnation = life.incarnation();
     select! {
         recv(life.stage.drain_began().receiver()) -> _ => {}
-        recv(life.stopping.receiver()) -> _ => {}
+        recv(incarnation.receiver()) -> _ => {}
         recv(life.must_stop.receiver()) -> _ => {}
         default(delay) => {}
     }

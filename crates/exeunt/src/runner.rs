@@ -59,6 +59,7 @@ pub(crate) fn act<A: Actor>(
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
                 }
+                life.count_restart();
             }
         }
     }
@@ -309,6 +310,7 @@ pub(crate) fn perform(
         if life.stopping.is_set() {
             return ending::ended_well(&life);
         }
+        life.count_restart();
     }
 }
 
