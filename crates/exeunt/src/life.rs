@@ -379,6 +379,11 @@ impl Life {
         self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
     }
 
+    /// Whether its present incarnation has had children.
+    pub(crate) fn has_had_children(&self) -> bool {
+        unwind::lock(&self.family).is_founded
+    }
+
     /// Whether `other` is its parent, or its parent's parent, and so on.
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
         std::iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())

@@ -1,5 +1,6 @@
 //! A member of a system, as the conductor holds it: an actor or a task, without its type.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -28,9 +29,15 @@ pub(crate) struct Member {
     pub(crate) started: Instant,
     /// Taken when it is joined, or given up.
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    /// The conductor has seen it off, or given it up.
+    pub(crate) has_left: AtomicBool,
 }
 
 impl Member {
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed)
+    }
+
     /// The index of whose child it is.
     pub(crate) fn parent(&self) -> Option<usize> {
         self.life.parent.as_ref().map(|parent| parent.index)

@@ -4,8 +4,9 @@
 //! it up. The listeners run on the *usher*, whom they may hold up.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -64,6 +65,8 @@ struct Roster {
     /// have any number of them, one after the other.
     members: BTreeMap<usize, Arc<Member>>,
     next_index: usize,
+    /// Every mailbox that anybody has declared to feed.
+    fed: HashSet<MailboxId>,
     /// How many were spawned that are waited for: all but the daemons.
     waited_for: usize,
     /// How they stood at the end, when the members themselves are let go: they hold the stage, so
@@ -222,6 +225,7 @@ impl Stage {
             }
         };
         roster.next_index += 1;
+        roster.fed.extend(part.node.feeds.iter().flatten());
         roster.waited_for += usize::from(!part.node.daemon);
         let member = Member {
             life,
@@ -233,6 +237,7 @@ impl Stage {
             limits: part.limits,
             started: Instant::now(),
             thread: Mutex::new(Some(thread)),
+            has_left: AtomicBool::new(false),
         };
         roster.members.insert(index, Arc::new(member));
         drop(roster);
@@ -558,11 +563,8 @@ impl Roster {
     /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
     /// from being quadratic.
     fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
-        let is_fed = |member: &Arc<Member>| match (&member.node.feeds, part.node.mailbox) {
-            (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
-            _ => false,
-        };
-        if part.node.after.is_empty() && !self.siblings(part).any(is_fed) {
+        let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
+        if part.node.after.is_empty() && !is_fed {
             return Ok(None);
         }
         let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();

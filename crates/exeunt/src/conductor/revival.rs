@@ -203,7 +203,7 @@ impl Conductor<'_> {
         let mut all: Vec<usize> = revival.who.iter().chain(&revival.leaves).copied().collect();
         all.sort_unstable();
         for &index in all.iter().rev() {
-            let Some(member) = self.stage.member(index).filter(|_| !self.has_left(index)) else {
+            let Some(member) = self.stage.member(index).filter(|member| !member.has_left()) else {
                 continue;
             };
             if self.revivals.resting.contains_key(&index) {
