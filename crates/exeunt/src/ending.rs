@@ -65,7 +65,7 @@ impl<A: Actor> From<Stillborn<A>> for Remains<A> {
 /// What becomes of somebody whose incarnation has failed.
 pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
     // Only the word that it was told to stop waiting.
-    if failure.is_interruption && life.must_stop.is_set() {
+    if failure.is_interruption && life.is_overdue() {
         return Fate::Leave(Outcome::Overdue);
     }
     if failure.is_interruption && life.is_interrupted() {
@@ -174,9 +174,7 @@ impl<M: Send + 'static> WayOut<M> {
         let dropped = self.drop_value(actor);
         self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         let outcome = match dropped {
-            Err(failure) if !outcome.is_failure() => {
-                failed(&self.life, failure.text)
-            }
+            Err(failure) if !outcome.is_failure() => failed(&self.life, failure.text),
             _ => outcome,
         };
         // Now no answer can come any more.
@@ -213,7 +211,7 @@ impl<M: Send + 'static> WayOut<M> {
 
     /// How it counts, when the `stopped` hook has had its say.
     fn revise(&self, outcome: Outcome, stopped: Result<(), Failure>) -> Outcome {
-        let must_stop = self.life.must_stop.is_set();
+        let must_stop = self.life.is_overdue();
         match (outcome, stopped) {
             (outcome, _) if outcome.is_failure() => outcome,
             (_, Err(failure)) if !(failure.is_interruption && must_stop) => {

@@ -28,10 +28,15 @@ pub(crate) struct Life {
     pub(crate) stopping: Event,
     /// Set when its deadline has passed: nothing more is to be handled, and no wait goes on.
     pub(crate) must_stop: Event,
+    /// Set just before `must_stop`, and for all whose deadlines come together before any of them hears
+    /// of it.
+    overdue: AtomicBool,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// What is told to whoever watches it, when it has ended.
     pub(crate) departure: Departure,
+    /// Whether it fell asleep with asks out, whose answers will wake it.
+    awaits_answers: AtomicBool,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
     /// Written under the ledger's lock.
@@ -237,8 +242,10 @@ impl Life {
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
+            overdue: AtomicBool::new(false),
             called: AtomicBool::new(false),
             departure: Departure::default(),
+            awaits_answers: AtomicBool::new(false),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
             overflowed: AtomicU64::new(0),
@@ -296,6 +303,16 @@ impl Life {
     /// The thread is about to wait, with nothing in its hands.
     pub(crate) fn fall_asleep(&self) {
         self.set_place(ASLEEP);
+    }
+
+    /// Says, before it falls asleep, whether answers are to come to it.
+    pub(crate) fn set_awaits_answers(&self, awaits: bool) {
+        self.awaits_answers.store(awaits, Ordering::Relaxed);
+    }
+
+    /// Whether answers are to come to it. To be asked of somebody who was seen asleep.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        self.awaits_answers.load(Ordering::Relaxed)
     }
 
     /// It has woken, and has not yet taken anything: whoever finds that something was taken finds
@@ -430,6 +447,15 @@ impl Life {
         }
     }
 
+    pub(crate) fn set_overdue(&self) {
+        self.overdue.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its deadline has come, though it may still have to hear of it.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn set_called(&self) {
         self.called.store(true, Ordering::SeqCst);
     }
@@ -507,7 +533,8 @@ impl Life {
         let ledger = self.ledger();
         match &ledger.activity {
             Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
-                if ledger.outcome.is_none() => {
+                if ledger.outcome.is_none() =>
+            {
                 Some(ledger.activity.clone())
             }
             _ => None,

@@ -234,6 +234,7 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// Sleeps until there is something to look at.
     fn sleep(&mut self) -> Option<Next<A::Msg>> {
         let due = self.cell.agenda().next_due();
+        self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
         self.life.fall_asleep();
         {
             let mut select = Select::new();
