@@ -35,7 +35,7 @@ const SAY_EVERY: Duration = Duration::from_secs(1);
 const DISMISSAL: Duration = Duration::from_millis(20);
 
 /// How many children have a line of their own in the report. An actor may have any number of them, one
-/// after the other; of those that ended well, the first are summed up.
+/// after the other; of those that are nobody's trouble, the first are summed up.
 const CHILDREN_IN_REPORT: usize = 1_000;
 
 /// The life of the conductor's thread.
@@ -267,6 +267,7 @@ impl<'a> Conductor<'a> {
             self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
         {
             let company = self.companies.remove(at);
+            company.members.iter().for_each(|member| self.forget(member));
             let Errand::Parent { index, tell } = company.errand else { continue };
             if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
                 // What it had to wait for is over: it has a grace of its own again.
@@ -346,16 +347,26 @@ impl<'a> Conductor<'a> {
             family.into_iter().for_each(|family| family.left.push(report.clone()));
         }
         self.enter(report, member.parent().is_some());
-        if self.stage.children(Some(index)).is_empty() {
-            self.end_in_companies(index);
-        } else {
+        if member.life.has_family() && !self.stage.children(Some(index)).is_empty() {
             // Those downstream wait for its children too.
             self.dismiss_family(index, None);
+        } else {
+            self.end_in_companies(index);
         }
+        self.forget(member);
         if member.life.is_supervised {
             self.dismiss_group_of(index);
         }
         self.advance_revivals();
+    }
+
+    /// Lets go of a child that has left, if nobody looks at it any more.
+    fn forget(&mut self, member: &Member) {
+        let index = member.life.index;
+        let is_looked_at = || self.companies.iter().any(|company| company.has(index));
+        if member.parent().is_some() && self.has_left(index) && !is_looked_at() {
+            self.gone.remove(&index);
+        }
     }
 
     fn end_in_companies(&mut self, index: usize) {
@@ -405,8 +416,8 @@ impl<'a> Conductor<'a> {
 
     /// Enters a line in the report.
     fn enter(&mut self, line: ActorReport, is_child: bool) {
+        self.children_in_report += usize::from(is_child && line.may_be_summed_up());
         self.left.push(line);
-        self.children_in_report += usize::from(is_child);
         if self.children_in_report > 2 * CHILDREN_IN_REPORT {
             self.sum_up_children();
         }
@@ -415,7 +426,10 @@ impl<'a> Conductor<'a> {
     /// Sums up those of the children that ended well first.
     fn sum_up_children(&mut self) {
         let mut to_sum_up = self.children_in_report - CHILDREN_IN_REPORT;
-        let mut sum = ActorReport::of_many();
+        let mut sum = match self.left.first() {
+            Some(first) if first.is_of_many() => self.left.remove(0),
+            _ => ActorReport::of_many(),
+        };
         self.left.retain(|line| {
             let is_summed_up = to_sum_up > 0 && line.may_be_summed_up();
             if is_summed_up {
@@ -424,7 +438,7 @@ impl<'a> Conductor<'a> {
             }
             !is_summed_up
         });
-        self.children_in_report = CHILDREN_IN_REPORT + to_sum_up;
+        self.children_in_report = CHILDREN_IN_REPORT;
         self.left.insert(0, sum);
     }
 

@@ -192,6 +192,7 @@ impl<M: Send + 'static> WayOut<M> {
 
     fn stop<A: Actor<Msg = M>>(&self, remains: Remains<A>) -> (Option<A>, Result<(), Failure>) {
         let left = if self.life.close_family() {
+            self.life.deafness().set();
             let everybody_has_left = self.life.stage.dismiss_family(&self.life);
             let wait = || everybody_has_left.recv().unwrap_or_default();
             self.life.during(Activity::AwaitingChildren, wait)

@@ -55,6 +55,8 @@ struct Orders {
     incarnation: Option<Event>,
     /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
     interruption: Option<Event>,
+    /// Set when the present incarnation waits for its children to leave and handles nothing meanwhile.
+    deafness: Option<Event>,
 }
 
 /// An order to end the present incarnation, though not the life.
@@ -379,6 +381,12 @@ impl Life {
         orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
     }
 
+    /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
+    /// before they have left.
+    pub(crate) fn deafness(&self) -> Event {
+        unwind::lock(&self.orders).deafness.get_or_insert_default().clone()
+    }
+
     /// Interrupts the waits of the present incarnation.
     pub(crate) fn interrupt(&self) {
         self.interruption().set();
@@ -401,6 +409,11 @@ impl Life {
         let mut family = unwind::lock(&self.family);
         family.is_founded |= !family.is_closed;
         !family.is_closed
+    }
+
+    /// Whether the present incarnation has, or had, children.
+    pub(crate) fn has_family(&self) -> bool {
+        unwind::lock(&self.family).is_founded
     }
 
     /// From here on there will be no more children of this incarnation. Whether there are any who
