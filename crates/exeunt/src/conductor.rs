@@ -36,7 +36,7 @@ const SAY_EVERY: Duration = Duration::from_secs(1);
 const DISMISSAL: Duration = Duration::from_millis(20);
 
 /// How many children have a line of their own in the report. An actor may have any number of them, one
-/// after the other; of those that ended well, the first are summed up.
+/// after the other; of those that are nobody's trouble, the first are summed up.
 const CHILDREN_IN_REPORT: usize = 1_000;
 
 /// The life of the conductor's thread.
@@ -262,6 +262,7 @@ impl<'a> Conductor<'a> {
             self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
         {
             let company = self.companies.remove(at);
+            company.members.iter().for_each(|member| self.forget(member));
             let Errand::Parent { index, tell } = company.errand else { continue };
             if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
                 // What it had to wait for is over: it has a grace of its own again.
@@ -344,7 +345,7 @@ impl<'a> Conductor<'a> {
             Some(front) => front.add(report).inspect(|line| front.life.departure.tell(line)),
         };
         line.into_iter().for_each(|line| self.enter(line, member.parent().is_some()));
-        if member.life.has_had_children() {
+        if member.life.has_family() {
             // Those downstream wait for its children too, should any be left.
             self.dismiss_family(index, None);
         } else {
@@ -404,8 +405,8 @@ impl<'a> Conductor<'a> {
 
     /// Enters a line in the report.
     fn enter(&mut self, line: ActorReport, is_child: bool) {
+        self.children_in_report += usize::from(is_child && line.may_be_summed_up());
         self.left.push(line);
-        self.children_in_report += usize::from(is_child);
         if self.children_in_report > 2 * CHILDREN_IN_REPORT {
             self.sum_up_children();
         }
@@ -414,7 +415,10 @@ impl<'a> Conductor<'a> {
     /// Sums up those of the children that ended well first.
     fn sum_up_children(&mut self) {
         let mut to_sum_up = self.children_in_report - CHILDREN_IN_REPORT;
-        let mut sum = ActorReport::of_many();
+        let mut sum = match self.left.first() {
+            Some(first) if first.is_of_many() => self.left.remove(0),
+            _ => ActorReport::of_many(),
+        };
         self.left.retain(|line| {
             let is_summed_up = to_sum_up > 0 && line.may_be_summed_up();
             if is_summed_up {
@@ -423,7 +427,7 @@ impl<'a> Conductor<'a> {
             }
             !is_summed_up
         });
-        self.children_in_report = CHILDREN_IN_REPORT + to_sum_up;
+        self.children_in_report = CHILDREN_IN_REPORT;
         self.left.insert(0, sum);
     }
 

@@ -67,7 +67,7 @@ impl<A: Actor> From<Stillborn<A>> for Remains<A> {
 /// What becomes of somebody whose incarnation has failed.
 pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
     // Only the word that it was told to stop waiting.
-    if failure.is_interruption && life.must_stop.is_set() {
+    if failure.is_interruption && life.is_overdue() {
         return Fate::Leave(Outcome::Overdue);
     }
     if failure.is_interruption && life.is_interrupted() {
@@ -212,6 +212,7 @@ impl<M: Send + 'static> WayOut<M> {
 
     fn stop<A: Actor<Msg = M>>(&self, remains: Remains<A>) -> (Option<A>, Result<(), Failure>) {
         let left = if self.life.close_family() {
+            self.life.deafness().set();
             let everybody_has_left = self.life.stage.dismiss_family(&self.life);
             let wait = || everybody_has_left.recv().unwrap_or_default();
             self.life.during(Activity::AwaitingChildren, wait)
@@ -231,7 +232,7 @@ impl<M: Send + 'static> WayOut<M> {
 
     /// How it counts, when the `stopped` hook has had its say.
     fn revise(&self, outcome: Outcome, stopped: Result<(), Failure>) -> Outcome {
-        let must_stop = self.life.must_stop.is_set();
+        let must_stop = self.life.is_overdue();
         match (outcome, stopped) {
             (outcome, _) if outcome.is_failure() => outcome,
             (_, Err(failure)) if !(failure.is_interruption && must_stop) => {

@@ -28,6 +28,9 @@ pub(crate) struct Life {
     pub(crate) stopping: Event,
     /// Set when its deadline has passed: nothing more is to be handled, and no wait goes on.
     pub(crate) must_stop: Event,
+    /// Set just before `must_stop`, and for all whose deadlines come together before any of them hears
+    /// of it.
+    overdue: AtomicBool,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -36,6 +39,8 @@ pub(crate) struct Life {
     left: AtomicBool,
     /// What is told to whoever watches it, when it has ended.
     pub(crate) departure: Departure,
+    /// Whether it fell asleep with asks out, whose answers will wake it.
+    awaits_answers: AtomicBool,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
     /// Written under the ledger's lock.
@@ -54,6 +59,8 @@ struct Orders {
     incarnation: Option<Event>,
     /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
     interruption: Option<Event>,
+    /// Set when the present incarnation waits for its children to leave and handles nothing meanwhile.
+    deafness: Option<Event>,
 }
 
 /// An order to end the present incarnation, though not the life.
@@ -241,10 +248,12 @@ impl Life {
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
+            overdue: AtomicBool::new(false),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
             departure: Departure::default(),
+            awaits_answers: AtomicBool::new(false),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
             overflowed: AtomicU64::new(0),
@@ -302,6 +311,16 @@ impl Life {
     /// The thread is about to wait, with nothing in its hands.
     pub(crate) fn fall_asleep(&self) {
         self.set_place(ASLEEP);
+    }
+
+    /// Says, before it falls asleep, whether answers are to come to it.
+    pub(crate) fn set_awaits_answers(&self, awaits: bool) {
+        self.awaits_answers.store(awaits, Ordering::Relaxed);
+    }
+
+    /// Whether answers are to come to it. To be asked of somebody who was seen asleep.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        self.awaits_answers.load(Ordering::Relaxed)
     }
 
     /// It has woken, and has not yet taken anything: whoever finds that something was taken finds
@@ -368,6 +387,12 @@ impl Life {
         orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
     }
 
+    /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
+    /// before they have left.
+    pub(crate) fn deafness(&self) -> Event {
+        unwind::lock(&self.orders).deafness.get_or_insert_default().clone()
+    }
+
     /// Interrupts the waits of the present incarnation.
     pub(crate) fn interrupt(&self) {
         self.interruption().set();
@@ -377,11 +402,6 @@ impl Life {
     pub(crate) fn is_interrupted(&self) -> bool {
         let orders = unwind::lock(&self.orders);
         self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
-    }
-
-    /// Whether its present incarnation has had children.
-    pub(crate) fn has_had_children(&self) -> bool {
-        unwind::lock(&self.family).is_founded
     }
 
     /// Whether `other` is its parent, or its parent's parent, and so on.
@@ -395,6 +415,11 @@ impl Life {
         let mut family = unwind::lock(&self.family);
         family.is_founded |= !family.is_closed;
         !family.is_closed
+    }
+
+    /// Whether the present incarnation has, or had, children.
+    pub(crate) fn has_family(&self) -> bool {
+        unwind::lock(&self.family).is_founded
     }
 
     /// From here on there will be no more children of this incarnation. Whether there are any who
@@ -449,6 +474,15 @@ impl Life {
     /// It, or the system in its place, lets go of its mailbox. Whether that is news.
     pub(crate) fn leave_once(&self) -> bool {
         !self.left.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_overdue(&self) {
+        self.overdue.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its deadline has come, though it may still have to hear of it.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {

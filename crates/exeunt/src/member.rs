@@ -43,8 +43,10 @@ impl Member {
         self.life.parent.as_ref().map(|parent| parent.index)
     }
 
+    /// How many messages wait for it, in its mailbox and in those that it has beside it.
     pub(crate) fn queued(&self) -> usize {
-        lock(&self.post).as_ref().map_or(0, |post| post.len())
+        let own = lock(&self.post).as_ref().map_or(0, |post| post.len());
+        own + self.life.annexes().iter().map(|annex| annex.len()).sum::<usize>()
     }
 
     /// Its turn: no more messages, and an end when all are handled.
@@ -63,6 +65,7 @@ impl Member {
 
     /// Its deadline: no message and no wait more.
     pub(crate) fn halt(&self) {
+        self.life.set_overdue();
         self.life.must_stop.set();
         self.ring();
     }

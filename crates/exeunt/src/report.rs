@@ -48,6 +48,9 @@ pub struct Report {
     pub refused: Vec<Refusals>,
 }
 
+/// What the line is called in which children are summed up.
+const EARLIER_CHILDREN: &str = "(earlier children)";
+
 /// How one actor or task left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::ActorReport"))]
@@ -220,7 +223,7 @@ impl ActorReport {
     /// A line for those of whom there are too many.
     pub(crate) fn of_many() -> ActorReport {
         ActorReport {
-            name: "(earlier children)".to_owned(),
+            name: EARLIER_CHILDREN.to_owned(),
             parent: None,
             is_task: false,
             ended: Ended::Completed,
@@ -238,10 +241,16 @@ impl ActorReport {
         }
     }
 
-    /// Whether nothing is to be said of it but that it was there: a child that ended well.
+    /// Whether nothing is to be said of it but its figures: a child that ended well, or whose failure
+    /// was absorbed.
     pub(crate) fn may_be_summed_up(&self) -> bool {
         let ended_well = matches!(self.ended, Ended::Completed | Ended::Drained) || self.absorbed;
-        self.parent.is_some() && ended_well && self.returned == self.overflowed
+        self.parent.is_some() && ended_well
+    }
+
+    /// Whether it is the sum of many.
+    pub(crate) fn is_of_many(&self) -> bool {
+        self.parent.is_none() && self.name == EARLIER_CHILDREN
     }
 
     pub(crate) fn add(&mut self, other: &ActorReport) {

@@ -129,7 +129,7 @@ impl<'a, A: Actor> Runner<'a, A> {
                 Next::Summons(Summons::Fall(error)) => return Over::Failed(Failure::of(error)),
                 // First the children leave, and what they send meanwhile is handled. Then something
                 // may have come while we looked away; that is handled too.
-                Next::Dry if !self.dismiss_children() && self.mailbox.finish() => return Over::Dry,
+                Next::Dry if !self.dismiss_children() && self.finish() => return Over::Dry,
                 Next::Dry => Ok(()),
             };
             if let Err(failure) = done {
@@ -241,9 +241,15 @@ impl<'a, A: Actor> Runner<'a, A> {
         true
     }
 
+    /// Closes for good what messages can come through, unless some have come.
+    fn finish(&mut self) -> bool {
+        self.cell.agenda().finish() && self.mailbox.finish()
+    }
+
     /// Waits for children that were told to leave, though there is nothing left to do for them.
     fn await_children(&mut self) {
         if let Some(children) = self.children.take() {
+            self.life.deafness().set();
             let left = children.recv().unwrap_or_default();
             self.life.swap_activity(Activity::Working);
             self.cell.bereave(left);
@@ -259,6 +265,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             self.mailbox.crew().into_iter().for_each(Crew::wake_up);
             return None;
         }
+        self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
         self.life.fall_asleep();
         {
             let mut select = Select::new();

@@ -360,12 +360,22 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
         if let Some(item) = self.mailbox.take() {
             return Taken::Item((self.map)(item));
         }
-        let is_over = self.is_last_call || self.mailbox.is_deserted();
-        if is_over && self.mailbox.finish() {
-            self.mailbox.end();
+        if !self.is_last_call && self.mailbox.is_deserted() && self.finish() {
             return Taken::Over;
         }
         Taken::Nothing
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_last_call && self.mailbox.len() == 0
+    }
+
+    fn finish(&mut self) -> bool {
+        let is_finished = self.mailbox.finish();
+        if is_finished {
+            self.mailbox.end();
+        }
+        is_finished
     }
 
     fn add_to<'a>(&'a self, select: &mut Select<'a>) {

@@ -146,11 +146,17 @@ pub(super) fn wiring(roots: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
         .filter_map(|&(child, root)| Some((child.node.mailbox?, box_of(root)?)))
         .collect();
     for &(child, root) in &children {
-        // Who declares nothing feeds all before it in any case.
-        let feeds = child.node.feeds.iter().flatten();
         let own = box_of(root);
-        if let Some(declared) = nodes.get_mut(&root).and_then(|node| node.feeds.as_mut()) {
-            declared.extend(feeds.filter(|&&mailbox| Some(mailbox) != own));
+        let feeds = child.node.feeds.iter().flatten().filter(|&&mailbox| Some(mailbox) != own);
+        let feeds: Vec<MailboxId> = feeds.copied().collect();
+        if feeds.is_empty() {
+            continue;
+        }
+        // Who declares nothing feeds all before it, and now some after it too.
+        let before = || roots.iter().filter(|other| other.life.index < root);
+        if let Some(node) = nodes.get_mut(&root) {
+            let all_before = || before().filter_map(|other| other.node.mailbox).collect();
+            node.feeds.get_or_insert_with(all_before).extend(feeds);
         }
     }
     for node in nodes.values_mut() {

@@ -44,19 +44,30 @@ impl Conductor<'_> {
         self.settle_rings(now);
         let mut wake = now + self.look_every();
         wake = self.ends().filter(|&end| end > now).fold(wake, Instant::min);
+        let mut overdue = Vec::new();
         let mut stragglers = Vec::new();
         let to_come = self.to_come();
         for index in self.states.keys().copied().collect::<Vec<_>>() {
             let Some(member) = self.stage.member(index) else { continue };
             match self.decide_about(&member, now, to_come) {
                 Decision::Wait(at) => wake = wake.min(at.unwrap_or(wake)),
-                Decision::Halt => {
-                    self.halt(&member, now);
-                    // Look again at once: the grace may be nothing.
-                    wake = now;
-                }
+                Decision::Halt => overdue.push(member),
                 Decision::Abandon => stragglers.push(index),
             }
+        }
+        // Before any of them hears of it: who waits for room with another one that leaves for it is no
+        // failure.
+        for member in &overdue {
+            if self.is_in_turn(member.life.index) {
+                member.life.set_overdue();
+            }
+        }
+        for member in &overdue {
+            if !self.is_halted(member.life.index) {
+                self.halt(member, now);
+            }
+            // Look again at once: the grace may be nothing.
+            wake = now;
         }
         if self.states.values().any(|state| matches!(state, State::Settling(..))) {
             wake = wake.min(now + SETTLING);
@@ -117,10 +128,14 @@ impl Conductor<'_> {
         member.halt();
         let family = self.companies.iter().find(|company| company.parent() == Some(life.index));
         for child in family.map(|family| family.members.clone()).into_iter().flatten() {
-            if !child.has_left() && !child.life.must_stop.is_set() {
+            if !child.has_left() && !self.is_halted(child.life.index) {
                 self.halt(&child, now);
             }
         }
+    }
+
+    fn is_halted(&self, index: usize) -> bool {
+        matches!(self.states.get(&index), Some(State::InTurn(turn)) if turn.halted.is_some())
     }
 
     // Rings.
@@ -160,7 +175,8 @@ impl Conductor<'_> {
             // First the mailbox: what was taken out of it finds its taker awake, or finished.
             let is_empty = member.queued() == 0;
             let sample = member.life.sample();
-            let quiet = (is_empty && sample.is_asleep()).then_some(sample);
+            let is_idle = sample.is_asleep() && !member.life.awaits_answers();
+            let quiet = (is_empty && is_idle).then_some(sample);
             if let Some(State::Settling(turn, before)) = self.states.get_mut(&member.life.index) {
                 is_getting_on |= turn.has_moved(sample);
                 is_quiet &= quiet.is_some() && *before == quiet;
