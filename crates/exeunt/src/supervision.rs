@@ -184,10 +184,17 @@ impl Supervision {
     ) -> Result<Vec<usize>, Verdict> {
         let member = self.members.get_mut(&index).ok_or(Verdict::Leave)?;
         let is_due = member.restart.is_due(failed);
-        // What one that is on its way out does is nobody's failure any more: its end is decided.
-        if member.standing != Standing::Present || !is_due && !failed {
+        // How one that was told to leave does so is decided, and so is the wish of one that leaves. But
+        // a failure on the way out is one.
+        let is_decided = match member.standing {
+            Standing::Present => !is_due && !failed,
+            Standing::Leaving => !failed,
+            Standing::Dismissed => true,
+        };
+        if is_decided {
             return Err(Verdict::Leave);
         }
+        let alone = alone || member.standing == Standing::Leaving;
         if failed && member.restart.is_forgiven() {
             return Err(Verdict::Forget);
         }
