@@ -355,7 +355,7 @@ impl<'a> Conductor<'a> {
         if member.life.is_supervised {
             self.dismiss_group_of(index);
         }
-        self.advance_revivals();
+        self.excuse_from_revivals(index);
     }
 
     fn end_in_companies(&mut self, index: usize) {

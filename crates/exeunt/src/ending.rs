@@ -7,10 +7,13 @@ use crossbeam_channel::{Receiver, select};
 
 use crate::actor::Actor;
 use crate::cell::{Cell, Failure, Stillborn};
-use crate::life::{Activity, Life, Outcome};
+use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::unwind;
+
+/// What is wrong with somebody who is always restarted, and ends more often than is absorbed.
+pub(crate) const TOO_OFTEN: &str = "ended too often";
 
 /// Why an incarnation is over.
 pub(crate) enum Over {
@@ -75,7 +78,7 @@ pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
 }
 
 impl Fate {
-    fn from(life: &Life, sentence: Sentence, error: String) -> Fate {
+    pub(crate) fn from(life: &Life, sentence: Sentence, error: String) -> Fate {
         match sentence {
             Sentence::Anew(rebirth) => Fate::Anew(rebirth),
             Sentence::Leave => Fate::Leave(ended_well(life)),
@@ -101,35 +104,47 @@ pub(crate) fn ended_well(life: &Life) -> Outcome {
 
 /// Waits until the next incarnation may begin. Whether the conductor waits to hear that it has.
 pub(crate) fn rest(life: &Arc<Life>, rebirth: Rebirth) -> bool {
-    let is_together = matches!(rebirth, Rebirth::Together);
+    life.begin_anew();
+    let mut rebirth = rebirth;
+    let mut is_together = false;
     life.during(Activity::Resting, || {
         life.fall_asleep();
-        let delay = match rebirth {
-            Rebirth::Alone(delay) => delay,
-            Rebirth::Together => wait_for_word(life, &life.stage.rest(life)),
-        };
-        if !delay.is_zero() {
+        loop {
+            let delay = match rebirth {
+                Rebirth::Alone(delay) => Some(delay),
+                Rebirth::Together => wait_for_word(life, &life.stage.rest(life)),
+            };
+            is_together |= matches!(rebirth, Rebirth::Together);
+            let Some(delay) = delay else { break };
             wait_out(life, delay);
+            // Others may take it along, who are to begin anew before it has.
+            if !matches!(life.summons(), Some(Summons::Retire)) {
+                break;
+            }
+            rebirth = Rebirth::Together;
         }
         life.wake_up();
     });
-    life.count_restart();
-    life.begin_anew();
     is_together
 }
 
-fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Duration {
+/// `None` if there is nothing more to wait for.
+fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Option<Duration> {
     select! {
-        recv(go) -> delay => delay.unwrap_or_default(),
-        recv(life.must_stop.receiver()) -> _ => Duration::ZERO,
+        recv(go) -> delay => delay.ok(),
+        recv(life.must_stop.receiver()) -> _ => None,
     }
 }
 
-/// A backoff, which a drain cuts short: those upstream may be waiting to flush into its mailbox.
+/// A backoff. A drain cuts it short, since those upstream may be waiting to flush into its mailbox, and
+/// so do its own turn and the restart of others that takes it along.
 fn wait_out(life: &Life, delay: Duration) {
+    if delay.is_zero() {
+        return;
+    }
     select! {
         recv(life.stage.drain_began().receiver()) -> _ => {}
-        recv(life.stopping.receiver()) -> _ => {}
+        recv(life.incarnation().receiver()) -> _ => {}
         recv(life.must_stop.receiver()) -> _ => {}
         default(delay) => {}
     }

@@ -54,10 +54,12 @@ pub(crate) fn act<A: Actor>(
             Fate::Leave(outcome) => return way_out.leave(remains, outcome),
             Fate::Anew(rebirth) => {
                 way_out.retire(remains);
-                is_awaited = ending::rest(&life, rebirth);
+                // Who is waited for is so until it has begun, however often it tries.
+                is_awaited |= ending::rest(&life, rebirth);
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
                 }
+                life.count_restart();
             }
         }
     }
@@ -284,6 +286,7 @@ pub(crate) fn perform(
         if life.stopping.is_set() {
             return ending::ended_well(&life);
         }
+        life.count_restart();
     }
 }
 
@@ -301,9 +304,10 @@ fn fate_of_task(life: &Arc<Life>, result: Result<(), Failure>) -> Fate {
         (Err(failure), _) => ending::fate_of_failure(life, failure),
         (Ok(()), _) if must_stop => Fate::Leave(Outcome::Overdue),
         (Ok(()), _) if its_turn => Fate::Leave(ending::ended_well(life)),
-        (Ok(()), _) => match life.stage.judge(life, None) {
-            Sentence::Anew(rebirth) => Fate::Anew(rebirth),
-            _ => Fate::Leave(ending::ended_well(life)),
-        },
+        (Ok(()), _) if !life.is_supervised => Fate::Leave(ending::ended_well(life)),
+        (Ok(()), _) => {
+            let sentence = life.stage.judge(life, None);
+            Fate::from(life, sentence, ending::TOO_OFTEN.to_owned())
+        }
     }
 }

@@ -35,6 +35,7 @@ impl Conductor<'_> {
             if !settles {
                 member.call();
             }
+            self.excuse_from_revivals(member.life.index);
         }
         !due.is_empty()
     }
