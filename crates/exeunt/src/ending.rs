@@ -97,6 +97,14 @@ fn failed(life: &Life, error: String) -> Outcome {
     Outcome::Failed(error)
 }
 
+/// A failure of somebody who leaves for good, and is nobody's to restart.
+fn failed_on_leaving(life: &Life, error: String) -> Outcome {
+    match life.stage.judge_farewell(life, &error) {
+        Sentence::GiveUp => failed(life, error),
+        _ => Outcome::Absorbed(error),
+    }
+}
+
 /// How it counts that somebody has come to the end of its work.
 pub(crate) fn ended_well(life: &Life) -> Outcome {
     if life.stage.is_draining() { Outcome::Drained } else { Outcome::Completed }
@@ -189,9 +197,7 @@ impl<M: Send + 'static> WayOut<M> {
         let dropped = self.drop_value(actor);
         self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         let outcome = match dropped {
-            Err(failure) if !outcome.is_failure() => {
-                failed(&self.life, failure.text)
-            }
+            Err(failure) if !outcome.is_failure() => failed_on_leaving(&self.life, failure.text),
             _ => outcome,
         };
         // Now no answer can come any more.
@@ -232,7 +238,7 @@ impl<M: Send + 'static> WayOut<M> {
         match (outcome, stopped) {
             (outcome, _) if outcome.is_failure() => outcome,
             (_, Err(failure)) if !(failure.is_interruption && must_stop) => {
-                failed(&self.life, failure.text)
+                failed_on_leaving(&self.life, failure.text)
             }
             // It may have met its deadline in the hook.
             _ if must_stop => Outcome::Overdue,

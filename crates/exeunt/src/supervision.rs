@@ -150,6 +150,18 @@ impl Supervision {
         }
     }
 
+    /// What becomes of the failure of a member that leaves for good, so that there is nothing to restart.
+    pub(crate) fn failed_on_leaving(&self, index: usize) -> Verdict {
+        let Some(member) = self.members.get(&index) else { return Verdict::GiveUp };
+        if member.restart.is_forgiven() || member.standing == Standing::Dismissed {
+            return Verdict::Forget;
+        }
+        match member.under {
+            Under::Group(group) => self.above_groups(group),
+            under => under.verdict(),
+        }
+    }
+
     /// Forgets a member that has left for good, with its thread. Says which group is to be shut down
     /// because of that: each is named once.
     pub(crate) fn left(&mut self, index: usize) -> Option<GroupId> {

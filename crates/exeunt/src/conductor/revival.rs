@@ -74,6 +74,19 @@ impl Conductor<'_> {
         }
     }
 
+    /// The same, of somebody who leaves for good and has failed at that.
+    pub(super) fn judge_farewell(&mut self, index: usize, error: &str) -> Sentence {
+        let Some(member) = self.stage.member(index) else {
+            return Sentence::GiveUp;
+        };
+        let verdict = lock(&self.stage.supervision).failed_on_leaving(index);
+        match verdict {
+            Verdict::Forget => Sentence::Passed,
+            Verdict::Parent(parent) => self.fail_parent(parent, &member.life.name, error),
+            _ => Sentence::GiveUp,
+        }
+    }
+
     /// Somebody wishes to end.
     pub(super) fn grant(&mut self, index: usize, by_itself: bool) {
         let Some(member) = self.stage.member(index) else { return };
