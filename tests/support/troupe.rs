@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
-use exeunt::{Actor, Addr, Context, Error, Reply, Restart};
+use exeunt::{Actor, Addr, Context, Error, Group, Reply, Restart, State, System};
 
-use crate::support::{Trap, ms, next};
+use crate::support::{Trap, ms, next, standing, until};
 
 /// What a player is told.
 pub(crate) enum Line {
@@ -197,6 +197,26 @@ impl Drop for Player {
     fn drop(&mut self) {
         self.say("dropped");
     }
+}
+
+/// Spawns one for each name, all with the same policy.
+pub(crate) fn cast<const N: usize>(
+    troupe: &Troupe,
+    system: &mut System,
+    group: &Group,
+    restart: Restart,
+    names: [&str; N],
+) -> [Addr<Line>; N] {
+    names.map(|name| {
+        let builder = system.actor(name).within(group).restart(restart);
+        builder.spawn_with(troupe.role(name).cast()).unwrap()
+    })
+}
+
+/// Waits until somebody is between two incarnations.
+#[track_caller]
+pub(crate) fn rests(system: &System, name: &str) {
+    until(|| standing(&system.handle(), name).state == State::Restarting);
 }
 
 /// The number of the incarnation that answers.
