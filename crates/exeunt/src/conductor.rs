@@ -206,6 +206,9 @@ impl<'a> Conductor<'a> {
                 // Who does not wait for it any more was given up.
                 let _ = sentence.send(self.judge(index, error));
             }
+            Cue::FailedOnLeaving { index, error, sentence } => {
+                let _ = sentence.send(self.judge_farewell(index, &error));
+            }
             Cue::Rests { index, go } => self.rests(index, go),
             Cue::Risen(index) => self.risen(index),
         }
@@ -262,7 +265,6 @@ impl<'a> Conductor<'a> {
             self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
         {
             let company = self.companies.remove(at);
-            company.members.iter().for_each(|member| self.forget(member));
             let Errand::Parent { index, tell } = company.errand else { continue };
             if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
                 // What it had to wait for is over: it has a grace of its own again.
@@ -354,7 +356,7 @@ impl<'a> Conductor<'a> {
         if member.life.is_supervised {
             self.dismiss_group_of(index);
         }
-        self.advance_revivals();
+        self.excuse_from_revivals(index);
     }
 
     fn end_in_companies(&mut self, index: usize) {

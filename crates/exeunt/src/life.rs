@@ -329,9 +329,14 @@ impl Life {
         self.set_place(RUNNER);
     }
 
-    /// A new incarnation begins.
+    /// The old incarnation has ended, its children with it. What they did is nothing to the next.
     pub(crate) fn begin_anew(&self) {
-        *unwind::lock(&self.orders) = Orders::default();
+        let mut orders = unwind::lock(&self.orders);
+        // Others may have to begin anew meanwhile, and wait for this one.
+        if !matches!(orders.summons, Some(Summons::Retire)) {
+            *orders = Orders::default();
+        }
+        drop(orders);
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
     }
@@ -508,10 +513,20 @@ impl Life {
     /// Orders it to end the present incarnation. Whoever rings its bell afterwards makes it look.
     pub(crate) fn summon(&self, summons: Summons) {
         let mut orders = unwind::lock(&self.orders);
-        orders.summons.get_or_insert(summons);
+        match summons {
+            // Others wait for it, whatever else has happened to it.
+            Summons::Retire => orders.summons = Some(summons),
+            Summons::Fall(_) => drop(orders.summons.get_or_insert(summons)),
+        }
         if let Some(incarnation) = &orders.incarnation {
             incarnation.set();
         }
+    }
+
+    /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
+    /// that none that is still to come is lost.
+    pub(crate) fn countermand(&self) {
+        *unwind::lock(&self.orders) = Orders::default();
     }
 
     pub(crate) fn figures(&self) -> Figures {

@@ -11,7 +11,7 @@ use crate::answers::How;
 use crate::cell::{self, Cell, Failure};
 use crate::clock::Clock;
 use crate::context::TaskContext;
-use crate::ending::{self, Fate, Over, Rebirth, Remains, Sentence, WayOut};
+use crate::ending::{self, Fate, Over, Rebirth, Remains, WayOut};
 use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Crew, Mailbox, YIELDS};
@@ -55,7 +55,8 @@ pub(crate) fn act<A: Actor>(
             Fate::Leave(outcome) => return way_out.leave(remains, outcome),
             Fate::Anew(rebirth) => {
                 way_out.retire(remains);
-                is_awaited = ending::rest(&life, rebirth);
+                // Who is waited for is so until it has begun, however often it tries.
+                is_awaited |= ending::rest(&life, rebirth);
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
                 }
@@ -335,9 +336,10 @@ fn fate_of_task(life: &Arc<Life>, result: Result<(), Failure>) -> Fate {
         (Err(failure), _) => ending::fate_of_failure(life, failure),
         (Ok(()), _) if must_stop => Fate::Leave(Outcome::Overdue),
         (Ok(()), _) if its_turn => Fate::Leave(ending::ended_well(life)),
-        (Ok(()), _) => match life.stage.judge(life, None) {
-            Sentence::Anew(rebirth) => Fate::Anew(rebirth),
-            _ => Fate::Leave(ending::ended_well(life)),
-        },
+        (Ok(()), _) if !life.is_supervised => Fate::Leave(ending::ended_well(life)),
+        (Ok(()), _) => {
+            let sentence = life.stage.judge(life, None);
+            Fate::from(life, sentence, ending::TOO_OFTEN.to_owned())
+        }
     }
 }

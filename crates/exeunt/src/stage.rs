@@ -94,6 +94,8 @@ pub(crate) enum Cue {
     Dismiss { parent: usize, left: Sender<Vec<ActorReport>> },
     /// An incarnation is over, by a failure or by its own wish: what is to become of the member?
     Over { index: usize, error: Option<String>, sentence: Sender<Sentence> },
+    /// Somebody who leaves for good has failed at that.
+    FailedOnLeaving { index: usize, error: String, sentence: Sender<Sentence> },
     /// An incarnation has ended, and the next waits for word, and how long it is to wait after that.
     Rests { index: usize, go: Sender<Duration> },
     /// An incarnation that was waited for has begun.
@@ -365,6 +367,17 @@ impl Stage {
         let _ = self.cues.send(Cue::Over { index: life.index, error, sentence });
         // Without a conductor the system is at its end.
         answer.recv().unwrap_or(Sentence::Leave)
+    }
+
+    /// Whose failure it is that somebody who leaves for good has failed at that.
+    pub(crate) fn judge_farewell(&self, life: &Life, error: &str) -> Sentence {
+        if !life.is_supervised || life.has_ended() {
+            return Sentence::GiveUp;
+        }
+        let (sentence, answer) = crossbeam_channel::bounded(1);
+        let (index, error) = (life.index, error.to_owned());
+        let _ = self.cues.send(Cue::FailedOnLeaving { index, error, sentence });
+        answer.recv().unwrap_or(Sentence::GiveUp)
     }
 
     /// Somebody waits to begin anew.
