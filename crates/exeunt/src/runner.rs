@@ -11,7 +11,7 @@ use crate::answers::How;
 use crate::cell::{self, Cell, Failure};
 use crate::clock::Clock;
 use crate::context::TaskContext;
-use crate::ending::{self, Fate, Over, Rebirth, Remains, Sentence, WayOut};
+use crate::ending::{self, Fate, Over, Rebirth, Remains, WayOut};
 use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Mailbox, YIELDS};
