@@ -109,6 +109,10 @@ pub(crate) struct Role {
 }
 
 impl Role {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs before each value is made, with its number.
     pub(crate) fn make_with(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Role {
         self.make = Arc::new(hook);
