@@ -542,10 +542,8 @@ fn o5_a_child_that_has_its_parents_address_keeps_it_alive() {
 fn o5_a_child_ends_by_itself_and_is_let_go() {
     guarded(|| {
         let mut system = System::new("o5");
-        let parent = system.spawn(
-            "parent",
-            Play::new(|n: u32, cx| Ok(cx.spawn("child", Play::idle()).send(n)?)),
-        );
+        let parent = system
+            .spawn("parent", Play::new(|n: u32, cx| Ok(cx.spawn("child", Play::idle()).send(n)?)));
         parent.send(5).unwrap();
         until(|| standing(&system.handle(), "parent").handled == 1);
         until(|| system.snapshot().len() == 1);
@@ -680,9 +678,11 @@ fn f1_the_failure_of_a_child_restarts_its_parent_if_that_may_be() {
             Play::<u32>::idle().started(move |cx| {
                 let child = cx.spawn(
                     "child",
-                    Play::new(move |_: u32, _| {
-                        if is_first { Err(Error::msg("planned")) } else { Ok(()) }
-                    }),
+                    Play::new(
+                        move |_: u32, _| {
+                            if is_first { Err(Error::msg("planned")) } else { Ok(()) }
+                        },
+                    ),
                 );
                 Ok(child.send(1)?)
             })
@@ -1197,7 +1197,7 @@ fn d2_one_that_is_stopped_while_it_is_blocked_meets_the_stall_limit() {
             let full = full.clone();
             Play::new(move |n, _| {
                 let sent = full.send(n);
-                let _ = tell.send(sent.clone());
+                let _ = tell.send(sent);
                 Ok(sent?)
             })
         });
