@@ -16,6 +16,7 @@ use crate::group::GroupBuilder;
 use crate::life::{Life, Outcome};
 use crate::mailbox::{DeadLetters, Inbox, Mailbox, MailboxId, Overflow, Post};
 use crate::order::Node;
+use crate::pool::Front;
 use crate::restart::Restart;
 use crate::runner;
 use crate::stage::{Part, Spawned, Stage};
@@ -71,12 +72,14 @@ use crate::supervision::Under;
 /// ```
 #[must_use = "nothing is spawned before `spawn`"]
 pub struct ActorBuilder<'a, M: Send + 'static> {
-    common: Common<'a>,
-    capacity: Capacity,
-    urgent: Option<Capacity>,
-    overflow: Overflow,
-    inbox: Option<Inbox<M>>,
-    dead_letters: Option<DeadLetters<M>>,
+    pub(crate) common: Common<'a>,
+    pub(crate) capacity: Capacity,
+    pub(crate) urgent: Option<Capacity>,
+    pub(crate) overflow: Overflow,
+    pub(crate) inbox: Option<Inbox<M>>,
+    pub(crate) dead_letters: Option<DeadLetters<M>>,
+    /// How many are to read its mailbox, if it is a pool.
+    pub(crate) threads: Option<usize>,
 }
 
 impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
@@ -92,6 +95,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
             overflow: Overflow::default(),
             inbox: None,
             dead_letters: None,
+            threads: None,
         }
     }
 
@@ -153,6 +157,11 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         self
     }
 
+    pub(crate) fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
     /// Gives it a mailbox that was [made before it](crate::mailbox()).
     pub fn inbox(mut self, inbox: Inbox<M>) -> Self {
         self.inbox = Some(inbox);
@@ -180,7 +189,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// thread can have, wiring that makes no order possible, a restart policy, since there is only
     /// this one value, or a thread that the operating system refused.
     pub fn spawn<A: Actor<Msg = M> + Send>(self, actor: A) -> Result<Addr<M>, SpawnError> {
-        if self.common.restart.is_ever() {
+        if self.common.restart.is_ever() || self.threads.is_some_and(|threads| threads > 1) {
             return Err(self.common.error(SpawnCause::NotRestartable));
         }
         let mut actor = Some(actor);
@@ -242,14 +251,10 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
             mailbox.set_dead_letters(hook);
         }
         mailbox.set_overflow(self.overflow);
-        let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
-        let spawned = self.common.spawn(Some((mailbox.id, post)), {
-            let mailbox = Arc::clone(mailbox);
-            |life: Arc<Life>| {
-                mailbox.owner.get_or_init(|| Arc::clone(&life));
-                move || runner::act(life, mailbox, make)
-            }
-        })?;
+        let spawned = match self.threads {
+            None => self.common.spawn_reader(mailbox, make),
+            Some(threads) => self.common.spawn_pool(mailbox, threads, make),
+        }?;
         if let Spawned::Yes = spawned {
             unread.leave_to_its_reader();
         }
@@ -377,27 +382,27 @@ impl<'a> TaskBuilder<'a> {
         self,
         task: impl FnMut(&TaskContext) -> error::Result + Send + 'static,
     ) -> Result<(), SpawnError> {
-        self.common.spawn(None, |life| move || runner::perform(life, task))?;
+        self.common.spawn(None, None, |life| move || runner::perform(life, task))?;
         Ok(())
     }
 }
 
 /// What actors and tasks have in common.
-struct Common<'a> {
-    stage: &'a Arc<Stage>,
-    name: String,
+pub(crate) struct Common<'a> {
+    pub(crate) stage: &'a Arc<Stage>,
+    pub(crate) name: String,
     /// Whose child it is to be.
-    parent: Option<Arc<Life>>,
-    restart: Restart,
-    group: Option<Group>,
-    is_significant: bool,
-    feeds: Option<Vec<MailboxId>>,
+    pub(crate) parent: Option<Arc<Life>>,
+    pub(crate) restart: Restart,
+    pub(crate) group: Option<Group>,
+    pub(crate) is_significant: bool,
+    pub(crate) feeds: Option<Vec<MailboxId>>,
     /// A mailbox of another system that it was to feed.
-    foreign: Option<String>,
-    after: Vec<String>,
-    limits: OwnLimits,
-    daemon: bool,
-    stack_bytes: Option<usize>,
+    pub(crate) foreign: Option<String>,
+    pub(crate) after: Vec<String>,
+    pub(crate) limits: OwnLimits,
+    pub(crate) daemon: bool,
+    pub(crate) stack_bytes: Option<usize>,
 }
 
 impl<'a> Common<'a> {
@@ -427,9 +432,24 @@ impl<'a> Common<'a> {
         self.feeds.get_or_insert_default().push(mailbox.id);
     }
 
-    fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
+    /// Spawns the one thread that reads a mailbox.
+    fn spawn_reader<A: Actor>(
+        self,
+        mailbox: &Arc<Mailbox<A::Msg>>,
+        make: impl FnMut() -> A + Send + 'static,
+    ) -> Result<Spawned, SpawnError> {
+        let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
+        let mailbox = Arc::clone(mailbox);
+        self.spawn(Some((mailbox.id, post)), None, |life| {
+            mailbox.owner.get_or_init(|| Arc::clone(&life));
+            move || runner::act(life, mailbox, 0, make)
+        })
+    }
+
+    pub(crate) fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
         self,
         post: Option<(MailboxId, Arc<dyn Post>)>,
+        front: Option<Arc<Front>>,
         prepare: impl FnOnce(Arc<Life>) -> B,
     ) -> Result<Spawned, SpawnError> {
         if let Some(foreign) = &self.foreign {
@@ -449,6 +469,7 @@ impl<'a> Common<'a> {
             restart: self.restart,
             under: self.group.map_or(Under::System, |group| Under::Group(group.id)),
             is_significant: self.is_significant,
+            front,
             post,
             node,
             after: self.after,
@@ -459,7 +480,7 @@ impl<'a> Common<'a> {
         self.stage.spawn(part, prepare).map_err(|cause| SpawnError { name, cause })
     }
 
-    fn error(&self, cause: SpawnCause) -> SpawnError {
+    pub(crate) fn error(&self, cause: SpawnCause) -> SpawnError {
         SpawnError { name: self.name.clone(), cause }
     }
 }

@@ -4,8 +4,9 @@
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -71,8 +72,6 @@ struct Conductor<'a> {
     revivals: Revivals,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
-    /// Those who have left and are still in the roster.
-    gone: BTreeSet<usize>,
     /// In the order in which they ended.
     left: Vec<ActorReport>,
     children_in_report: usize,
@@ -112,7 +111,6 @@ impl<'a> Conductor<'a> {
             companies: Vec::new(),
             revivals: Revivals::default(),
             drain: None,
-            gone: BTreeSet::new(),
             left: Vec::new(),
             children_in_report: 0,
             waited_for_and_left: 0,
@@ -162,7 +160,8 @@ impl<'a> Conductor<'a> {
         let nodes = company::wiring(&roots, &all);
         let limits = *lock(&self.stage.limits);
         let mut company = Company::new(roots, nodes, limits, Errand::System);
-        self.gone.iter().for_each(|&index| company.end(index));
+        let gone = all.iter().filter(|member| member.has_left());
+        gone.for_each(|member| company.end(member.life.index));
         let members = self.stage.waited_for() - self.waited_for_and_left;
         company.clock = DrainClock::start(limits, now, members);
         self.companies.insert(0, company);
@@ -217,10 +216,6 @@ impl<'a> Conductor<'a> {
         self.waited_for_and_left == self.stage.waited_for()
     }
 
-    fn has_left(&self, index: usize) -> bool {
-        self.gone.contains(&index)
-    }
-
     fn is_draining(&self) -> bool {
         self.drain.is_some()
     }
@@ -246,7 +241,7 @@ impl<'a> Conductor<'a> {
         let is_free = |member: &Arc<Member>| {
             let index = member.life.index;
             let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
-            !is_leaving && !self.has_left(index)
+            !is_leaving && !member.has_left()
         };
         let members: Vec<Arc<Member>> = members.into_iter().filter(is_free).collect();
         if !members.is_empty() {
@@ -267,7 +262,6 @@ impl<'a> Conductor<'a> {
             self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
         {
             let company = self.companies.remove(at);
-            company.members.iter().for_each(|member| self.forget(member));
             let Errand::Parent { index, tell } = company.errand else { continue };
             if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
                 // What it had to wait for is over: it has a grace of its own again.
@@ -286,10 +280,9 @@ impl<'a> Conductor<'a> {
 
     /// Sees off a member whose thread is at its end.
     fn see_off(&mut self, index: usize) {
-        if self.has_left(index) {
+        let Some(member) = self.stage.member(index).filter(|member| !member.has_left()) else {
             return; // a thread that was given up came back after all; nothing it does counts
-        }
-        let Some(member) = self.stage.member(index) else { return };
+        };
         let Some(outcome) = member.life.outcome() else { return };
         // The thread has told us from its last thread-local destructor, so this is short.
         if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
@@ -339,34 +332,28 @@ impl<'a> Conductor<'a> {
         lock(&member.post).take();
         self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states.remove(&index);
-        self.gone.insert(index);
+        member.has_left.store(true, Ordering::Relaxed);
         member.life.departure.tell(&report);
         if let Some(parent) = member.parent() {
             self.stage.forget(index);
             let family = self.companies.iter_mut().find(|c| c.parent() == Some(parent));
             family.into_iter().for_each(|family| family.left.push(report.clone()));
         }
-        self.enter(report, member.parent().is_some());
-        if member.life.has_family() && !self.stage.children(Some(index)).is_empty() {
-            // Those downstream wait for its children too.
+        let line = match &member.front {
+            None => Some(report),
+            Some(front) => front.add(report).inspect(|line| front.life.departure.tell(line)),
+        };
+        line.into_iter().for_each(|line| self.enter(line, member.parent().is_some()));
+        if member.life.has_had_children() {
+            // Those downstream wait for its children too, should any be left.
             self.dismiss_family(index, None);
         } else {
             self.end_in_companies(index);
         }
-        self.forget(member);
         if member.life.is_supervised {
             self.dismiss_group_of(index);
         }
         self.advance_revivals();
-    }
-
-    /// Lets go of a child that has left, if nobody looks at it any more.
-    fn forget(&mut self, member: &Member) {
-        let index = member.life.index;
-        let is_looked_at = || self.companies.iter().any(|company| company.has(index));
-        if member.parent().is_some() && self.has_left(index) && !is_looked_at() {
-            self.gone.remove(&index);
-        }
     }
 
     fn end_in_companies(&mut self, index: usize) {
@@ -411,6 +398,7 @@ impl<'a> Conductor<'a> {
             restarts: figures.restarts,
             error,
             absorbed,
+            threads: Vec::new(),
         }
     }
 
@@ -449,7 +437,7 @@ impl<'a> Conductor<'a> {
             .stage
             .members()
             .into_iter()
-            .filter(|member| member.node.daemon && !self.has_left(member.life.index))
+            .filter(|member| member.node.daemon && !member.has_left())
             .collect();
         // Children before their parents.
         daemons.reverse();

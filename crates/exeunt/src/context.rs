@@ -56,11 +56,7 @@ pub struct Context<A: Actor> {
 }
 
 impl<A: Actor> Context<A> {
-    pub(crate) fn new(
-        life: Arc<Life>,
-        mailbox: Arc<Mailbox<A::Msg>>,
-        clock: Clock,
-    ) -> Context<A> {
+    pub(crate) fn new(life: Arc<Life>, mailbox: Arc<Mailbox<A::Msg>>, clock: Clock) -> Context<A> {
         let agenda = Agenda::new(clock, &mailbox);
         Context { agenda, children_left: Vec::new(), mailbox, life }
     }
@@ -252,6 +248,15 @@ macro_rules! common {
             /// Begins to describe a child.
             pub fn actor<M: Send + 'static>(&self, name: &str) -> ActorBuilder<'_, M> {
                 ActorBuilder::new(&self.life.stage, Some(&self.life), name)
+            }
+
+            /// Begins to describe a [pool](crate::System::pool) of children.
+            pub fn pool<M: Send + 'static>(
+                &self,
+                name: &str,
+                threads: usize,
+            ) -> ActorBuilder<'_, M> {
+                self.actor(name).threads(threads)
             }
 
             /// Begins to describe a group of its children that are supervised together.

@@ -1,13 +1,14 @@
 //! The ending: how an incarnation comes to its end, and whether another one follows.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, select};
 
 use crate::actor::Actor;
-use crate::cell::{Cell, Failure, Stillborn};
-use crate::life::{Activity, Life, Outcome};
+use crate::cell::{self, Failure, Stillborn};
+use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::unwind;
@@ -49,8 +50,9 @@ pub(crate) enum Sentence {
 }
 
 /// What is left of an incarnation.
+#[allow(clippy::large_enum_variant)] // one for each actor, on its stack, for a moment
 pub(crate) enum Remains<A: Actor> {
-    Whole(Cell<A>),
+    Whole(cell::Cell<A>),
     /// It was made, but not started.
     Value(A),
     Nothing,
@@ -101,20 +103,22 @@ pub(crate) fn ended_well(life: &Life) -> Outcome {
 
 /// Waits until the next incarnation may begin. Whether the conductor waits to hear that it has.
 pub(crate) fn rest(life: &Arc<Life>, rebirth: Rebirth) -> bool {
-    let is_together = matches!(rebirth, Rebirth::Together);
+    // The orders that it had are carried out; one that comes from here on is a new one.
+    life.begin_anew();
+    let mut is_together = matches!(rebirth, Rebirth::Together);
     life.during(Activity::Resting, || {
         life.fall_asleep();
-        let delay = match rebirth {
-            Rebirth::Alone(delay) => delay,
-            Rebirth::Together => wait_for_word(life, &life.stage.rest(life)),
-        };
-        if !delay.is_zero() {
+        if let Rebirth::Alone(delay) = rebirth {
+            wait_out(life, delay);
+            is_together = matches!(life.summons(), Some(Summons::Retire));
+        }
+        if is_together {
+            life.begin_anew();
+            let delay = wait_for_word(life, &life.stage.rest(life));
             wait_out(life, delay);
         }
         life.wake_up();
     });
-    life.count_restart();
-    life.begin_anew();
     is_together
 }
 
@@ -125,11 +129,16 @@ fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Duration {
     }
 }
 
-/// A backoff, which a drain cuts short: those upstream may be waiting to flush into its mailbox.
+/// A backoff, which a drain cuts short: those upstream may be waiting to flush into its mailbox. So does
+/// an order to begin together with others.
 fn wait_out(life: &Life, delay: Duration) {
+    if delay.is_zero() {
+        return;
+    }
+    let incarnation = life.incarnation();
     select! {
         recv(life.stage.drain_began().receiver()) -> _ => {}
-        recv(life.stopping.receiver()) -> _ => {}
+        recv(incarnation.receiver()) -> _ => {}
         recv(life.must_stop.receiver()) -> _ => {}
         default(delay) => {}
     }
@@ -137,11 +146,18 @@ fn wait_out(life: &Life, delay: Duration) {
 
 /// The way out of an actor, which is the same however it got there.
 pub(crate) struct WayOut<M> {
-    pub(crate) life: Arc<Life>,
-    pub(crate) mailbox: Arc<Mailbox<M>>,
+    life: Arc<Life>,
+    mailbox: Arc<Mailbox<M>>,
+    /// Nobody else reads the mailbox any more.
+    is_last: Cell<bool>,
 }
 
 impl<M: Send + 'static> WayOut<M> {
+    pub(crate) fn new(life: &Arc<Life>, mailbox: &Arc<Mailbox<M>>) -> WayOut<M> {
+        let (life, mailbox) = (Arc::clone(life), Arc::clone(mailbox));
+        WayOut { life, mailbox, is_last: Cell::new(false) }
+    }
+
     pub(crate) fn fate(&self, over: Over) -> Fate {
         match over {
             Over::Dry => Fate::Leave(ended_well(&self.life)),
@@ -172,13 +188,17 @@ impl<M: Send + 'static> WayOut<M> {
         let outcome = self.revise(outcome, stopped);
         self.return_rest();
         let dropped = self.drop_value(actor);
-        self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
+        if self.is_last.get() {
+            self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
+        }
         let outcome = match dropped {
             Err(failure) if !outcome.is_failure() => failed(&self.life, failure.text),
             _ => outcome,
         };
         // Now no answer can come any more.
-        self.mailbox.end();
+        if self.life.leave_once() {
+            self.mailbox.end();
+        }
         outcome
     }
 
@@ -233,7 +253,13 @@ impl<M: Send + 'static> WayOut<M> {
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
     fn return_rest(&self) {
-        let rest = self.life.take_returned(|| self.mailbox.evict());
+        // What others go on reading is theirs.
+        let rest = self.life.take_returned(|| {
+            if self.life.resign_once() {
+                self.is_last.set(self.mailbox.resign());
+            }
+            if self.is_last.get() { self.mailbox.evict() } else { Vec::new() }
+        });
         if !rest.is_empty() {
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }

@@ -328,6 +328,7 @@ pub(crate) enum SpawnCause {
     Foreign(String),
     Cycle(Vec<String>),
     NotRestartable,
+    Pool(usize),
     ForeignGroup(String),
 }
 
@@ -356,8 +357,8 @@ impl SpawnError {
         matches!(self.cause, SpawnCause::UnknownName(_))
     }
 
-    /// It has a restart policy, but was spawned with one value, or one closure, that cannot be made
-    /// anew.
+    /// It has a restart policy, or is a pool, but was spawned with one value, or one closure, that cannot
+    /// be made anew.
     #[must_use]
     pub fn is_not_restartable(&self) -> bool {
         matches!(self.cause, SpawnCause::NotRestartable)
@@ -399,8 +400,15 @@ impl fmt::Display for SpawnError {
             SpawnCause::NotRestartable => {
                 write!(
                     f,
-                    "`{name}` is to be restarted, but there is only one of it: say with `spawn_with` \
-                    how it is made anew"
+                    "`{name}` is to be made more than once, but there is only one of it: say with \
+                    `spawn_with` how it is made"
+                )
+            }
+            SpawnCause::Pool(0) => write!(f, "the pool `{name}` has no threads"),
+            SpawnCause::Pool(_) => {
+                write!(
+                    f,
+                    "the threads of `{name}` have mailboxes of their own: an inbox is for one"
                 )
             }
             SpawnCause::ForeignGroup(group) => {

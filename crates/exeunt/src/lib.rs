@@ -110,6 +110,7 @@ mod builder;
 mod capacity;
 mod restart;
 mod group;
+mod pool;
 mod timer;
 mod event;
 mod interruptible;

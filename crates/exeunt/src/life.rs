@@ -33,6 +33,10 @@ pub(crate) struct Life {
     overdue: AtomicBool,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
+    /// It reads its mailbox no more.
+    resigned: AtomicBool,
+    /// It has let go of its mailbox.
+    left: AtomicBool,
     /// What is told to whoever watches it, when it has ended.
     pub(crate) departure: Departure,
     /// Whether it fell asleep with asks out, whose answers will wake it.
@@ -246,6 +250,8 @@ impl Life {
             must_stop: Event::new(),
             overdue: AtomicBool::new(false),
             called: AtomicBool::new(false),
+            resigned: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             departure: Departure::default(),
             awaits_answers: AtomicBool::new(false),
             pulse: Pulse::default(),
@@ -398,6 +404,11 @@ impl Life {
         self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
     }
 
+    /// Whether its present incarnation has had children.
+    pub(crate) fn has_had_children(&self) -> bool {
+        unwind::lock(&self.family).is_founded
+    }
+
     /// Whether `other` is its parent, or its parent's parent, and so on.
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
         std::iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
@@ -409,11 +420,6 @@ impl Life {
         let mut family = unwind::lock(&self.family);
         family.is_founded |= !family.is_closed;
         !family.is_closed
-    }
-
-    /// Whether the present incarnation has, or had, children.
-    pub(crate) fn has_family(&self) -> bool {
-        unwind::lock(&self.family).is_founded
     }
 
     /// From here on there will be no more children of this incarnation. Whether there are any who
@@ -467,6 +473,16 @@ impl Life {
     /// Whether its deadline has come, though it may still have to hear of it.
     pub(crate) fn is_overdue(&self) -> bool {
         self.overdue.load(Ordering::SeqCst)
+    }
+
+    /// It, or the system in its place, reads its mailbox no more. Whether that is news.
+    pub(crate) fn resign_once(&self) -> bool {
+        !self.resigned.swap(true, Ordering::SeqCst)
+    }
+
+    /// It, or the system in its place, lets go of its mailbox. Whether that is news.
+    pub(crate) fn leave_once(&self) -> bool {
+        !self.left.swap(true, Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {

@@ -21,10 +21,12 @@ use crate::unwind;
 mod inbox;
 mod lane;
 mod bell;
+mod crew;
 mod dead_letters;
 mod overflow;
 
 pub(crate) use bell::Bell;
+pub(crate) use crew::Crew;
 use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
@@ -45,6 +47,8 @@ pub(crate) struct Mailbox<M> {
     // What a send and a receive touch, read by all and written almost never.
     closed: AtomicBool,
     pub(crate) bell: Bell,
+    /// There, if several threads read it.
+    crew: OnceLock<Crew>,
     pub(crate) ordinary: Lane<M>,
 
     /// A second way in, for those that asked for one. What lies in it is handled first.
@@ -87,6 +91,7 @@ impl<M: Send + 'static> Mailbox<M> {
             id: MailboxId::next(),
             closed: AtomicBool::new(false),
             bell: Bell::new(),
+            crew: OnceLock::new(),
             ordinary: Lane::new(capacity),
             urgent: OnceLock::new(),
             addresses: AtomicUsize::new(0),
@@ -127,9 +132,50 @@ impl<M: Send + 'static> Mailbox<M> {
         self.owner.get().map(|owner| owner.departure.watch())
     }
 
-    /// Whoever reads it has ended: no answer can come any more.
+    // Who reads it.
+
+    /// Several threads will read it. To be said before any of them does.
+    pub(crate) fn staff(&self, threads: usize) {
+        if threads > 1 {
+            let _ = self.crew.set(Crew::new(threads));
+        }
+    }
+
+    pub(crate) fn crew(&self) -> Option<&Crew> {
+        self.crew.get()
+    }
+
+    /// The bell of the thread in that seat.
+    pub(crate) fn bell_of(&self, seat: usize) -> &Bell {
+        self.crew.get().and_then(|crew| crew.bell(seat)).unwrap_or(&self.bell)
+    }
+
+    fn ring_all(&self) {
+        self.bell.ring();
+        if let Some(crew) = self.crew.get() {
+            crew.ring();
+        }
+    }
+
+    /// A thread reads it no more. Whether none does.
+    pub(crate) fn resign(&self) -> bool {
+        let Some(crew) = self.crew.get() else { return true };
+        let is_last = crew.resign();
+        // The others may have been waiting for this one to have nothing to do.
+        self.ring_all();
+        is_last
+    }
+
+    /// A thread that read it has ended. After the last no answer can come any more.
     pub(crate) fn end(&self) {
-        self.ended.set();
+        if self.crew.get().is_none_or(Crew::leave) {
+            self.ended.set();
+        }
+    }
+
+    /// Whether no send is accepted any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.last_word().gone
     }
 
     /// What rings its bell, without keeping it.
@@ -157,7 +203,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn remove_address(&self) {
         if self.addresses.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.bell.ring();
+            self.ring_all();
         }
     }
 
@@ -403,6 +449,10 @@ pub(crate) trait Post: Send + Sync {
     /// The actor's turn, or an order to stop at once: no more messages, and look up.
     fn close(&self);
     fn ring(&self);
+    /// A thread reads it no more. Whether none does.
+    fn resign(&self) -> bool;
+    /// A thread that read it has ended.
+    fn end(&self);
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
     /// runs code of the user's and may take its time.
     fn take_over(self: Arc<Self>) -> (u64, Burial);
@@ -414,7 +464,7 @@ pub(crate) trait Post: Send + Sync {
 
 impl<M: Send + 'static> Ring for Mailbox<M> {
     fn ring(&self) {
-        self.bell.ring();
+        self.ring_all();
     }
 }
 
@@ -432,12 +482,19 @@ impl<M: Send + 'static> Post for Mailbox<M> {
     }
 
     fn ring(&self) {
-        self.bell.ring();
+        self.ring_all();
+    }
+
+    fn resign(&self) -> bool {
+        Mailbox::resign(self)
+    }
+
+    fn end(&self) {
+        Mailbox::end(self);
     }
 
     fn take_over(self: Arc<Self>) -> (u64, Burial) {
         let messages = self.evict();
-        self.end();
         (
             messages.len() as u64,
             Box::new(move || {
@@ -504,10 +561,9 @@ mod tests {
     #[test]
     fn m1_a_mailbox_is_finished_when_both_lanes_are_empty() {
         let mailbox = with_two_lanes();
-        assert!(!mailbox.has_urgent());
         assert!(mailbox.offer(mailbox.urgent().unwrap(), 1).is_ok());
         assert!(mailbox.offer(&mailbox.ordinary, 2).is_ok());
-        assert_eq!((mailbox.len(), mailbox.has_urgent()), (2, true));
+        assert_eq!(mailbox.len(), 2);
         assert!(!mailbox.finish());
         assert_eq!(mailbox.take(), Some(2));
         assert!(!mailbox.finish());

@@ -1,5 +1,6 @@
 //! A member of a system, as the conductor holds it: an actor or a task, without its type.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -9,6 +10,7 @@ use crate::deadline::OwnLimits;
 use crate::life::{Life, Summons};
 use crate::mailbox::{Burial, Post};
 use crate::order::Node;
+use crate::pool::Front;
 use crate::unwind::lock;
 
 /// An actor or task of the system.
@@ -16,6 +18,8 @@ pub(crate) struct Member {
     pub(crate) life: Arc<Life>,
     /// `None` for a task, and when it has left: the mailbox is let go with what it occupies.
     pub(crate) post: Mutex<Option<Arc<dyn Post>>>,
+    /// The pool that it is a thread of.
+    pub(crate) front: Option<Arc<Front>>,
     /// `None` for a task.
     pub(crate) capacity: Option<Capacity>,
     pub(crate) node: Node,
@@ -25,9 +29,15 @@ pub(crate) struct Member {
     pub(crate) started: Instant,
     /// Taken when it is joined, or given up.
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    /// The conductor has seen it off, or given it up.
+    pub(crate) has_left: AtomicBool,
 }
 
 impl Member {
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed)
+    }
+
     /// The index of whose child it is.
     pub(crate) fn parent(&self) -> Option<usize> {
         self.life.parent.as_ref().map(|parent| parent.index)
@@ -44,6 +54,7 @@ impl Member {
         // In this order: whoever is refused by the closed mailbox finds that it was called, and
         // whoever finds that its turn has come finds its mailbox closed.
         self.life.set_called();
+        self.front.iter().for_each(|front| front.life.set_called());
         if let Some(post) = &*lock(&self.post) {
             post.close();
         }
@@ -74,8 +85,16 @@ impl Member {
     /// Takes what is in the mailbox of a member that was given up: how many messages, and how
     /// they are buried.
     pub(crate) fn take_over(&self) -> (u64, Burial) {
-        let posts = lock(&self.post).take().into_iter().chain(self.life.annexes());
+        let own = lock(&self.post).take();
+        // Others may go on reading it.
+        let is_last = |post: &Arc<dyn Post>| self.life.resign_once() && post.resign();
+        let to_empty = own.iter().filter(|&post| is_last(post)).cloned();
+        let posts = to_empty.chain(self.life.annexes());
         let (counts, burials): (Vec<u64>, Vec<Burial>) = posts.map(Post::take_over).unzip();
+        if self.life.leave_once() {
+            own.iter().for_each(|post| post.end());
+        }
+        self.life.annexes().iter().for_each(|annex| annex.end());
         let returned = counts.iter().sum();
         self.life.count_returned(returned);
         (returned, Box::new(move || burials.into_iter().for_each(|bury| bury())))

@@ -88,6 +88,8 @@ pub struct ActorReport {
     /// Whether its failure was absorbed by whoever supervises it, so that it is no failure of the
     /// system.
     pub absorbed: bool,
+    /// How each of its threads left, if it was a [pool](crate::System::pool).
+    pub threads: Vec<ActorReport>,
 }
 
 /// How an actor or task ended.
@@ -179,13 +181,15 @@ impl Report {
     }
 
     /// Whether everybody but the daemons ended by themselves or in their turn, or failed, and
-    /// nothing that was accepted was returned.
+    /// nothing that was accepted was returned, but for what a full mailbox was asked to
+    /// [drop](crate::Overflow).
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.actors.iter().all(ActorReport::is_complete)
     }
 
-    /// Whether anybody failed, or the system could not be set up.
+    /// Whether anybody failed and nobody [absorbed](ActorReport::absorbed) it, or the system could not be
+    /// set up.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self.reason, Reason::Failure { .. })
@@ -233,6 +237,7 @@ impl ActorReport {
             restarts: 0,
             error: None,
             absorbed: false,
+            threads: Vec::new(),
         }
     }
 
@@ -262,9 +267,7 @@ impl ActorReport {
     fn is_complete(&self) -> bool {
         match self.ended {
             Ended::Daemon => true,
-            Ended::Drained | Ended::Completed | Ended::Failed => {
-                self.returned == self.overflowed
-            }
+            Ended::Drained | Ended::Completed | Ended::Failed => self.returned == self.overflowed,
             Ended::Overdue | Ended::Abandoned => false,
         }
     }
@@ -349,6 +352,7 @@ mod tests {
             restarts: 0,
             error: None,
             absorbed: false,
+            threads: Vec::new(),
         }
     }
 

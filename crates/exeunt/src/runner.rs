@@ -14,7 +14,7 @@ use crate::context::TaskContext;
 use crate::ending::{self, Fate, Over, Rebirth, Remains, Sentence, WayOut};
 use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
-use crate::mailbox::{Bell, Mailbox, YIELDS};
+use crate::mailbox::{Bell, Crew, Mailbox, YIELDS};
 use crate::notice::Notice;
 use crate::report::ActorReport;
 use crate::unwind;
@@ -23,10 +23,11 @@ use crate::unwind;
 pub(crate) fn act<A: Actor>(
     life: Arc<Life>,
     mailbox: Arc<Mailbox<A::Msg>>,
+    seat: usize,
     make: impl FnMut() -> A,
 ) -> Outcome {
     let mut make = Some(make);
-    let way_out = WayOut { life: Arc::clone(&life), mailbox: Arc::clone(&mailbox) };
+    let way_out = WayOut::new(&life, &mailbox);
     let mut is_awaited = false;
     loop {
         let first = || make.as_mut().map_or_else(|| unreachable!("made once, or kept"), |m| m());
@@ -44,7 +45,7 @@ pub(crate) fn act<A: Actor>(
                 if std::mem::take(&mut is_awaited) {
                     life.stage.risen(&life);
                 }
-                let mut runner = Runner::new(cell, &life, &mailbox);
+                let mut runner = Runner::new(cell, &life, &mailbox, seat);
                 let over = runner.run();
                 runner.await_children();
                 (over, Remains::Whole(runner.cell))
@@ -58,6 +59,7 @@ pub(crate) fn act<A: Actor>(
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
                 }
+                life.count_restart();
             }
         }
     }
@@ -99,8 +101,13 @@ impl<M> From<Job<M>> for Next<M> {
 }
 
 impl<'a, A: Actor> Runner<'a, A> {
-    fn new(cell: Cell<A>, life: &'a Arc<Life>, mailbox: &'a Arc<Mailbox<A::Msg>>) -> Self {
-        let bell = &mailbox.bell;
+    fn new(
+        cell: Cell<A>,
+        life: &'a Arc<Life>,
+        mailbox: &'a Arc<Mailbox<A::Msg>>,
+        seat: usize,
+    ) -> Self {
+        let bell = mailbox.bell_of(seat);
         Runner { cell, life, mailbox, bell, is_in_turn: false, children: None }
     }
 
@@ -206,9 +213,21 @@ impl<'a, A: Actor> Runner<'a, A> {
             };
         }
         let is_its_turn = self.life.stopping.is_set();
-        let is_deserted = self.mailbox.is_deserted() && !self.life.stage.is_draining();
-        let nothing_comes = is_its_turn || is_deserted;
+        let nothing_comes = is_its_turn || self.is_deserted() && self.is_the_last_to_work();
         (nothing_comes && self.cell.agenda().is_done()).then_some(Next::Dry)
+    }
+
+    fn is_deserted(&self) -> bool {
+        self.mailbox.is_deserted() && !self.life.stage.is_draining()
+    }
+
+    /// Whether none of the others who read the mailbox has anything to do, so that nobody can make an
+    /// address any more.
+    fn is_the_last_to_work(&self) -> bool {
+        let Some(crew) = self.mailbox.crew() else { return true };
+        let is_the_last = crew.fall_asleep();
+        crew.wake_up();
+        is_the_last || self.mailbox.is_gone()
     }
 
     /// Tells the children that their turn has come. Whether there are any.
@@ -240,6 +259,12 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// Sleeps until there is something to look at.
     fn sleep(&mut self) -> Option<Next<A::Msg>> {
         let due = self.cell.agenda().next_due();
+        let all_sleep = self.mailbox.crew().is_some_and(Crew::fall_asleep);
+        if all_sleep && self.is_deserted() && self.cell.agenda().is_done() {
+            // Whoever looked before us saw us awake, and will not look again.
+            self.mailbox.crew().into_iter().for_each(Crew::wake_up);
+            return None;
+        }
         self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
         self.life.fall_asleep();
         {
@@ -259,6 +284,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
         }
         self.life.wake_up();
+        self.mailbox.crew().into_iter().for_each(Crew::wake_up);
         self.bell.pick_up();
         self.cell.agenda().has_idled().then_some(Next::Idle)
     }
@@ -291,6 +317,7 @@ pub(crate) fn perform(
         if life.stopping.is_set() {
             return ending::ended_well(&life);
         }
+        life.count_restart();
     }
 }
 

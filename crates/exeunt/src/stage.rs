@@ -4,8 +4,9 @@
 //! it up. The listeners run on the *usher*, whom they may hold up.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,14 +19,15 @@ use crate::ending::Sentence;
 use crate::error::{SpawnCause, WaitError};
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
-use crate::mailbox::Post;
+use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
 use crate::notice::{self, Notice};
 use crate::order::{self, Node};
+use crate::pool::Front;
 use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
+use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
 use crate::supervision::{Supervision, Under};
-use crate::restart::Restart;
 use crate::threads;
 use crate::unwind::{self, lock};
 
@@ -63,6 +65,8 @@ struct Roster {
     /// have any number of them, one after the other.
     members: BTreeMap<usize, Arc<Member>>,
     next_index: usize,
+    /// Every mailbox that anybody has declared to feed.
+    fed: HashSet<MailboxId>,
     /// How many were spawned that are waited for: all but the daemons.
     waited_for: usize,
     /// How they stood at the end, when the members themselves are let go: they hold the stage, so
@@ -116,6 +120,8 @@ pub(crate) struct Part {
     pub(crate) restart: Restart,
     pub(crate) under: Under,
     pub(crate) is_significant: bool,
+    /// The pool that it is a thread of.
+    pub(crate) front: Option<Arc<Front>>,
     pub(crate) post: Option<Arc<dyn Post>>,
     pub(crate) node: Node,
     /// Names, looked up when it is spawned.
@@ -177,6 +183,10 @@ impl Stage {
         }
         part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
         part.node.after = roster.indices_of(&part)?;
+        if part.front.is_some() && part.node.feeds.is_none() {
+            // Those of a pool feed all before it, and not each other.
+            part.node.feeds = Some(roster.mailboxes_before(&part));
+        }
         let cycle = roster.check_order(&part)?;
 
         let index = roster.next_index;
@@ -197,7 +207,12 @@ impl Stage {
         if part.is_supervised() {
             // Before its thread, which may fail at once.
             let supervisor = part.supervisor();
-            lock(&self.supervision).add_member(index, part.restart, part.is_significant, supervisor);
+            lock(&self.supervision).add_member(
+                index,
+                part.restart,
+                part.is_significant,
+                supervisor,
+            );
         }
         let thread = match threads::spawn(builder, work) {
             Ok(thread) => thread,
@@ -210,16 +225,19 @@ impl Stage {
             }
         };
         roster.next_index += 1;
+        roster.fed.extend(part.node.feeds.iter().flatten());
         roster.waited_for += usize::from(!part.node.daemon);
         let member = Member {
             life,
             capacity: part.post.as_ref().map(|post| post.capacity()),
             message_type: part.post.as_ref().map(|post| post.message_type()),
             post: Mutex::new(part.post),
+            front: part.front,
             node: part.node,
             limits: part.limits,
             started: Instant::now(),
             thread: Mutex::new(Some(thread)),
+            has_left: AtomicBool::new(false),
         };
         roster.members.insert(index, Arc::new(member));
         drop(roster);
@@ -227,6 +245,21 @@ impl Stage {
             self.emit(Notice::Cycle { names });
         }
         Ok(Spawned::Yes)
+    }
+
+    /// Somebody who stands for several threads. It has a place in the order of spawning, at which
+    /// nobody is.
+    pub(crate) fn front(
+        self: &Arc<Self>,
+        name: &str,
+        parent: Option<&Arc<Life>>,
+        threads: usize,
+    ) -> Arc<Front> {
+        let mut roster = lock(&self.roster);
+        let mut life = Life::new(name.to_owned(), roster.next_index, false, Arc::clone(self));
+        roster.next_index += 1;
+        life.parent = parent.cloned();
+        Arc::new(Front::new(Arc::new(life), threads))
     }
 
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
@@ -503,6 +536,11 @@ impl Roster {
         }
     }
 
+    fn mailboxes_before(&self, part: &Part) -> Vec<MailboxId> {
+        let mailboxes = self.siblings(part).filter_map(|member| member.node.mailbox);
+        mailboxes.filter(|&mailbox| Some(mailbox) != part.node.mailbox).collect()
+    }
+
     fn siblings(&self, part: &Part) -> impl Iterator<Item = &Arc<Member>> {
         let parent = part.parent_index();
         self.members.values().filter(move |member| member.parent() == parent)
@@ -525,11 +563,8 @@ impl Roster {
     /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
     /// from being quadratic.
     fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
-        let is_fed = |member: &Arc<Member>| match (&member.node.feeds, part.node.mailbox) {
-            (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
-            _ => false,
-        };
-        if part.node.after.is_empty() && !self.siblings(part).any(is_fed) {
+        let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
+        if part.node.after.is_empty() && !is_fed {
             return Ok(None);
         }
         let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();

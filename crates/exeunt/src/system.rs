@@ -151,6 +151,39 @@ impl System {
         ActorBuilder::new(&self.handle.stage, None, name)
     }
 
+    /// Begins to describe a pool: an actor of several threads that read one mailbox, each with a value of
+    /// its own that [`spawn_with`](ActorBuilder::spawn_with) makes. It has one address, leaves as one, and is
+    /// one line of the report, with one for each thread below it.
+    ///
+    /// Whichever thread is free takes the next message: so messages of one sender are begun in the order
+    /// in which they were sent (M3), and may be finished in another. To keep the order for each key, see
+    /// [`spawn_keyed`](ActorBuilder::spawn_keyed). A restart policy holds for each thread alone; what is in
+    /// the mailbox is returned only when the last one ends.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::{Actor, Context, System};
+    ///
+    /// struct Resize;
+    /// impl Actor for Resize {
+    ///     type Msg = u32;
+    ///     fn handle(&mut self, _width: u32, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         Ok(cx.sleep(Duration::from_millis(2))?)
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("pictures");
+    /// let resize = system.pool("resize", 4).spawn_with(|| Resize)?;
+    /// (0..16).try_for_each(|width| resize.send(width))?;
+    /// let report = system.shutdown();
+    /// let line = report.actor("resize").unwrap();
+    /// assert_eq!((line.handled, line.threads.len()), (16, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pool<M: Send + 'static>(&mut self, name: &str, threads: usize) -> ActorBuilder<'_, M> {
+        self.actor(name).threads(threads)
+    }
+
     /// Spawns a task: a loop of the user's own, on a thread of its own, that looks at
     /// [`stopping`](TaskContext::stopping) and returns. [`task`](System::task) is the long form.
     ///

@@ -2,6 +2,7 @@
 //! all have ended their incarnations they begin again one by one, in the order of spawning.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -202,7 +203,7 @@ impl Conductor<'_> {
         let mut all: Vec<usize> = revival.who.iter().chain(&revival.leaves).copied().collect();
         all.sort_unstable();
         for &index in all.iter().rev() {
-            let Some(member) = self.stage.member(index).filter(|_| !self.has_left(index)) else {
+            let Some(member) = self.stage.member(index).filter(|member| !member.has_left()) else {
                 continue;
             };
             if self.revivals.resting.contains_key(&index) {
@@ -210,13 +211,12 @@ impl Conductor<'_> {
             }
             if revival.leaves.contains(&index) {
                 self.send_away(vec![member]);
-            } else if !self.states.contains_key(&index) {
-                let turn = Turn::begin(Instant::now(), member.life.sample());
-                self.states.insert(index, State::Retiring(turn));
-                member.summon(Summons::Retire);
             } else if self.is_in_turn(index) {
                 // It has been told to leave meanwhile: nobody waits for it to come back.
                 continue;
+            } else if let Entry::Vacant(vacant) = self.states.entry(index) {
+                vacant.insert(State::Retiring(Turn::begin(Instant::now(), member.life.sample())));
+                member.summon(Summons::Retire);
             }
             return true;
         }

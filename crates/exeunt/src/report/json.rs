@@ -36,6 +36,8 @@ pub(super) struct ActorReport {
     took_ms: f64,
     error: Option<String>,
     absorbed: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    threads: Vec<super::ActorReport>,
 }
 
 impl From<super::Report> for Report {
@@ -78,6 +80,7 @@ impl From<super::ActorReport> for ActorReport {
             restarts: actor.restarts,
             error: actor.error,
             absorbed: actor.absorbed,
+            threads: actor.threads,
         }
     }
 }

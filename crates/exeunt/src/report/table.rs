@@ -26,6 +26,9 @@ impl fmt::Display for Report {
         )?;
         for actor in &self.actors {
             writeln!(f, "  {actor}")?;
+            for thread in &actor.threads {
+                writeln!(f, "  {thread}")?;
+            }
         }
         let remarks = self.actors.iter().filter_map(remarks);
         let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
@@ -70,9 +73,11 @@ fn remarks(actor: &ActorReport) -> Option<String> {
         times(actor.restarts, "restarted once", "restarts"),
         times(actor.overflowed, "one had to make room", "had to make room"),
         times(actor.cancelled, "a timer cancelled", "timers cancelled"),
-        actor.error.clone().map(|error| {
-            if actor.absorbed { format!("{error} (absorbed)") } else { error }
-        }),
+        actor.error.clone().map(
+            |error| {
+                if actor.absorbed { format!("{error} (absorbed)") } else { error }
+            },
+        ),
     ]
     .into_iter()
     .flatten()

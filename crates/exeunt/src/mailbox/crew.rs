@@ -1,0 +1,58 @@
+//! A crew: several threads that read one mailbox, as a pool does.
+//!
+//! They take from the channel side by side, which needs no more than one thread needs. What has to be
+//! agreed upon is the end: who is the last to read, and so has to return what is left; who is the last to
+//! leave, after whom no answer can come; and whether all have nothing to do, so that nobody will bring an
+//! actor that nobody can reach to life again.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Bell;
+
+pub(crate) struct Crew {
+    /// Of all but the first, who has the mailbox's own.
+    bells: Vec<Bell>,
+    reading: AtomicUsize,
+    present: AtomicUsize,
+    asleep: AtomicUsize,
+}
+
+impl Crew {
+    pub(super) fn new(threads: usize) -> Crew {
+        Crew {
+            bells: (1..threads).map(|_| Bell::new()).collect(),
+            reading: AtomicUsize::new(threads),
+            present: AtomicUsize::new(threads),
+            asleep: AtomicUsize::new(0),
+        }
+    }
+
+    /// The bell of the one in that seat; the first seat is not in here.
+    pub(super) fn bell(&self, seat: usize) -> Option<&Bell> {
+        self.bells.get(seat.checked_sub(1)?)
+    }
+
+    pub(super) fn ring(&self) {
+        self.bells.iter().for_each(Bell::ring);
+    }
+
+    /// One of them reads no more. Whether it was the last.
+    pub(super) fn resign(&self) -> bool {
+        self.reading.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+
+    /// One of them has left. Whether it was the last.
+    pub(super) fn leave(&self) -> bool {
+        self.present.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+
+    /// One of them has nothing to do. Whether nobody has: who goes on reading has then seen an empty
+    /// mailbox, and holds no message.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.asleep.fetch_add(1, Ordering::SeqCst) + 1 == self.reading.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn wake_up(&self) {
+        self.asleep.fetch_sub(1, Ordering::SeqCst);
+    }
+}

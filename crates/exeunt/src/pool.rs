@@ -1,0 +1,206 @@
+//! Pools: several threads on one mailbox, or on one each.
+
+use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::actor::Actor;
+use crate::builder::{ActorBuilder, Common};
+use crate::error::{SpawnCause, SpawnError};
+use crate::life::Life;
+use crate::mailbox::{DeadLetters, Mailbox, Post};
+use crate::report::{ActorReport, Ended};
+use crate::router::Router;
+use crate::runner;
+use crate::stage::Spawned;
+use crate::unwind::lock;
+
+/// What is seen of a pool from outside: one actor, with one line in the report.
+pub(crate) struct Front {
+    /// Its name and its place. Nobody lives it.
+    pub(crate) life: Arc<Life>,
+    /// How many threads it has.
+    threads: AtomicUsize,
+    /// How those that have left did.
+    left: Mutex<Vec<ActorReport>>,
+}
+
+impl Front {
+    pub(crate) fn new(life: Arc<Life>, threads: usize) -> Front {
+        Front { life, threads: AtomicUsize::new(threads), left: Mutex::default() }
+    }
+
+    fn expect_fewer(&self, missing: usize) {
+        self.threads.fetch_sub(missing, Ordering::SeqCst);
+    }
+
+    /// One of its threads has left. The line of the pool, if it was the last.
+    pub(crate) fn add(&self, line: ActorReport) -> Option<ActorReport> {
+        let mut left = lock(&self.left);
+        left.push(line);
+        if left.len() < self.threads.load(Ordering::SeqCst) {
+            return None;
+        }
+        let threads = std::mem::take(&mut *left);
+        let worst = threads.iter().max_by_key(|line| rank(line.ended)).cloned();
+        let own = self.life.figures();
+        let mut line = ActorReport {
+            name: self.life.name.clone(),
+            parent: self.life.parent.as_ref().map(|parent| parent.name.clone()),
+            // What a full mailbox returned is nobody's in particular.
+            returned: own.returned,
+            overflowed: own.overflowed,
+            ended: worst.as_ref().map_or(Ended::Completed, |worst| worst.ended),
+            error: threads.iter().find_map(|line| line.error.clone()),
+            absorbed: worst.is_some_and(|worst| worst.absorbed),
+            ..ActorReport::of_many()
+        };
+        threads.iter().for_each(|thread| line.add(thread));
+        line.threads = threads;
+        Some(line)
+    }
+}
+
+/// How bad an end is: a pool has ended as the worst of its threads has.
+fn rank(ended: Ended) -> u8 {
+    match ended {
+        Ended::Completed => 0,
+        Ended::Drained => 1,
+        Ended::Daemon => 2,
+        Ended::Overdue => 3,
+        Ended::Failed => 4,
+        Ended::Abandoned => 5,
+    }
+}
+
+impl<M: Send + 'static> ActorBuilder<'_, M> {
+    /// Spawns the threads of a [pool](crate::System::pool) as actors with mailboxes of their own, and gives
+    /// a [`Router`] that sends messages of the same key always to the same one: so they keep the order
+    /// that they had.
+    ///
+    /// They have names of their own, as each is an actor and has a line in the report: `resize/1` and so
+    /// on. All that was described holds for each of them, the capacity too.
+    ///
+    /// ```
+    /// use exeunt::{Actor, Context, System};
+    ///
+    /// struct Book;
+    /// impl Actor for Book {
+    ///     type Msg = (u32, i64); // an account, and an amount
+    ///     fn handle(&mut self, _: (u32, i64), _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// }
+    ///
+    /// let mut system = System::new("bank");
+    /// let books = system.pool("book", 2).spawn_keyed(|&(account, _)| account, || Book)?;
+    /// for account in 0..100 {
+    ///     books.send((account, 1))?;
+    ///     books.send((account, -1))?; // to the same thread, after the first
+    /// }
+    /// let report = system.shutdown();
+    /// assert_eq!(report.actors.iter().map(|book| book.handled).sum::<u64>(), 200);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`spawn`](ActorBuilder::spawn). An inbox is of no use to several, and refused too.
+    pub fn spawn_keyed<A: Actor<Msg = M>, K: Hash>(
+        self,
+        key: impl Fn(&M) -> K + Send + Sync + 'static,
+        make: impl FnMut() -> A + Send + 'static,
+    ) -> Result<Router<M>, SpawnError> {
+        let threads = self.threads.unwrap_or(1);
+        if threads == 0 || self.inbox.is_some() {
+            return Err(self.common.error(SpawnCause::Pool(threads)));
+        }
+        let make = shared(make);
+        let hook = self.dead_letters.map(shared_hook);
+        let mut members = Vec::with_capacity(threads);
+        for seat in 0..threads {
+            let member = ActorBuilder {
+                common: self.common.of_pool(seat),
+                capacity: self.capacity,
+                inbox: None,
+                dead_letters: hook.clone().map(|hook| Box::new(hook) as DeadLetters<M>),
+                overflow: self.overflow,
+                urgent: self.urgent,
+                threads: None,
+            };
+            members.push(member.spawn_with(make.clone())?);
+        }
+        let name = self.common.name;
+        Router::keyed(members, key)
+            .map_err(|_| SpawnError { name, cause: SpawnCause::Pool(threads) })
+    }
+}
+
+impl<'a> Common<'a> {
+    /// Spawns several threads that read one mailbox.
+    pub(crate) fn spawn_pool<A: Actor>(
+        self,
+        mailbox: &Arc<Mailbox<A::Msg>>,
+        threads: usize,
+        make: impl FnMut() -> A + Send + 'static,
+    ) -> Result<Spawned, SpawnError> {
+        if threads == 0 {
+            return Err(self.error(SpawnCause::Pool(threads)));
+        }
+        mailbox.staff(threads);
+        let make = shared(make);
+        let front = self.stage.front(&self.name, self.parent.as_ref(), threads);
+        mailbox.owner.get_or_init(|| Arc::clone(&front.life));
+        for seat in 0..threads {
+            let (mailbox, make) = (Arc::clone(mailbox), make.clone());
+            let post: Arc<dyn Post> = Arc::clone(&mailbox) as Arc<dyn Post>;
+            let member = self.of_pool(seat);
+            let spawned =
+                member.spawn(Some((mailbox.id, post)), Some(Arc::clone(&front)), |life| {
+                    let mailbox = Arc::clone(&mailbox);
+                    move || runner::act(life, mailbox, seat, make)
+                });
+            if !matches!(spawned, Ok(Spawned::Yes)) {
+                // Those that are there leave, since nobody gets the address.
+                front.expect_fewer(threads - seat);
+                for _ in seat..threads {
+                    mailbox.resign();
+                    mailbox.end();
+                }
+                return match (seat, spawned) {
+                    // It has readers, if too few: what was sent to it is theirs.
+                    (1.., Ok(_)) => Ok(Spawned::Yes),
+                    (_, spawned) => spawned,
+                };
+            }
+        }
+        Ok(Spawned::Yes)
+    }
+
+    /// The same for one thread of a pool.
+    fn of_pool(&self, seat: usize) -> Common<'a> {
+        Common {
+            stage: self.stage,
+            name: format!("{}/{}", self.name, seat + 1),
+            parent: self.parent.clone(),
+            restart: self.restart,
+            group: self.group.clone(),
+            is_significant: self.is_significant,
+            feeds: self.feeds.clone(),
+            foreign: self.foreign.clone(),
+            after: self.after.clone(),
+            limits: self.limits,
+            daemon: self.daemon,
+            stack_bytes: self.stack_bytes,
+        }
+    }
+}
+
+/// What makes values, or buries messages, for several threads, one after the other.
+fn shared<R>(make: impl FnMut() -> R + Send) -> impl FnMut() -> R + Send + Clone {
+    let make = Arc::new(Mutex::new(make));
+    move || lock(&make)()
+}
+
+fn shared_hook<M>(hook: DeadLetters<M>) -> impl FnMut(M) + Send + Clone {
+    let hook = Arc::new(Mutex::new(hook));
+    move |message| lock(&hook)(message)
+}
