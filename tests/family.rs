@@ -1197,7 +1197,7 @@ fn d2_one_that_is_stopped_while_it_is_blocked_meets_the_stall_limit() {
             let full = full.clone();
             Play::new(move |n, _| {
                 let sent = full.send(n);
-                let _ = tell.send(sent.clone());
+                let _ = tell.send(sent);
                 Ok(sent?)
             })
         });
@@ -1370,4 +1370,102 @@ fn d2_to_wait_for_an_end_is_interrupted_at_the_deadline() {
         assert_eq!(line(&report, "waiter").ended, Ended::Overdue);
         assert_eq!(line(&report, "awaited").ended, Ended::Drained);
     });
+}
+
+// At random.
+
+/// What goes through a tree of actors: work, downwards, and its results, upwards.
+enum Errand {
+    /// With what is left of the dice.
+    Work(u64),
+    Result,
+}
+
+/// An actor that hands work on to children, whom it makes when it needs them, and results to its parent.
+/// It may fail of each.
+struct Node {
+    depth: u32,
+    fails: u64,
+    parent: Option<Addr<Errand>>,
+    children: Vec<Addr<Errand>>,
+    results: Arc<AtomicU64>,
+}
+
+impl Node {
+    /// A child, or another when that has left: with a drain, say, that has come to it alone.
+    fn child(&mut self, n: usize, cx: &Context<Self>) -> exeunt::Result<Addr<Errand>> {
+        while self.children.len() <= n {
+            let (depth, fails, results) = (self.depth - 1, self.fails, Arc::clone(&self.results));
+            let parent = cx.addr();
+            let restart = Restart::on_failure().intensity(u32::MAX, Duration::MAX);
+            let builder = cx.actor(&format!("{}{n}", cx.name())).restart(restart);
+            self.children.push(builder.capacity(1_024).spawn_with(move || Node {
+                depth,
+                fails,
+                parent: Some(parent.clone()),
+                children: Vec::new(),
+                results: Arc::clone(&results),
+            })?);
+        }
+        Ok(self.children[n].clone())
+    }
+}
+
+impl Actor for Node {
+    type Msg = Errand;
+
+    fn handle(&mut self, errand: Errand, cx: &mut Context<Self>) -> exeunt::Result {
+        static DICE: AtomicU64 = AtomicU64::new(0);
+        let roll = DICE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed) >> 40;
+        if self.fails > 0 && roll % self.fails == 0 {
+            return Err(Error::msg("planned"));
+        }
+        match (errand, &self.parent) {
+            (Errand::Work(dice), _) if self.depth > 0 => {
+                self.child((dice % 2) as usize, cx)?.send(Errand::Work(dice / 2))?;
+            }
+            (_, Some(parent)) => parent.send(Errand::Result)?,
+            (_, None) => drop(self.results.fetch_add(1, Ordering::Relaxed)),
+        }
+        Ok(())
+    }
+}
+
+/// Sends work to a tree that is shut down at a random moment. All of it is in the ledger.
+fn tree(round: u64, fails: u64) {
+    let results = Arc::new(AtomicU64::new(0));
+    let mut system = System::new("tree");
+    let restart = Restart::on_failure().intensity(u32::MAX, Duration::MAX);
+    let root = system.actor("r").restart(restart).capacity(1_024).spawn_with({
+        let results = Arc::clone(&results);
+        move || Node {
+            depth: 2,
+            fails,
+            parent: None,
+            children: Vec::new(),
+            results: Arc::clone(&results),
+        }
+    });
+    let root = root.unwrap();
+    let sender = thread::spawn(move || {
+        (0..200).filter(|&n| root.send(Errand::Work(n)).is_ok()).count() as u64
+    });
+    thread::sleep(Duration::from_micros(round * 37 % 4_000));
+    let report = system.shutdown();
+    let accepted = sender.join().unwrap();
+    let failed: u64 = report.actors.iter().map(|a| a.failed).sum();
+    let done = results.load(Ordering::Relaxed);
+    assert_eq!(done + failed, accepted, "round {round}: {done} done\n{report}");
+    assert!(!report.is_failure() && report.refused.is_empty(), "round {round}\n{report}");
+    assert!(report.is_complete(), "round {round}\n{report}");
+}
+
+#[test]
+fn m1_what_goes_down_a_tree_comes_up_again_wherever_the_shutdown_finds_it() {
+    guarded_for(HANG * 4, || (0..150).for_each(|round| tree(round, 0)));
+}
+
+#[test]
+fn m1_what_goes_down_a_tree_whose_actors_fail_is_in_the_ledger() {
+    guarded_for(HANG * 4, || (0..100).for_each(|round| tree(round, 40)));
 }

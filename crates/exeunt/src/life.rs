@@ -422,11 +422,6 @@ impl Life {
         !family.is_closed
     }
 
-    /// Whether the present incarnation has, or had, children.
-    pub(crate) fn has_family(&self) -> bool {
-        unwind::lock(&self.family).is_founded
-    }
-
     /// From here on there will be no more children of this incarnation. Whether there are any who
     /// have not been told to leave.
     pub(crate) fn close_family(&self) -> bool {

@@ -336,13 +336,16 @@ where
     F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
 {
     fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
+        let Asked { answer: receiver, then, .. } = *self;
         // Whatever it was that ended the ask, an answer that is there counts.
-        let answer = self.answer.try_recv().map_err(|none| match (none, how) {
+        let answer = receiver.try_recv().map_err(|none| match (none, how) {
             (TryRecvError::Disconnected, _) | (_, How::Knocked) => AskError::Unanswered,
             (TryRecvError::Empty, How::Ended) => AskError::Ended,
             (TryRecvError::Empty, How::Timeout) => AskError::Timeout,
         });
-        (self.then)(actor, answer, cx)
+        // From here on, who answers is told that nobody waits.
+        drop(receiver);
+        then(actor, answer, cx)
     }
 }
 
