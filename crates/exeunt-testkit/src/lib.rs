@@ -172,6 +172,7 @@ mod process;
 mod signal;
 
 pub use balance::{assert_balanced, assert_ledger};
+pub use exeunt::stepper::{Step, Stepper, StepperBuilder, Verdict};
 pub use probe::Probe;
 #[cfg(all(unix, not(target_os = "openbsd")))]
 pub use process::{Finished, Process, Running};

@@ -291,14 +291,7 @@ impl<'a> Conductor<'a> {
         if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
         }
-        let (ended, error, absorbed) = match outcome {
-            Outcome::Completed => (Ended::Completed, None, false),
-            Outcome::Drained => (Ended::Drained, None, false),
-            Outcome::Overdue => (Ended::Overdue, None, false),
-            Outcome::Failed(error) => (Ended::Failed, Some(error), false),
-            Outcome::Absorbed(error) => (Ended::Failed, Some(error), true),
-            Outcome::Disowned => return,
-        };
+        let Some((ended, error, absorbed)) = outcome.told() else { return };
         let figures = member.life.figures();
         self.leave(&member, Leaving { ended, error, absorbed, figures });
     }
@@ -347,7 +340,7 @@ impl<'a> Conductor<'a> {
             Some(front) => front.add(report).inspect(|line| front.life.departure.tell(line)),
         };
         line.into_iter().for_each(|line| self.enter(line, member.parent().is_some()));
-        if member.life.has_family() {
+        if member.life.has_had_children() {
             // Those downstream wait for its children too, should any be left.
             self.dismiss_family(index, None);
         } else {
@@ -387,21 +380,12 @@ impl<'a> Conductor<'a> {
             None => figures.handled,
         };
         ActorReport {
-            name: member.life.name.clone(),
-            parent: member.life.parent.as_ref().map(|parent| parent.name.clone()),
             is_task: member.capacity.is_none(),
-            ended,
             took: began.elapsed(),
-            handled: figures.handled,
             handled_while_draining: figures.handled.saturating_sub(handled_before),
-            failed: figures.failed,
-            returned: figures.returned,
-            overflowed: figures.overflowed,
-            cancelled: figures.cancelled,
-            restarts: figures.restarts,
             error,
             absorbed,
-            threads: Vec::new(),
+            ..ActorReport::of(&member.life, ended, figures)
         }
     }
 

@@ -69,6 +69,10 @@ impl<A: Actor> From<Stillborn<A>> for Remains<A> {
 
 /// What becomes of somebody whose incarnation has failed.
 pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
+    fate_of_failure_by(life, failure, |error| life.stage.judge(life, Some(error)))
+}
+
+fn fate_of_failure_by(life: &Life, failure: Failure, judge: impl FnOnce(&str) -> Sentence) -> Fate {
     // Only the word that it was told to stop waiting.
     if failure.is_interruption && life.is_overdue() {
         return Fate::Leave(Outcome::Overdue);
@@ -76,7 +80,7 @@ pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
     if failure.is_interruption && life.is_interrupted() {
         return Fate::Anew(Rebirth::Together);
     }
-    Fate::from(life, life.stage.judge(life, Some(&failure.text)), failure.text)
+    Fate::from(life, judge(&failure.text), failure.text)
 }
 
 impl Fate {
@@ -175,11 +179,16 @@ impl<M: Send + 'static> WayOut<M> {
     }
 
     pub(crate) fn fate(&self, over: Over) -> Fate {
+        self.fate_by(over, |error| self.life.stage.judge(&self.life, Some(error)))
+    }
+
+    /// The same, where somebody else than the conductor decides.
+    pub(crate) fn fate_by(&self, over: Over, judge: impl FnOnce(&str) -> Sentence) -> Fate {
         match over {
             Over::Dry => Fate::Leave(ended_well(&self.life)),
             Over::Halt => Fate::Leave(Outcome::Overdue),
             Over::Retired => Fate::Anew(Rebirth::Together),
-            Over::Failed(failure) => fate_of_failure(&self.life, failure),
+            Over::Failed(failure) => fate_of_failure_by(&self.life, failure, judge),
         }
     }
 

@@ -91,6 +91,8 @@
 //!
 //! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM. Unix.
 //! - `serde`: [`Report`] serialises.
+//! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
+//!   it on, and has it for its users.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -144,6 +146,8 @@ mod supervision;
 mod clock;
 mod unwind;
 mod threads;
+#[cfg(feature = "stepper")]
+pub mod stepper;
 
 pub use actor::Actor;
 pub use address::{Addr, Reply, WeakAddr};

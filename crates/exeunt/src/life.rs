@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::departure::Departure;
 use crate::event::Event;
 use crate::mailbox::Post;
+use crate::report::Ended;
 use crate::stage::Stage;
 use crate::unwind;
 
@@ -132,6 +133,19 @@ pub(crate) enum Outcome {
 impl Outcome {
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self, Outcome::Failed(_) | Outcome::Absorbed(_))
+    }
+
+    /// What the report says of it: how it ended, of what, and whether that was absorbed. `None` if
+    /// its thread has no say.
+    pub(crate) fn told(self) -> Option<(Ended, Option<String>, bool)> {
+        match self {
+            Outcome::Completed => Some((Ended::Completed, None, false)),
+            Outcome::Drained => Some((Ended::Drained, None, false)),
+            Outcome::Overdue => Some((Ended::Overdue, None, false)),
+            Outcome::Failed(error) => Some((Ended::Failed, Some(error), false)),
+            Outcome::Absorbed(error) => Some((Ended::Failed, Some(error), true)),
+            Outcome::Disowned => None,
+        }
     }
 }
 
@@ -422,6 +436,11 @@ impl Life {
         !family.is_closed
     }
 
+    /// Whether the present incarnation has had children.
+    pub(crate) fn has_had_children(&self) -> bool {
+        unwind::lock(&self.family).is_founded
+    }
+
     /// From here on there will be no more children of this incarnation. Whether there are any who
     /// have not been told to leave.
     pub(crate) fn close_family(&self) -> bool {
@@ -620,6 +639,20 @@ thread_local! {
 /// Says whose thread this is.
 pub(crate) fn set_current(life: Arc<Life>) {
     CURRENT.with(|current| *current.borrow_mut() = Some(life));
+}
+
+/// Runs code as if this thread were that actor's.
+#[cfg(feature = "stepper")]
+pub(crate) fn as_current<R>(life: &Arc<Life>, code: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Life>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            let _ = CURRENT.try_with(|current| current.replace(before));
+        }
+    }
+    let _restore = Restore(CURRENT.with(|current| current.replace(Some(Arc::clone(life)))));
+    code()
 }
 
 /// The actor or task whose thread this is; `None` on a thread of the program's own, and in the

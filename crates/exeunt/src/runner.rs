@@ -19,6 +19,9 @@ use crate::notice::Notice;
 use crate::report::ActorReport;
 use crate::unwind;
 
+#[cfg(feature = "stepper")]
+mod glance;
+
 /// Runs an actor to its end on this thread, one incarnation after the other.
 pub(crate) fn act<A: Actor>(
     life: Arc<Life>,
@@ -66,8 +69,8 @@ pub(crate) fn act<A: Actor>(
     }
 }
 
-struct Runner<'a, A: Actor> {
-    cell: Cell<A>,
+pub(crate) struct Runner<'a, A: Actor> {
+    pub(crate) cell: Cell<A>,
     life: &'a Arc<Life>,
     mailbox: &'a Arc<Mailbox<A::Msg>>,
     bell: &'a Bell,
@@ -78,7 +81,7 @@ struct Runner<'a, A: Actor> {
 }
 
 /// What there is to do.
-enum Next<M> {
+pub(crate) enum Next<M> {
     Message(M),
     Answer(u64, How),
     Idle,
@@ -102,41 +105,59 @@ impl<M> From<Job<M>> for Next<M> {
 }
 
 impl<'a, A: Actor> Runner<'a, A> {
-    fn new(
+    pub(crate) fn new(
         cell: Cell<A>,
         life: &'a Arc<Life>,
         mailbox: &'a Arc<Mailbox<A::Msg>>,
         seat: usize,
     ) -> Self {
         let bell = mailbox.bell_of(seat);
-        Runner { cell, life, mailbox, bell, is_in_turn: false, children: None }
+        let is_in_turn = cell.agenda_now().is_last_call();
+        if life.stopping.is_set() && !is_in_turn {
+            // Its turn came to the incarnation before: to this one the bell was not rung.
+            bell.ring();
+        }
+        Runner { cell, life, mailbox, bell, is_in_turn, children: None }
     }
 
     fn run(&mut self) -> Over {
         loop {
             let done = match self.wait_for_next() {
-                Next::Message(message) => self.cell.handle(message),
-                Next::Answer(id, how) => self.cell.answer(id, how),
-                Next::Idle => self.cell.idle(),
-                Next::Misread(panic) => self.misread(&panic),
-                Next::ChildrenLeft(reports) => {
-                    self.children = None;
-                    self.life.swap_activity(Activity::Working);
-                    self.cell.bereave(reports);
-                    Ok(())
-                }
-                Next::Halt => return Over::Halt,
-                Next::Summons(Summons::Retire) => return Over::Retired,
-                Next::Summons(Summons::Fall(error)) => return Over::Failed(Failure::of(error)),
-                // First the children leave, and what they send meanwhile is handled. Then something
-                // may have come while we looked away; that is handled too.
-                Next::Dry if !self.dismiss_children() && self.finish() => return Over::Dry,
-                Next::Dry => Ok(()),
+                // Apart, so that nothing else is on the way of a message.
+                Next::Message(message) => self.cell.handle(message).map_err(Over::Failed),
+                next => self.attend_to(next),
             };
-            if let Err(failure) = done {
-                return Over::Failed(failure);
+            if let Err(over) = done {
+                return over;
             }
         }
+    }
+
+    /// Does what there is to do. An error is the end of the incarnation.
+    #[cold]
+    pub(crate) fn attend_to(&mut self, next: Next<A::Msg>) -> Result<(), Over> {
+        let done = match next {
+            Next::Message(message) => self.cell.handle(message),
+            Next::Answer(id, how) => self.cell.answer(id, how),
+            Next::Idle => self.cell.idle(),
+            Next::Misread(panic) => self.misread(&panic),
+            Next::ChildrenLeft(reports) => {
+                self.children = None;
+                self.life.swap_activity(Activity::Working);
+                self.cell.bereave(reports);
+                Ok(())
+            }
+            Next::Halt => return Err(Over::Halt),
+            Next::Summons(Summons::Retire) => return Err(Over::Retired),
+            Next::Summons(Summons::Fall(error)) => Err(Failure::of(error)),
+            // First the children leave, and what they send meanwhile is handled. Then something
+            // may have come while we looked away; that is handled too.
+            Next::Dry if !self.dismiss_children() && self.finish() => {
+                return Err(Over::Dry);
+            }
+            Next::Dry => Ok(()),
+        };
+        done.map_err(Over::Failed)
     }
 
     /// Waits for the next thing to do: first with looks at the mailbox alone, since a `select!` of

@@ -27,7 +27,7 @@ use crate::pool::Front;
 use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
 use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
-use crate::supervision::{Supervision, Under};
+use crate::supervision::{Supervision, Under, Verdict};
 use crate::threads;
 use crate::unwind::{self, lock};
 
@@ -374,6 +374,12 @@ impl Stage {
         if !life.is_supervised || life.has_ended() {
             return Sentence::GiveUp;
         }
+        match lock(&self.supervision).failed_on_leaving(life.index) {
+            Verdict::Forget => return Sentence::Passed,
+            // Whether the parent can still take it on is for the conductor to say.
+            Verdict::Parent(_) => {}
+            _ => return Sentence::GiveUp,
+        }
         let (sentence, answer) = crossbeam_channel::bounded(1);
         let (index, error) = (life.index, error.to_owned());
         let _ = self.cues.send(Cue::FailedOnLeaving { index, error, sentence });
@@ -516,6 +522,22 @@ impl Stage {
         }
     }
 
+    /// Takes the place of the two threads, for who wants to serve the stage itself.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn take_reading_ends(&self) -> Option<(Receiver<Cue>, Receiver<Chore>)> {
+        let mut ends = lock(&self.reading_ends);
+        Some((ends.cues.take()?, ends.chores.take()?))
+    }
+
+    /// Enters a member that has no thread.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn enter(&self, member: Arc<Member>) {
+        let mut roster = lock(&self.roster);
+        roster.next_index = member.life.index + 1;
+        roster.waited_for += 1;
+        roster.members.insert(member.life.index, member);
+    }
+
     /// A name that a thread may have.
     fn thread_name(&self) -> String {
         self.name.replace('\0', "")
@@ -643,7 +665,7 @@ fn ush(chores: &Receiver<Chore>) {
 }
 
 /// A listener that panics has heard enough.
-fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
+pub(crate) fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
     let mut index = 0;
     while let Some(listener) = listeners.get_mut(index) {
         match unwind::catch(|| listener(notice)) {
