@@ -68,6 +68,14 @@ pub(crate) trait Input<M> {
     fn add_to<'a>(&'a self, select: &mut Select<'a>);
     /// The actor's turn has come.
     fn last_call(&mut self);
+    /// Whether it has nothing now and only stays open, in the actor's turn, for the actor's children.
+    fn is_done(&self) -> bool {
+        false
+    }
+    /// Closes it for good, unless something has come.
+    fn finish(&mut self) -> bool {
+        true
+    }
     /// The incarnation is over: what was accepted for it and is left.
     fn evict(&mut self, life: &Life) -> Vec<M>;
 }
@@ -266,7 +274,13 @@ impl<A: Actor> Agenda<A> {
 
     /// Whether nothing on it can bring anything any more.
     pub(crate) fn is_done(&self) -> bool {
-        self.timers.is_empty() && self.inputs.is_empty() && self.answers.is_empty()
+        let are_inputs_done = self.inputs.iter().all(|input| input.is_done());
+        self.timers.is_empty() && are_inputs_done && self.answers.is_empty()
+    }
+
+    /// Closes for good what stayed open until now. `false` if something has come.
+    pub(crate) fn finish(&mut self) -> bool {
+        self.inputs.iter_mut().all(|input| input.finish())
     }
 
     /// The incarnation is over. What was accepted and is left, and how many timers were pending.

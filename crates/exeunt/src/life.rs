@@ -29,6 +29,9 @@ pub(crate) struct Life {
     pub(crate) stopping: Event,
     /// Set when its deadline has passed: nothing more is to be handled, and no wait goes on.
     pub(crate) must_stop: Event,
+    /// Set just before `must_stop`, and for all whose deadlines come together before any of them hears
+    /// of it.
+    overdue: AtomicBool,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -37,6 +40,8 @@ pub(crate) struct Life {
     left: AtomicBool,
     /// What is told to whoever watches it, when it has ended.
     pub(crate) departure: Departure,
+    /// Whether it fell asleep with asks out, whose answers will wake it.
+    awaits_answers: AtomicBool,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
     /// Written under the ledger's lock.
@@ -55,6 +60,8 @@ struct Orders {
     incarnation: Option<Event>,
     /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
     interruption: Option<Event>,
+    /// Set when the present incarnation waits for its children to leave and handles nothing meanwhile.
+    deafness: Option<Event>,
 }
 
 /// An order to end the present incarnation, though not the life.
@@ -255,10 +262,12 @@ impl Life {
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
+            overdue: AtomicBool::new(false),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
             departure: Departure::default(),
+            awaits_answers: AtomicBool::new(false),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
             overflowed: AtomicU64::new(0),
@@ -318,15 +327,30 @@ impl Life {
         self.set_place(ASLEEP);
     }
 
+    /// Says, before it falls asleep, whether answers are to come to it.
+    pub(crate) fn set_awaits_answers(&self, awaits: bool) {
+        self.awaits_answers.store(awaits, Ordering::Relaxed);
+    }
+
+    /// Whether answers are to come to it. To be asked of somebody who was seen asleep.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        self.awaits_answers.load(Ordering::Relaxed)
+    }
+
     /// It has woken, and has not yet taken anything: whoever finds that something was taken finds
     /// it awake, or finds it counted.
     pub(crate) fn wake_up(&self) {
         self.set_place(RUNNER);
     }
 
-    /// A new incarnation begins.
+    /// The old incarnation has ended, its children with it. What they did is nothing to the next.
     pub(crate) fn begin_anew(&self) {
-        *unwind::lock(&self.orders) = Orders::default();
+        let mut orders = unwind::lock(&self.orders);
+        // Others may have to begin anew meanwhile, and wait for this one.
+        if !matches!(orders.summons, Some(Summons::Retire)) {
+            *orders = Orders::default();
+        }
+        drop(orders);
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
     }
@@ -382,6 +406,12 @@ impl Life {
         orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
     }
 
+    /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
+    /// before they have left.
+    pub(crate) fn deafness(&self) -> Event {
+        unwind::lock(&self.orders).deafness.get_or_insert_default().clone()
+    }
+
     /// Interrupts the waits of the present incarnation.
     pub(crate) fn interrupt(&self) {
         self.interruption().set();
@@ -404,6 +434,11 @@ impl Life {
         let mut family = unwind::lock(&self.family);
         family.is_founded |= !family.is_closed;
         !family.is_closed
+    }
+
+    /// Whether the present incarnation has had children.
+    pub(crate) fn has_had_children(&self) -> bool {
+        unwind::lock(&self.family).is_founded
     }
 
     /// From here on there will be no more children of this incarnation. Whether there are any who
@@ -460,6 +495,15 @@ impl Life {
         !self.left.swap(true, Ordering::SeqCst)
     }
 
+    pub(crate) fn set_overdue(&self) {
+        self.overdue.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its deadline has come, though it may still have to hear of it.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn set_called(&self) {
         self.called.store(true, Ordering::SeqCst);
     }
@@ -483,10 +527,20 @@ impl Life {
     /// Orders it to end the present incarnation. Whoever rings its bell afterwards makes it look.
     pub(crate) fn summon(&self, summons: Summons) {
         let mut orders = unwind::lock(&self.orders);
-        orders.summons.get_or_insert(summons);
+        match summons {
+            // Others wait for it, whatever else has happened to it.
+            Summons::Retire => orders.summons = Some(summons),
+            Summons::Fall(_) => drop(orders.summons.get_or_insert(summons)),
+        }
         if let Some(incarnation) = &orders.incarnation {
             incarnation.set();
         }
+    }
+
+    /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
+    /// that none that is still to come is lost.
+    pub(crate) fn countermand(&self) {
+        *unwind::lock(&self.orders) = Orders::default();
     }
 
     pub(crate) fn figures(&self) -> Figures {

@@ -249,9 +249,14 @@ impl<M: Send + 'static> Mailbox<M> {
         let ticket = Ticket((&raw const here).addr());
         let mut select = crossbeam_channel::Select::new();
         let room = select.send(&lane.sender);
-        // To the family it closes with the end.
-        let over = if self.is_open_for_family() { &self.ended } else { &self.closing };
+        // To the family it closes with the end, or when nothing is handled before they have left.
+        let family = self.owner.get().filter(|_| self.is_open_for_family());
+        let (over, deafness) = match family {
+            Some(parent) => (&self.ended, Some(parent.deafness())),
+            None => (&self.closing, None),
+        };
         let closing = select.recv(over.receiver());
+        let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
         let interrupt = interrupt.map(Event::receiver);
         if let Some(interrupt) = interrupt {
             select.recv(interrupt);
@@ -270,6 +275,10 @@ impl<M: Send + 'static> Mailbox<M> {
             },
             index if index == closing => {
                 let _ = ready.recv(over.receiver());
+                Err(Waited::Closed(message))
+            }
+            index if Some(index) == deaf => {
+                let _ = deafness.as_ref().map(|deafness| ready.recv(deafness.receiver()));
                 Err(Waited::Closed(message))
             }
             _ => {

@@ -1,5 +1,6 @@
 //! A member of a system, as the conductor holds it: an actor or a task, without its type.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -28,16 +29,24 @@ pub(crate) struct Member {
     pub(crate) started: Instant,
     /// Taken when it is joined, or given up.
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    /// The conductor has seen it off, or given it up.
+    pub(crate) has_left: AtomicBool,
 }
 
 impl Member {
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed)
+    }
+
     /// The index of whose child it is.
     pub(crate) fn parent(&self) -> Option<usize> {
         self.life.parent.as_ref().map(|parent| parent.index)
     }
 
+    /// How many messages wait for it, in its mailbox and in those that it has beside it.
     pub(crate) fn queued(&self) -> usize {
-        lock(&self.post).as_ref().map_or(0, |post| post.len())
+        let own = lock(&self.post).as_ref().map_or(0, |post| post.len());
+        own + self.life.annexes().iter().map(|annex| annex.len()).sum::<usize>()
     }
 
     /// Its turn: no more messages, and an end when all are handled.
@@ -56,6 +65,7 @@ impl Member {
 
     /// Its deadline: no message and no wait more.
     pub(crate) fn halt(&self) {
+        self.life.set_overdue();
         self.life.must_stop.set();
         self.ring();
     }

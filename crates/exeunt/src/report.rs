@@ -50,6 +50,9 @@ pub struct Report {
     pub refused: Vec<Refusals>,
 }
 
+/// What the line is called in which children are summed up.
+const EARLIER_CHILDREN: &str = "(earlier children)";
+
 /// How one actor or task left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::ActorReport"))]
@@ -221,7 +224,7 @@ impl ActorReport {
 
     /// A line for those of whom there are too many.
     pub(crate) fn of_many() -> ActorReport {
-        ActorReport::with("(earlier children)".to_owned(), Ended::Completed, Figures::default())
+        ActorReport::with(EARLIER_CHILDREN.to_owned(), Ended::Completed, Figures::default())
     }
 
     /// The figures of somebody who has left.
@@ -252,10 +255,16 @@ impl ActorReport {
         }
     }
 
-    /// Whether nothing is to be said of it but that it was there: a child that ended well.
+    /// Whether nothing is to be said of it but its figures: a child that ended well, or whose failure
+    /// was absorbed.
     pub(crate) fn may_be_summed_up(&self) -> bool {
         let ended_well = matches!(self.ended, Ended::Completed | Ended::Drained) || self.absorbed;
-        self.parent.is_some() && ended_well && self.returned == self.overflowed
+        self.parent.is_some() && ended_well
+    }
+
+    /// Whether it is the sum of many.
+    pub(crate) fn is_of_many(&self) -> bool {
+        self.parent.is_none() && self.name == EARLIER_CHILDREN
     }
 
     pub(crate) fn add(&mut self, other: &ActorReport) {

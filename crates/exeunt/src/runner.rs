@@ -11,7 +11,7 @@ use crate::answers::How;
 use crate::cell::{self, Cell, Failure};
 use crate::clock::Clock;
 use crate::context::TaskContext;
-use crate::ending::{self, Fate, Over, Rebirth, Remains, Sentence, WayOut};
+use crate::ending::{self, Fate, Over, Rebirth, Remains, WayOut};
 use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Crew, Mailbox, YIELDS};
@@ -58,10 +58,12 @@ pub(crate) fn act<A: Actor>(
             Fate::Leave(outcome) => return way_out.leave(remains, outcome),
             Fate::Anew(rebirth) => {
                 way_out.retire(remains);
-                is_awaited = ending::rest(&life, rebirth);
+                // Who is waited for is so until it has begun, however often it tries.
+                is_awaited |= ending::rest(&life, rebirth);
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
                 }
+                life.count_restart();
             }
         }
     }
@@ -150,7 +152,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             Next::Summons(Summons::Fall(error)) => Err(Failure::of(error)),
             // First the children leave, and what they send meanwhile is handled. Then something
             // may have come while we looked away; that is handled too.
-            Next::Dry if !self.dismiss_children() && self.mailbox.finish() => {
+            Next::Dry if !self.dismiss_children() && self.finish() => {
                 return Err(Over::Dry);
             }
             Next::Dry => Ok(()),
@@ -261,9 +263,15 @@ impl<'a, A: Actor> Runner<'a, A> {
         true
     }
 
+    /// Closes for good what messages can come through, unless some have come.
+    fn finish(&mut self) -> bool {
+        self.cell.agenda().finish() && self.mailbox.finish()
+    }
+
     /// Waits for children that were told to leave, though there is nothing left to do for them.
     fn await_children(&mut self) {
         if let Some(children) = self.children.take() {
+            self.life.deafness().set();
             let left = children.recv().unwrap_or_default();
             self.life.swap_activity(Activity::Working);
             self.cell.bereave(left);
@@ -279,6 +287,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             self.mailbox.crew().into_iter().for_each(Crew::wake_up);
             return None;
         }
+        self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
         self.life.fall_asleep();
         {
             let mut select = Select::new();
@@ -330,6 +339,7 @@ pub(crate) fn perform(
         if life.stopping.is_set() {
             return ending::ended_well(&life);
         }
+        life.count_restart();
     }
 }
 
@@ -347,9 +357,10 @@ fn fate_of_task(life: &Arc<Life>, result: Result<(), Failure>) -> Fate {
         (Err(failure), _) => ending::fate_of_failure(life, failure),
         (Ok(()), _) if must_stop => Fate::Leave(Outcome::Overdue),
         (Ok(()), _) if its_turn => Fate::Leave(ending::ended_well(life)),
-        (Ok(()), _) => match life.stage.judge(life, None) {
-            Sentence::Anew(rebirth) => Fate::Anew(rebirth),
-            _ => Fate::Leave(ending::ended_well(life)),
-        },
+        (Ok(()), _) if !life.is_supervised => Fate::Leave(ending::ended_well(life)),
+        (Ok(()), _) => {
+            let sentence = life.stage.judge(life, None);
+            Fate::from(life, sentence, ending::TOO_OFTEN.to_owned())
+        }
     }
 }

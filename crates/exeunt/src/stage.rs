@@ -4,8 +4,9 @@
 //! it up. The listeners run on the *usher*, whom they may hold up.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ use crate::pool::Front;
 use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
 use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
-use crate::supervision::{Supervision, Under};
+use crate::supervision::{Supervision, Under, Verdict};
 use crate::threads;
 use crate::unwind::{self, lock};
 
@@ -64,6 +65,8 @@ struct Roster {
     /// have any number of them, one after the other.
     members: BTreeMap<usize, Arc<Member>>,
     next_index: usize,
+    /// Every mailbox that anybody has declared to feed.
+    fed: HashSet<MailboxId>,
     /// How many were spawned that are waited for: all but the daemons.
     waited_for: usize,
     /// How they stood at the end, when the members themselves are let go: they hold the stage, so
@@ -91,6 +94,8 @@ pub(crate) enum Cue {
     Dismiss { parent: usize, left: Sender<Vec<ActorReport>> },
     /// An incarnation is over, by a failure or by its own wish: what is to become of the member?
     Over { index: usize, error: Option<String>, sentence: Sender<Sentence> },
+    /// Somebody who leaves for good has failed at that.
+    FailedOnLeaving { index: usize, error: String, sentence: Sender<Sentence> },
     /// An incarnation has ended, and the next waits for word, and how long it is to wait after that.
     Rests { index: usize, go: Sender<Duration> },
     /// An incarnation that was waited for has begun.
@@ -222,6 +227,7 @@ impl Stage {
             }
         };
         roster.next_index += 1;
+        roster.fed.extend(part.node.feeds.iter().flatten());
         roster.waited_for += usize::from(!part.node.daemon);
         let member = Member {
             life,
@@ -233,6 +239,7 @@ impl Stage {
             limits: part.limits,
             started: Instant::now(),
             thread: Mutex::new(Some(thread)),
+            has_left: AtomicBool::new(false),
         };
         roster.members.insert(index, Arc::new(member));
         drop(roster);
@@ -362,6 +369,23 @@ impl Stage {
         answer.recv().unwrap_or(Sentence::Leave)
     }
 
+    /// Whose failure it is that somebody who leaves for good has failed at that.
+    pub(crate) fn judge_farewell(&self, life: &Life, error: &str) -> Sentence {
+        if !life.is_supervised || life.has_ended() {
+            return Sentence::GiveUp;
+        }
+        match lock(&self.supervision).failed_on_leaving(life.index) {
+            Verdict::Forget => return Sentence::Passed,
+            // Whether the parent can still take it on is for the conductor to say.
+            Verdict::Parent(_) => {}
+            _ => return Sentence::GiveUp,
+        }
+        let (sentence, answer) = crossbeam_channel::bounded(1);
+        let (index, error) = (life.index, error.to_owned());
+        let _ = self.cues.send(Cue::FailedOnLeaving { index, error, sentence });
+        answer.recv().unwrap_or(Sentence::GiveUp)
+    }
+
     /// Somebody waits to begin anew.
     pub(crate) fn rest(&self, life: &Life) -> Receiver<Duration> {
         let (go, word) = crossbeam_channel::bounded(1);
@@ -448,9 +472,9 @@ impl Stage {
     /// Notes that a send was refused, if that is because the order of the drain was wrong.
     pub(crate) fn refused(&self, from: &Life, to: &Life) {
         let same_stage = std::ptr::eq(self, &raw const *to.stage);
-        // To send to oneself in one's own turn is nobody's order to put right, and a daemon goes on
-        // when others have left.
-        let no_order = from.index == to.index || from.is_daemon;
+        // To send to oneself, or to one's parent, in one's own turn is nobody's order to put right, and a
+        // daemon goes on when others have left.
+        let no_order = from.index == to.index || from.is_daemon || from.descends_from(to);
         if !same_stage || no_order || !self.is_draining() || !to.was_called() {
             return;
         }
@@ -574,11 +598,8 @@ impl Roster {
     /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
     /// from being quadratic.
     fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
-        let is_fed = |member: &Arc<Member>| match (&member.node.feeds, part.node.mailbox) {
-            (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
-            _ => false,
-        };
-        if part.node.after.is_empty() && !self.siblings(part).any(is_fed) {
+        let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
+        if part.node.after.is_empty() && !is_fed {
             return Ok(None);
         }
         let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();

@@ -16,7 +16,7 @@ use crossbeam_channel::TryRecvError;
 use crate::actor::Actor;
 use crate::address::{Addr, Reply};
 use crate::cell::{self, Cell, Failure};
-use crate::ending::{self, Fate, Over, Remains, WayOut};
+use crate::ending::{Fate, Over, Remains, WayOut};
 use crate::error::{AskError, Error, SendTimeoutError, TrySendError};
 use crate::life::{self, Activity, Life, Outcome};
 use crate::mailbox::Mailbox;
@@ -478,13 +478,16 @@ impl<A: Actor> Stepper<A> {
     fn rise(&mut self) -> Step {
         let life = &self.life;
         life.wake_up();
-        ending::rise(life);
+        life.begin_anew();
         match self.way_out.leaves_instead() {
             Some(outcome) => {
                 self.leave(Remains::Nothing, outcome);
                 Step::Ended
             }
-            None => self.begin(),
+            None => {
+                life.count_restart();
+                self.begin()
+            }
         }
     }
 

@@ -336,13 +336,16 @@ where
     F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
 {
     fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
+        let Asked { answer: receiver, then, .. } = *self;
         // Whatever it was that ended the ask, an answer that is there counts.
-        let answer = self.answer.try_recv().map_err(|none| match (none, how) {
+        let answer = receiver.try_recv().map_err(|none| match (none, how) {
             (TryRecvError::Disconnected, _) | (_, How::Knocked) => AskError::Unanswered,
             (TryRecvError::Empty, How::Ended) => AskError::Ended,
             (TryRecvError::Empty, How::Timeout) => AskError::Timeout,
         });
-        (self.then)(actor, answer, cx)
+        // From here on, who answers is told that nobody waits.
+        drop(receiver);
+        then(actor, answer, cx)
     }
 }
 
@@ -360,12 +363,22 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
         if let Some(item) = self.mailbox.take() {
             return Taken::Item((self.map)(item));
         }
-        let is_over = self.is_last_call || self.mailbox.is_deserted();
-        if is_over && self.mailbox.finish() {
-            self.mailbox.end();
+        if !self.is_last_call && self.mailbox.is_deserted() && self.finish() {
             return Taken::Over;
         }
         Taken::Nothing
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_last_call && self.mailbox.len() == 0
+    }
+
+    fn finish(&mut self) -> bool {
+        let is_finished = self.mailbox.finish();
+        if is_finished {
+            self.mailbox.end();
+        }
+        is_finished
     }
 
     fn add_to<'a>(&'a self, select: &mut Select<'a>) {

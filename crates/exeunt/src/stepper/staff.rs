@@ -1,5 +1,6 @@
 //! The staff: what the two threads of a system do for an actor, done for this one between its steps.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,7 @@ impl Staff {
             limits: OwnLimits::default(),
             started: clock.now(),
             thread: Mutex::new(None),
+            has_left: AtomicBool::new(false),
         });
         life.stage.enter(Arc::clone(&member));
         Staff {
@@ -95,6 +97,7 @@ impl Staff {
                 | Cue::Awaited
                 | Cue::Dismiss { .. }
                 | Cue::Over { .. }
+                | Cue::FailedOnLeaving { .. }
                 | Cue::Rests { .. }
                 | Cue::Risen(_) => {}
             }
