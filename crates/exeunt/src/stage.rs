@@ -205,6 +205,7 @@ impl Stage {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
                 lock(&self.supervision).left(index);
+                life.departure.call_off();
                 let _ = unwind::drop_caught(work);
                 return Err(SpawnCause::Thread(error));
             }
