@@ -6,10 +6,13 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::report::ActorReport;
 use crate::unwind::lock;
+use crate::waiters::Waiters;
 
 #[derive(Default)]
 pub(crate) struct Departure {
     news: Mutex<News>,
+    /// The futures that wait for it.
+    pub(crate) waiters: Waiters,
 }
 
 #[derive(Default)]
@@ -59,6 +62,8 @@ impl Departure {
             // Who does not watch any more need not know.
             let _ = watcher.sender.try_send(report.clone());
         }
+        drop(news);
+        self.waiters.wake_all();
     }
 
     /// Tells that there will be nothing to tell: no thread was to be had for who was to leave.
@@ -66,6 +71,15 @@ impl Departure {
         let mut news = lock(&self.news);
         news.is_called_off = true;
         news.watchers.clear();
+        drop(news);
+        self.waiters.wake_all();
+    }
+
+    /// What there is to tell, if that is known: `Some(None)` if there will be nothing.
+    #[cfg(feature = "async")]
+    pub(crate) fn look(&self) -> Option<Option<ActorReport>> {
+        let news = lock(&self.news);
+        (news.report.is_some() || news.is_called_off).then(|| news.report.clone())
     }
 }
 

@@ -234,6 +234,8 @@ impl<M: Send + 'static> WayOut<M> {
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
     fn return_rest(&self) {
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
         let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));

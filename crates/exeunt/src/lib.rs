@@ -91,6 +91,8 @@
 //!
 //! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM. Unix.
 //! - `serde`: [`Report`] serialises.
+//! - `async`: from async programs, a send, an ask and the end of others as futures, for any executor:
+//!   `Addr::send_async`, `Addr::ask_async`, `Addr::ended_async`, `SystemHandle::ended_async`.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -105,6 +107,8 @@ mod waiting;
 mod address;
 mod recipient;
 mod router;
+#[cfg(feature = "async")]
+mod futures;
 mod system;
 mod builder;
 mod capacity;
@@ -125,6 +129,8 @@ mod error;
 mod mailbox;
 mod cell;
 mod runner;
+#[cfg_attr(not(feature = "async"), path = "waiters/nobody.rs")]
+mod waiters;
 mod agenda;
 mod timers;
 mod answers;
@@ -156,6 +162,8 @@ pub use error::{
 };
 pub use event::Event;
 pub use exit::Exit;
+#[cfg(feature = "async")]
+pub use futures::{AskFuture, SendFuture};
 pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};

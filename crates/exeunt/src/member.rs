@@ -42,7 +42,9 @@ impl Member {
         // In this order: whoever is refused by the closed mailbox finds that it was called, and
         // whoever finds that its turn has come finds its mailbox closed.
         self.life.set_called();
-        if let Some(post) = &*lock(&self.post) {
+        // Not under the lock: it wakes those who wait for room.
+        let post = lock(&self.post).clone();
+        if let Some(post) = post {
             post.close();
         }
         self.life.annexes().iter().for_each(|annex| annex.close());

@@ -27,6 +27,7 @@ use crate::snapshot::ActorSnapshot;
 use crate::supervision::{Supervision, Under};
 use crate::restart::Restart;
 use crate::threads;
+use crate::waiters::Waiters;
 use crate::unwind::{self, lock};
 
 pub(crate) struct Stage {
@@ -49,6 +50,8 @@ pub(crate) struct Stage {
     report: Mutex<Option<Report>>,
     /// Set when the report is there.
     ended: Event,
+    /// The futures that wait for the report.
+    pub(crate) waiters: Waiters,
 }
 
 struct ReadingEnds {
@@ -151,6 +154,7 @@ impl Stage {
             signal: Mutex::default(),
             report: Mutex::default(),
             ended: Event::new(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -357,9 +361,7 @@ impl Stage {
 
     /// Waits until the report is there.
     pub(crate) fn wait(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Report, WaitError> {
-        if life::current().is_some_and(|me| Arc::ptr_eq(&me.stage, self)) {
-            return Err(WaitError::Inside);
-        }
+        self.is_waited_for_from_outside()?;
         match deadline {
             None => self.ended.wait(),
             Some(deadline) => {
@@ -369,7 +371,20 @@ impl Stage {
                 }
             }
         }
-        Ok(lock(&self.report).clone().unwrap_or_else(|| self.empty_report(Reason::Shutdown)))
+        Ok(self.published_report())
+    }
+
+    /// None of its own members waits for its end, which would never come.
+    pub(crate) fn is_waited_for_from_outside(&self) -> Result<(), WaitError> {
+        match life::current() {
+            Some(me) if std::ptr::eq(&raw const *me.stage, self) => Err(WaitError::Inside),
+            _ => Ok(()),
+        }
+    }
+
+    /// The report, when it is there.
+    pub(crate) fn published_report(&self) -> Report {
+        lock(&self.report).clone().unwrap_or_else(|| self.empty_report(Reason::Shutdown))
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -401,6 +416,8 @@ impl Stage {
         let report = Report { signal: *signal, ..report };
         lock(&self.report).get_or_insert(report);
         self.ended.set();
+        drop(signal);
+        self.waiters.wake_all();
     }
 
     /// Whether nothing has happened yet that would have to be brought to an end.

@@ -305,7 +305,7 @@ impl fmt::Debug for System {
 /// ```
 #[derive(Clone)]
 pub struct SystemHandle {
-    stage: Arc<Stage>,
+    pub(crate) stage: Arc<Stage>,
 }
 
 impl SystemHandle {
