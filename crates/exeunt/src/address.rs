@@ -435,7 +435,7 @@ impl<M: Send + 'static> Addr<M> {
         Other { name: self.name().to_owned(), index }
     }
 
-    fn belongs_to(&self, me: Option<&Life>) -> bool {
+    pub(crate) fn belongs_to(&self, me: Option<&Life>) -> bool {
         match (self.mailbox.owner.get(), me) {
             (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
             _ => false,

@@ -279,12 +279,18 @@ impl<M: Send + 'static> WayOut<M> {
     /// has been closed for good by [`Mailbox::finish`].
     fn return_rest(&self) {
         // What others go on reading is theirs.
-        let rest = self.life.take_returned(|| {
+        self.life.take_returned(|| {
             if self.life.resign_once() {
                 self.is_last.set(self.mailbox.resign());
             }
-            if self.is_last.get() { self.mailbox.evict() } else { Vec::new() }
+            Vec::<M>::new()
         });
+        if !self.is_last.get() {
+            return;
+        }
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
+        let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }

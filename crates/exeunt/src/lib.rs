@@ -93,6 +93,8 @@
 //! - `serde`: [`Report`] serialises.
 //! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
 //!   it on, and has it for its users.
+//! - `async`: from async programs, a send, an ask and the end of others as futures, for any executor:
+//!   `Addr::send_async`, `Addr::ask_async`, `Addr::ended_async`, `SystemHandle::ended_async`.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -107,6 +109,8 @@ mod waiting;
 mod address;
 mod recipient;
 mod router;
+#[cfg(feature = "async")]
+mod futures;
 mod system;
 mod builder;
 mod capacity;
@@ -128,6 +132,8 @@ mod error;
 mod mailbox;
 mod cell;
 mod runner;
+#[cfg_attr(not(feature = "async"), path = "waiters/nobody.rs")]
+mod waiters;
 mod agenda;
 mod timers;
 mod answers;
@@ -161,6 +167,8 @@ pub use error::{
 };
 pub use event::Event;
 pub use exit::Exit;
+#[cfg(feature = "async")]
+pub use futures::{AskFuture, SendFuture};
 pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};

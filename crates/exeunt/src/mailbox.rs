@@ -17,6 +17,7 @@ use crate::life::{self, Life, Outcome};
 use crate::notice::Notice;
 use crate::timer::Ring;
 use crate::unwind;
+use crate::waiters::Waiters;
 
 mod inbox;
 mod lane;
@@ -60,6 +61,8 @@ pub(crate) struct Mailbox<M> {
     closing: Event,
     /// Set when the actor has ended: wakes those who wait for an answer.
     pub(crate) ended: Event,
+    /// The futures that wait for room. Whoever is in it has rung the bell afterwards, or is about to.
+    pub(crate) room: Waiters,
     last_word: Mutex<LastWord<M>>,
     pub(crate) dead_letters: Office<M>,
     overflow: OnceLock<Overflow>,
@@ -97,6 +100,7 @@ impl<M: Send + 'static> Mailbox<M> {
             addresses: AtomicUsize::new(0),
             closing: Event::new(),
             ended: Event::new(),
+            room: Waiters::default(),
             last_word: Mutex::new(LastWord { gone: false, strays: Vec::new() }),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
@@ -150,7 +154,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.crew.get().and_then(|crew| crew.bell(seat)).unwrap_or(&self.bell)
     }
 
-    fn ring_all(&self) {
+    pub(crate) fn ring_all(&self) {
         self.bell.ring();
         if let Some(crew) = self.crew.get() {
             crew.ring();
@@ -170,7 +174,14 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn end(&self) {
         if self.crew.get().is_none_or(Crew::leave) {
             self.ended.set();
+            self.wake_senders();
         }
+    }
+
+    /// Wakes the futures that wait to send.
+    fn wake_senders(&self) {
+        self.room.wake_all();
+        self.dead_letters.waiters.wake_all();
     }
 
     /// Whether no send is accepted any more.
@@ -336,6 +347,26 @@ impl<M: Send + 'static> Mailbox<M> {
         &self.ordinary.receiver
     }
 
+    /// Tells the futures that wait for room as often as there is some, in their order; the reader
+    /// calls it when it has heard its bell, and has taken what is next.
+    ///
+    /// As long as others are left it hears its bell again: so it never sleeps on room that somebody
+    /// waits for, and nobody depends on what those do who were woken (they may never be polled again).
+    pub(crate) fn make_way(&self) {
+        let receiver = &self.ordinary.receiver;
+        let room = receiver.capacity().unwrap_or(usize::MAX).saturating_sub(receiver.len());
+        if self.room.wake_first(room) {
+            self.ring_all();
+        }
+    }
+
+    /// A new incarnation reads: those who rang for the one before have rung for it.
+    pub(crate) fn remind_of_waiters(&self) {
+        if !self.room.is_empty() {
+            self.ring_all();
+        }
+    }
+
     /// The next urgent message, if there is one.
     #[inline]
     pub(crate) fn take_urgent(&self) -> Option<M> {
@@ -361,6 +392,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn close(&self) {
         if !self.closed.swap(true, Ordering::SeqCst) {
             self.closing.set();
+            self.wake_senders();
         }
     }
 
@@ -380,7 +412,7 @@ impl<M: Send + 'static> Mailbox<M> {
         let left = self.evict();
         self.bury(left);
         self.dead_letters.forget();
-        self.ended.set();
+        self.end();
     }
 
     // Dead letters.

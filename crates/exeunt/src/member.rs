@@ -55,7 +55,9 @@ impl Member {
         // whoever finds that its turn has come finds its mailbox closed.
         self.life.set_called();
         self.front.iter().for_each(|front| front.life.set_called());
-        if let Some(post) = &*lock(&self.post) {
+        // Not under the lock: it wakes those who wait for room.
+        let post = lock(&self.post).clone();
+        if let Some(post) = post {
             post.close();
         }
         self.life.annexes().iter().for_each(|annex| annex.close());

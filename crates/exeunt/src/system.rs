@@ -338,7 +338,7 @@ impl fmt::Debug for System {
 /// ```
 #[derive(Clone)]
 pub struct SystemHandle {
-    stage: Arc<Stage>,
+    pub(crate) stage: Arc<Stage>,
 }
 
 impl SystemHandle {

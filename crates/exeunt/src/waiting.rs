@@ -359,8 +359,12 @@ struct Annex<T, F> {
 impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     fn take(&mut self) -> Taken<M> {
         // Its bell is rung when its last address goes: picked up before the look, not after it.
-        self.mailbox.bell.pick_up();
-        if let Some(item) = self.mailbox.take() {
+        let is_rung = self.mailbox.bell.pick_up();
+        let item = self.mailbox.take();
+        if is_rung {
+            self.mailbox.make_way();
+        }
+        if let Some(item) = item {
             return Taken::Item((self.map)(item));
         }
         if !self.is_last_call && self.mailbox.is_deserted() && self.finish() {
@@ -392,6 +396,8 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     }
 
     fn evict(&mut self, life: &Life) -> Vec<M> {
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
         let left = life.take_returned(|| self.mailbox.evict());
         let left = left.into_iter().map(&mut self.map).collect();
         self.mailbox.end();
