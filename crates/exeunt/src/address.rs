@@ -376,7 +376,8 @@ impl<M: Send + 'static> Addr<M> {
             return Err(AskError::Deadlock);
         }
         let (sender, answer) = crossbeam_channel::bounded(1);
-        self.send_by(question(Reply { sender, _waker: None }), deadline).map_err(AskError::NotSent)?;
+        self.send_by(question(Reply { sender, _waker: None }), deadline)
+            .map_err(AskError::NotSent)?;
         self.wait_for_answer(&answer, me.as_deref(), deadline)
     }
 

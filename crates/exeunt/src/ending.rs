@@ -174,9 +174,7 @@ impl<M: Send + 'static> WayOut<M> {
         let dropped = self.drop_value(actor);
         self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         let outcome = match dropped {
-            Err(failure) if !outcome.is_failure() => {
-                failed(&self.life, failure.text)
-            }
+            Err(failure) if !outcome.is_failure() => failed(&self.life, failure.text),
             _ => outcome,
         };
         // Now no answer can come any more.

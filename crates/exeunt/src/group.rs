@@ -95,7 +95,13 @@ impl<'a> GroupBuilder<'a> {
     ) -> GroupBuilder<'a> {
         let parent = parent.map(|parent| parent.index);
         let under = parent.map_or(Under::System, Under::Actor);
-        GroupBuilder { stage, name: name.to_owned(), parent, options: GroupOptions::default(), under }
+        GroupBuilder {
+            stage,
+            name: name.to_owned(),
+            parent,
+            options: GroupOptions::default(),
+            under,
+        }
     }
 
     /// Who is restarted when a member is; [`Strategy::OneForOne`] unless set.

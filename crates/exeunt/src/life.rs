@@ -96,6 +96,8 @@ struct Ledger {
     restarts: u64,
     cancelled: u64,
     activity: Activity,
+    /// How many waits for somebody it has begun.
+    waits: u64,
     /// What it calls the message that it is on, if it calls them anything.
     label: Option<&'static str>,
     outcome: Option<Outcome>,
@@ -159,6 +161,10 @@ impl Activity {
     /// Whether our own code waits there, with nothing of the user's running.
     fn is_a_wait(&self) -> bool {
         matches!(self, Activity::AwaitingChildren | Activity::Resting)
+    }
+
+    fn is_for_somebody(&self) -> bool {
+        matches!(self, Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_))
     }
 }
 
@@ -487,16 +493,11 @@ impl Life {
         self.ledger().activity == Activity::Resting
     }
 
-    /// Whom it waits for, and in what way.
-    pub(crate) fn waits_for(&self) -> Option<Activity> {
+    /// Whom it waits for, in what way, and which of its waits it is.
+    pub(crate) fn waits_for(&self) -> Option<(Activity, u64)> {
         let ledger = self.ledger();
-        match &ledger.activity {
-            Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
-                if ledger.outcome.is_none() => {
-                Some(ledger.activity.clone())
-            }
-            _ => None,
-        }
+        let waits = ledger.outcome.is_none() && ledger.activity.is_for_somebody();
+        waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
     /// Takes the actor's last word from it and gives its figures, with the message that is in its
@@ -524,7 +525,9 @@ impl Life {
     }
 
     pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
-        std::mem::replace(&mut self.ledger().activity, activity)
+        let mut ledger = self.ledger();
+        ledger.waits += u64::from(activity.is_for_somebody());
+        std::mem::replace(&mut ledger.activity, activity)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "serde")]
 mod json;
-mod table;
+pub(crate) mod table;
 
 /// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
 ///

@@ -23,9 +23,9 @@ use crate::member::Member;
 use crate::notice::{self, Notice};
 use crate::order::{self, Node};
 use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
+use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
 use crate::supervision::{Supervision, Under};
-use crate::restart::Restart;
 use crate::threads;
 use crate::unwind::{self, lock};
 
@@ -197,7 +197,12 @@ impl Stage {
         if part.is_supervised() {
             // Before its thread, which may fail at once.
             let supervisor = part.supervisor();
-            lock(&self.supervision).add_member(index, part.restart, part.is_significant, supervisor);
+            lock(&self.supervision).add_member(
+                index,
+                part.restart,
+                part.is_significant,
+                supervisor,
+            );
         }
         let thread = match threads::spawn(builder, work) {
             Ok(thread) => thread,

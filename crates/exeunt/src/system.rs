@@ -14,7 +14,7 @@ use crate::group::GroupBuilder;
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::report::{Reason, Report};
-use crate::snapshot::ActorSnapshot;
+use crate::snapshot::{ActorSnapshot, Dump};
 use crate::stage::{Chore, Stage};
 use crate::unwind::lock;
 
@@ -406,6 +406,32 @@ impl SystemHandle {
     #[must_use]
     pub fn snapshot(&self) -> Vec<ActorSnapshot> {
         self.stage.snapshot()
+    }
+
+    /// How all stand, as a table: who is in what state, what waits, and what those do that do
+    /// anything.
+    ///
+    /// A signal of choice prints it; see `Signals::snapshot_on`.
+    ///
+    /// ```
+    /// use exeunt::System;
+    ///
+    /// let mut system = System::new("watched");
+    /// system.spawn_task("reader", |cx| {
+    ///     cx.stopping().wait();
+    ///     Ok(())
+    /// });
+    /// let dump = system.handle().dump().to_string();
+    /// assert!(dump.contains("reader"), "{dump}");
+    /// assert!(dump.contains("in its loop"), "{dump}");
+    /// ```
+    #[must_use]
+    pub fn dump(&self) -> impl fmt::Display + use<> {
+        Dump { system: self.name().to_owned(), actors: self.snapshot() }
+    }
+
+    pub(crate) fn emit(&self, notice: Notice) {
+        self.stage.emit(notice);
     }
 }
 

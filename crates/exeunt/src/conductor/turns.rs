@@ -265,4 +265,3 @@ impl Conductor<'_> {
         Some(next_word)
     }
 }
-
