@@ -8,8 +8,8 @@ use crossbeam_channel::{Receiver, select};
 use crate::actor::Actor;
 use crate::cell::{Cell, Failure, Stillborn};
 use crate::life::{Activity, Life, Outcome};
-use crate::mailbox::Mailbox;
-use crate::notice::Notice;
+use crate::mailbox::{self, Mailbox};
+use crate::notice::{Notice, ReturnedBecause};
 use crate::unwind;
 
 /// Why an incarnation is over.
@@ -167,10 +167,10 @@ impl<M: Send + 'static> WayOut<M> {
         remains: Remains<A>,
         outcome: Outcome,
     ) -> Outcome {
-        self.return_rest();
+        self.return_rest(&outcome);
         let (actor, stopped) = self.stop(remains);
         let outcome = self.revise(outcome, stopped);
-        self.return_rest();
+        self.return_rest(&outcome);
         let dropped = self.drop_value(actor);
         self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         let outcome = match dropped {
@@ -231,9 +231,14 @@ impl<M: Send + 'static> WayOut<M> {
 
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
-    fn return_rest(&self) {
+    fn return_rest(&self, outcome: &Outcome) {
         let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
+            let why = match outcome.is_failure() {
+                true => ReturnedBecause::Failed,
+                false => ReturnedBecause::Overdue,
+            };
+            self.mailbox.tell_returned(mailbox::all(&rest), why);
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }
     }

@@ -313,7 +313,9 @@ impl Life {
     }
 
     pub(crate) fn add_annex(&self, annex: Arc<dyn Post>) {
-        unwind::lock(&self.annexes).push(annex);
+        let mut annexes = unwind::lock(&self.annexes);
+        annexes.retain(|annex| !annex.is_gone());
+        annexes.push(annex);
     }
 
     pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {

@@ -14,7 +14,7 @@ use crate::departure::Watch;
 use crate::error::TrySendError;
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
-use crate::notice::Notice;
+use crate::notice::{Notice, ReturnedBecause};
 use crate::timer::Ring;
 use crate::unwind;
 
@@ -23,6 +23,7 @@ mod lane;
 mod bell;
 mod dead_letters;
 mod overflow;
+mod losses;
 
 pub(crate) use bell::Bell;
 use dead_letters::Office;
@@ -30,6 +31,7 @@ pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
 use lane::Ticket;
 pub(crate) use lane::{Lane, Parcel};
+use losses::Losses;
 pub use overflow::Overflow;
 
 /// How often a thread that finds nothing to take, no room or no answer gives its place on the CPU
@@ -59,6 +61,8 @@ pub(crate) struct Mailbox<M> {
     last_word: Mutex<LastWord<M>>,
     pub(crate) dead_letters: Office<M>,
     overflow: OnceLock<Overflow>,
+    /// What was dropped because there was no room.
+    losses: Losses,
     pub(crate) owner: OnceLock<Arc<Life>>,
     pub(crate) capacity: Capacity,
 }
@@ -95,6 +99,7 @@ impl<M: Send + 'static> Mailbox<M> {
             last_word: Mutex::new(LastWord { gone: false, strays: Vec::new() }),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
+            losses: Losses::default(),
             owner: OnceLock::new(),
             capacity,
         });
@@ -127,9 +132,24 @@ impl<M: Send + 'static> Mailbox<M> {
         self.owner.get().map(|owner| owner.departure.watch())
     }
 
-    /// Whoever reads it has ended: no answer can come any more.
+    /// Whoever reads it has ended: no answer can come any more, and nothing finds no room.
     pub(crate) fn end(&self) {
+        let untold = self.losses.untold();
+        self.tell_returned(untold, ReturnedBecause::Overflow);
         self.ended.set();
+    }
+
+    /// How many messages were dropped because there was no room.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.losses.total()
+    }
+
+    /// Tells the observers of messages that are returned: how many, and how many in all.
+    pub(crate) fn tell_returned(&self, (messages, total): (u64, u64), why: ReturnedBecause) {
+        if let (Some(owner), 1..) = (self.owner.get(), messages) {
+            let (name, message_type) = (owner.name.clone(), std::any::type_name::<M>());
+            owner.stage.emit(Notice::Returned { name, messages, total, message_type, why });
+        }
     }
 
     /// What rings its bell, without keeping it.
@@ -406,11 +426,19 @@ pub(crate) trait Post: Send + Sync {
     fn ring(&self);
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
     /// runs code of the user's and may take its time.
-    fn take_over(self: Arc<Self>) -> (u64, Burial);
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial);
     /// Itself, for who knows what its messages are.
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// The type of its messages.
     fn message_type(&self) -> &'static str;
+    /// Whether nothing is in it, and nothing will be.
+    fn is_gone(&self) -> bool;
+}
+
+/// These are all there are.
+pub(crate) fn all<M>(messages: &[M]) -> (u64, u64) {
+    let messages = messages.len() as u64;
+    (messages, messages)
 }
 
 impl<M: Send + 'static> Ring for Mailbox<M> {
@@ -436,8 +464,9 @@ impl<M: Send + 'static> Post for Mailbox<M> {
         self.bell.ring();
     }
 
-    fn take_over(self: Arc<Self>) -> (u64, Burial) {
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial) {
         let messages = self.evict();
+        self.tell_returned(all(&messages), why);
         self.end();
         (
             messages.len() as u64,
@@ -454,6 +483,10 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn message_type(&self) -> &'static str {
         std::any::type_name::<M>()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.ended.is_set()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::capacity::Capacity;
 use crate::deadline::OwnLimits;
 use crate::life::{Life, Summons};
 use crate::mailbox::{Burial, Post};
+use crate::notice::ReturnedBecause;
 use crate::order::Node;
 use crate::unwind::lock;
 
@@ -34,7 +35,8 @@ impl Member {
     }
 
     pub(crate) fn queued(&self) -> usize {
-        lock(&self.post).as_ref().map_or(0, |post| post.len())
+        let own = lock(&self.post).as_ref().map_or(0, |post| post.len());
+        own + self.life.annexes().iter().map(|annex| annex.len()).sum::<usize>()
     }
 
     /// Its turn: no more messages, and an end when all are handled.
@@ -70,9 +72,10 @@ impl Member {
 
     /// Takes what is in the mailbox of a member that was given up: how many messages, and how
     /// they are buried.
-    pub(crate) fn take_over(&self) -> (u64, Burial) {
+    pub(crate) fn take_over(&self, why: ReturnedBecause) -> (u64, Burial) {
         let posts = lock(&self.post).take().into_iter().chain(self.life.annexes());
-        let (counts, burials): (Vec<u64>, Vec<Burial>) = posts.map(Post::take_over).unzip();
+        let (counts, burials): (Vec<u64>, Vec<Burial>) =
+            posts.map(|post| post.take_over(why)).unzip();
         let returned = counts.iter().sum();
         self.life.count_returned(returned);
         (returned, Box::new(move || burials.into_iter().for_each(|bury| bury())))

@@ -133,6 +133,24 @@ pub enum Notice {
         /// What the panic said.
         error: String,
     },
+    /// Messages were accepted and will not be handled; they go to the dead-letter hook.
+    ///
+    /// Those that a full mailbox [drops](crate::Overflow) are told together: the first, then whenever
+    /// their number has doubled, and the rest when the mailbox is closed for good. So a flood of them
+    /// is a few notices, and the sum of all `messages` of an actor is what its report says it
+    /// [returned](crate::ActorReport::returned).
+    Returned {
+        /// To whom they were sent.
+        name: String,
+        /// How many there are that nobody was told of before.
+        messages: u64,
+        /// How many it has been with these, in this mailbox and for this reason.
+        total: u64,
+        /// Their type, as the compiler names it.
+        message_type: &'static str,
+        /// Why.
+        why: ReturnedBecause,
+    },
     /// During the drain somebody sent to somebody whose turn had come before: the order was wrong.
     /// Told once for each pair; the report counts.
     Refused {
@@ -152,6 +170,35 @@ pub enum Notice {
     },
 }
 
+/// Why messages that were accepted are not handled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ReturnedBecause {
+    /// The mailbox was full, and [drops](crate::Overflow) what finds no room, or what has waited longest.
+    Overflow,
+    /// The actor failed; or, for an [inbox](crate::Context::attach_inbox) that was attached to it, the
+    /// incarnation that had attached it was over.
+    Failed,
+    /// The actor met its deadline.
+    Overdue,
+    /// Its thread was given up.
+    Abandoned,
+    /// It was a daemon, and the system came to its end.
+    Dismissed,
+}
+
+impl fmt::Display for ReturnedBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReturnedBecause::Overflow => "since there was no room",
+            ReturnedBecause::Failed => "since it failed",
+            ReturnedBecause::Overdue => "since its deadline has passed",
+            ReturnedBecause::Abandoned => "since it was abandoned",
+            ReturnedBecause::Dismissed => "since the daemons were dismissed",
+        })
+    }
+}
+
 impl Notice {
     /// How loud the log says it.
     #[must_use]
@@ -162,6 +209,7 @@ impl Notice {
                 log::Level::Error
             }
             Notice::Overdue { .. }
+            | Notice::Returned { .. }
             | Notice::Refused { .. }
             | Notice::Restarting { .. }
             | Notice::FailedToStop { .. } => log::Level::Warn,
@@ -241,6 +289,11 @@ impl fmt::Display for Notice {
             ),
             Notice::DeadLetterLost { name, error } => {
                 write!(f, "`{name}`: a panic over a message that was returned: {error}")
+            }
+            Notice::Returned { name, messages, total, message_type, why } => {
+                let noun = if *messages == 1 { "message" } else { "messages" };
+                write!(f, "`{name}`: {messages} {noun} returned ({message_type}), {why}")?;
+                if total == messages { Ok(()) } else { write!(f, "; {total} so far") }
             }
             Notice::Refused { from, to } => {
                 write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
