@@ -66,6 +66,7 @@
 //! | send, ask, and be refused | [`Addr`], [`Reply`], [`SendError`] |
 //! | send one kind of message, whatever the actor takes besides | [`Recipient`] |
 //! | send to one of many, or to all | [`Router`], [`Broadcast`] |
+//! | publish to all who have subscribed | [`Topic`] |
 //! | send past those that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
@@ -105,6 +106,7 @@ mod waiting;
 mod address;
 mod recipient;
 mod router;
+mod topic;
 mod system;
 mod builder;
 mod capacity;
@@ -159,7 +161,7 @@ pub use exit::Exit;
 pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};
-pub use notice::Notice;
+pub use notice::{Notice, ReturnedBecause};
 pub use recipient::Recipient;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
@@ -169,3 +171,4 @@ pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State, Waiting};
 pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};
+pub use topic::{Published, Subscriber, Subscription, SubscriptionBuilder, Topic, WeakTopic};
