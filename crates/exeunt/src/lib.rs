@@ -77,6 +77,7 @@
 //! | stop what blocks | [`Event::interrupts`], [`Context::sleep`] |
 //! | keep what was not handled | [`ActorBuilder::returned`] |
 //! | watch it | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
+//! | be told who is stuck, and who waits for each other | [`System::watchdog`] |
 //! | know how it ended | [`Report`] |
 //! | know exactly what is promised | [`contract`] |
 //!
@@ -121,6 +122,7 @@ mod exit;
 mod report;
 mod notice;
 mod snapshot;
+mod watchdog;
 mod error;
 
 // How it works, from one message to the whole drain.

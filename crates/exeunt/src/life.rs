@@ -216,6 +216,11 @@ impl Sample {
         self.is_over || matches!(self.word & PLACE_MASK, MESSAGE | HOOK)
     }
 
+    /// Whether it is in its handler, with a message in its hands.
+    pub(crate) fn is_handling(self) -> bool {
+        !self.is_over && self.word & PLACE_MASK == MESSAGE
+    }
+
     /// Grows with everything that is achieved.
     pub(crate) fn pulse(self) -> u64 {
         (self.word >> PLACE_BITS).wrapping_add(self.signs).wrapping_add(self.failed)

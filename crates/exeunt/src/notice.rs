@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::report::{Ended, Reason};
+use crate::snapshot::{Waiting, on_what};
 
 /// What a listener is told, in the order in which it happened.
 ///
@@ -159,6 +160,28 @@ pub enum Notice {
         /// To whom.
         to: String,
     },
+    /// The [watchdog](crate::System::watchdog) has seen somebody at one thing for too long: in one handler
+    /// or hook, or in one wait for room or for an answer. Told once, and again only after it has moved.
+    Stuck {
+        /// Who.
+        name: String,
+        /// At what.
+        doing: String,
+        /// The type of the message that it is on, if it is on one, as the compiler names it.
+        message_type: Option<&'static str>,
+        /// What it [calls](crate::Actor::label) that message.
+        label: Option<&'static str>,
+        /// For how long it was seen; it may have begun a little before.
+        stuck_for: Duration,
+    },
+    /// The [watchdog](crate::System::watchdog) has seen some wait for each other, in a circle, for too
+    /// long. Told once for these waits.
+    Deadlock {
+        /// Who waits, and for whom: each for the next, and the last for the first.
+        waits: Vec<(String, Waiting)>,
+        /// For how long it was seen; it may have begun a little before.
+        stuck_for: Duration,
+    },
     /// The drain is over.
     Finished {
         /// Why it began.
@@ -205,11 +228,13 @@ impl Notice {
     pub fn level(&self) -> log::Level {
         match self {
             Notice::Started { .. } => log::Level::Debug,
-            Notice::Failed { .. } | Notice::Abandoned { .. } | Notice::DeadLetterLost { .. } => {
-                log::Level::Error
-            }
+            Notice::Failed { .. }
+            | Notice::Abandoned { .. }
+            | Notice::Deadlock { .. }
+            | Notice::DeadLetterLost { .. } => log::Level::Error,
             Notice::Overdue { .. }
             | Notice::Returned { .. }
+            | Notice::Stuck { .. }
             | Notice::Refused { .. }
             | Notice::Restarting { .. }
             | Notice::FailedToStop { .. } => log::Level::Warn,
@@ -297,6 +322,18 @@ impl fmt::Display for Notice {
             }
             Notice::Refused { from, to } => {
                 write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
+            }
+            Notice::Stuck { name, doing, message_type, label, stuck_for } => {
+                let on = on_what(*label, *message_type);
+                write!(f, "`{name}` is stuck: {doing}{on}, for {stuck_for:.1?}")
+            }
+            Notice::Deadlock { waits, stuck_for } => {
+                write!(f, "deadlock for {stuck_for:.1?}:")?;
+                for (i, (name, waiting)) in waits.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { "," };
+                    write!(f, "{comma} `{name}` waits for {waiting}")?;
+                }
+                Ok(())
             }
             Notice::Finished { reason, complete, took } => {
                 let how = if *complete { "complete" } else { "incomplete" };

@@ -8,7 +8,7 @@ use crate::member::Member;
 
 mod dump;
 
-pub(crate) use dump::Dump;
+pub(crate) use dump::{Dump, on_what};
 
 /// How one actor or task stands at one moment.
 ///
@@ -65,6 +65,8 @@ pub struct ActorSnapshot {
     pub is_idle: bool,
     /// Whether its thread is in code of the user's: a handler, a hook, the loop of a task.
     pub is_in_user_code: bool,
+    /// Whether it is in its handler, with a message in its hands.
+    pub is_handling: bool,
 }
 
 /// Whom somebody waits for.
@@ -142,6 +144,7 @@ impl ActorSnapshot {
             pulse: sample.pulse(),
             is_idle: sample.is_asleep(),
             is_in_user_code: sample.is_in_user_code(),
+            is_handling: sample.is_handling(),
         }
     }
 }

@@ -63,7 +63,7 @@ fn remarks(actor: &ActorSnapshot) -> Vec<String> {
 
 /// What it is doing, and on what.
 fn doing(actor: &ActorSnapshot) -> String {
-    let on = on_what(actor.label, actor.message_type.filter(|_| actor.is_in_user_code));
+    let on = on_what(actor.label, actor.message_type.filter(|_| actor.is_handling));
     format!("{}{on}", actor.doing)
 }
 
@@ -101,6 +101,7 @@ mod tests {
             pulse: 0,
             is_idle: true,
             is_in_user_code: false,
+            is_handling: false,
         }
     }
 
@@ -114,6 +115,7 @@ mod tests {
             label: Some("line"),
             is_idle: false,
             is_in_user_code: true,
+            is_handling: true,
             ..actor("parse")
         };
         let task = ActorSnapshot {
