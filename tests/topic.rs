@@ -424,7 +424,9 @@ fn flood(round: u64) {
         let play = play.started(move |cx| {
             if let Some((topic, returned)) = to_subscribe.take() {
                 let subscription = topic.subscription().capacity(2).overflow(overflow);
-                let count = move |_| drop(returned.fetch_add(1, Ordering::Relaxed));
+                let count = move |_| {
+                    returned.fetch_add(1, Ordering::Relaxed);
+                };
                 subscription.returned(count).subscribe(cx, |n| n);
             }
             Ok(())
