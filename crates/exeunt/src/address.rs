@@ -258,6 +258,12 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.len()
     }
 
+    /// How many messages its mailbox has [dropped](Overflow) because there was no room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.mailbox.dropped()
+    }
+
     /// The name of the actor.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -66,6 +66,7 @@
 //! | send, ask, and be refused | [`Addr`], [`Reply`], [`SendError`] |
 //! | send one kind of message, whatever the actor takes besides | [`Recipient`] |
 //! | send to one of many, or to all | [`Router`], [`Broadcast`] |
+//! | publish to all who have subscribed | [`Topic`] |
 //! | send past those that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
@@ -76,6 +77,7 @@
 //! | stop what blocks | [`Event::interrupts`], [`Context::sleep`] |
 //! | keep what was not handled | [`ActorBuilder::returned`] |
 //! | watch it | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
+//! | be told who is stuck, and who waits for each other | [`System::watchdog`] |
 //! | know how it ended | [`Report`] |
 //! | know exactly what is promised | [`contract`] |
 //!
@@ -111,6 +113,7 @@ mod recipient;
 mod router;
 #[cfg(feature = "async")]
 mod futures;
+mod topic;
 mod system;
 mod builder;
 mod capacity;
@@ -126,6 +129,7 @@ mod exit;
 mod report;
 mod notice;
 mod snapshot;
+mod watchdog;
 mod error;
 
 // How it works, from one message to the whole drain.
@@ -172,7 +176,7 @@ pub use futures::{AskFuture, SendFuture};
 pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};
-pub use notice::Notice;
+pub use notice::{Notice, ReturnedBecause};
 pub use recipient::Recipient;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
@@ -182,3 +186,4 @@ pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State, Waiting};
 pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};
+pub use topic::{Published, Subscriber, Subscription, SubscriptionBuilder, Topic, WeakTopic};

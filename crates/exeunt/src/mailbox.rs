@@ -14,7 +14,7 @@ use crate::departure::Watch;
 use crate::error::TrySendError;
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
-use crate::notice::Notice;
+use crate::notice::{Notice, ReturnedBecause};
 use crate::timer::Ring;
 use crate::unwind;
 use crate::waiters::Waiters;
@@ -25,6 +25,7 @@ mod bell;
 mod crew;
 mod dead_letters;
 mod overflow;
+mod losses;
 
 pub(crate) use bell::Bell;
 pub(crate) use crew::Crew;
@@ -33,6 +34,7 @@ pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
 use lane::Ticket;
 pub(crate) use lane::{Lane, Parcel};
+use losses::Losses;
 pub use overflow::Overflow;
 
 /// How often a thread that finds nothing to take, no room or no answer gives its place on the CPU
@@ -66,6 +68,8 @@ pub(crate) struct Mailbox<M> {
     last_word: Mutex<LastWord<M>>,
     pub(crate) dead_letters: Office<M>,
     overflow: OnceLock<Overflow>,
+    /// What was dropped because there was no room.
+    losses: Losses,
     pub(crate) owner: OnceLock<Arc<Life>>,
     pub(crate) capacity: Capacity,
 }
@@ -104,6 +108,7 @@ impl<M: Send + 'static> Mailbox<M> {
             last_word: Mutex::new(LastWord { gone: false, strays: Vec::new() }),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
+            losses: Losses::default(),
             owner: OnceLock::new(),
             capacity,
         });
@@ -173,6 +178,8 @@ impl<M: Send + 'static> Mailbox<M> {
     /// A thread that read it has ended. After the last no answer can come any more.
     pub(crate) fn end(&self) {
         if self.crew.get().is_none_or(Crew::leave) {
+            let untold = self.losses.untold();
+            self.tell_returned(untold, ReturnedBecause::Overflow);
             self.ended.set();
             self.wake_senders();
         }
@@ -187,6 +194,19 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Whether no send is accepted any more.
     pub(crate) fn is_gone(&self) -> bool {
         self.last_word().gone
+    }
+
+    /// How many messages were dropped because there was no room.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.losses.total()
+    }
+
+    /// Tells the observers of messages that are returned: how many, and how many in all.
+    pub(crate) fn tell_returned(&self, (messages, total): (u64, u64), why: ReturnedBecause) {
+        if let (Some(owner), 1..) = (self.owner.get(), messages) {
+            let (name, message_type) = (owner.name.clone(), std::any::type_name::<M>());
+            owner.stage.emit(Notice::Returned { name, messages, total, message_type, why });
+        }
     }
 
     /// What rings its bell, without keeping it.
@@ -487,11 +507,19 @@ pub(crate) trait Post: Send + Sync {
     fn end(&self);
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
     /// runs code of the user's and may take its time.
-    fn take_over(self: Arc<Self>) -> (u64, Burial);
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial);
     /// Itself, for who knows what its messages are.
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// The type of its messages.
     fn message_type(&self) -> &'static str;
+    /// Whether nothing is in it, and nothing will be.
+    fn is_gone(&self) -> bool;
+}
+
+/// These are all there are.
+pub(crate) fn all<M>(messages: &[M]) -> (u64, u64) {
+    let messages = messages.len() as u64;
+    (messages, messages)
 }
 
 impl<M: Send + 'static> Ring for Mailbox<M> {
@@ -525,8 +553,9 @@ impl<M: Send + 'static> Post for Mailbox<M> {
         Mailbox::end(self);
     }
 
-    fn take_over(self: Arc<Self>) -> (u64, Burial) {
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial) {
         let messages = self.evict();
+        self.tell_returned(all(&messages), why);
         (
             messages.len() as u64,
             Box::new(move || {
@@ -542,6 +571,10 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn message_type(&self) -> &'static str {
         std::any::type_name::<M>()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.ended.is_set()
     }
 }
 

@@ -47,6 +47,11 @@ impl<M> Office<M> {
         let _ = self.home.set(home);
     }
 
+    /// Whether there is a hook, or was one.
+    pub(crate) fn is_open(&self) -> bool {
+        self.home.get().is_some()
+    }
+
     /// The hook, when nobody else has it.
     pub(crate) fn wait(&self) -> Undertaker<'_, M> {
         match self.home.get() {
