@@ -99,7 +99,7 @@ fn supervised_ends_by_itself_if_it_is_told_when() {
     let finished = run(example("supervised").args(args));
     assert!(finished.status.success(), "{finished:?}");
     assert!(finished.stderr.contains("supervised: complete (shutdown)"), "{finished:?}");
-    assert!(finished.stdout.ends_with("; the line began anew 0 times\n"), "{finished:?}");
+    assert!(finished.stdout.ends_with("; restarts of the line: 0\n"), "{finished:?}");
     assert!(failures(&finished).is_empty(), "{finished:?}");
 }
 
@@ -123,7 +123,7 @@ fn supervised_cuts_a_backoff_short() {
 fn supervised_escalates_if_the_device_stays_away() {
     let finished = run(example("supervised").args(FAST).arg("--broken"));
     assert_eq!(finished.status.code(), Some(1), "{finished:?}");
-    assert!(finished.stdout.ends_with("; the line began anew 10 times\n"), "{finished:?}");
+    assert!(finished.stdout.ends_with("; restarts of the line: 10\n"), "{finished:?}");
     // Whose it was, and of what.
     let whose = "supervised: FAILED (`reader` failed: in `started`: the device does not answer)";
     assert!(finished.stderr.contains(whose), "{finished:?}");

@@ -7,11 +7,11 @@
 //! Everybody pays everybody, so there is nobody who could leave first:
 //!
 //! ```text
-//!  customers ───────►┌─► account-1 ─► account-2 ─┐
-//!   a task, orders   │       ▲  ╲   ╱   │        │
-//!                    │       │   ╲ ╱    ▼        │
-//!  auditor ─────────►└── account-4 ◄─ account-3 ◄┘
-//!   asks each, once a second
+//! customers ─────► account-1 ◄──► account-2
+//!   a task, orders     ▲    ╲  ╱     ▲
+//!                      ▼    ╱  ╲     ▼
+//! auditor ───────► account-4 ◄──► account-3
+//!   asks, once a second
 //! ```
 //!
 //! That is declared, and so they leave together: when all of their mailboxes are empty and all of them

@@ -82,7 +82,8 @@ fn assemble(options: &Options, summary: mpsc::Sender<Summary>) -> Result<System,
     let mut system = System::new("supervised");
 
     // Outside of the group: what it has recorded outlives every failure of those upstream.
-    let recorder = system.actor("recorder").spawn(Recorder::new(pace * 8, summary))?;
+    let patience = pace.saturating_mul(8).max(Duration::from_millis(500));
+    let recorder = system.actor("recorder").spawn(Recorder::new(patience, summary))?;
 
     // Ten restarts within a hundred times the first wait: a row of waits that never ends (1, 2, 4, 8,
     // 8, ... of it) exceeds that, and so the system comes to know of a device that stays away.
@@ -289,5 +290,5 @@ fn print(summary: Option<Summary>, report: &Report) {
         Some(Summary { readings, mean }) => format!("{readings} readings, {mean:.1} °C on average"),
         None => "the readings are lost".to_owned(),
     };
-    let _ = writeln!(io::stdout(), "{text}; the line began anew {} times", restarts("reader"));
+    let _ = writeln!(io::stdout(), "{text}; restarts of the line: {}", restarts("reader"));
 }
