@@ -125,12 +125,17 @@ impl Running {
     /// Sends a signal to a program that takes it, once it does: `run` installs the handlers when
     /// all have been spawned, and a line of one of those may be quicker.
     pub(crate) fn signal_when_taken(&self, name: &str) {
-        self.await_handlers();
+        self.await_handler(name);
         self.signal(name);
     }
 
-    /// Waits until the handlers are installed.
+    /// Waits until both handlers are installed.
     pub(crate) fn await_handlers(&self) {
+        self.await_handler("INT");
+        self.await_handler("TERM");
+    }
+
+    fn await_handler(&self, name: &str) {
         let until = Instant::now() + GUARD;
         while self.takes_signal(name) == Some(false) {
             assert!(Instant::now() < until, "no signal is taken: {self:?}");

@@ -29,8 +29,8 @@ use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
 use crate::supervision::{Supervision, Under, Verdict};
 use crate::threads;
-use crate::waiters::Waiters;
 use crate::unwind::{self, lock};
+use crate::waiters::Waiters;
 
 pub(crate) struct Stage {
     pub(crate) name: String,
