@@ -16,7 +16,7 @@ use crate::deadline::{self, DrainClock, Turn};
 use crate::life::{Figures, Life, Outcome, Sample};
 use crate::mailbox::Burial;
 use crate::member::Member;
-use crate::notice::Notice;
+use crate::notice::{Notice, ReturnedBecause};
 use crate::report::{ActorReport, Ended, Reason, Report};
 use crate::stage::{Chore, Cue, Stage};
 use crate::threads;
@@ -305,7 +305,7 @@ impl<'a> Conductor<'a> {
         let doing = life.doing();
         // If it has had its last word already, it is stuck on the way from there to its end.
         let mut figures = life.disown().unwrap_or_else(|| life.figures());
-        let (returned, bury) = member.take_over();
+        let (returned, bury) = member.take_over(ReturnedBecause::Abandoned);
         figures.returned += returned;
         lock(&member.thread).take();
         let stuck_for = turn.stuck_for(Instant::now());
@@ -437,7 +437,7 @@ impl<'a> Conductor<'a> {
             let (figures, outcome) = match daemon.life.disown() {
                 None => (daemon.life.figures(), daemon.life.outcome()),
                 Some(figures) => {
-                    let (returned, bury) = daemon.take_over();
+                    let (returned, bury) = daemon.take_over(ReturnedBecause::Dismissed);
                     self.burials.push(bury_aside(&daemon.life, bury));
                     (Figures { returned: figures.returned + returned, ..figures }, None)
                 }

@@ -9,8 +9,8 @@ use crossbeam_channel::{Receiver, select};
 use crate::actor::Actor;
 use crate::cell::{self, Failure, Stillborn};
 use crate::life::{Activity, Life, Outcome, Summons};
-use crate::mailbox::Mailbox;
-use crate::notice::Notice;
+use crate::mailbox::{self, Mailbox};
+use crate::notice::{Notice, ReturnedBecause};
 use crate::unwind;
 
 /// What is wrong with somebody who is always restarted, and ends more often than is absorbed.
@@ -208,10 +208,10 @@ impl<M: Send + 'static> WayOut<M> {
         remains: Remains<A>,
         outcome: Outcome,
     ) -> Outcome {
-        self.return_rest();
+        self.return_rest(&outcome);
         let (actor, stopped) = self.stop(remains);
         let outcome = self.revise(outcome, stopped);
-        self.return_rest();
+        self.return_rest(&outcome);
         let dropped = self.drop_value(actor);
         if self.is_last.get() {
             self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
@@ -277,15 +277,26 @@ impl<M: Send + 'static> WayOut<M> {
 
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
-    fn return_rest(&self) {
+    fn return_rest(&self, outcome: &Outcome) {
         // What others go on reading is theirs.
-        let rest = self.life.take_returned(|| {
+        self.life.take_returned(|| {
             if self.life.resign_once() {
                 self.is_last.set(self.mailbox.resign());
             }
-            if self.is_last.get() { self.mailbox.evict() } else { Vec::new() }
+            Vec::<M>::new()
         });
+        if !self.is_last.get() {
+            return;
+        }
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
+        let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
+            let why = match outcome.is_failure() {
+                true => ReturnedBecause::Failed,
+                false => ReturnedBecause::Overdue,
+            };
+            self.mailbox.tell_returned(mailbox::all(&rest), why);
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }
     }

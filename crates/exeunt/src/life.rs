@@ -110,6 +110,8 @@ struct Ledger {
     restarts: u64,
     cancelled: u64,
     activity: Activity,
+    /// How many waits for somebody it has begun.
+    waits: u64,
     /// What it calls the message that it is on, if it calls them anything.
     label: Option<&'static str>,
     outcome: Option<Outcome>,
@@ -187,6 +189,10 @@ impl Activity {
     fn is_a_wait(&self) -> bool {
         matches!(self, Activity::AwaitingChildren | Activity::Resting)
     }
+
+    fn is_for_somebody(&self) -> bool {
+        matches!(self, Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_))
+    }
 }
 
 impl fmt::Display for Activity {
@@ -237,6 +243,11 @@ impl Sample {
     /// good, and will see its orders by itself.
     pub(crate) fn is_in_user_code(self) -> bool {
         self.is_over || matches!(self.word & PLACE_MASK, MESSAGE | HOOK)
+    }
+
+    /// Whether it is in its handler, with a message in its hands.
+    pub(crate) fn is_handling(self) -> bool {
+        !self.is_over && self.word & PLACE_MASK == MESSAGE
     }
 
     /// Grows with everything that is achieved.
@@ -356,7 +367,9 @@ impl Life {
     }
 
     pub(crate) fn add_annex(&self, annex: Arc<dyn Post>) {
-        unwind::lock(&self.annexes).push(annex);
+        let mut annexes = unwind::lock(&self.annexes);
+        annexes.retain(|annex| !annex.is_gone());
+        annexes.push(annex);
     }
 
     pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
@@ -586,17 +599,11 @@ impl Life {
         self.ledger().activity == Activity::Resting
     }
 
-    /// Whom it waits for, and in what way.
-    pub(crate) fn waits_for(&self) -> Option<Activity> {
+    /// Whom it waits for, in what way, and which of its waits it is.
+    pub(crate) fn waits_for(&self) -> Option<(Activity, u64)> {
         let ledger = self.ledger();
-        match &ledger.activity {
-            Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
-                if ledger.outcome.is_none() =>
-            {
-                Some(ledger.activity.clone())
-            }
-            _ => None,
-        }
+        let waits = ledger.outcome.is_none() && ledger.activity.is_for_somebody();
+        waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
     /// Takes the actor's last word from it and gives its figures, with the message that is in its
@@ -624,7 +631,9 @@ impl Life {
     }
 
     pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
-        std::mem::replace(&mut self.ledger().activity, activity)
+        let mut ledger = self.ledger();
+        ledger.waits += u64::from(activity.is_for_somebody());
+        std::mem::replace(&mut ledger.activity, activity)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -7,7 +7,7 @@ use crate::life::{Figures, Life};
 
 #[cfg(feature = "serde")]
 mod json;
-mod table;
+pub(crate) mod table;
 
 /// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
 ///

@@ -117,6 +117,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             // Its turn came to the incarnation before: to this one the bell was not rung.
             bell.ring();
         }
+        mailbox.remind_of_waiters();
         Runner { cell, life, mailbox, bell, is_in_turn, children: None }
     }
 
@@ -171,11 +172,7 @@ impl<'a, A: Actor> Runner<'a, A> {
                     return order;
                 }
             }
-            if !self.cell.agenda().is_in_use() {
-                if let Some(message) = self.mailbox.take() {
-                    return Next::Message(message);
-                }
-            } else if let Some(next) = self.take_from_agenda() {
+            if let Some(next) = self.take() {
                 return next;
             }
             if looks < YIELDS {
@@ -191,19 +188,41 @@ impl<'a, A: Actor> Runner<'a, A> {
         }
     }
 
+    /// What is next, if there is anything.
+    #[inline(always)] // for the same reason as `unwind::catch`
+    fn take(&mut self) -> Option<Next<A::Msg>> {
+        if self.cell.agenda().is_in_use() {
+            return self.take_from_agenda();
+        }
+        self.mailbox.take().map(Next::Message)
+    }
+
+    /// What its bell was rung for.
     #[cold]
     fn take_orders(&mut self) -> Option<Next<A::Msg>> {
         if self.life.must_stop.is_set() {
             return Some(Next::Halt);
         }
         if !self.life.stopping.is_set() {
-            return self.life.summons().map(Next::Summons);
-        }
-        if !self.is_in_turn {
+            if let Some(summons) = self.life.summons() {
+                return Some(Next::Summons(summons));
+            }
+        } else if !self.is_in_turn {
             self.is_in_turn = true;
             self.life.count_cancelled(self.cell.agenda().last_call());
         }
-        None
+        self.make_way()
+    }
+
+    /// Somebody may wait for room without a thread that the channel would wake: takes what is next
+    /// here, so that it can be told before that is handled, and not after.
+    fn make_way(&mut self) -> Option<Next<A::Msg>> {
+        if self.mailbox.room.is_empty() {
+            return None;
+        }
+        let next = self.take();
+        self.mailbox.make_way();
+        next
     }
 
     #[cold]
@@ -307,7 +326,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         }
         self.life.wake_up();
         self.mailbox.crew().into_iter().for_each(Crew::wake_up);
-        self.bell.pick_up();
+        let _ = self.bell.pick_up();
         self.cell.agenda().has_idled().then_some(Next::Idle)
     }
 }

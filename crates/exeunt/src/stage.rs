@@ -30,6 +30,7 @@ use crate::snapshot::ActorSnapshot;
 use crate::supervision::{Supervision, Under, Verdict};
 use crate::threads;
 use crate::unwind::{self, lock};
+use crate::waiters::Waiters;
 
 pub(crate) struct Stage {
     pub(crate) name: String,
@@ -51,6 +52,8 @@ pub(crate) struct Stage {
     report: Mutex<Option<Report>>,
     /// Set when the report is there.
     ended: Event,
+    /// The futures that wait for the report.
+    pub(crate) waiters: Waiters,
 }
 
 struct ReadingEnds {
@@ -159,6 +162,7 @@ impl Stage {
             signal: Mutex::default(),
             report: Mutex::default(),
             ended: Event::new(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -222,6 +226,7 @@ impl Stage {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
                 lock(&self.supervision).left(index);
+                life.departure.call_off();
                 let _ = unwind::drop_caught(work);
                 return Err(SpawnCause::Thread(error));
             }
@@ -408,9 +413,7 @@ impl Stage {
 
     /// Waits until the report is there.
     pub(crate) fn wait(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Report, WaitError> {
-        if life::current().is_some_and(|me| Arc::ptr_eq(&me.stage, self)) {
-            return Err(WaitError::Inside);
-        }
+        self.is_waited_for_from_outside()?;
         match deadline {
             None => self.ended.wait(),
             Some(deadline) => {
@@ -420,7 +423,20 @@ impl Stage {
                 }
             }
         }
-        Ok(lock(&self.report).clone().unwrap_or_else(|| self.empty_report(Reason::Shutdown)))
+        Ok(self.published_report())
+    }
+
+    /// None of its own members waits for its end, which would never come.
+    pub(crate) fn is_waited_for_from_outside(&self) -> Result<(), WaitError> {
+        match life::current() {
+            Some(me) if std::ptr::eq(&raw const *me.stage, self) => Err(WaitError::Inside),
+            _ => Ok(()),
+        }
+    }
+
+    /// The report, when it is there.
+    pub(crate) fn published_report(&self) -> Report {
+        lock(&self.report).clone().unwrap_or_else(|| self.empty_report(Reason::Shutdown))
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -452,6 +468,8 @@ impl Stage {
         let report = Report { signal: *signal, ..report };
         lock(&self.report).get_or_insert(report);
         self.ended.set();
+        drop(signal);
+        self.waiters.wake_all();
     }
 
     /// Whether nothing has happened yet that would have to be brought to an end.
