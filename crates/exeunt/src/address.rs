@@ -258,6 +258,12 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.len()
     }
 
+    /// How many messages its mailbox has [dropped](Overflow) because there was no room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.mailbox.dropped()
+    }
+
     /// The name of the actor.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -435,7 +441,7 @@ impl<M: Send + 'static> Addr<M> {
         Other { name: self.name().to_owned(), index }
     }
 
-    fn belongs_to(&self, me: Option<&Life>) -> bool {
+    pub(crate) fn belongs_to(&self, me: Option<&Life>) -> bool {
         match (self.mailbox.owner.get(), me) {
             (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
             _ => false,

@@ -41,6 +41,15 @@ pub(crate) enum Job<M> {
     Answer(u64, How),
 }
 
+/// Where a job may come from.
+#[cfg(feature = "stepper")]
+pub(crate) enum Source {
+    Timers,
+    Mailbox,
+    Answers,
+    Input,
+}
+
 /// What a drain does with a channel that was [attached](crate::Context::attach_with).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -179,7 +188,21 @@ impl<A: Actor> Agenda<A> {
             }
         }
         // Only the budget kept us from it.
-        mailbox.take_urgent().map(Job::Message)
+        let message = mailbox.take_urgent()?;
+        self.next_source = MAILBOX + 1;
+        Some(Job::Message(message))
+    }
+
+    /// What the last job that was taken came from.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn last_source(&self) -> Source {
+        match self.next_source.wrapping_sub(1) {
+            _ if self.urgent_in_a_row > 0 => Source::Mailbox,
+            TIMERS => Source::Timers,
+            MAILBOX => Source::Mailbox,
+            ANSWERS => Source::Answers,
+            _ => Source::Input,
+        }
     }
 
     fn take_from(&mut self, source: usize, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {

@@ -16,7 +16,7 @@ use crate::deadline::{self, DrainClock, Turn};
 use crate::life::{Figures, Life, Outcome, Sample};
 use crate::mailbox::Burial;
 use crate::member::Member;
-use crate::notice::Notice;
+use crate::notice::{Notice, ReturnedBecause};
 use crate::report::{ActorReport, Ended, Reason, Report};
 use crate::stage::{Chore, Cue, Stage};
 use crate::threads;
@@ -206,6 +206,9 @@ impl<'a> Conductor<'a> {
                 // Who does not wait for it any more was given up.
                 let _ = sentence.send(self.judge(index, error));
             }
+            Cue::FailedOnLeaving { index, error, sentence } => {
+                let _ = sentence.send(self.judge_farewell(index, &error));
+            }
             Cue::Rests { index, go } => self.rests(index, go),
             Cue::Risen(index) => self.risen(index),
         }
@@ -288,14 +291,7 @@ impl<'a> Conductor<'a> {
         if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
         }
-        let (ended, error, absorbed) = match outcome {
-            Outcome::Completed => (Ended::Completed, None, false),
-            Outcome::Drained => (Ended::Drained, None, false),
-            Outcome::Overdue => (Ended::Overdue, None, false),
-            Outcome::Failed(error) => (Ended::Failed, Some(error), false),
-            Outcome::Absorbed(error) => (Ended::Failed, Some(error), true),
-            Outcome::Disowned => return,
-        };
+        let Some((ended, error, absorbed)) = outcome.told() else { return };
         let figures = member.life.figures();
         self.leave(&member, Leaving { ended, error, absorbed, figures });
     }
@@ -309,7 +305,7 @@ impl<'a> Conductor<'a> {
         let doing = life.doing();
         // If it has had its last word already, it is stuck on the way from there to its end.
         let mut figures = life.disown().unwrap_or_else(|| life.figures());
-        let (returned, bury) = member.take_over();
+        let (returned, bury) = member.take_over(ReturnedBecause::Abandoned);
         figures.returned += returned;
         lock(&member.thread).take();
         let stuck_for = turn.stuck_for(Instant::now());
@@ -353,7 +349,7 @@ impl<'a> Conductor<'a> {
         if member.life.is_supervised {
             self.dismiss_group_of(index);
         }
-        self.advance_revivals();
+        self.excuse_from_revivals(index);
     }
 
     fn end_in_companies(&mut self, index: usize) {
@@ -384,21 +380,12 @@ impl<'a> Conductor<'a> {
             None => figures.handled,
         };
         ActorReport {
-            name: member.life.name.clone(),
-            parent: member.life.parent.as_ref().map(|parent| parent.name.clone()),
             is_task: member.capacity.is_none(),
-            ended,
             took: began.elapsed(),
-            handled: figures.handled,
             handled_while_draining: figures.handled.saturating_sub(handled_before),
-            failed: figures.failed,
-            returned: figures.returned,
-            overflowed: figures.overflowed,
-            cancelled: figures.cancelled,
-            restarts: figures.restarts,
             error,
             absorbed,
-            threads: Vec::new(),
+            ..ActorReport::of(&member.life, ended, figures)
         }
     }
 
@@ -450,7 +437,7 @@ impl<'a> Conductor<'a> {
             let (figures, outcome) = match daemon.life.disown() {
                 None => (daemon.life.figures(), daemon.life.outcome()),
                 Some(figures) => {
-                    let (returned, bury) = daemon.take_over();
+                    let (returned, bury) = daemon.take_over(ReturnedBecause::Dismissed);
                     self.burials.push(bury_aside(&daemon.life, bury));
                     (Figures { returned: figures.returned + returned, ..figures }, None)
                 }

@@ -66,6 +66,7 @@
 //! | send, ask, and be refused | [`Addr`], [`Reply`], [`SendError`] |
 //! | send one kind of message, whatever the actor takes besides | [`Recipient`] |
 //! | send to one of many, or to all | [`Router`], [`Broadcast`] |
+//! | publish to all who have subscribed | [`Topic`] |
 //! | send past those that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
@@ -76,6 +77,7 @@
 //! | stop what blocks | [`Event::interrupts`], [`Context::sleep`] |
 //! | keep what was not handled | [`ActorBuilder::returned`] |
 //! | watch it | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
+//! | be told who is stuck, and who waits for each other | [`System::watchdog`] |
 //! | know how it ended | [`Report`] |
 //! | know exactly what is promised | [`contract`] |
 //!
@@ -91,6 +93,10 @@
 //!
 //! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM. Unix.
 //! - `serde`: [`Report`] serialises.
+//! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
+//!   it on, and has it for its users.
+//! - `async`: from async programs, a send, an ask and the end of others as futures, for any executor:
+//!   `Addr::send_async`, `Addr::ask_async`, `Addr::ended_async`, `SystemHandle::ended_async`.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -105,6 +111,9 @@ mod waiting;
 mod address;
 mod recipient;
 mod router;
+#[cfg(feature = "async")]
+mod futures;
+mod topic;
 mod system;
 mod builder;
 mod capacity;
@@ -120,12 +129,15 @@ mod exit;
 mod report;
 mod notice;
 mod snapshot;
+mod watchdog;
 mod error;
 
 // How it works, from one message to the whole drain.
 mod mailbox;
 mod cell;
 mod runner;
+#[cfg_attr(not(feature = "async"), path = "waiters/nobody.rs")]
+mod waiters;
 mod agenda;
 mod timers;
 mod answers;
@@ -144,6 +156,8 @@ mod supervision;
 mod clock;
 mod unwind;
 mod threads;
+#[cfg(feature = "stepper")]
+pub mod stepper;
 
 pub use actor::Actor;
 pub use address::{Addr, Reply, WeakAddr};
@@ -157,10 +171,12 @@ pub use error::{
 };
 pub use event::Event;
 pub use exit::Exit;
+#[cfg(feature = "async")]
+pub use futures::{AskFuture, SendFuture};
 pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};
-pub use notice::Notice;
+pub use notice::{Notice, ReturnedBecause};
 pub use recipient::Recipient;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
@@ -170,3 +186,4 @@ pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State, Waiting};
 pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};
+pub use topic::{Published, Subscriber, Subscription, SubscriptionBuilder, Topic, WeakTopic};

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::departure::Departure;
 use crate::event::Event;
 use crate::mailbox::Post;
+use crate::report::Ended;
 use crate::stage::Stage;
 use crate::unwind;
 
@@ -109,6 +110,8 @@ struct Ledger {
     restarts: u64,
     cancelled: u64,
     activity: Activity,
+    /// How many waits for somebody it has begun.
+    waits: u64,
     /// What it calls the message that it is on, if it calls them anything.
     label: Option<&'static str>,
     outcome: Option<Outcome>,
@@ -132,6 +135,19 @@ pub(crate) enum Outcome {
 impl Outcome {
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self, Outcome::Failed(_) | Outcome::Absorbed(_))
+    }
+
+    /// What the report says of it: how it ended, of what, and whether that was absorbed. `None` if
+    /// its thread has no say.
+    pub(crate) fn told(self) -> Option<(Ended, Option<String>, bool)> {
+        match self {
+            Outcome::Completed => Some((Ended::Completed, None, false)),
+            Outcome::Drained => Some((Ended::Drained, None, false)),
+            Outcome::Overdue => Some((Ended::Overdue, None, false)),
+            Outcome::Failed(error) => Some((Ended::Failed, Some(error), false)),
+            Outcome::Absorbed(error) => Some((Ended::Failed, Some(error), true)),
+            Outcome::Disowned => None,
+        }
     }
 }
 
@@ -172,6 +188,10 @@ impl Activity {
     /// Whether our own code waits there, with nothing of the user's running.
     fn is_a_wait(&self) -> bool {
         matches!(self, Activity::AwaitingChildren | Activity::Resting)
+    }
+
+    fn is_for_somebody(&self) -> bool {
+        matches!(self, Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_))
     }
 }
 
@@ -223,6 +243,11 @@ impl Sample {
     /// good, and will see its orders by itself.
     pub(crate) fn is_in_user_code(self) -> bool {
         self.is_over || matches!(self.word & PLACE_MASK, MESSAGE | HOOK)
+    }
+
+    /// Whether it is in its handler, with a message in its hands.
+    pub(crate) fn is_handling(self) -> bool {
+        !self.is_over && self.word & PLACE_MASK == MESSAGE
     }
 
     /// Grows with everything that is achieved.
@@ -329,15 +354,22 @@ impl Life {
         self.set_place(RUNNER);
     }
 
-    /// A new incarnation begins.
+    /// The old incarnation has ended, its children with it. What they did is nothing to the next.
     pub(crate) fn begin_anew(&self) {
-        *unwind::lock(&self.orders) = Orders::default();
+        let mut orders = unwind::lock(&self.orders);
+        // Others may have to begin anew meanwhile, and wait for this one.
+        if !matches!(orders.summons, Some(Summons::Retire)) {
+            *orders = Orders::default();
+        }
+        drop(orders);
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
     }
 
     pub(crate) fn add_annex(&self, annex: Arc<dyn Post>) {
-        unwind::lock(&self.annexes).push(annex);
+        let mut annexes = unwind::lock(&self.annexes);
+        annexes.retain(|annex| !annex.is_gone());
+        annexes.push(annex);
     }
 
     pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
@@ -404,11 +436,6 @@ impl Life {
         self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
     }
 
-    /// Whether its present incarnation has had children.
-    pub(crate) fn has_had_children(&self) -> bool {
-        unwind::lock(&self.family).is_founded
-    }
-
     /// Whether `other` is its parent, or its parent's parent, and so on.
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
         std::iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
@@ -420,6 +447,11 @@ impl Life {
         let mut family = unwind::lock(&self.family);
         family.is_founded |= !family.is_closed;
         !family.is_closed
+    }
+
+    /// Whether the present incarnation has had children.
+    pub(crate) fn has_had_children(&self) -> bool {
+        unwind::lock(&self.family).is_founded
     }
 
     /// From here on there will be no more children of this incarnation. Whether there are any who
@@ -466,15 +498,6 @@ impl Life {
         }
     }
 
-    pub(crate) fn set_overdue(&self) {
-        self.overdue.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether its deadline has come, though it may still have to hear of it.
-    pub(crate) fn is_overdue(&self) -> bool {
-        self.overdue.load(Ordering::SeqCst)
-    }
-
     /// It, or the system in its place, reads its mailbox no more. Whether that is news.
     pub(crate) fn resign_once(&self) -> bool {
         !self.resigned.swap(true, Ordering::SeqCst)
@@ -483,6 +506,15 @@ impl Life {
     /// It, or the system in its place, lets go of its mailbox. Whether that is news.
     pub(crate) fn leave_once(&self) -> bool {
         !self.left.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_overdue(&self) {
+        self.overdue.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its deadline has come, though it may still have to hear of it.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {
@@ -508,10 +540,20 @@ impl Life {
     /// Orders it to end the present incarnation. Whoever rings its bell afterwards makes it look.
     pub(crate) fn summon(&self, summons: Summons) {
         let mut orders = unwind::lock(&self.orders);
-        orders.summons.get_or_insert(summons);
+        match summons {
+            // Others wait for it, whatever else has happened to it.
+            Summons::Retire => orders.summons = Some(summons),
+            Summons::Fall(_) => drop(orders.summons.get_or_insert(summons)),
+        }
         if let Some(incarnation) = &orders.incarnation {
             incarnation.set();
         }
+    }
+
+    /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
+    /// that none that is still to come is lost.
+    pub(crate) fn countermand(&self) {
+        *unwind::lock(&self.orders) = Orders::default();
     }
 
     pub(crate) fn figures(&self) -> Figures {
@@ -557,17 +599,11 @@ impl Life {
         self.ledger().activity == Activity::Resting
     }
 
-    /// Whom it waits for, and in what way.
-    pub(crate) fn waits_for(&self) -> Option<Activity> {
+    /// Whom it waits for, in what way, and which of its waits it is.
+    pub(crate) fn waits_for(&self) -> Option<(Activity, u64)> {
         let ledger = self.ledger();
-        match &ledger.activity {
-            Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
-                if ledger.outcome.is_none() =>
-            {
-                Some(ledger.activity.clone())
-            }
-            _ => None,
-        }
+        let waits = ledger.outcome.is_none() && ledger.activity.is_for_somebody();
+        waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
     /// Takes the actor's last word from it and gives its figures, with the message that is in its
@@ -595,7 +631,9 @@ impl Life {
     }
 
     pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
-        std::mem::replace(&mut self.ledger().activity, activity)
+        let mut ledger = self.ledger();
+        ledger.waits += u64::from(activity.is_for_somebody());
+        std::mem::replace(&mut ledger.activity, activity)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -610,6 +648,20 @@ thread_local! {
 /// Says whose thread this is.
 pub(crate) fn set_current(life: Arc<Life>) {
     CURRENT.with(|current| *current.borrow_mut() = Some(life));
+}
+
+/// Runs code as if this thread were that actor's.
+#[cfg(feature = "stepper")]
+pub(crate) fn as_current<R>(life: &Arc<Life>, code: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Life>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            let _ = CURRENT.try_with(|current| current.replace(before));
+        }
+    }
+    let _restore = Restore(CURRENT.with(|current| current.replace(Some(Arc::clone(life)))));
+    code()
 }
 
 /// The actor or task whose thread this is; `None` on a thread of the program's own, and in the

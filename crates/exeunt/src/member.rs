@@ -9,6 +9,7 @@ use crate::capacity::Capacity;
 use crate::deadline::OwnLimits;
 use crate::life::{Life, Summons};
 use crate::mailbox::{Burial, Post};
+use crate::notice::ReturnedBecause;
 use crate::order::Node;
 use crate::pool::Front;
 use crate::unwind::lock;
@@ -55,7 +56,9 @@ impl Member {
         // whoever finds that its turn has come finds its mailbox closed.
         self.life.set_called();
         self.front.iter().for_each(|front| front.life.set_called());
-        if let Some(post) = &*lock(&self.post) {
+        // Not under the lock: it wakes those who wait for room.
+        let post = lock(&self.post).clone();
+        if let Some(post) = post {
             post.close();
         }
         self.life.annexes().iter().for_each(|annex| annex.close());
@@ -84,13 +87,14 @@ impl Member {
 
     /// Takes what is in the mailbox of a member that was given up: how many messages, and how
     /// they are buried.
-    pub(crate) fn take_over(&self) -> (u64, Burial) {
+    pub(crate) fn take_over(&self, why: ReturnedBecause) -> (u64, Burial) {
         let own = lock(&self.post).take();
         // Others may go on reading it.
         let is_last = |post: &Arc<dyn Post>| self.life.resign_once() && post.resign();
         let to_empty = own.iter().filter(|&post| is_last(post)).cloned();
         let posts = to_empty.chain(self.life.annexes());
-        let (counts, burials): (Vec<u64>, Vec<Burial>) = posts.map(Post::take_over).unzip();
+        let (counts, burials): (Vec<u64>, Vec<Burial>) =
+            posts.map(|post| post.take_over(why)).unzip();
         if self.life.leave_once() {
             own.iter().for_each(|post| post.end());
         }

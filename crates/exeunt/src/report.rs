@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::life::{Figures, Life};
+
 #[cfg(feature = "serde")]
 mod json;
-mod table;
+pub(crate) mod table;
 
 /// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
 ///
@@ -222,19 +224,31 @@ impl ActorReport {
 
     /// A line for those of whom there are too many.
     pub(crate) fn of_many() -> ActorReport {
+        ActorReport::with(EARLIER_CHILDREN.to_owned(), Ended::Completed, Figures::default())
+    }
+
+    /// The figures of somebody who has left.
+    pub(crate) fn of(life: &Life, ended: Ended, figures: Figures) -> ActorReport {
         ActorReport {
-            name: EARLIER_CHILDREN.to_owned(),
+            parent: life.parent.as_ref().map(|parent| parent.name.clone()),
+            ..ActorReport::with(life.name.clone(), ended, figures)
+        }
+    }
+
+    fn with(name: String, ended: Ended, figures: Figures) -> ActorReport {
+        ActorReport {
+            name,
             parent: None,
             is_task: false,
-            ended: Ended::Completed,
+            ended,
             took: Duration::ZERO,
-            handled: 0,
+            handled: figures.handled,
             handled_while_draining: 0,
-            failed: 0,
-            returned: 0,
-            overflowed: 0,
-            cancelled: 0,
-            restarts: 0,
+            failed: figures.failed,
+            returned: figures.returned,
+            overflowed: figures.overflowed,
+            cancelled: figures.cancelled,
+            restarts: figures.restarts,
             error: None,
             absorbed: false,
             threads: Vec::new(),

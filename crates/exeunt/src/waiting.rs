@@ -12,8 +12,9 @@ use crate::agenda::{Channel, Input, OnDrain, Taken};
 use crate::answers::{How, Then};
 use crate::context::Context;
 use crate::error::{self, AskError, SendError};
-use crate::life::Life;
-use crate::mailbox::{Inbox, Mailbox};
+use crate::life::{Activity, Life};
+use crate::mailbox::{self, Inbox, Mailbox};
+use crate::notice::ReturnedBecause;
 use crate::report::ActorReport;
 use crate::timer::{Missed, Timer};
 
@@ -359,8 +360,12 @@ struct Annex<T, F> {
 impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     fn take(&mut self) -> Taken<M> {
         // Its bell is rung when its last address goes: picked up before the look, not after it.
-        self.mailbox.bell.pick_up();
-        if let Some(item) = self.mailbox.take() {
+        let is_rung = self.mailbox.bell.pick_up();
+        let item = self.mailbox.take();
+        if is_rung {
+            self.mailbox.make_way();
+        }
+        if let Some(item) = item {
             return Taken::Item((self.map)(item));
         }
         if !self.is_last_call && self.mailbox.is_deserted() && self.finish() {
@@ -377,6 +382,7 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
         let is_finished = self.mailbox.finish();
         if is_finished {
             self.mailbox.end();
+            self.mailbox.forget_dead_letters();
         }
         is_finished
     }
@@ -392,9 +398,20 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     }
 
     fn evict(&mut self, life: &Life) -> Vec<M> {
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
         let left = life.take_returned(|| self.mailbox.evict());
-        let left = left.into_iter().map(&mut self.map).collect();
+        let why = match life.must_stop.is_set() {
+            true => ReturnedBecause::Overdue,
+            false => ReturnedBecause::Failed,
+        };
+        self.mailbox.tell_returned(mailbox::all(&left), why);
         self.mailbox.end();
-        left
+        if self.mailbox.dead_letters.is_open() {
+            life.in_hook(Activity::Returning, || self.mailbox.bury(left));
+            self.mailbox.forget_dead_letters();
+            return Vec::new();
+        }
+        left.into_iter().map(&mut self.map).collect()
     }
 }

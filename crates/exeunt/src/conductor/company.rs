@@ -103,9 +103,9 @@ impl Company {
     /// Somebody has left, with all its children.
     pub(super) fn end(&mut self, index: usize) {
         if let Some(place) = self.place(index) {
-            self.order.end(place);
             let is_daemon = self.members[place].node.daemon && self.is_the_systems();
-            self.to_leave -= usize::from(!is_daemon);
+            // Once for each, though it may be told twice: of a member, and of its last child.
+            self.to_leave -= usize::from(self.order.end(place) && !is_daemon);
         }
     }
 

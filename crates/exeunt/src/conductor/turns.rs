@@ -31,6 +31,7 @@ impl Conductor<'_> {
             if !settles {
                 member.call();
             }
+            self.excuse_from_revivals(member.life.index);
         }
         !due.is_empty()
     }
