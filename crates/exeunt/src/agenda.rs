@@ -223,12 +223,12 @@ impl<A: Actor> Agenda<A> {
     }
 
     fn take_input(&mut self, index: usize) -> Option<A::Msg> {
-        match self.inputs.get_mut(index)?.take() {
-            Taken::Item(message) => Some(message),
-            Taken::Nothing => None,
-            Taken::Over => {
-                drop(self.inputs.remove(index));
-                None
+        loop {
+            match self.inputs.get_mut(index)?.take() {
+                Taken::Item(message) => return Some(message),
+                Taken::Nothing => return None,
+                // The next one moves up, and must not be passed over: the runner may be about to sleep.
+                Taken::Over => drop(self.inputs.remove(index)),
             }
         }
     }
