@@ -220,8 +220,10 @@ fn run_once(cast: &Cast, random: &mut Random, run: u32) -> (u64, u64) {
             assert!(is_in_order(&seen.handled) && is_in_order(&seen.returned), "{context}");
         }
         if cast.intensity == u32::MAX {
-            assert_eq!(line.ended, Ended::Drained, "{context}");
-            assert_eq!(line.returned, 0, "{context}");
+            // Who blocks has so short a limit that a busy machine may keep it from working for as long.
+            let overdue = cast.blocks && line.ended == Ended::Overdue;
+            assert!(line.ended == Ended::Drained || overdue, "{context}");
+            assert!(line.returned == 0 || overdue, "{context}");
             assert!(!report.is_failure(), "{context}");
         } else {
             assert!(matches!(line.ended, Ended::Drained | Ended::Failed), "{context}");

@@ -96,8 +96,10 @@ pub(crate) struct Turn {
     /// Time since then in which the process did not run.
     excused: Duration,
     sample: Sample,
-    /// When the sample was last seen to change.
+    /// When something was last seen to have been finished.
     progressed: Instant,
+    /// When the thread was last seen to go from one place to another.
+    moved: Instant,
     /// When it was told to stop at once.
     pub(crate) halted: Option<Instant>,
 }
@@ -115,7 +117,14 @@ pub(crate) enum Decision {
 
 impl Turn {
     pub(crate) fn begin(now: Instant, sample: Sample) -> Turn {
-        Turn { began: now, excused: Duration::ZERO, sample, progressed: now, halted: None }
+        Turn {
+            began: now,
+            excused: Duration::ZERO,
+            sample,
+            progressed: now,
+            moved: now,
+            halted: None,
+        }
     }
 
     /// Something happened, though not to itself: it waits for others, who are getting on.
@@ -123,9 +132,9 @@ impl Turn {
         self.progressed = now;
     }
 
-    /// Whether anything has happened to it since it was last looked at.
-    pub(crate) fn has_moved(&self, sample: Sample) -> bool {
-        self.sample != sample
+    /// Whether it has finished anything since it was last looked at.
+    pub(crate) fn has_progressed(&self, sample: Sample) -> bool {
+        self.sample.pulse() != sample.pulse()
     }
 
     /// For how long nothing was seen to happen.
@@ -159,7 +168,10 @@ impl Turn {
     /// Forgives time in which nobody could make progress, since the process did not run.
     pub(crate) fn excuse(&mut self, lost: Duration) {
         self.excused = self.excused.saturating_add(lost);
-        for moment in [Some(&mut self.progressed), self.halted.as_mut()].into_iter().flatten() {
+        for moment in [Some(&mut self.progressed), Some(&mut self.moved), self.halted.as_mut()]
+            .into_iter()
+            .flatten()
+        {
             *moment = moment.checked_add(lost).unwrap_or(*moment);
         }
     }
@@ -173,9 +185,12 @@ impl Turn {
         own: OwnLimits,
         to_come: usize,
     ) -> Decision {
+        if self.has_progressed(sample) {
+            self.progressed = now;
+        }
         if sample != self.sample {
             self.sample = sample;
-            self.progressed = now;
+            self.moved = now;
         }
         let Some(halted) = self.halted else {
             return match self.halts_at(clock, own, to_come) {
@@ -185,7 +200,8 @@ impl Turn {
         };
         match self.gives_up_at(halted, clock) {
             Some(at) if now >= at => {
-                let stuck = sample.is_in_user_code() && self.stuck_for(now) >= SETTLED;
+                let settled = now.saturating_duration_since(self.moved) >= SETTLED;
+                let stuck = sample.is_in_user_code() && settled;
                 if stuck || now >= at + SLACK {
                     Decision::Abandon
                 } else {
@@ -266,8 +282,9 @@ mod tests {
         bench.life.enter_message();
         let own = OwnLimits::default();
         assert!(matches!(bench.decide(SECOND / 10, own), Decision::Wait(_)));
-        assert!(matches!(bench.decide(5 * SECOND, own), Decision::Wait(_)));
-        assert_eq!(bench.decide(5 * SECOND + SECOND / 10, own), Decision::Halt);
+        // To have begun something is no progress.
+        assert!(matches!(bench.decide(5 * SECOND - SECOND / 10, own), Decision::Wait(_)));
+        assert_eq!(bench.decide(5 * SECOND, own), Decision::Halt);
         let own = OwnLimits { stall: Some(SECOND), ..own };
         assert_eq!(bench.decide(2 * SECOND, own), Decision::Halt);
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, Select, select};
 
 use crate::actor::Actor;
 use crate::cell::{self, Failure, Stillborn};
@@ -116,8 +116,12 @@ pub(crate) fn ended_well(life: &Life) -> Outcome {
     if life.stage.is_draining() { Outcome::Drained } else { Outcome::Completed }
 }
 
-/// Waits until the next incarnation may begin. Whether the conductor waits to hear that it has.
-pub(crate) fn rest(life: &Arc<Life>, rebirth: Rebirth) -> bool {
+/// Waits until the next incarnation may begin, and during a drain until there is something for it to do.
+/// Whether the conductor waits to hear that it has begun.
+pub(crate) fn rest<M>(life: &Arc<Life>, rebirth: Rebirth, mailbox: Option<&Mailbox<M>>) -> bool
+where
+    M: Send + 'static,
+{
     life.begin_anew();
     let mut rebirth = rebirth;
     let mut is_together = false;
@@ -137,9 +141,24 @@ pub(crate) fn rest(life: &Arc<Life>, rebirth: Rebirth) -> bool {
             }
             rebirth = Rebirth::Together;
         }
+        if life.stage.is_draining() {
+            wait_for_work(life, mailbox);
+        }
         life.wake_up();
     });
     is_together
+}
+
+/// Nobody is made anew in a drain only to be told that its turn has come.
+fn wait_for_work<M: Send + 'static>(life: &Life, mailbox: Option<&Mailbox<M>>) {
+    let mut select = Select::new();
+    select.recv(life.stopping.receiver());
+    select.recv(life.must_stop.receiver());
+    if let Some(mailbox) = mailbox {
+        select.recv(mailbox.receiver());
+        mailbox.urgent_receiver().map(|urgent| select.recv(urgent));
+    }
+    select.ready();
 }
 
 /// `None` if there is nothing more to wait for.

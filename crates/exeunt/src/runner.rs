@@ -59,7 +59,7 @@ pub(crate) fn act<A: Actor>(
             Fate::Anew(rebirth) => {
                 way_out.retire(remains);
                 // Who is waited for is so until it has begun, however often it tries.
-                is_awaited |= ending::rest(&life, rebirth);
+                is_awaited |= ending::rest(&life, rebirth, Some(&*mailbox));
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
                 }
@@ -350,7 +350,9 @@ pub(crate) fn perform(
         }
         match fate_of_task(&life, result) {
             Fate::Leave(outcome) => return outcome,
-            Fate::Anew(rebirth) => is_awaited = ending::rest(&life, rebirth),
+            Fate::Anew(rebirth) => {
+                is_awaited = ending::rest(&life, rebirth, None::<&Mailbox<()>>);
+            }
         }
         if life.must_stop.is_set() {
             return Outcome::Overdue;

@@ -179,7 +179,7 @@ impl Conductor<'_> {
             let is_idle = sample.is_asleep() && !member.life.awaits_answers();
             let quiet = (is_empty && is_idle).then_some(sample);
             if let Some(State::Settling(turn, before)) = self.states.get_mut(&member.life.index) {
-                is_getting_on |= turn.has_moved(sample);
+                is_getting_on |= turn.has_progressed(sample);
                 is_quiet &= quiet.is_some() && *before == quiet;
                 *before = quiet;
             }
