@@ -14,7 +14,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
@@ -466,6 +467,48 @@ fn seed_with_a_long_second_step() -> String {
     };
     let fits = |&seed: &u64| matches!(steps(seed), [..200, 90_000..=100_000]);
     (1..).find(fits).unwrap().to_string()
+}
+
+// async_tokio
+
+/// A client of the server, and the lines that it is answered.
+fn client(address: &str) -> (TcpStream, impl Iterator<Item = String>) {
+    let stream = TcpStream::connect(address).unwrap();
+    let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    (stream, lines.map_while(Result::ok))
+}
+
+#[test]
+fn async_tokio_answers_what_it_has_taken_before_it_leaves() {
+    let mut running = Running::start(&mut example("async_tokio"));
+    let listening = running.wait_for("listening on ");
+    let address = listening.strip_prefix("listening on ").unwrap();
+
+    let (mut first, mut answers) = client(address);
+    first.write_all(b"12\n97\nmany\n").unwrap();
+    let said: Vec<String> = answers.by_ref().take(3).collect();
+    assert_eq!(said, ["12 = 2 * 2 * 3", "97 = 97", "? not a number: \"many\""]);
+
+    // Each takes a while, so that some wait for the actor when the signal comes.
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (mut stream, answers) = client(address);
+            stream.write_all(b"100000980001501\n").unwrap();
+            (stream, answers)
+        })
+        .collect();
+    running.signal_when_taken("INT");
+    let said: Vec<String> = clients.into_iter().filter_map(|(_, mut lines)| lines.next()).collect();
+    let answered = said.iter().filter(|line| line.ends_with(" = 10000019 * 10000079")).count();
+    let refused = said.iter().filter(|line| line.contains("the mailbox is closed")).count();
+    assert_eq!(answered + refused, said.len(), "{said:?}");
+    assert_eq!(answers.next(), None, "it is not hung up on");
+
+    let finished = running.finish();
+    assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
+    let booked = format!("{} numbers, 1 of them prime\n", answered + 2);
+    assert!(finished.stdout.ends_with(&booked), "{said:?} {finished:?}");
+    assert!(finished.stderr.contains("factors: complete (SIGINT)"), "{finished:?}");
 }
 
 // embed and hello

@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use exeunt::{Capacity, Ended, Error, Reason, SendError, SpawnError, Status, System};
 use support::{HANG, OnDrop, Play, guarded, leaving, line, next, trap};
@@ -119,6 +120,7 @@ fn a_thread_that_the_operating_system_refuses_is_an_error() {
         refused(builder.spawn(Play::<u32>::idle()).unwrap_err());
         assert_eq!(waiting.join().unwrap(), Err(SendError::Closed(2)));
         assert!(addr.is_closed());
+        assert!(addr.wait_ended(Duration::MAX).is_none());
 
         // The system goes on, and the next one takes the place.
         let after = system.spawn("after", Play::new(|_: u32, _| Ok(())));

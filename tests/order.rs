@@ -374,22 +374,37 @@ fn o3_the_whole_queue_is_handled_first() {
 fn o4_a_cycle_that_was_not_declared_is_an_error_that_names_it() {
     guarded(|| {
         let mut system = System::new("o4");
-        let (a, a_inbox) = exeunt::mailbox::<u32>(8);
         let (b, b_inbox) = exeunt::mailbox::<u32>(8);
         let (c, c_inbox) = exeunt::mailbox::<u32>(8);
-        let spawned = system.actor("a").inbox(a_inbox).feeds(&b).spawn(relay(b));
-        spawned.unwrap();
+        let _a = system.spawn("a", Play::<u32>::idle());
         let builder = system.actor("b").inbox(b_inbox).feeds(&c);
         builder.spawn(relay(c.clone())).unwrap();
-        // It declares nothing, and so counts as feeding all before it.
-        let error = system.actor("c").inbox(c_inbox).spawn(relay(a)).unwrap_err();
+        // It declares nothing, so that it may feed all before it; and `b` says that it feeds it.
+        let error = system.actor("c").inbox(c_inbox).spawn(relay(b)).unwrap_err();
         assert!(error.is_cycle());
         assert_eq!(error.name(), "c");
         let text = error.to_string();
         assert!(text.contains("c -> b -> c"), "{text}");
-        // It was not spawned, its mailbox is closed, and the others leave in order.
+        // It was not spawned, its mailbox is closed, and the others leave.
         assert!(c.is_closed());
-        assert_eq!(leaving(&system.shutdown()), ["a", "b"]);
+        let report = system.shutdown();
+        assert!(report.actor("c").is_none() && report.is_complete(), "{report}");
+    });
+}
+
+#[test]
+fn o4_a_cycle_that_was_declared_is_none() {
+    guarded(|| {
+        let mut system = System::new("o4");
+        let (a, a_inbox) = exeunt::mailbox::<u32>(8);
+        let (b, b_inbox) = exeunt::mailbox::<u32>(8);
+        let builder = system.actor("a").inbox(a_inbox).feeds(&b);
+        builder.spawn(relay(b.clone())).unwrap();
+        system.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::idle()).unwrap();
+        a.send(1).unwrap();
+        let report = system.shutdown();
+        assert_eq!(line(&report, "b").handled, 1);
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
     });
 }
 

@@ -106,7 +106,9 @@ fn f1_a_thread_that_fails_begins_anew_while_the_others_go_on() {
         (0..1_000).for_each(|n| pool.send(n).unwrap());
         let report = system.shutdown();
         let pool = line(&report, "pool");
-        assert_eq!((figures(pool), pool.restarts), ([980, 20, 0], 20));
+        assert_eq!(figures(pool), [980, 20, 0]);
+        // Whoever fails last may find that the other has handled the rest, and leave.
+        assert!((19..=20).contains(&pool.restarts), "{report}");
         assert!(!report.is_failure() && report.is_complete(), "{report}");
     });
 }

@@ -51,6 +51,37 @@ fn shell(program: &str, script: &str) -> Command {
     command
 }
 
+// The snapshot
+
+#[test]
+fn s6_a_signal_of_choice_prints_how_all_stand_though_everything_is_stuck() {
+    // One of its actors keeps the lock of standard error to itself.
+    let mut victim = stuck(&[&format!("snapshot={}", Signal::USR1.as_raw())]);
+    victim.signal(Signal::USR1);
+    let stderr = victim.reads_on_stderr("stuck: 4 actors and tasks", 1);
+    for line in
+        ["  a                    working            2/256", "in its handler, on a ", "in its loop"]
+    {
+        assert!(stderr.contains(line), "no `{line}` in\n{stderr}");
+    }
+    // And again, in a drain that does not end.
+    victim.signal(Signal::TERM);
+    victim.hear("draining");
+    thread::sleep(PAST_THE_ECHO);
+    victim.signal(Signal::USR1);
+    let stderr = victim.reads_on_stderr("stuck: 4 actors and tasks", 2);
+    assert!(stderr.contains("draining"), "{stderr}");
+    victim.signal(Signal::TERM);
+    victim.end().is_death_by(Signal::TERM).is_without_last_words();
+}
+
+#[test]
+fn s5_a_signal_that_nobody_chose_to_print_the_snapshot_has_its_default_effect() {
+    let victim = stuck(&["early"]);
+    victim.signal(Signal::USR1);
+    victim.end().is_death_by(Signal::USR1).is_without_last_words();
+}
+
 // S1
 
 #[test]

@@ -70,6 +70,33 @@ fn m1_s3_s6_a_signal_at_any_moment() {
     ));
 }
 
+/// The moment at which the process is seen to catch a signal, and that in which it has not yet begun to
+/// wait for one, are not far apart.
+#[test]
+#[cfg(target_os = "linux")]
+fn s1_s6_a_signal_at_the_moment_from_which_it_is_caught() {
+    for run in 0..number_in("EXEUNT_SIGNALS").unwrap_or(60) {
+        let signal = [Signal::INT, Signal::TERM][run as usize % 2];
+        let victim = Victim::play(&["idle", "early"]);
+        while !is_caught(victim.pid(), signal) {
+            std::hint::spin_loop();
+        }
+        victim.signal(signal);
+        let end = victim.end();
+        end.is_death_by(signal);
+        assert_eq!(end.report()["reason"], "signal", "run {run}\n{end}");
+    }
+}
+
+/// Whether a process has a handler for a signal (proc(5)).
+#[cfg(target_os = "linux")]
+fn is_caught(pid: i32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal.as_raw() - 1)) != 0)
+}
+
 /// One victim, one signal.
 fn signal_once(dice: &mut Dice, tally: &Mutex<Tally>) {
     let topology = ["chain", "fan", "mixed"][dice.below(3) as usize];

@@ -137,6 +137,22 @@ impl Victim {
         self.hear(beginning)
     }
 
+    /// Waits until it has written so many lines with this text to standard error.
+    #[allow(dead_code)] // not of interest to every test that has a victim
+    pub(crate) fn reads_on_stderr(&mut self, text: &str, times: usize) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let stderr = self.output("stderr");
+            if stderr.lines().filter(|line| line.contains(text)).count() >= times {
+                return stderr;
+            }
+            if Instant::now() > deadline {
+                self.give_up(&format!("it never wrote `{text}`"));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn note(&mut self, fact: String) {
         self.told.push(fact.clone());
         self.unheard.push(fact);

@@ -111,11 +111,11 @@ impl Running {
     }
 
     /// Waits for a line, on either stream, that contains this.
-    pub(crate) fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         let until = Instant::now() + GUARD;
         loop {
             match self.next_line(until) {
-                Some(line) if line.contains(text) => return,
+                Some(line) if line.contains(text) => return line,
                 Some(_) => {}
                 None => panic!("ended before {text:?}: {self:?}"),
             }
@@ -125,18 +125,29 @@ impl Running {
     /// Sends a signal to a program that takes it, once it does: `run` installs the handlers when
     /// all have been spawned, and a line of one of those may be quicker.
     pub(crate) fn signal_when_taken(&self, name: &str) {
-        let until = Instant::now() + GUARD;
-        while self.takes_signals() == Some(false) {
-            assert!(Instant::now() < until, "no signal is taken: {self:?}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.await_handler(name);
         self.signal(name);
     }
 
-    /// Whether SIGINT and SIGTERM are caught, where there is a way to know.
-    fn takes_signals(&self) -> Option<bool> {
+    /// Waits until both handlers are installed.
+    pub(crate) fn await_handlers(&self) {
+        self.await_handler("INT");
+        self.await_handler("TERM");
+    }
+
+    fn await_handler(&self, name: &str) {
+        let until = Instant::now() + GUARD;
+        while self.takes_signal(name) == Some(false) {
+            assert!(Instant::now() < until, "no signal is taken: {self:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether SIGINT or SIGTERM is caught, where there is a way to know.
+    fn takes_signal(&self, name: &str) -> Option<bool> {
         let mask = signal_mask(&self.child.id().to_string(), "SigCgt:")?;
-        Some(mask & BOTH == BOTH)
+        let number = if name == "INT" { SIGINT } else { SIGTERM };
+        Some(mask & 1 << (number - 1) != 0)
     }
 
     pub(crate) fn signal(&self, name: &str) {

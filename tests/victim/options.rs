@@ -62,10 +62,11 @@ impl Options {
 
     /// Whether the signals are to be installed by hand, before the first actor, and not by `run`.
     pub(crate) fn is_early(&self) -> bool {
-        ["early", "set", "even_if_ignored"].iter().any(|word| self.has(word))
+        ["early", "set", "even_if_ignored", "snapshot"].iter().any(|word| self.has(word))
     }
 
-    /// Installs the signals by hand: those of `set=2,15`, or the default.
+    /// Installs the signals by hand: those of `set=2,15`, or the default; with `snapshot=10` one that
+    /// prints how all stand.
     pub(crate) fn install(&self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut signals = match self.words.get("set") {
             Some(set) => Signals::new(set.split(',').filter_map(|number| number.parse().ok())),
@@ -73,6 +74,9 @@ impl Options {
         };
         if self.has("even_if_ignored") {
             signals = signals.even_if_ignored();
+        }
+        if let Some(number) = self.number("snapshot") {
+            signals = signals.snapshot_on(i32::try_from(number).unwrap_or_default());
         }
         signals.install(handle)
     }

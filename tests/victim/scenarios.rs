@@ -141,6 +141,10 @@ fn idle(options: &Options) -> Played {
 /// them holds standard output.
 fn stuck(options: &Options) -> Played {
     let mut system = options.system("stuck");
+    let guard = match options.is_early() {
+        true => Some(options.install(&system.handle())?),
+        false => None,
+    };
     let mut ledger = Ledger::default();
     for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
         let page = ledger.open(name);
@@ -162,7 +166,7 @@ fn stuck(options: &Options) -> Played {
             }
         });
     }
-    Ok(run(system, options, None, &ledger))
+    Ok(run(system, options, guard, &ledger))
 }
 
 /// An actor that is stuck, with a full mailbox, and senders that wait for room: threads of the

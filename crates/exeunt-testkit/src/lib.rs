@@ -83,6 +83,130 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # The test of an actor, step by step
+//!
+//! Time, and failures, are tested on a [`Stepper`]: it runs an actor on the test's own thread, one
+//! message after the other, on a clock that stands still until the test moves it. This actor sends in
+//! batches, when one is full, or when a reading has waited for a second; and its link fails at times:
+//!
+//! ```
+//! use std::time::Duration;
+//! use exeunt::{Actor, Addr, Context, Timer};
+//!
+//! const PATIENCE: Duration = Duration::from_secs(1);
+//!
+//! struct Batcher { link: Addr<Vec<u32>>, batch: Vec<u32>, flush: Option<Timer> }
+//!
+//! enum Msg { Reading(u32), Flush }
+//!
+//! impl Actor for Batcher {
+//!     type Msg = Msg;
+//!
+//!     fn handle(&mut self, msg: Msg, cx: &mut Context<Self>) -> exeunt::Result {
+//!         if let Msg::Reading(reading) = msg {
+//!             self.batch.push(reading);
+//!             if self.batch.len() == 1 {
+//!                 self.flush = Some(cx.send_after(PATIENCE, Msg::Flush));
+//!             }
+//!             if self.batch.len() < 3 {
+//!                 return Ok(());
+//!             }
+//!         }
+//!         self.flush()
+//!     }
+//!
+//!     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+//!         if self.batch.is_empty() { Ok(()) } else { self.flush() }
+//!     }
+//! }
+//!
+//! impl Batcher {
+//!     fn flush(&mut self) -> exeunt::Result {
+//!         self.flush.take().map(|timer| timer.cancel());
+//!         Ok(self.link.send(std::mem::take(&mut self.batch))?)
+//!     }
+//! }
+//! ```
+//!
+//! Nothing happens unless the test says so; so it can look in between, and there is nothing to wait for:
+//!
+//! ```
+//! use std::time::Duration;
+//! use exeunt::{Backoff, Restart};
+//! use exeunt_testkit::{Probe, Step, Stepper, Verdict};
+//! # use exeunt::{Actor, Addr, Context, Timer};
+//! # const PATIENCE: Duration = Duration::from_secs(1);
+//! # struct Batcher { link: Addr<Vec<u32>>, batch: Vec<u32>, flush: Option<Timer> }
+//! # enum Msg { Reading(u32), Flush }
+//! # impl Actor for Batcher {
+//! #     type Msg = Msg;
+//! #     fn handle(&mut self, msg: Msg, cx: &mut Context<Self>) -> exeunt::Result {
+//! #         if let Msg::Reading(reading) = msg {
+//! #             self.batch.push(reading);
+//! #             if self.batch.len() == 1 {
+//! #                 self.flush = Some(cx.send_after(PATIENCE, Msg::Flush));
+//! #             }
+//! #             if self.batch.len() < 3 {
+//! #                 return Ok(());
+//! #             }
+//! #         }
+//! #         self.flush()
+//! #     }
+//! #     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+//! #         if self.batch.is_empty() { Ok(()) } else { self.flush() }
+//! #     }
+//! # }
+//! # impl Batcher {
+//! #     fn flush(&mut self) -> exeunt::Result {
+//! #         self.flush.take().map(|timer| timer.cancel());
+//! #         Ok(self.link.send(std::mem::take(&mut self.batch))?)
+//! #     }
+//! # }
+//!
+//! let sent = Probe::new("link");
+//! let link = sent.addr();
+//! let minute = Duration::from_secs(60);
+//! let backoff = Backoff::exponential(minute, 10 * minute).without_jitter();
+//! let mut batcher = Stepper::build("batcher")
+//!     .restart(Restart::on_failure().backoff(backoff))
+//!     .start_with(move || Batcher { link: link.clone(), batch: Vec::new(), flush: None });
+//!
+//! // A full batch goes at once, and its timer with it.
+//! (1..=3).try_for_each(|reading| batcher.send(Msg::Reading(reading)))?;
+//! assert_eq!(batcher.step(), Step::Message);
+//! assert_eq!(batcher.actor().unwrap().batch, [1]);
+//! assert_eq!(batcher.run(), 2);
+//! assert_eq!(sent.expect(), [1, 2, 3]);
+//! assert_eq!(batcher.next_due(), None);
+//!
+//! // One that is not full goes after a second, and not a moment before.
+//! batcher.send(Msg::Reading(4))?;
+//! batcher.advance(PATIENCE - Duration::from_nanos(1));
+//! assert_eq!(batcher.actor().unwrap().batch, [4]);
+//! batcher.advance(Duration::from_nanos(1));
+//! assert_eq!(sent.expect(), [4]);
+//!
+//! // After a failure it comes back in a minute. The message that failed is lost, and counted; the
+//! // batch was flushed on the way out, and the mailbox waits.
+//! batcher.send(Msg::Reading(5))?;
+//! batcher.run();
+//! batcher.inject_panic("the link is down");
+//! batcher.send(Msg::Reading(6))?;
+//! batcher.send(Msg::Reading(7))?;
+//! let verdict = Verdict::Restarts { after: minute };
+//! let error = "panicked: the link is down".to_owned();
+//! assert_eq!(batcher.step(), Step::Failed { error, verdict });
+//! assert_eq!(sent.expect(), [5]);
+//! assert_eq!(batcher.advance(minute), 2); // it begins anew, and goes on with 7
+//!
+//! // Its turn: what it has goes out, and the timer is cancelled.
+//! let report = batcher.drain();
+//! assert_eq!(sent.expect(), [7]);
+//! assert_eq!((report.handled, report.failed, report.restarts), (7, 1, 1));
+//! assert_eq!((report.accepted(), report.cancelled), (8, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # The test of a program
 //!
 //! What signals do is seen from outside. This program counts until it is told to stop, and says in
@@ -152,6 +276,8 @@
 //! | to | see |
 //! |---|---|
 //! | wait for what an actor sends | [`Probe`] |
+//! | run an actor without a thread, on a clock of the test's | [`Stepper`], [`Step`] |
+//! | make it fail | [`Stepper::inject_panic`], [`Stepper::inject_error`] |
 //! | know that a report is right | [`assert_ledger`], [`assert_balanced`] |
 //! | run a program, and talk to it | [`Process`], [`Running`] |
 //! | signal it | [`Running::signal`], [`Running::signal_group`] |
@@ -172,6 +298,7 @@ mod process;
 mod signal;
 
 pub use balance::{assert_balanced, assert_ledger};
+pub use exeunt::stepper::{Step, Stepper, StepperBuilder, Verdict};
 pub use probe::Probe;
 #[cfg(all(unix, not(target_os = "openbsd")))]
 pub use process::{Finished, Process, Running};

@@ -135,10 +135,7 @@ impl<M: Send + 'static> Addr<M> {
             Err(TrySendError::Full(message)) => {
                 self.wait_for_room(lane, message, None).map_err(SendError::from)
             }
-            Err(closed) => {
-                self.refused();
-                Err(SendError::Closed(closed.into_message()))
-            }
+            Err(closed) => Err(self.closed(closed.into_message()).into()),
         }
     }
 
@@ -261,6 +258,12 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.len()
     }
 
+    /// How many messages its mailbox has [dropped](Overflow) because there was no room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.mailbox.dropped()
+    }
+
     /// The name of the actor.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -272,10 +275,7 @@ impl<M: Send + 'static> Addr<M> {
         match self.mailbox.offer(&self.mailbox.ordinary, message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(message)) => self.overflow(message, deadline),
-            Err(closed) => {
-                self.refused();
-                Err(SendTimeoutError::Closed(closed.into_message()))
-            }
+            Err(closed) => Err(self.closed(closed.into_message())),
         }
     }
 
@@ -341,10 +341,7 @@ impl<M: Send + 'static> Addr<M> {
             match self.mailbox.offer(lane, message) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(back)) => message = back,
-                Err(closed) => {
-                    self.refused();
-                    return Err(SendTimeoutError::Closed(closed.into_message()));
-                }
+                Err(closed) => return Err(self.closed(closed.into_message())),
             }
         }
         let sent = during(
@@ -359,11 +356,21 @@ impl<M: Send + 'static> Addr<M> {
         match waited {
             Waited::Timeout(message) => SendTimeoutError::Timeout(message),
             Waited::Interrupted(message) => SendTimeoutError::Interrupted(message),
-            Waited::Closed(message) => {
-                self.refused();
-                SendTimeoutError::Closed(message)
-            }
+            Waited::Closed(message) => self.closed(message),
         }
+    }
+
+    /// The mailbox takes no more messages. If both are past their deadlines, in a ring that did not come
+    /// to rest, it is chance who was first; then the sender hears of its own.
+    #[cold]
+    fn closed(&self, message: M) -> SendTimeoutError<M> {
+        let both = self.mailbox.owner.get().is_some_and(|owner| owner.is_overdue())
+            && life::current().is_some_and(|me| me.is_overdue());
+        if both {
+            return SendTimeoutError::Interrupted(message);
+        }
+        self.refused();
+        SendTimeoutError::Closed(message)
     }
 
     fn ask_by<R: Send + 'static>(
@@ -434,7 +441,7 @@ impl<M: Send + 'static> Addr<M> {
         Other { name: self.name().to_owned(), index }
     }
 
-    fn belongs_to(&self, me: Option<&Life>) -> bool {
+    pub(crate) fn belongs_to(&self, me: Option<&Life>) -> bool {
         match (self.mailbox.owner.get(), me) {
             (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
             _ => false,

@@ -41,6 +41,15 @@ pub(crate) enum Job<M> {
     Answer(u64, How),
 }
 
+/// Where a job may come from.
+#[cfg(feature = "stepper")]
+pub(crate) enum Source {
+    Timers,
+    Mailbox,
+    Answers,
+    Input,
+}
+
 /// What a drain does with a channel that was [attached](crate::Context::attach_with).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -59,6 +68,14 @@ pub(crate) trait Input<M> {
     fn add_to<'a>(&'a self, select: &mut Select<'a>);
     /// The actor's turn has come.
     fn last_call(&mut self);
+    /// Whether it has nothing now and only stays open, in the actor's turn, for the actor's children.
+    fn is_done(&self) -> bool {
+        false
+    }
+    /// Closes it for good, unless something has come.
+    fn finish(&mut self) -> bool {
+        true
+    }
     /// The incarnation is over: what was accepted for it and is left.
     fn evict(&mut self, life: &Life) -> Vec<M>;
 }
@@ -171,7 +188,21 @@ impl<A: Actor> Agenda<A> {
             }
         }
         // Only the budget kept us from it.
-        mailbox.take_urgent().map(Job::Message)
+        let message = mailbox.take_urgent()?;
+        self.next_source = MAILBOX + 1;
+        Some(Job::Message(message))
+    }
+
+    /// What the last job that was taken came from.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn last_source(&self) -> Source {
+        match self.next_source.wrapping_sub(1) {
+            _ if self.urgent_in_a_row > 0 => Source::Mailbox,
+            TIMERS => Source::Timers,
+            MAILBOX => Source::Mailbox,
+            ANSWERS => Source::Answers,
+            _ => Source::Input,
+        }
     }
 
     fn take_from(&mut self, source: usize, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
@@ -244,7 +275,13 @@ impl<A: Actor> Agenda<A> {
 
     /// Whether nothing on it can bring anything any more.
     pub(crate) fn is_done(&self) -> bool {
-        self.timers.is_empty() && self.inputs.is_empty() && self.answers.is_empty()
+        let are_inputs_done = self.inputs.iter().all(|input| input.is_done());
+        self.timers.is_empty() && are_inputs_done && self.answers.is_empty()
+    }
+
+    /// Closes for good what stayed open until now. `false` if something has come.
+    pub(crate) fn finish(&mut self) -> bool {
+        self.inputs.iter_mut().all(|input| input.finish())
     }
 
     /// The incarnation is over. What was accepted and is left, and how many timers were pending.

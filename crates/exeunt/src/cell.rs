@@ -59,6 +59,11 @@ impl<A: Actor> Cell<A> {
         &self.cx.agenda
     }
 
+    #[cfg(feature = "stepper")]
+    pub(crate) fn actor(&self) -> &A {
+        &self.actor
+    }
+
     /// Handles one message. An error is the end of the incarnation.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(crate) fn handle(&mut self, message: A::Msg) -> Result<(), Failure> {

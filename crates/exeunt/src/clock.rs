@@ -10,10 +10,12 @@ pub(crate) enum Clock {
     #[default]
     Monotonic,
     /// Stands still until it is moved.
+    #[cfg_attr(not(feature = "stepper"), allow(dead_code))] // made by the stepper
     Moved(Arc<Mutex<Instant>>),
 }
 
 impl Clock {
+    #[cfg(feature = "stepper")]
     pub(crate) fn moved_by_hand() -> Clock {
         Clock::Moved(Arc::new(Mutex::new(Instant::now())))
     }
@@ -25,11 +27,15 @@ impl Clock {
         }
     }
 
-    /// Moves it, if it is one that can be moved.
-    pub(crate) fn advance(&self, by: Duration) {
-        if let Clock::Moved(now) = self {
-            let mut now = lock(now);
-            *now = now.checked_add(by).unwrap_or(*now);
+    /// Lets so much time pass at once. `false` if it is a clock that goes by itself.
+    pub(crate) fn pass(&self, time: Duration) -> bool {
+        match self {
+            Clock::Monotonic => false,
+            Clock::Moved(now) => {
+                let mut now = lock(now);
+                *now = now.checked_add(time).unwrap_or(*now);
+                true
+            }
         }
     }
 }

@@ -4,8 +4,9 @@
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::deadline::{self, DrainClock, Turn};
 use crate::life::{Figures, Life, Outcome, Sample};
 use crate::mailbox::Burial;
 use crate::member::Member;
-use crate::notice::Notice;
+use crate::notice::{Notice, ReturnedBecause};
 use crate::report::{ActorReport, Ended, Reason, Report};
 use crate::stage::{Chore, Cue, Stage};
 use crate::threads;
@@ -35,7 +36,7 @@ const SAY_EVERY: Duration = Duration::from_secs(1);
 const DISMISSAL: Duration = Duration::from_millis(20);
 
 /// How many children have a line of their own in the report. An actor may have any number of them, one
-/// after the other; of those that ended well, the first are summed up.
+/// after the other; of those that are nobody's trouble, the first are summed up.
 const CHILDREN_IN_REPORT: usize = 1_000;
 
 /// The life of the conductor's thread.
@@ -71,8 +72,6 @@ struct Conductor<'a> {
     revivals: Revivals,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
-    /// Those who have left and are still in the roster.
-    gone: BTreeSet<usize>,
     /// In the order in which they ended.
     left: Vec<ActorReport>,
     children_in_report: usize,
@@ -112,7 +111,6 @@ impl<'a> Conductor<'a> {
             companies: Vec::new(),
             revivals: Revivals::default(),
             drain: None,
-            gone: BTreeSet::new(),
             left: Vec::new(),
             children_in_report: 0,
             waited_for_and_left: 0,
@@ -162,7 +160,8 @@ impl<'a> Conductor<'a> {
         let nodes = company::wiring(&roots, &all);
         let limits = *lock(&self.stage.limits);
         let mut company = Company::new(roots, nodes, limits, Errand::System);
-        self.gone.iter().for_each(|&index| company.end(index));
+        let gone = all.iter().filter(|member| member.has_left());
+        gone.for_each(|member| company.end(member.life.index));
         let members = self.stage.waited_for() - self.waited_for_and_left;
         company.clock = DrainClock::start(limits, now, members);
         self.companies.insert(0, company);
@@ -207,6 +206,9 @@ impl<'a> Conductor<'a> {
                 // Who does not wait for it any more was given up.
                 let _ = sentence.send(self.judge(index, error));
             }
+            Cue::FailedOnLeaving { index, error, sentence } => {
+                let _ = sentence.send(self.judge_farewell(index, &error));
+            }
             Cue::Rests { index, go } => self.rests(index, go),
             Cue::Risen(index) => self.risen(index),
         }
@@ -215,10 +217,6 @@ impl<'a> Conductor<'a> {
     /// Whether all but the daemons have left.
     fn all_have_left(&self) -> bool {
         self.waited_for_and_left == self.stage.waited_for()
-    }
-
-    fn has_left(&self, index: usize) -> bool {
-        self.gone.contains(&index)
     }
 
     fn is_draining(&self) -> bool {
@@ -246,7 +244,7 @@ impl<'a> Conductor<'a> {
         let is_free = |member: &Arc<Member>| {
             let index = member.life.index;
             let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
-            !is_leaving && !self.has_left(index)
+            !is_leaving && !member.has_left()
         };
         let members: Vec<Arc<Member>> = members.into_iter().filter(is_free).collect();
         if !members.is_empty() {
@@ -285,23 +283,15 @@ impl<'a> Conductor<'a> {
 
     /// Sees off a member whose thread is at its end.
     fn see_off(&mut self, index: usize) {
-        if self.has_left(index) {
+        let Some(member) = self.stage.member(index).filter(|member| !member.has_left()) else {
             return; // a thread that was given up came back after all; nothing it does counts
-        }
-        let Some(member) = self.stage.member(index) else { return };
+        };
         let Some(outcome) = member.life.outcome() else { return };
         // The thread has told us from its last thread-local destructor, so this is short.
         if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
         }
-        let (ended, error, absorbed) = match outcome {
-            Outcome::Completed => (Ended::Completed, None, false),
-            Outcome::Drained => (Ended::Drained, None, false),
-            Outcome::Overdue => (Ended::Overdue, None, false),
-            Outcome::Failed(error) => (Ended::Failed, Some(error), false),
-            Outcome::Absorbed(error) => (Ended::Failed, Some(error), true),
-            Outcome::Disowned => return,
-        };
+        let Some((ended, error, absorbed)) = outcome.told() else { return };
         let figures = member.life.figures();
         self.leave(&member, Leaving { ended, error, absorbed, figures });
     }
@@ -315,7 +305,7 @@ impl<'a> Conductor<'a> {
         let doing = life.doing();
         // If it has had its last word already, it is stuck on the way from there to its end.
         let mut figures = life.disown().unwrap_or_else(|| life.figures());
-        let (returned, bury) = member.take_over();
+        let (returned, bury) = member.take_over(ReturnedBecause::Abandoned);
         figures.returned += returned;
         lock(&member.thread).take();
         let stuck_for = turn.stuck_for(Instant::now());
@@ -338,7 +328,7 @@ impl<'a> Conductor<'a> {
         lock(&member.post).take();
         self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states.remove(&index);
-        self.gone.insert(index);
+        member.has_left.store(true, Ordering::Relaxed);
         member.life.departure.tell(&report);
         if let Some(parent) = member.parent() {
             self.stage.forget(index);
@@ -350,16 +340,16 @@ impl<'a> Conductor<'a> {
             Some(front) => front.add(report).inspect(|line| front.life.departure.tell(line)),
         };
         line.into_iter().for_each(|line| self.enter(line, member.parent().is_some()));
-        if self.stage.children(Some(index)).is_empty() {
-            self.end_in_companies(index);
-        } else {
-            // Those downstream wait for its children too.
+        if member.life.has_had_children() {
+            // Those downstream wait for its children too, should any be left.
             self.dismiss_family(index, None);
+        } else {
+            self.end_in_companies(index);
         }
         if member.life.is_supervised {
             self.dismiss_group_of(index);
         }
-        self.advance_revivals();
+        self.excuse_from_revivals(index);
     }
 
     fn end_in_companies(&mut self, index: usize) {
@@ -390,28 +380,19 @@ impl<'a> Conductor<'a> {
             None => figures.handled,
         };
         ActorReport {
-            name: member.life.name.clone(),
-            parent: member.life.parent.as_ref().map(|parent| parent.name.clone()),
             is_task: member.capacity.is_none(),
-            ended,
             took: began.elapsed(),
-            handled: figures.handled,
             handled_while_draining: figures.handled.saturating_sub(handled_before),
-            failed: figures.failed,
-            returned: figures.returned,
-            overflowed: figures.overflowed,
-            cancelled: figures.cancelled,
-            restarts: figures.restarts,
             error,
             absorbed,
-            threads: Vec::new(),
+            ..ActorReport::of(&member.life, ended, figures)
         }
     }
 
     /// Enters a line in the report.
     fn enter(&mut self, line: ActorReport, is_child: bool) {
+        self.children_in_report += usize::from(is_child && line.may_be_summed_up());
         self.left.push(line);
-        self.children_in_report += usize::from(is_child);
         if self.children_in_report > 2 * CHILDREN_IN_REPORT {
             self.sum_up_children();
         }
@@ -420,7 +401,10 @@ impl<'a> Conductor<'a> {
     /// Sums up those of the children that ended well first.
     fn sum_up_children(&mut self) {
         let mut to_sum_up = self.children_in_report - CHILDREN_IN_REPORT;
-        let mut sum = ActorReport::of_many();
+        let mut sum = match self.left.first() {
+            Some(first) if first.is_of_many() => self.left.remove(0),
+            _ => ActorReport::of_many(),
+        };
         self.left.retain(|line| {
             let is_summed_up = to_sum_up > 0 && line.may_be_summed_up();
             if is_summed_up {
@@ -429,7 +413,7 @@ impl<'a> Conductor<'a> {
             }
             !is_summed_up
         });
-        self.children_in_report = CHILDREN_IN_REPORT + to_sum_up;
+        self.children_in_report = CHILDREN_IN_REPORT;
         self.left.insert(0, sum);
     }
 
@@ -440,7 +424,7 @@ impl<'a> Conductor<'a> {
             .stage
             .members()
             .into_iter()
-            .filter(|member| member.node.daemon && !self.has_left(member.life.index))
+            .filter(|member| member.node.daemon && !member.has_left())
             .collect();
         // Children before their parents.
         daemons.reverse();
@@ -453,7 +437,7 @@ impl<'a> Conductor<'a> {
             let (figures, outcome) = match daemon.life.disown() {
                 None => (daemon.life.figures(), daemon.life.outcome()),
                 Some(figures) => {
-                    let (returned, bury) = daemon.take_over();
+                    let (returned, bury) = daemon.take_over(ReturnedBecause::Dismissed);
                     self.burials.push(bury_aside(&daemon.life, bury));
                     (Figures { returned: figures.returned + returned, ..figures }, None)
                 }

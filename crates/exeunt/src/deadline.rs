@@ -47,6 +47,8 @@ pub(crate) struct DrainClock {
     end: Option<Instant>,
     /// Half of the budget, divided among all: what nobody may take from those still to come.
     share: Duration,
+    /// Among how many it was divided. Children that are spawned later have no share of their own.
+    shares: u32,
 }
 
 impl DrainClock {
@@ -56,12 +58,13 @@ impl DrainClock {
             limits,
             end: now.checked_add(limits.budget),
             share: limits.budget / 2 / members,
+            shares: members,
         }
     }
 
     /// When whoever has its turn now must stop, so that as many as are `to_come` keep their share.
     fn cap(&self, to_come: usize) -> Option<Instant> {
-        let to_come = u32::try_from(to_come).unwrap_or(u32::MAX);
+        let to_come = u32::try_from(to_come).unwrap_or(u32::MAX).min(self.shares);
         // Half of the budget at the most, so the subtraction stays above the beginning.
         Some(self.end?.checked_sub(self.share.saturating_mul(to_come)).unwrap_or(self.end?))
     }

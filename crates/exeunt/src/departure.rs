@@ -6,15 +6,20 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::report::ActorReport;
 use crate::unwind::lock;
+use crate::waiters::Waiters;
 
 #[derive(Default)]
 pub(crate) struct Departure {
     news: Mutex<News>,
+    /// The futures that wait for it.
+    pub(crate) waiters: Waiters,
 }
 
 #[derive(Default)]
 struct News {
     report: Option<ActorReport>,
+    /// Nobody came who could leave.
+    is_called_off: bool,
     watchers: Vec<Watcher>,
     /// Watchers at which those that are gone are swept out; doubles, so that one who is watched by
     /// many for a short time each costs amortised constant time and no more memory than they do.
@@ -35,13 +40,15 @@ pub(crate) struct Watch {
 }
 
 impl Departure {
-    /// Watches; if it is over, it is told at once.
+    /// Watches; if it is over, it is told at once. Nothing comes, and that at once too, if there is
+    /// nobody who could leave.
     pub(crate) fn watch(&self) -> Watch {
         let (sender, receiver) = crossbeam_channel::bounded(1);
         let watch = Arc::new(());
         let mut news = lock(&self.news);
         match &news.report {
             Some(report) => drop(sender.try_send(report.clone())),
+            None if news.is_called_off => {}
             None => news.add(Watcher { sender, watch: Arc::downgrade(&watch) }),
         }
         Watch { receiver, watch }
@@ -55,6 +62,24 @@ impl Departure {
             // Who does not watch any more need not know.
             let _ = watcher.sender.try_send(report.clone());
         }
+        drop(news);
+        self.waiters.wake_all();
+    }
+
+    /// Tells that there will be nothing to tell: no thread was to be had for who was to leave.
+    pub(crate) fn call_off(&self) {
+        let mut news = lock(&self.news);
+        news.is_called_off = true;
+        news.watchers.clear();
+        drop(news);
+        self.waiters.wake_all();
+    }
+
+    /// What there is to tell, if that is known: `Some(None)` if there will be nothing.
+    #[cfg(feature = "async")]
+    pub(crate) fn look(&self) -> Option<Option<ActorReport>> {
+        let news = lock(&self.news);
+        (news.report.is_some() || news.is_called_off).then(|| news.report.clone())
     }
 }
 

@@ -8,10 +8,13 @@ use crossbeam_channel::{Receiver, select};
 
 use crate::actor::Actor;
 use crate::cell::{self, Failure, Stillborn};
-use crate::life::{Activity, Life, Outcome};
-use crate::mailbox::Mailbox;
-use crate::notice::Notice;
+use crate::life::{Activity, Life, Outcome, Summons};
+use crate::mailbox::{self, Mailbox};
+use crate::notice::{Notice, ReturnedBecause};
 use crate::unwind;
+
+/// What is wrong with somebody who is always restarted, and ends more often than is absorbed.
+pub(crate) const TOO_OFTEN: &str = "ended too often";
 
 /// Why an incarnation is over.
 pub(crate) enum Over {
@@ -66,18 +69,22 @@ impl<A: Actor> From<Stillborn<A>> for Remains<A> {
 
 /// What becomes of somebody whose incarnation has failed.
 pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
+    fate_of_failure_by(life, failure, |error| life.stage.judge(life, Some(error)))
+}
+
+fn fate_of_failure_by(life: &Life, failure: Failure, judge: impl FnOnce(&str) -> Sentence) -> Fate {
     // Only the word that it was told to stop waiting.
-    if failure.is_interruption && life.must_stop.is_set() {
+    if failure.is_interruption && life.is_overdue() {
         return Fate::Leave(Outcome::Overdue);
     }
     if failure.is_interruption && life.is_interrupted() {
         return Fate::Anew(Rebirth::Together);
     }
-    Fate::from(life, life.stage.judge(life, Some(&failure.text)), failure.text)
+    Fate::from(life, judge(&failure.text), failure.text)
 }
 
 impl Fate {
-    fn from(life: &Life, sentence: Sentence, error: String) -> Fate {
+    pub(crate) fn from(life: &Life, sentence: Sentence, error: String) -> Fate {
         match sentence {
             Sentence::Anew(rebirth) => Fate::Anew(rebirth),
             Sentence::Leave => Fate::Leave(ended_well(life)),
@@ -96,6 +103,14 @@ fn failed(life: &Life, error: String) -> Outcome {
     Outcome::Failed(error)
 }
 
+/// A failure of somebody who leaves for good, and is nobody's to restart.
+fn failed_on_leaving(life: &Life, error: String) -> Outcome {
+    match life.stage.judge_farewell(life, &error) {
+        Sentence::GiveUp => failed(life, error),
+        _ => Outcome::Absorbed(error),
+    }
+}
+
 /// How it counts that somebody has come to the end of its work.
 pub(crate) fn ended_well(life: &Life) -> Outcome {
     if life.stage.is_draining() { Outcome::Drained } else { Outcome::Completed }
@@ -103,35 +118,47 @@ pub(crate) fn ended_well(life: &Life) -> Outcome {
 
 /// Waits until the next incarnation may begin. Whether the conductor waits to hear that it has.
 pub(crate) fn rest(life: &Arc<Life>, rebirth: Rebirth) -> bool {
-    let is_together = matches!(rebirth, Rebirth::Together);
+    life.begin_anew();
+    let mut rebirth = rebirth;
+    let mut is_together = false;
     life.during(Activity::Resting, || {
         life.fall_asleep();
-        let delay = match rebirth {
-            Rebirth::Alone(delay) => delay,
-            Rebirth::Together => wait_for_word(life, &life.stage.rest(life)),
-        };
-        if !delay.is_zero() {
+        loop {
+            let delay = match rebirth {
+                Rebirth::Alone(delay) => Some(delay),
+                Rebirth::Together => wait_for_word(life, &life.stage.rest(life)),
+            };
+            is_together |= matches!(rebirth, Rebirth::Together);
+            let Some(delay) = delay else { break };
             wait_out(life, delay);
+            // Others may take it along, who are to begin anew before it has.
+            if !matches!(life.summons(), Some(Summons::Retire)) {
+                break;
+            }
+            rebirth = Rebirth::Together;
         }
         life.wake_up();
     });
-    life.count_restart();
-    life.begin_anew();
     is_together
 }
 
-fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Duration {
+/// `None` if there is nothing more to wait for.
+fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Option<Duration> {
     select! {
-        recv(go) -> delay => delay.unwrap_or_default(),
-        recv(life.must_stop.receiver()) -> _ => Duration::ZERO,
+        recv(go) -> delay => delay.ok(),
+        recv(life.must_stop.receiver()) -> _ => None,
     }
 }
 
-/// A backoff, which a drain cuts short: those upstream may be waiting to flush into its mailbox.
+/// A backoff. A drain cuts it short, since those upstream may be waiting to flush into its mailbox, and
+/// so do its own turn and the restart of others that takes it along.
 fn wait_out(life: &Life, delay: Duration) {
+    if delay.is_zero() {
+        return;
+    }
     select! {
         recv(life.stage.drain_began().receiver()) -> _ => {}
-        recv(life.stopping.receiver()) -> _ => {}
+        recv(life.incarnation().receiver()) -> _ => {}
         recv(life.must_stop.receiver()) -> _ => {}
         default(delay) => {}
     }
@@ -152,11 +179,16 @@ impl<M: Send + 'static> WayOut<M> {
     }
 
     pub(crate) fn fate(&self, over: Over) -> Fate {
+        self.fate_by(over, |error| self.life.stage.judge(&self.life, Some(error)))
+    }
+
+    /// The same, where somebody else than the conductor decides.
+    pub(crate) fn fate_by(&self, over: Over, judge: impl FnOnce(&str) -> Sentence) -> Fate {
         match over {
             Over::Dry => Fate::Leave(ended_well(&self.life)),
             Over::Halt => Fate::Leave(Outcome::Overdue),
             Over::Retired => Fate::Anew(Rebirth::Together),
-            Over::Failed(failure) => fate_of_failure(&self.life, failure),
+            Over::Failed(failure) => fate_of_failure_by(&self.life, failure, judge),
         }
     }
 
@@ -176,16 +208,16 @@ impl<M: Send + 'static> WayOut<M> {
         remains: Remains<A>,
         outcome: Outcome,
     ) -> Outcome {
-        self.return_rest();
+        self.return_rest(&outcome);
         let (actor, stopped) = self.stop(remains);
         let outcome = self.revise(outcome, stopped);
-        self.return_rest();
+        self.return_rest(&outcome);
         let dropped = self.drop_value(actor);
         if self.is_last.get() {
             self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         }
         let outcome = match dropped {
-            Err(failure) if !outcome.is_failure() => failed(&self.life, failure.text),
+            Err(failure) if !outcome.is_failure() => failed_on_leaving(&self.life, failure.text),
             _ => outcome,
         };
         // Now no answer can come any more.
@@ -205,6 +237,7 @@ impl<M: Send + 'static> WayOut<M> {
 
     fn stop<A: Actor<Msg = M>>(&self, remains: Remains<A>) -> (Option<A>, Result<(), Failure>) {
         let left = if self.life.close_family() {
+            self.life.deafness().set();
             let everybody_has_left = self.life.stage.dismiss_family(&self.life);
             let wait = || everybody_has_left.recv().unwrap_or_default();
             self.life.during(Activity::AwaitingChildren, wait)
@@ -224,11 +257,11 @@ impl<M: Send + 'static> WayOut<M> {
 
     /// How it counts, when the `stopped` hook has had its say.
     fn revise(&self, outcome: Outcome, stopped: Result<(), Failure>) -> Outcome {
-        let must_stop = self.life.must_stop.is_set();
+        let must_stop = self.life.is_overdue();
         match (outcome, stopped) {
             (outcome, _) if outcome.is_failure() => outcome,
             (_, Err(failure)) if !(failure.is_interruption && must_stop) => {
-                failed(&self.life, failure.text)
+                failed_on_leaving(&self.life, failure.text)
             }
             // It may have met its deadline in the hook.
             _ if must_stop => Outcome::Overdue,
@@ -244,15 +277,26 @@ impl<M: Send + 'static> WayOut<M> {
 
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
-    fn return_rest(&self) {
+    fn return_rest(&self, outcome: &Outcome) {
         // What others go on reading is theirs.
-        let rest = self.life.take_returned(|| {
+        self.life.take_returned(|| {
             if self.life.resign_once() {
                 self.is_last.set(self.mailbox.resign());
             }
-            if self.is_last.get() { self.mailbox.evict() } else { Vec::new() }
+            Vec::<M>::new()
         });
+        if !self.is_last.get() {
+            return;
+        }
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
+        let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
+            let why = match outcome.is_failure() {
+                true => ReturnedBecause::Failed,
+                false => ReturnedBecause::Overdue,
+            };
+            self.mailbox.tell_returned(mailbox::all(&rest), why);
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::unwind;
+use crate::waiters::Waiters;
 
 /// A flag that is set once, can be asked for at the price of a load, and can be waited for with a
 /// time-out or beside other channels.
@@ -70,6 +71,8 @@ struct Inner {
     set: AtomicBool,
     channel: Receiver<Infallible>,
     guts: Mutex<Guts>,
+    /// The futures that wait for it.
+    waiters: Waiters,
 }
 
 struct Guts {
@@ -87,9 +90,13 @@ impl Event {
     pub fn new() -> Event {
         let (sender, channel) = crossbeam_channel::bounded(0);
         let guts = Guts { sender: Some(sender), children: Vec::new(), sweep_at_children: 8 };
-        Event {
-            inner: Arc::new(Inner { set: AtomicBool::new(false), channel, guts: Mutex::new(guts) }),
-        }
+        let inner = Inner {
+            set: AtomicBool::new(false),
+            channel,
+            guts: Mutex::new(guts),
+            waiters: Waiters::default(),
+        };
+        Event { inner: Arc::new(inner) }
     }
 
     /// Sets the event and its children, and wakes everybody who waits for one of them.
@@ -169,6 +176,12 @@ impl Event {
         }
         child
     }
+
+    /// The futures that wait for it. They look at it once more when they are in the queue.
+    #[cfg(feature = "async")]
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.inner.waiters
+    }
 }
 
 impl Inner {
@@ -178,7 +191,10 @@ impl Inner {
         // The flag before the wake-up: whoever is woken finds it set.
         self.set.store(true, Ordering::SeqCst);
         guts.sender = None;
-        std::mem::take(&mut guts.children)
+        let children = std::mem::take(&mut guts.children);
+        drop(guts);
+        self.waiters.wake_all();
+        children
     }
 
     fn lock(&self) -> MutexGuard<'_, Guts> {

@@ -69,6 +69,7 @@
 //! | send, ask, and be refused | [`Addr`], [`Reply`], [`SendError`] |
 //! | send one kind of message, whatever the actor takes besides | [`Recipient`] |
 //! | send to one of many, or to all | [`Router`], [`Broadcast`] |
+//! | publish to all who have subscribed | [`Topic`] |
 //! | send past those that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
 //! | send to whoever is free, or always to the same for the same key | [`System::pool`], [`ActorBuilder::spawn_keyed`] |
 //! | ask without waiting | [`Context::ask_then`] |
@@ -90,6 +91,7 @@
 //! | keep what was not handled | [`ActorBuilder::returned`] |
 //! | see what it does | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
 //! | find it by its name | [`SystemHandle::lookup`] |
+//! | be told who is stuck, and who waits for each other | [`System::watchdog`] |
 //! | know how it ended | [`Report`] |
 //! | know exactly what is promised | [`contract`] |
 //!
@@ -105,6 +107,10 @@
 //!
 //! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM. Unix.
 //! - `serde`: [`Report`] serialises.
+//! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
+//!   it on, and has it for its users.
+//! - `async`: from async programs, a send, an ask and the end of others as futures, for any executor:
+//!   `Addr::send_async`, `Addr::ask_async`, `Addr::ended_async`, `SystemHandle::ended_async`.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -121,6 +127,9 @@ mod waiting;
 mod address;
 mod recipient;
 mod router;
+#[cfg(feature = "async")]
+mod futures;
+mod topic;
 mod system;
 mod builder;
 mod capacity;
@@ -136,12 +145,15 @@ mod exit;
 mod report;
 mod notice;
 mod snapshot;
+mod watchdog;
 mod error;
 
 // How it works, from one message to the whole drain.
 mod mailbox;
 mod cell;
 mod runner;
+#[cfg_attr(not(feature = "async"), path = "waiters/nobody.rs")]
+mod waiters;
 mod agenda;
 mod timers;
 mod answers;
@@ -160,6 +172,8 @@ mod supervision;
 mod clock;
 mod unwind;
 mod threads;
+#[cfg(feature = "stepper")]
+pub mod stepper;
 
 pub use actor::Actor;
 pub use address::{Addr, Reply, WeakAddr};
@@ -173,10 +187,12 @@ pub use error::{
 };
 pub use event::Event;
 pub use exit::Exit;
+#[cfg(feature = "async")]
+pub use futures::{AskFuture, SendFuture};
 pub use group::{Group, GroupBuilder};
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};
-pub use notice::Notice;
+pub use notice::{Notice, ReturnedBecause};
 pub use recipient::Recipient;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
@@ -186,3 +202,4 @@ pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State, Waiting};
 pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};
+pub use topic::{Published, Subscriber, Subscription, SubscriptionBuilder, Topic, WeakTopic};

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::departure::Departure;
 use crate::event::Event;
 use crate::mailbox::Post;
+use crate::report::Ended;
 use crate::stage::Stage;
 use crate::unwind;
 
@@ -28,6 +29,9 @@ pub(crate) struct Life {
     pub(crate) stopping: Event,
     /// Set when its deadline has passed: nothing more is to be handled, and no wait goes on.
     pub(crate) must_stop: Event,
+    /// Set just before `must_stop`, and for all whose deadlines come together before any of them hears
+    /// of it.
+    overdue: AtomicBool,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -36,6 +40,8 @@ pub(crate) struct Life {
     left: AtomicBool,
     /// What is told to whoever watches it, when it has ended.
     pub(crate) departure: Departure,
+    /// Whether it fell asleep with asks out, whose answers will wake it.
+    awaits_answers: AtomicBool,
     pulse: Pulse,
     ledger: Mutex<Ledger>,
     /// Written under the ledger's lock.
@@ -54,6 +60,8 @@ struct Orders {
     incarnation: Option<Event>,
     /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
     interruption: Option<Event>,
+    /// Set when the present incarnation waits for its children to leave and handles nothing meanwhile.
+    deafness: Option<Event>,
 }
 
 /// An order to end the present incarnation, though not the life.
@@ -102,6 +110,8 @@ struct Ledger {
     restarts: u64,
     cancelled: u64,
     activity: Activity,
+    /// How many waits for somebody it has begun.
+    waits: u64,
     /// What it calls the message that it is on, if it calls them anything.
     label: Option<&'static str>,
     outcome: Option<Outcome>,
@@ -125,6 +135,19 @@ pub(crate) enum Outcome {
 impl Outcome {
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self, Outcome::Failed(_) | Outcome::Absorbed(_))
+    }
+
+    /// What the report says of it: how it ended, of what, and whether that was absorbed. `None` if
+    /// its thread has no say.
+    pub(crate) fn told(self) -> Option<(Ended, Option<String>, bool)> {
+        match self {
+            Outcome::Completed => Some((Ended::Completed, None, false)),
+            Outcome::Drained => Some((Ended::Drained, None, false)),
+            Outcome::Overdue => Some((Ended::Overdue, None, false)),
+            Outcome::Failed(error) => Some((Ended::Failed, Some(error), false)),
+            Outcome::Absorbed(error) => Some((Ended::Failed, Some(error), true)),
+            Outcome::Disowned => None,
+        }
     }
 }
 
@@ -165,6 +188,10 @@ impl Activity {
     /// Whether our own code waits there, with nothing of the user's running.
     fn is_a_wait(&self) -> bool {
         matches!(self, Activity::AwaitingChildren | Activity::Resting)
+    }
+
+    fn is_for_somebody(&self) -> bool {
+        matches!(self, Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_))
     }
 }
 
@@ -218,6 +245,11 @@ impl Sample {
         self.is_over || matches!(self.word & PLACE_MASK, MESSAGE | HOOK)
     }
 
+    /// Whether it is in its handler, with a message in its hands.
+    pub(crate) fn is_handling(self) -> bool {
+        !self.is_over && self.word & PLACE_MASK == MESSAGE
+    }
+
     /// Grows with everything that is achieved.
     pub(crate) fn pulse(self) -> u64 {
         (self.word >> PLACE_BITS).wrapping_add(self.signs).wrapping_add(self.failed)
@@ -241,10 +273,12 @@ impl Life {
             stage,
             stopping: Event::new(),
             must_stop: Event::new(),
+            overdue: AtomicBool::new(false),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
             departure: Departure::default(),
+            awaits_answers: AtomicBool::new(false),
             pulse: Pulse::default(),
             ledger: Mutex::default(),
             overflowed: AtomicU64::new(0),
@@ -304,21 +338,38 @@ impl Life {
         self.set_place(ASLEEP);
     }
 
+    /// Says, before it falls asleep, whether answers are to come to it.
+    pub(crate) fn set_awaits_answers(&self, awaits: bool) {
+        self.awaits_answers.store(awaits, Ordering::Relaxed);
+    }
+
+    /// Whether answers are to come to it. To be asked of somebody who was seen asleep.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        self.awaits_answers.load(Ordering::Relaxed)
+    }
+
     /// It has woken, and has not yet taken anything: whoever finds that something was taken finds
     /// it awake, or finds it counted.
     pub(crate) fn wake_up(&self) {
         self.set_place(RUNNER);
     }
 
-    /// A new incarnation begins.
+    /// The old incarnation has ended, its children with it. What they did is nothing to the next.
     pub(crate) fn begin_anew(&self) {
-        *unwind::lock(&self.orders) = Orders::default();
+        let mut orders = unwind::lock(&self.orders);
+        // Others may have to begin anew meanwhile, and wait for this one.
+        if !matches!(orders.summons, Some(Summons::Retire)) {
+            *orders = Orders::default();
+        }
+        drop(orders);
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
     }
 
     pub(crate) fn add_annex(&self, annex: Arc<dyn Post>) {
-        unwind::lock(&self.annexes).push(annex);
+        let mut annexes = unwind::lock(&self.annexes);
+        annexes.retain(|annex| !annex.is_gone());
+        annexes.push(annex);
     }
 
     pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
@@ -368,6 +419,12 @@ impl Life {
         orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
     }
 
+    /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
+    /// before they have left.
+    pub(crate) fn deafness(&self) -> Event {
+        unwind::lock(&self.orders).deafness.get_or_insert_default().clone()
+    }
+
     /// Interrupts the waits of the present incarnation.
     pub(crate) fn interrupt(&self) {
         self.interruption().set();
@@ -390,6 +447,11 @@ impl Life {
         let mut family = unwind::lock(&self.family);
         family.is_founded |= !family.is_closed;
         !family.is_closed
+    }
+
+    /// Whether the present incarnation has had children.
+    pub(crate) fn has_had_children(&self) -> bool {
+        unwind::lock(&self.family).is_founded
     }
 
     /// From here on there will be no more children of this incarnation. Whether there are any who
@@ -446,6 +508,15 @@ impl Life {
         !self.left.swap(true, Ordering::SeqCst)
     }
 
+    pub(crate) fn set_overdue(&self) {
+        self.overdue.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its deadline has come, though it may still have to hear of it.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn set_called(&self) {
         self.called.store(true, Ordering::SeqCst);
     }
@@ -469,10 +540,20 @@ impl Life {
     /// Orders it to end the present incarnation. Whoever rings its bell afterwards makes it look.
     pub(crate) fn summon(&self, summons: Summons) {
         let mut orders = unwind::lock(&self.orders);
-        orders.summons.get_or_insert(summons);
+        match summons {
+            // Others wait for it, whatever else has happened to it.
+            Summons::Retire => orders.summons = Some(summons),
+            Summons::Fall(_) => drop(orders.summons.get_or_insert(summons)),
+        }
         if let Some(incarnation) = &orders.incarnation {
             incarnation.set();
         }
+    }
+
+    /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
+    /// that none that is still to come is lost.
+    pub(crate) fn countermand(&self) {
+        *unwind::lock(&self.orders) = Orders::default();
     }
 
     pub(crate) fn figures(&self) -> Figures {
@@ -518,17 +599,11 @@ impl Life {
         self.ledger().activity == Activity::Resting
     }
 
-    /// Whom it waits for, and in what way.
-    pub(crate) fn waits_for(&self) -> Option<Activity> {
+    /// Whom it waits for, in what way, and which of its waits it is.
+    pub(crate) fn waits_for(&self) -> Option<(Activity, u64)> {
         let ledger = self.ledger();
-        match &ledger.activity {
-            Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_)
-                if ledger.outcome.is_none() =>
-            {
-                Some(ledger.activity.clone())
-            }
-            _ => None,
-        }
+        let waits = ledger.outcome.is_none() && ledger.activity.is_for_somebody();
+        waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
     /// Takes the actor's last word from it and gives its figures, with the message that is in its
@@ -556,7 +631,9 @@ impl Life {
     }
 
     pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
-        std::mem::replace(&mut self.ledger().activity, activity)
+        let mut ledger = self.ledger();
+        ledger.waits += u64::from(activity.is_for_somebody());
+        std::mem::replace(&mut ledger.activity, activity)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -571,6 +648,20 @@ thread_local! {
 /// Says whose thread this is.
 pub(crate) fn set_current(life: Arc<Life>) {
     CURRENT.with(|current| *current.borrow_mut() = Some(life));
+}
+
+/// Runs code as if this thread were that actor's.
+#[cfg(feature = "stepper")]
+pub(crate) fn as_current<R>(life: &Arc<Life>, code: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Life>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            let _ = CURRENT.try_with(|current| current.replace(before));
+        }
+    }
+    let _restore = Restore(CURRENT.with(|current| current.replace(Some(Arc::clone(life)))));
+    code()
 }
 
 /// The actor or task whose thread this is; `None` on a thread of the program's own, and in the

@@ -14,9 +14,10 @@ use crate::departure::Watch;
 use crate::error::TrySendError;
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
-use crate::notice::Notice;
+use crate::notice::{Notice, ReturnedBecause};
 use crate::timer::Ring;
 use crate::unwind;
+use crate::waiters::Waiters;
 
 mod inbox;
 mod lane;
@@ -24,6 +25,7 @@ mod bell;
 mod crew;
 mod dead_letters;
 mod overflow;
+mod losses;
 
 pub(crate) use bell::Bell;
 pub(crate) use crew::Crew;
@@ -32,6 +34,7 @@ pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
 use lane::Ticket;
 pub(crate) use lane::{Lane, Parcel};
+use losses::Losses;
 pub use overflow::Overflow;
 
 /// How often a thread that finds nothing to take, no room or no answer gives its place on the CPU
@@ -60,9 +63,13 @@ pub(crate) struct Mailbox<M> {
     closing: Event,
     /// Set when the actor has ended: wakes those who wait for an answer.
     pub(crate) ended: Event,
+    /// The futures that wait for room. Whoever is in it has rung the bell afterwards, or is about to.
+    pub(crate) room: Waiters,
     last_word: Mutex<LastWord<M>>,
     pub(crate) dead_letters: Office<M>,
     overflow: OnceLock<Overflow>,
+    /// What was dropped because there was no room.
+    losses: Losses,
     pub(crate) owner: OnceLock<Arc<Life>>,
     pub(crate) capacity: Capacity,
 }
@@ -97,9 +104,11 @@ impl<M: Send + 'static> Mailbox<M> {
             addresses: AtomicUsize::new(0),
             closing: Event::new(),
             ended: Event::new(),
+            room: Waiters::default(),
             last_word: Mutex::new(LastWord { gone: false, strays: Vec::new() }),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
+            losses: Losses::default(),
             owner: OnceLock::new(),
             capacity,
         });
@@ -150,7 +159,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.crew.get().and_then(|crew| crew.bell(seat)).unwrap_or(&self.bell)
     }
 
-    fn ring_all(&self) {
+    pub(crate) fn ring_all(&self) {
         self.bell.ring();
         if let Some(crew) = self.crew.get() {
             crew.ring();
@@ -169,13 +178,35 @@ impl<M: Send + 'static> Mailbox<M> {
     /// A thread that read it has ended. After the last no answer can come any more.
     pub(crate) fn end(&self) {
         if self.crew.get().is_none_or(Crew::leave) {
+            let untold = self.losses.untold();
+            self.tell_returned(untold, ReturnedBecause::Overflow);
             self.ended.set();
+            self.wake_senders();
         }
+    }
+
+    /// Wakes the futures that wait to send.
+    fn wake_senders(&self) {
+        self.room.wake_all();
+        self.dead_letters.waiters.wake_all();
     }
 
     /// Whether no send is accepted any more.
     pub(crate) fn is_gone(&self) -> bool {
         self.last_word().gone
+    }
+
+    /// How many messages were dropped because there was no room.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.losses.total()
+    }
+
+    /// Tells the observers of messages that are returned: how many, and how many in all.
+    pub(crate) fn tell_returned(&self, (messages, total): (u64, u64), why: ReturnedBecause) {
+        if let (Some(owner), 1..) = (self.owner.get(), messages) {
+            let (name, message_type) = (owner.name.clone(), std::any::type_name::<M>());
+            owner.stage.emit(Notice::Returned { name, messages, total, message_type, why });
+        }
     }
 
     /// What rings its bell, without keeping it.
@@ -249,9 +280,14 @@ impl<M: Send + 'static> Mailbox<M> {
         let ticket = Ticket((&raw const here).addr());
         let mut select = crossbeam_channel::Select::new();
         let room = select.send(&lane.sender);
-        // To the family it closes with the end.
-        let over = if self.is_open_for_family() { &self.ended } else { &self.closing };
+        // To the family it closes with the end, or when nothing is handled before they have left.
+        let family = self.owner.get().filter(|_| self.is_open_for_family());
+        let (over, deafness) = match family {
+            Some(parent) => (&self.ended, Some(parent.deafness())),
+            None => (&self.closing, None),
+        };
         let closing = select.recv(over.receiver());
+        let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
         let interrupt = interrupt.map(Event::receiver);
         if let Some(interrupt) = interrupt {
             select.recv(interrupt);
@@ -270,6 +306,10 @@ impl<M: Send + 'static> Mailbox<M> {
             },
             index if index == closing => {
                 let _ = ready.recv(over.receiver());
+                Err(Waited::Closed(message))
+            }
+            index if Some(index) == deaf => {
+                let _ = deafness.as_ref().map(|deafness| ready.recv(deafness.receiver()));
                 Err(Waited::Closed(message))
             }
             _ => {
@@ -327,6 +367,26 @@ impl<M: Send + 'static> Mailbox<M> {
         &self.ordinary.receiver
     }
 
+    /// Tells the futures that wait for room as often as there is some, in their order; the reader
+    /// calls it when it has heard its bell, and has taken what is next.
+    ///
+    /// As long as others are left it hears its bell again: so it never sleeps on room that somebody
+    /// waits for, and nobody depends on what those do who were woken (they may never be polled again).
+    pub(crate) fn make_way(&self) {
+        let receiver = &self.ordinary.receiver;
+        let room = receiver.capacity().unwrap_or(usize::MAX).saturating_sub(receiver.len());
+        if self.room.wake_first(room) {
+            self.ring_all();
+        }
+    }
+
+    /// A new incarnation reads: those who rang for the one before have rung for it.
+    pub(crate) fn remind_of_waiters(&self) {
+        if !self.room.is_empty() {
+            self.ring_all();
+        }
+    }
+
     /// The next urgent message, if there is one.
     #[inline]
     pub(crate) fn take_urgent(&self) -> Option<M> {
@@ -352,6 +412,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn close(&self) {
         if !self.closed.swap(true, Ordering::SeqCst) {
             self.closing.set();
+            self.wake_senders();
         }
     }
 
@@ -371,7 +432,7 @@ impl<M: Send + 'static> Mailbox<M> {
         let left = self.evict();
         self.bury(left);
         self.dead_letters.forget();
-        self.ended.set();
+        self.end();
     }
 
     // Dead letters.
@@ -446,11 +507,19 @@ pub(crate) trait Post: Send + Sync {
     fn end(&self);
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
     /// runs code of the user's and may take its time.
-    fn take_over(self: Arc<Self>) -> (u64, Burial);
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial);
     /// Itself, for who knows what its messages are.
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// The type of its messages.
     fn message_type(&self) -> &'static str;
+    /// Whether nothing is in it, and nothing will be.
+    fn is_gone(&self) -> bool;
+}
+
+/// These are all there are.
+pub(crate) fn all<M>(messages: &[M]) -> (u64, u64) {
+    let messages = messages.len() as u64;
+    (messages, messages)
 }
 
 impl<M: Send + 'static> Ring for Mailbox<M> {
@@ -484,8 +553,9 @@ impl<M: Send + 'static> Post for Mailbox<M> {
         Mailbox::end(self);
     }
 
-    fn take_over(self: Arc<Self>) -> (u64, Burial) {
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial) {
         let messages = self.evict();
+        self.tell_returned(all(&messages), why);
         (
             messages.len() as u64,
             Box::new(move || {
@@ -501,6 +571,10 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn message_type(&self) -> &'static str {
         std::any::type_name::<M>()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.ended.is_set()
     }
 }
 

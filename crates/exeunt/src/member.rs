@@ -1,5 +1,6 @@
 //! A member of a system, as the conductor holds it: an actor or a task, without its type.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -8,6 +9,7 @@ use crate::capacity::Capacity;
 use crate::deadline::OwnLimits;
 use crate::life::{Life, Summons};
 use crate::mailbox::{Burial, Post};
+use crate::notice::ReturnedBecause;
 use crate::order::Node;
 use crate::pool::Front;
 use crate::unwind::lock;
@@ -28,16 +30,24 @@ pub(crate) struct Member {
     pub(crate) started: Instant,
     /// Taken when it is joined, or given up.
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    /// The conductor has seen it off, or given it up.
+    pub(crate) has_left: AtomicBool,
 }
 
 impl Member {
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed)
+    }
+
     /// The index of whose child it is.
     pub(crate) fn parent(&self) -> Option<usize> {
         self.life.parent.as_ref().map(|parent| parent.index)
     }
 
+    /// How many messages wait for it, in its mailbox and in those that it has beside it.
     pub(crate) fn queued(&self) -> usize {
-        lock(&self.post).as_ref().map_or(0, |post| post.len())
+        let own = lock(&self.post).as_ref().map_or(0, |post| post.len());
+        own + self.life.annexes().iter().map(|annex| annex.len()).sum::<usize>()
     }
 
     /// Its turn: no more messages, and an end when all are handled.
@@ -46,7 +56,9 @@ impl Member {
         // whoever finds that its turn has come finds its mailbox closed.
         self.life.set_called();
         self.front.iter().for_each(|front| front.life.set_called());
-        if let Some(post) = &*lock(&self.post) {
+        // Not under the lock: it wakes those who wait for room.
+        let post = lock(&self.post).clone();
+        if let Some(post) = post {
             post.close();
         }
         self.life.annexes().iter().for_each(|annex| annex.close());
@@ -56,6 +68,7 @@ impl Member {
 
     /// Its deadline: no message and no wait more.
     pub(crate) fn halt(&self) {
+        self.life.set_overdue();
         self.life.must_stop.set();
         self.ring();
     }
@@ -74,13 +87,14 @@ impl Member {
 
     /// Takes what is in the mailbox of a member that was given up: how many messages, and how
     /// they are buried.
-    pub(crate) fn take_over(&self) -> (u64, Burial) {
+    pub(crate) fn take_over(&self, why: ReturnedBecause) -> (u64, Burial) {
         let own = lock(&self.post).take();
         // Others may go on reading it.
         let is_last = |post: &Arc<dyn Post>| self.life.resign_once() && post.resign();
         let to_empty = own.iter().filter(|&post| is_last(post)).cloned();
         let posts = to_empty.chain(self.life.annexes());
-        let (counts, burials): (Vec<u64>, Vec<Burial>) = posts.map(Post::take_over).unzip();
+        let (counts, burials): (Vec<u64>, Vec<Burial>) =
+            posts.map(|post| post.take_over(why)).unzip();
         if self.life.leave_once() {
             own.iter().for_each(|post| post.end());
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::report::{Ended, Reason};
+use crate::snapshot::{Waiting, on_what};
 
 /// What a listener is told, in the order in which it happened.
 ///
@@ -133,6 +134,24 @@ pub enum Notice {
         /// What the panic said.
         error: String,
     },
+    /// Messages were accepted and will not be handled; they go to the dead-letter hook.
+    ///
+    /// Those that a full mailbox [drops](crate::Overflow) are told together: the first, then whenever
+    /// their number has doubled, and the rest when the mailbox is closed for good. So a flood of them
+    /// is a few notices, and the sum of all `messages` of an actor is what its report says it
+    /// [returned](crate::ActorReport::returned).
+    Returned {
+        /// To whom they were sent.
+        name: String,
+        /// How many there are that nobody was told of before.
+        messages: u64,
+        /// How many it has been with these, in this mailbox and for this reason.
+        total: u64,
+        /// Their type, as the compiler names it.
+        message_type: &'static str,
+        /// Why.
+        why: ReturnedBecause,
+    },
     /// During the drain somebody sent to somebody whose turn had come before: the order was wrong.
     /// Told once for each pair; the report counts.
     Refused {
@@ -140,6 +159,28 @@ pub enum Notice {
         from: String,
         /// To whom.
         to: String,
+    },
+    /// The [watchdog](crate::System::watchdog) has seen somebody at one thing for too long: in one handler
+    /// or hook, or in one wait for room or for an answer. Told once, and again only after it has moved.
+    Stuck {
+        /// Who.
+        name: String,
+        /// At what.
+        doing: String,
+        /// The type of the message that it is on, if it is on one, as the compiler names it.
+        message_type: Option<&'static str>,
+        /// What it [calls](crate::Actor::label) that message.
+        label: Option<&'static str>,
+        /// For how long it was seen; it may have begun a little before.
+        stuck_for: Duration,
+    },
+    /// The [watchdog](crate::System::watchdog) has seen some wait for each other, in a circle, for too
+    /// long. Told once for these waits.
+    Deadlock {
+        /// Who waits, and for whom: each for the next, and the last for the first.
+        waits: Vec<(String, Waiting)>,
+        /// For how long it was seen; it may have begun a little before.
+        stuck_for: Duration,
     },
     /// The drain is over.
     Finished {
@@ -152,16 +193,48 @@ pub enum Notice {
     },
 }
 
+/// Why messages that were accepted are not handled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ReturnedBecause {
+    /// The mailbox was full, and [drops](crate::Overflow) what finds no room, or what has waited longest.
+    Overflow,
+    /// The actor failed; or, for an [inbox](crate::Context::attach_inbox) that was attached to it, the
+    /// incarnation that had attached it was over.
+    Failed,
+    /// The actor met its deadline.
+    Overdue,
+    /// Its thread was given up.
+    Abandoned,
+    /// It was a daemon, and the system came to its end.
+    Dismissed,
+}
+
+impl fmt::Display for ReturnedBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReturnedBecause::Overflow => "since there was no room",
+            ReturnedBecause::Failed => "since it failed",
+            ReturnedBecause::Overdue => "since its deadline has passed",
+            ReturnedBecause::Abandoned => "since it was abandoned",
+            ReturnedBecause::Dismissed => "since the daemons were dismissed",
+        })
+    }
+}
+
 impl Notice {
     /// How loud the log says it.
     #[must_use]
     pub fn level(&self) -> log::Level {
         match self {
             Notice::Started { .. } => log::Level::Debug,
-            Notice::Failed { .. } | Notice::Abandoned { .. } | Notice::DeadLetterLost { .. } => {
-                log::Level::Error
-            }
+            Notice::Failed { .. }
+            | Notice::Abandoned { .. }
+            | Notice::Deadlock { .. }
+            | Notice::DeadLetterLost { .. } => log::Level::Error,
             Notice::Overdue { .. }
+            | Notice::Returned { .. }
+            | Notice::Stuck { .. }
             | Notice::Refused { .. }
             | Notice::Restarting { .. }
             | Notice::FailedToStop { .. } => log::Level::Warn,
@@ -242,8 +315,25 @@ impl fmt::Display for Notice {
             Notice::DeadLetterLost { name, error } => {
                 write!(f, "`{name}`: a panic over a message that was returned: {error}")
             }
+            Notice::Returned { name, messages, total, message_type, why } => {
+                let noun = if *messages == 1 { "message" } else { "messages" };
+                write!(f, "`{name}`: {messages} {noun} returned ({message_type}), {why}")?;
+                if total == messages { Ok(()) } else { write!(f, "; {total} so far") }
+            }
             Notice::Refused { from, to } => {
                 write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
+            }
+            Notice::Stuck { name, doing, message_type, label, stuck_for } => {
+                let on = on_what(*label, *message_type);
+                write!(f, "`{name}` is stuck: {doing}{on}, for {stuck_for:.1?}")
+            }
+            Notice::Deadlock { waits, stuck_for } => {
+                write!(f, "deadlock for {stuck_for:.1?}:")?;
+                for (i, (name, waiting)) in waits.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { "," };
+                    write!(f, "{comma} `{name}` waits for {waiting}")?;
+                }
+                Ok(())
             }
             Notice::Finished { reason, complete, took } => {
                 let how = if *complete { "complete" } else { "incomplete" };

@@ -169,14 +169,16 @@ impl Order {
         order
     }
 
-    pub(crate) fn end(&mut self, index: usize) {
+    /// Somebody has ended. Whether that is news.
+    pub(crate) fn end(&mut self, index: usize) -> bool {
         if std::mem::replace(&mut self.ended[index], true) {
-            return;
+            return false;
         }
         for &other in self.downstream.successors(index) {
             self.rings[self.leader[other]].waits_for -= 1;
         }
         self.settle();
+        true
     }
 
     /// Whether everybody who has to end before it, or before another of its ring, has; those of the
@@ -277,7 +279,9 @@ mod tests {
         while !left.is_empty() {
             let (ready, rest): (Vec<_>, Vec<_>) = left.iter().partition(|&&i| order.is_ready(i));
             assert!(!ready.is_empty(), "{left:?} wait for each other");
-            ready.iter().for_each(|&i| order.end(i));
+            for &i in &ready {
+                order.end(i);
+            }
             rounds.push(ready);
             left = rest;
         }

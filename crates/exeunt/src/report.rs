@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::life::{Figures, Life};
+
 #[cfg(feature = "serde")]
 mod json;
-mod table;
+pub(crate) mod table;
 
 /// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
 ///
@@ -47,6 +49,9 @@ pub struct Report {
     /// The sends that were refused during the drain because the order was wrong.
     pub refused: Vec<Refusals>,
 }
+
+/// What the line is called in which children are summed up.
+const EARLIER_CHILDREN: &str = "(earlier children)";
 
 /// How one actor or task left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,29 +224,47 @@ impl ActorReport {
 
     /// A line for those of whom there are too many.
     pub(crate) fn of_many() -> ActorReport {
+        ActorReport::with(EARLIER_CHILDREN.to_owned(), Ended::Completed, Figures::default())
+    }
+
+    /// The figures of somebody who has left.
+    pub(crate) fn of(life: &Life, ended: Ended, figures: Figures) -> ActorReport {
         ActorReport {
-            name: "(earlier children)".to_owned(),
+            parent: life.parent.as_ref().map(|parent| parent.name.clone()),
+            ..ActorReport::with(life.name.clone(), ended, figures)
+        }
+    }
+
+    fn with(name: String, ended: Ended, figures: Figures) -> ActorReport {
+        ActorReport {
+            name,
             parent: None,
             is_task: false,
-            ended: Ended::Completed,
+            ended,
             took: Duration::ZERO,
-            handled: 0,
+            handled: figures.handled,
             handled_while_draining: 0,
-            failed: 0,
-            returned: 0,
-            overflowed: 0,
-            cancelled: 0,
-            restarts: 0,
+            failed: figures.failed,
+            returned: figures.returned,
+            overflowed: figures.overflowed,
+            cancelled: figures.cancelled,
+            restarts: figures.restarts,
             error: None,
             absorbed: false,
             threads: Vec::new(),
         }
     }
 
-    /// Whether nothing is to be said of it but that it was there: a child that ended well.
+    /// Whether nothing is to be said of it but its figures: a child that ended well, or whose failure
+    /// was absorbed.
     pub(crate) fn may_be_summed_up(&self) -> bool {
         let ended_well = matches!(self.ended, Ended::Completed | Ended::Drained) || self.absorbed;
-        self.parent.is_some() && ended_well && self.returned == self.overflowed
+        self.parent.is_some() && ended_well
+    }
+
+    /// Whether it is the sum of many.
+    pub(crate) fn is_of_many(&self) -> bool {
+        self.parent.is_none() && self.name == EARLIER_CHILDREN
     }
 
     pub(crate) fn add(&mut self, other: &ActorReport) {

@@ -11,13 +11,16 @@ use crate::answers::How;
 use crate::cell::{self, Cell, Failure};
 use crate::clock::Clock;
 use crate::context::TaskContext;
-use crate::ending::{self, Fate, Over, Rebirth, Remains, Sentence, WayOut};
+use crate::ending::{self, Fate, Over, Rebirth, Remains, WayOut};
 use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Crew, Mailbox, YIELDS};
 use crate::notice::Notice;
 use crate::report::ActorReport;
 use crate::unwind;
+
+#[cfg(feature = "stepper")]
+mod glance;
 
 /// Runs an actor to its end on this thread, one incarnation after the other.
 pub(crate) fn act<A: Actor>(
@@ -55,17 +58,19 @@ pub(crate) fn act<A: Actor>(
             Fate::Leave(outcome) => return way_out.leave(remains, outcome),
             Fate::Anew(rebirth) => {
                 way_out.retire(remains);
-                is_awaited = ending::rest(&life, rebirth);
+                // Who is waited for is so until it has begun, however often it tries.
+                is_awaited |= ending::rest(&life, rebirth);
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
                 }
+                life.count_restart();
             }
         }
     }
 }
 
-struct Runner<'a, A: Actor> {
-    cell: Cell<A>,
+pub(crate) struct Runner<'a, A: Actor> {
+    pub(crate) cell: Cell<A>,
     life: &'a Arc<Life>,
     mailbox: &'a Arc<Mailbox<A::Msg>>,
     bell: &'a Bell,
@@ -76,7 +81,7 @@ struct Runner<'a, A: Actor> {
 }
 
 /// What there is to do.
-enum Next<M> {
+pub(crate) enum Next<M> {
     Message(M),
     Answer(u64, How),
     Idle,
@@ -100,41 +105,60 @@ impl<M> From<Job<M>> for Next<M> {
 }
 
 impl<'a, A: Actor> Runner<'a, A> {
-    fn new(
+    pub(crate) fn new(
         cell: Cell<A>,
         life: &'a Arc<Life>,
         mailbox: &'a Arc<Mailbox<A::Msg>>,
         seat: usize,
     ) -> Self {
         let bell = mailbox.bell_of(seat);
-        Runner { cell, life, mailbox, bell, is_in_turn: false, children: None }
+        let is_in_turn = cell.agenda_now().is_last_call();
+        if life.stopping.is_set() && !is_in_turn {
+            // Its turn came to the incarnation before: to this one the bell was not rung.
+            bell.ring();
+        }
+        mailbox.remind_of_waiters();
+        Runner { cell, life, mailbox, bell, is_in_turn, children: None }
     }
 
     fn run(&mut self) -> Over {
         loop {
             let done = match self.wait_for_next() {
-                Next::Message(message) => self.cell.handle(message),
-                Next::Answer(id, how) => self.cell.answer(id, how),
-                Next::Idle => self.cell.idle(),
-                Next::Misread(panic) => self.misread(&panic),
-                Next::ChildrenLeft(reports) => {
-                    self.children = None;
-                    self.life.swap_activity(Activity::Working);
-                    self.cell.bereave(reports);
-                    Ok(())
-                }
-                Next::Halt => return Over::Halt,
-                Next::Summons(Summons::Retire) => return Over::Retired,
-                Next::Summons(Summons::Fall(error)) => return Over::Failed(Failure::of(error)),
-                // First the children leave, and what they send meanwhile is handled. Then something
-                // may have come while we looked away; that is handled too.
-                Next::Dry if !self.dismiss_children() && self.mailbox.finish() => return Over::Dry,
-                Next::Dry => Ok(()),
+                // Apart, so that nothing else is on the way of a message.
+                Next::Message(message) => self.cell.handle(message).map_err(Over::Failed),
+                next => self.attend_to(next),
             };
-            if let Err(failure) = done {
-                return Over::Failed(failure);
+            if let Err(over) = done {
+                return over;
             }
         }
+    }
+
+    /// Does what there is to do. An error is the end of the incarnation.
+    #[cold]
+    pub(crate) fn attend_to(&mut self, next: Next<A::Msg>) -> Result<(), Over> {
+        let done = match next {
+            Next::Message(message) => self.cell.handle(message),
+            Next::Answer(id, how) => self.cell.answer(id, how),
+            Next::Idle => self.cell.idle(),
+            Next::Misread(panic) => self.misread(&panic),
+            Next::ChildrenLeft(reports) => {
+                self.children = None;
+                self.life.swap_activity(Activity::Working);
+                self.cell.bereave(reports);
+                Ok(())
+            }
+            Next::Halt => return Err(Over::Halt),
+            Next::Summons(Summons::Retire) => return Err(Over::Retired),
+            Next::Summons(Summons::Fall(error)) => Err(Failure::of(error)),
+            // First the children leave, and what they send meanwhile is handled. Then something
+            // may have come while we looked away; that is handled too.
+            Next::Dry if !self.dismiss_children() && self.finish() => {
+                return Err(Over::Dry);
+            }
+            Next::Dry => Ok(()),
+        };
+        done.map_err(Over::Failed)
     }
 
     /// Waits for the next thing to do: first with looks at the mailbox alone, since a `select!` of
@@ -148,11 +172,7 @@ impl<'a, A: Actor> Runner<'a, A> {
                     return order;
                 }
             }
-            if !self.cell.agenda().is_in_use() {
-                if let Some(message) = self.mailbox.take() {
-                    return Next::Message(message);
-                }
-            } else if let Some(next) = self.take_from_agenda() {
+            if let Some(next) = self.take() {
                 return next;
             }
             if looks < YIELDS {
@@ -168,19 +188,41 @@ impl<'a, A: Actor> Runner<'a, A> {
         }
     }
 
+    /// What is next, if there is anything.
+    #[inline(always)] // for the same reason as `unwind::catch`
+    fn take(&mut self) -> Option<Next<A::Msg>> {
+        if self.cell.agenda().is_in_use() {
+            return self.take_from_agenda();
+        }
+        self.mailbox.take().map(Next::Message)
+    }
+
+    /// What its bell was rung for.
     #[cold]
     fn take_orders(&mut self) -> Option<Next<A::Msg>> {
         if self.life.must_stop.is_set() {
             return Some(Next::Halt);
         }
         if !self.life.stopping.is_set() {
-            return self.life.summons().map(Next::Summons);
-        }
-        if !self.is_in_turn {
+            if let Some(summons) = self.life.summons() {
+                return Some(Next::Summons(summons));
+            }
+        } else if !self.is_in_turn {
             self.is_in_turn = true;
             self.life.count_cancelled(self.cell.agenda().last_call());
         }
-        None
+        self.make_way()
+    }
+
+    /// Somebody may wait for room without a thread that the channel would wake: takes what is next
+    /// here, so that it can be told before that is handled, and not after.
+    fn make_way(&mut self) -> Option<Next<A::Msg>> {
+        if self.mailbox.room.is_empty() {
+            return None;
+        }
+        let next = self.take();
+        self.mailbox.make_way();
+        next
     }
 
     #[cold]
@@ -240,9 +282,15 @@ impl<'a, A: Actor> Runner<'a, A> {
         true
     }
 
+    /// Closes for good what messages can come through, unless some have come.
+    fn finish(&mut self) -> bool {
+        self.cell.agenda().finish() && self.mailbox.finish()
+    }
+
     /// Waits for children that were told to leave, though there is nothing left to do for them.
     fn await_children(&mut self) {
         if let Some(children) = self.children.take() {
+            self.life.deafness().set();
             let left = children.recv().unwrap_or_default();
             self.life.swap_activity(Activity::Working);
             self.cell.bereave(left);
@@ -258,6 +306,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             self.mailbox.crew().into_iter().for_each(Crew::wake_up);
             return None;
         }
+        self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
         self.life.fall_asleep();
         {
             let mut select = Select::new();
@@ -277,7 +326,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         }
         self.life.wake_up();
         self.mailbox.crew().into_iter().for_each(Crew::wake_up);
-        self.bell.pick_up();
+        let _ = self.bell.pick_up();
         self.cell.agenda().has_idled().then_some(Next::Idle)
     }
 }
@@ -309,6 +358,7 @@ pub(crate) fn perform(
         if life.stopping.is_set() {
             return ending::ended_well(&life);
         }
+        life.count_restart();
     }
 }
 
@@ -326,9 +376,10 @@ fn fate_of_task(life: &Arc<Life>, result: Result<(), Failure>) -> Fate {
         (Err(failure), _) => ending::fate_of_failure(life, failure),
         (Ok(()), _) if must_stop => Fate::Leave(Outcome::Overdue),
         (Ok(()), _) if its_turn => Fate::Leave(ending::ended_well(life)),
-        (Ok(()), _) => match life.stage.judge(life, None) {
-            Sentence::Anew(rebirth) => Fate::Anew(rebirth),
-            _ => Fate::Leave(ending::ended_well(life)),
-        },
+        (Ok(()), _) if !life.is_supervised => Fate::Leave(ending::ended_well(life)),
+        (Ok(()), _) => {
+            let sentence = life.stage.judge(life, None);
+            Fate::from(life, sentence, ending::TOO_OFTEN.to_owned())
+        }
     }
 }

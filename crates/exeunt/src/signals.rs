@@ -3,9 +3,8 @@
 //! Nothing here that a program could not write with the public interface of this crate and
 //! signal-hook.
 //!
-//! For each signal two actions are registered. The first to run, and registered once for the life
-//! of the process, is the default effect of the signal, behind a flag; the second wakes the
-//! forwarding thread. While a system owns the signals and none has come, the flag is down. When
+//! For each signal two actions are registered. One wakes the forwarding thread; the other, registered
+//! once for the life of the process, is the default effect of the signal, behind a flag. While a system owns the signals and none has come, the flag is down. When
 //! the first has come, and the time in which a repeat is taken for an echo has passed, the flag
 //! goes up, and the next signal ends the process inside the handler, whatever the threads of the
 //! process are stuck in. When the owner has ended the flag goes up too, and the signals have their
@@ -14,12 +13,15 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::Sender;
 use signal_hook::consts as number;
 use signal_hook::iterator::{Handle, Signals as Arrivals};
 use signal_hook::{flag, low_level};
@@ -75,6 +77,8 @@ const ECHO_WINDOW: Duration = Duration::from_millis(100);
 #[must_use = "nothing happens before `install`"]
 pub struct Signals {
     numbers: Vec<i32>,
+    /// Prints how all stand.
+    snapshot: Option<i32>,
     even_if_ignored: bool,
 }
 
@@ -87,7 +91,36 @@ impl Default for Signals {
 impl Signals {
     /// Chooses the signals, by their numbers.
     pub fn new(numbers: impl IntoIterator<Item = i32>) -> Signals {
-        Signals { numbers: numbers.into_iter().collect(), even_if_ignored: false }
+        Signals { numbers: numbers.into_iter().collect(), snapshot: None, even_if_ignored: false }
+    }
+
+    /// Chooses a signal that prints, to standard error, how all actors and tasks stand at that moment
+    /// ([`SystemHandle::dump`]), as a Java program does on SIGQUIT. It begins and ends nothing, can
+    /// come any number of times, and is of use above all when everything is stuck: it is printed by a
+    /// thread of its own, which waits for nobody in the process, not for who has locked standard error
+    /// either. Those that come while it prints are one.
+    ///
+    /// It goes on during the drain, and until the [guard](SignalGuard) is dropped. From then on
+    /// the signal has its default effect, which for most is the end of the process.
+    ///
+    /// ```no_run
+    /// use exeunt::{Exit, Signals, System};
+    /// use signal_hook::consts::SIGUSR1;
+    ///
+    /// fn main() -> Result<Exit, exeunt::SignalError> {
+    ///     let mut system = System::new("service");
+    ///     let signals = Signals::default().snapshot_on(SIGUSR1).install(&system.handle())?;
+    ///     system.spawn_task("worker", |cx| {
+    ///         cx.stopping().wait();
+    ///         Ok(())
+    ///     });
+    ///     let exit = system.run(); // and `kill -USR1` says meanwhile what it is doing
+    ///     drop(signals);
+    ///     Ok(exit)
+    /// }
+    /// ```
+    pub fn snapshot_on(self, number: i32) -> Signals {
+        Signals { snapshot: Some(number), ..self }
     }
 
     /// Takes also signals that were ignored when the program started.
@@ -108,29 +141,38 @@ impl Signals {
             return Err(SignalError(Cause::Owned(owner.clone())));
         }
         let numbers = self.to_take()?;
+        let snapshot = self.snapshot_to_take()?;
 
-        // In this order, at every moment each signal has an effect: its default, until the
-        // forwarder listens and the flag goes down.
-        let flags = owner.flags_for(&numbers)?;
-        let arrivals = Arrivals::new(&numbers).map_err(|e| SignalError(Cause::System(e)))?;
-        let (arrivals_handle, settled) = (arrivals.handle(), Event::new());
-        let tenancy = owner.tenancy + 1;
-        let forwarder = Forwarder {
-            system: handle.clone(),
-            arrivals,
-            flags: flags.clone(),
-            tenancy,
-            settled: settled.clone(),
+        // The threads first, since they may be refused: as yet there is nothing to undo.
+        let forward = thread_for("signals", Forwarder::forward)?;
+        let print = snapshot.map(|_| thread_for("snapshots", Printer::print)).transpose()?;
+        let arrivals = owner.listen_for(&numbers)?;
+        let requests = match snapshot.map(|signal| owner.listen_for(&[signal])).transpose() {
+            Ok(requests) => requests,
+            Err(error) => {
+                owner.give_back(arrivals);
+                return Err(error);
+            }
         };
-        thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || forwarder.forward())
-            .map_err(|e| SignalError(Cause::System(e)))?;
-        owner.raise_all(); // an earlier owner that waits out its window raises none any more
-        flags.lower();
-        owner.tenancy = tenancy;
+
+        let (tenancy, settled) = (owner.tenancy + 1, Event::new());
+        owner.tenancy = tenancy; // an earlier owner that waits out its window raises none any more
         owner.handle = Some(handle.clone());
-        Ok(SignalGuard { arrivals: arrivals_handle, settled, tenancy })
+        owner.lower_only(numbers.iter().chain(&snapshot));
+        let guard = SignalGuard {
+            arrivals: arrivals.handle(),
+            requests: requests.as_ref().map(Arrivals::handle),
+            snapshot: owner.flags_of(snapshot.as_slice()),
+            settled: settled.clone(),
+            tenancy,
+        };
+        let (system, flags) = (handle.clone(), owner.flags_of(&numbers));
+        // Each thread is there, and waits for this.
+        let _ = forward.send(Forwarder { system, arrivals, flags, tenancy, settled });
+        if let (Some(print), Some(requests)) = (print, requests) {
+            let _ = print.send(Printer { system: handle.clone(), requests, tenancy });
+        }
+        Ok(guard)
     }
 
     fn to_take(&self) -> Result<Vec<i32>, SignalError> {
@@ -140,12 +182,20 @@ impl Signals {
             if number::FORBIDDEN.contains(&signal) || DO_NOT_END.contains(&signal) {
                 return Err(SignalError(Cause::Unfit(Signal(signal))));
             }
-            let is_ignored = (1..=64).contains(&signal) && ignored & (1_u64 << (signal - 1)) != 0;
-            if !is_ignored && !taken.contains(&signal) {
+            if !is_in(ignored, signal) && !taken.contains(&signal) {
                 taken.push(signal);
             }
         }
         Ok(taken)
+    }
+
+    fn snapshot_to_take(&self) -> Result<Option<i32>, SignalError> {
+        let Some(signal) = self.snapshot else { return Ok(None) };
+        if number::FORBIDDEN.contains(&signal) || self.numbers.contains(&signal) {
+            return Err(SignalError(Cause::NoSnapshot(Signal(signal))));
+        }
+        let is_ignored = !self.even_if_ignored && is_in(ignored_signals(), signal);
+        Ok(Some(signal).filter(|_| !is_ignored))
     }
 }
 
@@ -171,26 +221,78 @@ struct Owner {
 }
 
 impl Owner {
-    /// The flags of these signals, up; registers the default effect of those that are new.
-    fn flags_for(&mut self, numbers: &[i32]) -> Result<Flags, SignalError> {
-        let mut flags = Vec::new();
-        for &signal in numbers {
-            let flag = match self.flags.entry(signal) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    let flag = Arc::new(AtomicBool::new(true));
-                    register_end(signal, Arc::clone(&flag))
-                        .map_err(|error| SignalError(Cause::Signal(Signal(signal), error)))?;
-                    new.insert(flag)
-                }
-            };
-            flags.push(Arc::clone(flag));
+    /// Listens for these signals; all of them, or none.
+    ///
+    /// From the moment of its first registration on a signal is caught, and has its default effect no
+    /// more. So what hears it is registered first, and is heard of later, and its flag is down
+    /// from the start: a signal that comes in between waits to be forwarded. (What comes while
+    /// signal-hook itself is between catching the signal and knowing for whom, nobody hears; that
+    /// takes a few instructions.)
+    fn listen_for(&mut self, numbers: &[i32]) -> Result<Arrivals, SignalError> {
+        let arrivals = Arrivals::new([0_i32; 0]).map_err(|e| SignalError(Cause::System(e)))?;
+        let handle = arrivals.handle();
+        match numbers.iter().try_for_each(|&signal| self.listen(&handle, signal)) {
+            Ok(()) => Ok(arrivals),
+            Err(error) => {
+                self.give_back(arrivals);
+                Err(error)
+            }
         }
-        Ok(Flags(flags))
     }
 
-    fn raise_all(&self) {
-        self.flags.values().for_each(|flag| flag.store(true, Ordering::SeqCst));
+    fn listen(&mut self, arrivals: &Handle, signal: i32) -> Result<(), SignalError> {
+        let named = |error| SignalError(Cause::Signal(Signal(signal), error));
+        if !SIGNALS.contains(&signal) {
+            return Err(named(io::ErrorKind::InvalidInput.into())); // signal-hook would panic
+        }
+        arrivals.add_signal(signal).map_err(named)?;
+        if let Entry::Vacant(new) = self.flags.entry(signal) {
+            let flag = Arc::new(AtomicBool::new(false));
+            register_end(signal, Arc::clone(&flag)).map_err(named)?;
+            new.insert(flag);
+        }
+        Ok(())
+    }
+
+    /// Nobody listens after all: those that have come have their default effect, and so have those to
+    /// come.
+    fn give_back(&self, mut arrivals: Arrivals) {
+        self.lower_only([].iter());
+        for signal in arrivals.pending() {
+            let _ = low_level::raise(signal);
+        }
+    }
+
+    /// Lowers the flags of these, and raises all others; none of them is moved and moved back.
+    fn lower_only<'a>(&self, numbers: impl Iterator<Item = &'a i32>) {
+        let lowered: Vec<i32> = numbers.copied().collect();
+        for (signal, flag) in &self.flags {
+            flag.store(!lowered.contains(signal), Ordering::SeqCst);
+        }
+    }
+
+    fn flags_of(&self, numbers: &[i32]) -> Flags {
+        Flags(numbers.iter().filter_map(|signal| self.flags.get(signal).cloned()).collect())
+    }
+}
+
+/// The numbers that signal-hook knows.
+const SIGNALS: std::ops::Range<i32> = 1..128;
+
+/// A thread that waits for its work.
+fn thread_for<W: Send + 'static>(
+    name: &str,
+    run: impl FnOnce(W) + Send + 'static,
+) -> Result<Sender<W>, SignalError> {
+    let (hand_over, work) = crossbeam_channel::bounded::<W>(1);
+    let wait = move || {
+        if let Ok(work) = work.recv() {
+            run(work);
+        }
+    };
+    match thread::Builder::new().name(name.to_owned()).spawn(wait) {
+        Ok(_) => Ok(hand_over),
+        Err(error) => Err(SignalError(Cause::System(error))),
     }
 }
 
@@ -205,16 +307,11 @@ fn register_end(signal: i32, flag: Arc<AtomicBool>) -> io::Result<()> {
 }
 
 /// While they are up, a signal has its default effect.
-#[derive(Clone)]
 struct Flags(Vec<Arc<AtomicBool>>);
 
 impl Flags {
     fn raise(&self) {
         self.0.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
-    }
-
-    fn lower(&self) {
-        self.0.iter().for_each(|flag| flag.store(false, Ordering::SeqCst));
     }
 }
 
@@ -270,6 +367,35 @@ impl Drop for Forwarder {
     }
 }
 
+/// Prints how all stand, whenever it is asked to. It may be held up by who reads standard error, and
+/// holds up nobody.
+struct Printer {
+    system: SystemHandle,
+    requests: Arrivals,
+    tenancy: u64,
+}
+
+impl Printer {
+    fn print(mut self) {
+        for _ in self.requests.forever() {
+            if lock(&OWNER).tenancy == self.tenancy {
+                let _ = write_past_the_lock(&self.system.dump().to_string());
+            }
+        }
+    }
+}
+
+/// Writes to standard error at once, and not by the standard library's handle: who has locked that,
+/// may be just who is stuck.
+fn write_past_the_lock(text: &str) -> io::Result<()> {
+    let stderr = io::stderr().as_fd().try_clone_to_owned()?;
+    File::from(stderr).write_all(text.as_bytes())
+}
+
+fn is_in(set: u64, signal: i32) -> bool {
+    (1..=64).contains(&signal) && set & (1_u64 << (signal - 1)) != 0
+}
+
 /// The set of `SigIgn` in `/proc/self/status` (proc(5)): bit n - 1 stands for signal n. Nothing
 /// where there is no such file.
 fn ignored_signals() -> u64 {
@@ -286,6 +412,9 @@ fn ignored_signals() -> u64 {
 #[must_use = "the signals have their default effect again as soon as it is dropped"]
 pub struct SignalGuard {
     arrivals: Handle,
+    requests: Option<Handle>,
+    /// That of the signal that prints the snapshot.
+    snapshot: Flags,
     settled: Event,
     tenancy: u64,
 }
@@ -297,7 +426,10 @@ impl Drop for SignalGuard {
         let mut owner = lock(&OWNER);
         if owner.tenancy == self.tenancy {
             owner.handle = None;
+            self.snapshot.raise();
         }
+        drop(owner);
+        self.requests.iter().for_each(Handle::close);
     }
 }
 
@@ -314,6 +446,7 @@ pub struct SignalError(Cause);
 enum Cause {
     Owned(SystemHandle),
     Unfit(Signal),
+    NoSnapshot(Signal),
     Signal(Signal, io::Error),
     System(io::Error),
 }
@@ -351,6 +484,13 @@ impl fmt::Display for SignalError {
                     would not end the process"
                 )
             }
+            Cause::NoSnapshot(signal) => {
+                write!(
+                    f,
+                    "{signal} cannot print the snapshot: it cannot be handled, or it begins the \
+                    drain already"
+                )
+            }
             Cause::Signal(signal, error) => write!(f, "{signal} cannot be handled: {error}"),
             Cause::System(error) => write!(f, "the signals cannot be handled: {error}"),
         }
@@ -361,7 +501,7 @@ impl std::error::Error for SignalError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Cause::Signal(_, error) | Cause::System(error) => Some(error),
-            Cause::Owned(_) | Cause::Unfit(_) => None,
+            Cause::Owned(_) | Cause::Unfit(_) | Cause::NoSnapshot(_) => None,
         }
     }
 }
@@ -390,6 +530,41 @@ mod tests {
         assert!(is_default(number::SIGUSR1) && !is_default(number::SIGUSR2));
         drop(guard);
         assert!(is_default(number::SIGUSR2));
+    }
+
+    #[test]
+    fn s5_the_signal_that_prints_the_snapshot_is_given_back_with_the_others() {
+        let _alone = lock(&STAGE_DOOR);
+        let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
+        let system = System::new("frank");
+        let frank = Signals::new([number::SIGUSR1]).snapshot_on(number::SIGUSR2);
+        let guard = frank.install(&system.handle()).unwrap();
+        assert!(!is_default(number::SIGUSR1) && !is_default(number::SIGUSR2));
+        for _ in 0..3 {
+            low_level::raise(number::SIGUSR2).unwrap(); // harmless
+        }
+        drop(guard);
+        assert!(is_default(number::SIGUSR1) && is_default(number::SIGUSR2));
+        for unfit in [number::SIGKILL, number::SIGUSR1] {
+            let signals = Signals::new([number::SIGUSR1]).snapshot_on(unfit);
+            let error = signals.install(&system.handle()).unwrap_err();
+            assert!(error.to_string().contains("cannot print the snapshot"), "{error}");
+        }
+    }
+
+    #[test]
+    fn s5_signals_that_could_not_all_be_taken_keep_their_default_effect() {
+        let _alone = lock(&STAGE_DOOR);
+        let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
+        let system = System::new("unlucky");
+        for refused in [-1, 0, 65, 127, 1234] {
+            let error = Signals::new([number::SIGUSR1, refused]).install(&system.handle());
+            assert!(error.unwrap_err().to_string().contains("cannot be handled"));
+            assert!(is_default(number::SIGUSR1));
+        }
+        let signals = Signals::new([number::SIGUSR1]).snapshot_on(1234);
+        assert!(signals.install(&system.handle()).is_err());
+        assert!(is_default(number::SIGUSR1));
     }
 
     #[test]

@@ -1,8 +1,14 @@
 //! [`ActorSnapshot`]: how one actor stands at this moment.
 
+use std::fmt;
+
 use crate::capacity::Capacity;
 use crate::life::{Activity, Figures, Other};
 use crate::member::Member;
+
+mod dump;
+
+pub(crate) use dump::{Dump, on_what};
 
 /// How one actor or task stands at one moment.
 ///
@@ -57,6 +63,10 @@ pub struct ActorSnapshot {
     pub pulse: u64,
     /// Whether it waits for something to do.
     pub is_idle: bool,
+    /// Whether its thread is in code of the user's: a handler, a hook, the loop of a task.
+    pub is_in_user_code: bool,
+    /// Whether it is in its handler, with a message in its hands.
+    pub is_handling: bool,
 }
 
 /// Whom somebody waits for.
@@ -69,6 +79,22 @@ pub struct Waiting {
     pub name: String,
     /// Whether it waits for room in the other's mailbox, and not for an answer, or for its end.
     pub is_for_room: bool,
+    /// Whether it waits for the other's end.
+    pub is_for_end: bool,
+    /// Which of its waits this is. It grows with each, so that one long wait can be told from many.
+    pub number: u64,
+}
+
+/// What it waits for: "room in `b`".
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match (self.is_for_room, self.is_for_end) {
+            (true, _) => "room in",
+            (false, true) => "the end of",
+            (false, false) => "an answer of",
+        };
+        write!(f, "{what} `{}`", self.name)
+    }
 }
 
 /// Where an actor or task is in its life.
@@ -99,15 +125,7 @@ impl ActorSnapshot {
             None if life.is_resting() => State::Restarting,
             None => State::Working,
         };
-        let waits_for = life.waits_for().and_then(|activity| match activity {
-            Activity::Sending(Other { name, index }) => {
-                Some(Waiting { id: index, name, is_for_room: true })
-            }
-            Activity::Asking(Other { name, index }) | Activity::Awaiting(Other { name, index }) => {
-                Some(Waiting { id: index, name, is_for_room: false })
-            }
-            _ => None,
-        });
+        let waits_for = life.waits_for().and_then(Waiting::of);
         ActorSnapshot {
             id: life.index,
             name: life.name.clone(),
@@ -125,6 +143,33 @@ impl ActorSnapshot {
             waits_for,
             pulse: sample.pulse(),
             is_idle: sample.is_asleep(),
+            is_in_user_code: sample.is_in_user_code(),
+            is_handling: sample.is_handling(),
         }
+    }
+}
+
+impl Waiting {
+    fn of((activity, number): (Activity, u64)) -> Option<Waiting> {
+        let (Other { name, index }, is_for_room, is_for_end) = match activity {
+            Activity::Sending(other) => (other, true, false),
+            Activity::Asking(other) => (other, false, false),
+            Activity::Awaiting(other) => (other, false, true),
+            _ => return None,
+        };
+        Some(Waiting { id: index, name, is_for_room, is_for_end, number })
+    }
+}
+
+/// A word.
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            State::Working => "working",
+            State::Restarting => "restarting",
+            State::Draining => "draining",
+            State::Overdue => "overdue",
+            State::Ended => "ended",
+        })
     }
 }

@@ -4,8 +4,9 @@
 //! it up. The listeners run on the *usher*, whom they may hold up.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,9 +27,10 @@ use crate::pool::Front;
 use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
 use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
-use crate::supervision::{Supervision, Under};
+use crate::supervision::{Supervision, Under, Verdict};
 use crate::threads;
 use crate::unwind::{self, lock};
+use crate::waiters::Waiters;
 
 pub(crate) struct Stage {
     pub(crate) name: String,
@@ -50,6 +52,8 @@ pub(crate) struct Stage {
     report: Mutex<Option<Report>>,
     /// Set when the report is there.
     ended: Event,
+    /// The futures that wait for the report.
+    pub(crate) waiters: Waiters,
 }
 
 struct ReadingEnds {
@@ -64,6 +68,8 @@ struct Roster {
     /// have any number of them, one after the other.
     members: BTreeMap<usize, Arc<Member>>,
     next_index: usize,
+    /// Every mailbox that anybody has declared to feed.
+    fed: HashSet<MailboxId>,
     /// How many were spawned that are waited for: all but the daemons.
     waited_for: usize,
     /// How they stood at the end, when the members themselves are let go: they hold the stage, so
@@ -91,6 +97,8 @@ pub(crate) enum Cue {
     Dismiss { parent: usize, left: Sender<Vec<ActorReport>> },
     /// An incarnation is over, by a failure or by its own wish: what is to become of the member?
     Over { index: usize, error: Option<String>, sentence: Sender<Sentence> },
+    /// Somebody who leaves for good has failed at that.
+    FailedOnLeaving { index: usize, error: String, sentence: Sender<Sentence> },
     /// An incarnation has ended, and the next waits for word, and how long it is to wait after that.
     Rests { index: usize, go: Sender<Duration> },
     /// An incarnation that was waited for has begun.
@@ -154,6 +162,7 @@ impl Stage {
             signal: Mutex::default(),
             report: Mutex::default(),
             ended: Event::new(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -217,11 +226,13 @@ impl Stage {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
                 lock(&self.supervision).left(index);
+                life.departure.call_off();
                 let _ = unwind::drop_caught(work);
                 return Err(SpawnCause::Thread(error));
             }
         };
         roster.next_index += 1;
+        roster.fed.extend(part.node.feeds.iter().flatten());
         roster.waited_for += usize::from(!part.node.daemon);
         let member = Member {
             life,
@@ -233,6 +244,7 @@ impl Stage {
             limits: part.limits,
             started: Instant::now(),
             thread: Mutex::new(Some(thread)),
+            has_left: AtomicBool::new(false),
         };
         roster.members.insert(index, Arc::new(member));
         drop(roster);
@@ -362,6 +374,23 @@ impl Stage {
         answer.recv().unwrap_or(Sentence::Leave)
     }
 
+    /// Whose failure it is that somebody who leaves for good has failed at that.
+    pub(crate) fn judge_farewell(&self, life: &Life, error: &str) -> Sentence {
+        if !life.is_supervised || life.has_ended() {
+            return Sentence::GiveUp;
+        }
+        match lock(&self.supervision).failed_on_leaving(life.index) {
+            Verdict::Forget => return Sentence::Passed,
+            // Whether the parent can still take it on is for the conductor to say.
+            Verdict::Parent(_) => {}
+            _ => return Sentence::GiveUp,
+        }
+        let (sentence, answer) = crossbeam_channel::bounded(1);
+        let (index, error) = (life.index, error.to_owned());
+        let _ = self.cues.send(Cue::FailedOnLeaving { index, error, sentence });
+        answer.recv().unwrap_or(Sentence::GiveUp)
+    }
+
     /// Somebody waits to begin anew.
     pub(crate) fn rest(&self, life: &Life) -> Receiver<Duration> {
         let (go, word) = crossbeam_channel::bounded(1);
@@ -384,9 +413,7 @@ impl Stage {
 
     /// Waits until the report is there.
     pub(crate) fn wait(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Report, WaitError> {
-        if life::current().is_some_and(|me| Arc::ptr_eq(&me.stage, self)) {
-            return Err(WaitError::Inside);
-        }
+        self.is_waited_for_from_outside()?;
         match deadline {
             None => self.ended.wait(),
             Some(deadline) => {
@@ -396,7 +423,20 @@ impl Stage {
                 }
             }
         }
-        Ok(lock(&self.report).clone().unwrap_or_else(|| self.empty_report(Reason::Shutdown)))
+        Ok(self.published_report())
+    }
+
+    /// None of its own members waits for its end, which would never come.
+    pub(crate) fn is_waited_for_from_outside(&self) -> Result<(), WaitError> {
+        match life::current() {
+            Some(me) if std::ptr::eq(&raw const *me.stage, self) => Err(WaitError::Inside),
+            _ => Ok(()),
+        }
+    }
+
+    /// The report, when it is there.
+    pub(crate) fn published_report(&self) -> Report {
+        lock(&self.report).clone().unwrap_or_else(|| self.empty_report(Reason::Shutdown))
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -428,6 +468,8 @@ impl Stage {
         let report = Report { signal: *signal, ..report };
         lock(&self.report).get_or_insert(report);
         self.ended.set();
+        drop(signal);
+        self.waiters.wake_all();
     }
 
     /// Whether nothing has happened yet that would have to be brought to an end.
@@ -448,9 +490,9 @@ impl Stage {
     /// Notes that a send was refused, if that is because the order of the drain was wrong.
     pub(crate) fn refused(&self, from: &Life, to: &Life) {
         let same_stage = std::ptr::eq(self, &raw const *to.stage);
-        // To send to oneself in one's own turn is nobody's order to put right, and a daemon goes on
-        // when others have left.
-        let no_order = from.index == to.index || from.is_daemon;
+        // To send to oneself, or to one's parent, in one's own turn is nobody's order to put right, and a
+        // daemon goes on when others have left.
+        let no_order = from.index == to.index || from.is_daemon || from.descends_from(to);
         if !same_stage || no_order || !self.is_draining() || !to.was_called() {
             return;
         }
@@ -496,6 +538,22 @@ impl Stage {
             let reason = Reason::Failure { name: self.name.clone(), error: error.to_string() };
             self.publish(self.empty_report(reason));
         }
+    }
+
+    /// Takes the place of the two threads, for who wants to serve the stage itself.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn take_reading_ends(&self) -> Option<(Receiver<Cue>, Receiver<Chore>)> {
+        let mut ends = lock(&self.reading_ends);
+        Some((ends.cues.take()?, ends.chores.take()?))
+    }
+
+    /// Enters a member that has no thread.
+    #[cfg(feature = "stepper")]
+    pub(crate) fn enter(&self, member: Arc<Member>) {
+        let mut roster = lock(&self.roster);
+        roster.next_index = member.life.index + 1;
+        roster.waited_for += 1;
+        roster.members.insert(member.life.index, member);
     }
 
     /// A name that a thread may have.
@@ -558,11 +616,8 @@ impl Roster {
     /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
     /// from being quadratic.
     fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
-        let is_fed = |member: &Arc<Member>| match (&member.node.feeds, part.node.mailbox) {
-            (Some(feeds), Some(mailbox)) => feeds.contains(&mailbox),
-            _ => false,
-        };
-        if part.node.after.is_empty() && !self.siblings(part).any(is_fed) {
+        let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
+        if part.node.after.is_empty() && !is_fed {
             return Ok(None);
         }
         let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();
@@ -628,7 +683,7 @@ fn ush(chores: &Receiver<Chore>) {
 }
 
 /// A listener that panics has heard enough.
-fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
+pub(crate) fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
     let mut index = 0;
     while let Some(listener) = listeners.get_mut(index) {
         match unwind::catch(|| listener(notice)) {

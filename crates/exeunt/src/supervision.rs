@@ -150,6 +150,18 @@ impl Supervision {
         }
     }
 
+    /// What becomes of the failure of a member that leaves for good, so that there is nothing to restart.
+    pub(crate) fn failed_on_leaving(&self, index: usize) -> Verdict {
+        let Some(member) = self.members.get(&index) else { return Verdict::GiveUp };
+        if member.restart.is_forgiven() || member.standing == Standing::Dismissed {
+            return Verdict::Forget;
+        }
+        match member.under {
+            Under::Group(group) => self.above_groups(group),
+            under => under.verdict(),
+        }
+    }
+
     /// Forgets a member that has left for good, with its thread. Says which group is to be shut down
     /// because of that: each is named once.
     pub(crate) fn left(&mut self, index: usize) -> Option<GroupId> {
@@ -184,10 +196,17 @@ impl Supervision {
     ) -> Result<Vec<usize>, Verdict> {
         let member = self.members.get_mut(&index).ok_or(Verdict::Leave)?;
         let is_due = member.restart.is_due(failed);
-        // What one that is on its way out does is nobody's failure any more: its end is decided.
-        if member.standing != Standing::Present || !is_due && !failed {
+        // How one that was told to leave does so is decided, and so is the wish of one that leaves. But
+        // a failure on the way out is one.
+        let is_decided = match member.standing {
+            Standing::Present => !is_due && !failed,
+            Standing::Leaving => !failed,
+            Standing::Dismissed => true,
+        };
+        if is_decided {
             return Err(Verdict::Leave);
         }
+        let alone = alone || member.standing == Standing::Leaving;
         if failed && member.restart.is_forgiven() {
             return Err(Verdict::Forget);
         }

@@ -14,9 +14,10 @@ use crate::group::GroupBuilder;
 use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::report::{Reason, Report};
-use crate::snapshot::ActorSnapshot;
+use crate::snapshot::{ActorSnapshot, Dump};
 use crate::stage::{Chore, Stage};
 use crate::unwind::lock;
+use crate::watchdog;
 
 /// Actors and tasks that begin one by one and leave in order.
 ///
@@ -128,6 +129,59 @@ impl System {
     /// by itself, a [`WeakAddr`](crate::WeakAddr) does not.
     pub fn observe(&mut self, listener: impl FnMut(&Notice) + Send + 'static) -> &mut System {
         self.handle.stage.give(Chore::Listen(Box::new(listener)));
+        self
+    }
+
+    /// Sets a watchdog: it names whoever has been in one handler or hook, or in one wait for room or an
+    /// answer, for longer than `limit` ([`Notice::Stuck`]), and those that wait for each other
+    /// ([`Notice::Deadlock`]). There is none unless this is called.
+    ///
+    /// It says so at the latest one and a half limits after it began, and once: again only after somebody
+    /// has moved. It ends nothing; that is for a drain and its deadlines. A task is in its loop by nature,
+    /// and only its waits are looked at. An actor that hands a [`Reply`](crate::Reply) on is waited for by
+    /// the asker all the same, so that a deadlock may be only apparent if somebody else is to answer.
+    ///
+    /// It has a thread of its own, which ends with the system and sleeps between looks, of which there
+    /// are four in a `limit`. A look reads what the actors have written anyway; it costs them nothing. What
+    /// is on its way is named best by an actor that [labels](Actor::label) its messages. Called again,
+    /// there is another one, with a limit of its own.
+    ///
+    /// If the operating system refuses the thread, the system fails.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use exeunt::{Actor, Context, Event, Notice, System};
+    ///
+    /// struct Slow(Event);
+    /// impl Actor for Slow {
+    ///     type Msg = u32;
+    ///     fn label(_: &u32) -> Option<&'static str> { Some("number") }
+    ///     fn handle(&mut self, _: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         self.0.wait();
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let mut system = System::new("watched");
+    /// system.watchdog(Duration::from_millis(20)).observe(move |notice| {
+    ///     if let Notice::Stuck { name, label, .. } = notice {
+    ///         let _ = tell.send((name.clone(), *label));
+    ///     }
+    /// });
+    /// let go_on = Event::new();
+    /// system.spawn("slow", Slow(go_on.clone())).send(1)?;
+    /// assert_eq!(told.recv()?, ("slow".to_owned(), Some("number")));
+    /// go_on.set();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn watchdog(&mut self, limit: Duration) -> &mut System {
+        if let Err(error) = watchdog::start(self.handle(), limit) {
+            let name = "watchdog".to_owned();
+            let error = error.to_string();
+            self.handle.stage.shutdown(Reason::Failure { name, error });
+        }
         self
     }
 
@@ -338,7 +392,7 @@ impl fmt::Debug for System {
 /// ```
 #[derive(Clone)]
 pub struct SystemHandle {
-    stage: Arc<Stage>,
+    pub(crate) stage: Arc<Stage>,
 }
 
 impl SystemHandle {
@@ -439,6 +493,32 @@ impl SystemHandle {
     #[must_use]
     pub fn snapshot(&self) -> Vec<ActorSnapshot> {
         self.stage.snapshot()
+    }
+
+    /// How all stand, as a table: who is in what state, what waits, and what those do that do
+    /// anything.
+    ///
+    /// A signal of choice prints it; see `Signals::snapshot_on`.
+    ///
+    /// ```
+    /// use exeunt::System;
+    ///
+    /// let mut system = System::new("watched");
+    /// system.spawn_task("reader", |cx| {
+    ///     cx.stopping().wait();
+    ///     Ok(())
+    /// });
+    /// let dump = system.handle().dump().to_string();
+    /// assert!(dump.contains("reader"), "{dump}");
+    /// assert!(dump.contains("in its loop"), "{dump}");
+    /// ```
+    #[must_use]
+    pub fn dump(&self) -> impl fmt::Display + use<> {
+        Dump { system: self.name().to_owned(), actors: self.snapshot() }
+    }
+
+    pub(crate) fn emit(&self, notice: Notice) {
+        self.stage.emit(notice);
     }
 }
 

@@ -12,8 +12,9 @@ use crate::agenda::{Channel, Input, OnDrain, Taken};
 use crate::answers::{How, Then};
 use crate::context::Context;
 use crate::error::{self, AskError, SendError};
-use crate::life::Life;
-use crate::mailbox::{Inbox, Mailbox};
+use crate::life::{Activity, Life};
+use crate::mailbox::{self, Inbox, Mailbox};
+use crate::notice::ReturnedBecause;
 use crate::report::ActorReport;
 use crate::timer::{Missed, Timer};
 
@@ -336,13 +337,16 @@ where
     F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
 {
     fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
+        let Asked { answer: receiver, then, .. } = *self;
         // Whatever it was that ended the ask, an answer that is there counts.
-        let answer = self.answer.try_recv().map_err(|none| match (none, how) {
+        let answer = receiver.try_recv().map_err(|none| match (none, how) {
             (TryRecvError::Disconnected, _) | (_, How::Knocked) => AskError::Unanswered,
             (TryRecvError::Empty, How::Ended) => AskError::Ended,
             (TryRecvError::Empty, How::Timeout) => AskError::Timeout,
         });
-        (self.then)(actor, answer, cx)
+        // From here on, who answers is told that nobody waits.
+        drop(receiver);
+        then(actor, answer, cx)
     }
 }
 
@@ -356,16 +360,31 @@ struct Annex<T, F> {
 impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     fn take(&mut self) -> Taken<M> {
         // Its bell is rung when its last address goes: picked up before the look, not after it.
-        self.mailbox.bell.pick_up();
-        if let Some(item) = self.mailbox.take() {
+        let is_rung = self.mailbox.bell.pick_up();
+        let item = self.mailbox.take();
+        if is_rung {
+            self.mailbox.make_way();
+        }
+        if let Some(item) = item {
             return Taken::Item((self.map)(item));
         }
-        let is_over = self.is_last_call || self.mailbox.is_deserted();
-        if is_over && self.mailbox.finish() {
-            self.mailbox.end();
+        if !self.is_last_call && self.mailbox.is_deserted() && self.finish() {
             return Taken::Over;
         }
         Taken::Nothing
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_last_call && self.mailbox.len() == 0
+    }
+
+    fn finish(&mut self) -> bool {
+        let is_finished = self.mailbox.finish();
+        if is_finished {
+            self.mailbox.end();
+            self.mailbox.forget_dead_letters();
+        }
+        is_finished
     }
 
     fn add_to<'a>(&'a self, select: &mut Select<'a>) {
@@ -379,9 +398,20 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     }
 
     fn evict(&mut self, life: &Life) -> Vec<M> {
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
         let left = life.take_returned(|| self.mailbox.evict());
-        let left = left.into_iter().map(&mut self.map).collect();
+        let why = match life.must_stop.is_set() {
+            true => ReturnedBecause::Overdue,
+            false => ReturnedBecause::Failed,
+        };
+        self.mailbox.tell_returned(mailbox::all(&left), why);
         self.mailbox.end();
-        left
+        if self.mailbox.dead_letters.is_open() {
+            life.in_hook(Activity::Returning, || self.mailbox.bury(left));
+            self.mailbox.forget_dead_letters();
+            return Vec::new();
+        }
+        left.into_iter().map(&mut self.map).collect()
     }
 }

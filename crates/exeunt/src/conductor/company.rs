@@ -19,6 +19,8 @@ pub(super) struct Company {
     pub(super) members: Vec<Arc<Member>>,
     order: Order,
     pub(super) clock: DrainClock,
+    /// The places of those who have not had their turn.
+    waiting: Vec<usize>,
     /// How many have still to leave.
     pub(super) to_leave: usize,
     pub(super) errand: Errand,
@@ -54,6 +56,7 @@ impl Company {
         Company {
             clock: DrainClock::start(limits, now, to_leave),
             order: Order::new(nodes),
+            waiting: (0..members.len()).collect(),
             to_leave,
             errand,
             left: Vec::new(),
@@ -69,10 +72,27 @@ impl Company {
         self.place(index).is_some()
     }
 
-    /// Whether that member's turn has come: all before it have left, or the time is up.
-    pub(super) fn is_due(&self, place: usize, now: Instant) -> bool {
-        let is_daemon = self.members[place].node.daemon && self.is_the_systems();
-        self.order.is_ready(place) || !is_daemon && self.clock.is_over(now)
+    /// Those whose turn has come: all before them have left, or the time is up. With whether they leave
+    /// as one with others, whose mailboxes stay open until all of them are quiet.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(Arc<Member>, bool)> {
+        let is_over = self.clock.is_over(now);
+        let Company { members, order, waiting, errand, .. } = self;
+        let mut due = Vec::new();
+        waiting.retain(|&place| {
+            let member = &members[place];
+            let is_daemon = member.node.daemon && matches!(errand, Errand::System);
+            let is_due = order.is_ready(place) || !is_daemon && is_over;
+            if is_due {
+                due.push((Arc::clone(member), !is_over && !order.ring(place).is_empty()));
+            }
+            !is_due
+        });
+        due
+    }
+
+    /// How many of them have still to have their turn.
+    pub(super) fn to_come(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Those with whom somebody leaves as one.
@@ -83,9 +103,9 @@ impl Company {
     /// Somebody has left, with all its children.
     pub(super) fn end(&mut self, index: usize) {
         if let Some(place) = self.place(index) {
-            self.order.end(place);
             let is_daemon = self.members[place].node.daemon && self.is_the_systems();
-            self.to_leave -= usize::from(!is_daemon);
+            // Once for each, though it may be told twice: of a member, and of its last child.
+            self.to_leave -= usize::from(self.order.end(place) && !is_daemon);
         }
     }
 
@@ -126,11 +146,17 @@ pub(super) fn wiring(roots: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
         .filter_map(|&(child, root)| Some((child.node.mailbox?, box_of(root)?)))
         .collect();
     for &(child, root) in &children {
-        // Who declares nothing feeds all before it in any case.
-        let feeds = child.node.feeds.iter().flatten();
         let own = box_of(root);
-        if let Some(declared) = nodes.get_mut(&root).and_then(|node| node.feeds.as_mut()) {
-            declared.extend(feeds.filter(|&&mailbox| Some(mailbox) != own));
+        let feeds = child.node.feeds.iter().flatten().filter(|&&mailbox| Some(mailbox) != own);
+        let feeds: Vec<MailboxId> = feeds.copied().collect();
+        if feeds.is_empty() {
+            continue;
+        }
+        // Who declares nothing feeds all before it, and now some after it too.
+        let before = || roots.iter().filter(|other| other.life.index < root);
+        if let Some(node) = nodes.get_mut(&root) {
+            let all_before = || before().filter_map(|other| other.node.mailbox).collect();
+            node.feeds.get_or_insert_with(all_before).extend(feeds);
         }
     }
     for node in nodes.values_mut() {

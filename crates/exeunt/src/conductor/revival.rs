@@ -9,8 +9,9 @@ use crossbeam_channel::Sender;
 
 use super::{Conductor, State};
 use crate::deadline::Turn;
-use crate::ending::{Rebirth, Sentence};
+use crate::ending::{Rebirth, Sentence, TOO_OFTEN};
 use crate::life::Summons;
+use crate::member::Member;
 use crate::notice::Notice;
 use crate::report::Reason;
 use crate::supervision::Verdict;
@@ -46,7 +47,7 @@ impl Conductor<'_> {
         let Some(member) = self.stage.member(index) else {
             return Sentence::GiveUp;
         };
-        if self.revivals.all.iter().any(|r| !r.is_starting && r.who.contains(&index)) {
+        if self.is_retiring(index) && !self.is_in_turn(index) {
             // It was being stopped anyway: how it ends does not count.
             return Sentence::Anew(Rebirth::Together);
         }
@@ -65,6 +66,7 @@ impl Conductor<'_> {
                     delay,
                 });
                 if who == [index] && leaves.is_empty() {
+                    member.life.countermand();
                     return Sentence::Anew(Rebirth::Alone(delay));
                 }
                 let is_among = who.contains(&index);
@@ -74,11 +76,27 @@ impl Conductor<'_> {
         }
     }
 
+    /// The same, of somebody who leaves for good and has failed at that.
+    pub(super) fn judge_farewell(&mut self, index: usize, error: &str) -> Sentence {
+        let Some(member) = self.stage.member(index) else {
+            return Sentence::GiveUp;
+        };
+        let verdict = lock(&self.stage.supervision).failed_on_leaving(index);
+        match verdict {
+            Verdict::Forget => Sentence::Passed,
+            Verdict::Parent(parent) => self.fail_parent(parent, &member.life.name, error),
+            _ => Sentence::GiveUp,
+        }
+    }
+
     /// Somebody wishes to end.
     pub(super) fn grant(&mut self, index: usize, by_itself: bool) {
         let Some(member) = self.stage.member(index) else { return };
         if !by_itself || !member.life.is_supervised || self.is_in_turn(index) {
             return self.send_away(vec![member]);
+        }
+        if self.is_retiring(index) {
+            return; // what it wishes for happens already
         }
         let name = member.life.name.clone();
         match self.decide(index, false) {
@@ -88,11 +106,14 @@ impl Conductor<'_> {
                 self.stage.emit(Notice::Restarting { name, error: None, with, delay });
                 self.revive(who, leaves, delay);
             }
-            Verdict::Parent(parent) => drop(self.fail_parent(parent, &name, "ended too often")),
-            Verdict::GiveUp => {
-                self.stage.fail(&name, "ended too often");
-            }
+            Verdict::Parent(parent) => drop(self.fail_parent(parent, &name, TOO_OFTEN)),
+            Verdict::GiveUp => self.stage.fail(&name, TOO_OFTEN),
         }
+    }
+
+    /// Whether it is to end its incarnation, so that others can begin anew with it.
+    fn is_retiring(&self, index: usize) -> bool {
+        self.revivals.all.iter().any(|r| !r.is_starting && r.who.contains(&index))
     }
 
     fn decide(&mut self, index: usize, failed: bool) -> Verdict {
@@ -111,7 +132,7 @@ impl Conductor<'_> {
     /// A failure that the children's own policies do not absorb is the parent's.
     fn fail_parent(&mut self, parent: usize, name: &str, error: &str) -> Sentence {
         match self.stage.member(parent) {
-            Some(parent) if !self.is_draining() && !self.is_in_turn(parent.life.index) => {
+            Some(parent) if !self.is_leaving(&parent) => {
                 let error = format!("its child `{name}` failed: {error}");
                 parent.summon(Summons::Fall(error));
                 Sentence::Passed
@@ -119,6 +140,11 @@ impl Conductor<'_> {
             // It is leaving anyway.
             _ => Sentence::GiveUp,
         }
+    }
+
+    /// Whether it will not begin anew, whatever happens, or has left.
+    fn is_leaving(&self, member: &Member) -> bool {
+        self.is_draining() || self.is_in_turn(member.life.index) || member.has_left()
     }
 
     fn names(&self, who: &[usize], but: usize) -> Vec<String> {
@@ -146,13 +172,26 @@ impl Conductor<'_> {
 
     pub(super) fn rests(&mut self, index: usize, go: Sender<Duration>) {
         self.revivals.rising.retain(|&rising| rising != index);
-        self.states.remove(&index);
+        if let Some(State::Retiring(_)) = self.states.get(&index) {
+            self.states.remove(&index);
+        }
+        let member = self.stage.member(index);
+        member.iter().for_each(|member| member.life.countermand());
         let is_alone = !self.revivals.all.iter().any(|revival| revival.who.contains(&index));
-        if is_alone || self.is_draining() {
+        if is_alone || member.is_none_or(|member| self.is_leaving(&member)) {
             let _ = go.send(Duration::ZERO);
             return;
         }
         self.revivals.resting.insert(index, go);
+        self.advance_revivals();
+    }
+
+    /// Nobody waits for it any more, and it waits for nobody: it has been told to leave, or has left.
+    pub(super) fn excuse_from_revivals(&mut self, index: usize) {
+        self.revivals.rising.retain(|&rising| rising != index);
+        if let Some(go) = self.revivals.resting.remove(&index) {
+            let _ = go.send(Duration::ZERO);
+        }
         self.advance_revivals();
     }
 
@@ -203,7 +242,7 @@ impl Conductor<'_> {
         let mut all: Vec<usize> = revival.who.iter().chain(&revival.leaves).copied().collect();
         all.sort_unstable();
         for &index in all.iter().rev() {
-            let Some(member) = self.stage.member(index).filter(|_| !self.has_left(index)) else {
+            let Some(member) = self.stage.member(index).filter(|member| !member.has_left()) else {
                 continue;
             };
             if self.revivals.resting.contains_key(&index) {

@@ -18,14 +18,10 @@ impl Conductor<'_> {
     pub(super) fn give_turns(&mut self) -> bool {
         let now = Instant::now();
         let mut due = Vec::new();
-        for company in &self.companies {
-            for (place, member) in company.members.iter().enumerate() {
-                if !self.has_had_its_turn(member) && company.is_due(place, now) {
-                    let settles = !company.clock.is_over(now) && !company.ring(place).is_empty();
-                    due.push((Arc::clone(member), settles));
-                }
-            }
+        for company in &mut self.companies {
+            due.extend(company.take_due(now));
         }
+        due.retain(|(member, _)| !member.has_left() && !self.is_in_turn(member.life.index));
         for (member, settles) in &due {
             let turn = Turn::begin(now, member.life.sample());
             let (name, queued) = (member.life.name.clone(), member.queued());
@@ -35,13 +31,9 @@ impl Conductor<'_> {
             if !settles {
                 member.call();
             }
+            self.excuse_from_revivals(member.life.index);
         }
         !due.is_empty()
-    }
-
-    fn has_had_its_turn(&self, member: &Member) -> bool {
-        let index = member.life.index;
-        self.is_in_turn(index) || self.has_left(index)
     }
 
     /// Looks at everybody whose turn it is, and says when to look again; never, if it is nobody's.
@@ -53,18 +45,30 @@ impl Conductor<'_> {
         self.settle_rings(now);
         let mut wake = now + self.look_every();
         wake = self.ends().filter(|&end| end > now).fold(wake, Instant::min);
+        let mut overdue = Vec::new();
         let mut stragglers = Vec::new();
+        let to_come = self.to_come();
         for index in self.states.keys().copied().collect::<Vec<_>>() {
             let Some(member) = self.stage.member(index) else { continue };
-            match self.decide_about(&member, now) {
+            match self.decide_about(&member, now, to_come) {
                 Decision::Wait(at) => wake = wake.min(at.unwrap_or(wake)),
-                Decision::Halt => {
-                    self.halt(&member, now);
-                    // Look again at once: the grace may be nothing.
-                    wake = now;
-                }
+                Decision::Halt => overdue.push(member),
                 Decision::Abandon => stragglers.push(index),
             }
+        }
+        // Before any of them hears of it: who waits for room with another one that leaves for it is no
+        // failure.
+        for member in &overdue {
+            if self.is_in_turn(member.life.index) {
+                member.life.set_overdue();
+            }
+        }
+        for member in &overdue {
+            if !self.is_halted(member.life.index) {
+                self.halt(member, now);
+            }
+            // Look again at once: the grace may be nothing.
+            wake = now;
         }
         if self.states.values().any(|state| matches!(state, State::Settling(..))) {
             wake = wake.min(now + SETTLING);
@@ -84,10 +88,10 @@ impl Conductor<'_> {
         Some(wake)
     }
 
-    fn decide_about(&mut self, member: &Member, now: Instant) -> Decision {
+    fn decide_about(&mut self, member: &Member, now: Instant, to_come: usize) -> Decision {
         let index = member.life.index;
         let clock = self.clock_of(index, now);
-        let to_come = self.to_come(index);
+        let to_come = self.to_come_in_company(index).unwrap_or(to_come);
         let waits = self.companies.iter().any(|company| company.parent() == Some(index));
         let Some(State::InTurn(turn) | State::Settling(turn, _) | State::Retiring(turn)) =
             self.states.get_mut(&index)
@@ -125,10 +129,14 @@ impl Conductor<'_> {
         member.halt();
         let family = self.companies.iter().find(|company| company.parent() == Some(life.index));
         for child in family.map(|family| family.members.clone()).into_iter().flatten() {
-            if !self.has_left(child.life.index) && !child.life.must_stop.is_set() {
+            if !child.has_left() && !self.is_halted(child.life.index) {
                 self.halt(&child, now);
             }
         }
+    }
+
+    fn is_halted(&self, index: usize) -> bool {
+        matches!(self.states.get(&index), Some(State::InTurn(turn)) if turn.halted.is_some())
     }
 
     // Rings.
@@ -157,7 +165,7 @@ impl Conductor<'_> {
             Some(company.ring(at)).filter(|ring| !ring.is_empty())
         };
         let mut ring = self.companies.iter().find_map(ring).unwrap_or_default();
-        ring.retain(|member| !self.has_left(member.life.index));
+        ring.retain(|member| !member.has_left());
         ring
     }
 
@@ -168,7 +176,8 @@ impl Conductor<'_> {
             // First the mailbox: what was taken out of it finds its taker awake, or finished.
             let is_empty = member.queued() == 0;
             let sample = member.life.sample();
-            let quiet = (is_empty && sample.is_asleep()).then_some(sample);
+            let is_idle = sample.is_asleep() && !member.life.awaits_answers();
+            let quiet = (is_empty && is_idle).then_some(sample);
             if let Some(State::Settling(turn, before)) = self.states.get_mut(&member.life.index) {
                 is_getting_on |= turn.has_moved(sample);
                 is_quiet &= quiet.is_some() && *before == quiet;
@@ -201,21 +210,19 @@ impl Conductor<'_> {
         company.map_or_else(|| DrainClock::start(limits, now, 1), |company| company.clock)
     }
 
-    /// How many are still to have their turn under the clock that holds for somebody.
-    fn to_come(&self, index: usize) -> usize {
-        let in_turn = |index: &usize| {
-            let is_daemon = self.stage.member(*index).is_none_or(|member| member.node.daemon);
-            usize::from(!is_daemon && self.is_in_turn(*index))
-        };
+    /// How many have still to have their turn in the drain of the system.
+    fn to_come(&self) -> usize {
+        let in_turn = self.states.values().filter(|state| !matches!(state, State::Retiring(_)));
+        (self.stage.waited_for() - self.waited_for_and_left).saturating_sub(in_turn.count())
+    }
+
+    /// How many have, of those with whom somebody leaves while the system does not.
+    fn to_come_in_company(&self, index: usize) -> Option<usize> {
         if self.is_draining() {
-            let in_turn: usize = self.states.keys().map(in_turn).sum();
-            return (self.stage.waited_for() - self.waited_for_and_left).saturating_sub(in_turn);
+            return None;
         }
         let company = self.companies.iter().find(|company| company.has(index));
-        company.map_or(0, |company| {
-            let in_turn: usize = company.members.iter().map(|m| in_turn(&m.life.index)).sum();
-            company.to_leave.saturating_sub(in_turn)
-        })
+        Some(company.map_or(0, Company::to_come))
     }
 
     fn ends(&self) -> impl Iterator<Item = Instant> {
@@ -254,7 +261,7 @@ impl Conductor<'_> {
             let clock = self.clock_of(index, now);
             // Who has met its deadline has its grace left.
             let deadline = match turn.halted {
-                None => turn.halts_at(&clock, member.limits, self.to_come(index)),
+                None => turn.halts_at(&clock, member.limits, self.to_come()),
                 Some(_) => turn.abandoned_at(&clock),
             };
             first_deadline = [first_deadline, deadline].into_iter().flatten().min();

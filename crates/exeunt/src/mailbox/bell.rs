@@ -39,9 +39,10 @@ impl Bell {
         self.rung.load(Ordering::Relaxed)
     }
 
-    /// Takes note that it woke somebody. What it was rung for is still to be [heard](Bell::heard).
-    pub(crate) fn pick_up(&self) {
-        let _ = self.receiver.try_recv();
+    /// Takes note that it woke somebody, and says whether it did. What it was rung for is still to be
+    /// [heard](Bell::heard).
+    pub(crate) fn pick_up(&self) -> bool {
+        self.receiver.try_recv().is_ok()
     }
 
     #[cold]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::unwind;
+use crate::waiters::Waiters;
 
 pub(crate) type DeadLetters<M> = Box<dyn FnMut(M) + Send>;
 
@@ -26,11 +27,17 @@ pub(crate) struct Office<M> {
     /// Not there if nobody set a hook.
     home: OnceLock<Home<M>>,
     forgotten: AtomicBool,
+    /// The futures that wait for the hook.
+    pub(crate) waiters: Waiters,
 }
 
 impl<M> Office<M> {
     pub(crate) fn new() -> Office<M> {
-        Office { home: OnceLock::new(), forgotten: AtomicBool::new(false) }
+        Office {
+            home: OnceLock::new(),
+            forgotten: AtomicBool::new(false),
+            waiters: Waiters::default(),
+        }
     }
 
     /// Sets the hook, once.
@@ -38,6 +45,11 @@ impl<M> Office<M> {
         let home = crossbeam_channel::bounded(1);
         let _ = home.0.try_send(Some(hook));
         let _ = self.home.set(home);
+    }
+
+    /// Whether there is a hook, or was one.
+    pub(crate) fn is_open(&self) -> bool {
+        self.home.get().is_some()
     }
 
     /// The hook, when nobody else has it.
@@ -84,6 +96,8 @@ impl<M> Office<M> {
         if self.forgotten.load(Ordering::SeqCst) {
             self.forget();
         }
+        // All of them: one alone might never be polled again, and keep it from the others.
+        self.waiters.wake_all();
     }
 }
 

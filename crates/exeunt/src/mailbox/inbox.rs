@@ -76,6 +76,20 @@ impl<M: Send + 'static> Inbox<M> {
         self
     }
 
+    /// Sets what becomes of messages that were accepted and will not be handled, as the
+    /// [builder](crate::ActorBuilder::returned) does; of the two, this one counts.
+    ///
+    /// For an inbox that is [attached](crate::Context::attach_inbox): without a hook of its own, what
+    /// is left in it when its actor ends goes to the actor's, as the message that it would have become;
+    /// what finds no room, or is left by an abandoned thread, is only counted.
+    #[must_use]
+    pub fn returned(self, hook: impl FnMut(M) + Send + 'static) -> Inbox<M> {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.set_dead_letters(Box::new(hook));
+        }
+        self
+    }
+
     pub(crate) fn into_mailbox(mut self) -> Arc<Mailbox<M>> {
         match self.mailbox.take() {
             Some(mailbox) => mailbox,

@@ -6,6 +6,7 @@ use super::dead_letters::Undertaker;
 use super::{Mailbox, Parcel, Ticket, Waited};
 use crate::event::Event;
 use crate::life::Life;
+use crate::notice::ReturnedBecause;
 
 /// What a [`send`](crate::Addr::send) does when the mailbox is full. Chosen for an actor with
 /// [`ActorBuilder::overflow`](crate::ActorBuilder::overflow).
@@ -168,6 +169,10 @@ impl<M: Send + 'static> Mailbox<M> {
                 }
             }
         }
+        // Under the lock: when the mailbox is closed for good, all are counted.
+        if let (1.., Some(untold)) = (returned.len(), self.losses.add(returned.len() as u64)) {
+            self.tell_returned(untold, ReturnedBecause::Overflow);
+        }
         returned
     }
 }
@@ -258,7 +263,7 @@ mod tests {
         let (mailbox, life, returned) = full(Overflow::DropOldest);
         assert!(life.disown().is_some());
         assert_eq!(displace(&mailbox, &life, 2), Err(2));
-        let (taken, bury) = Arc::clone(&mailbox).take_over();
+        let (taken, bury) = Arc::clone(&mailbox).take_over(ReturnedBecause::Abandoned);
         bury();
         assert_eq!((taken, returned.try_iter().collect::<Vec<_>>()), (1, vec![1]));
     }
@@ -269,7 +274,7 @@ mod tests {
         assert!(life.disown().is_some());
         // The thread comes back just now, and goes its way out.
         mailbox.forget_dead_letters();
-        let (_, bury) = Arc::clone(&mailbox).take_over();
+        let (_, bury) = Arc::clone(&mailbox).take_over(ReturnedBecause::Abandoned);
         bury();
         assert_eq!(returned.iter().collect::<Vec<_>>(), [1]);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{ActorReport, Refusals, Report};
 
 const COLUMNS: usize = 80;
-const NAME_COLUMNS: usize = 20;
+pub(crate) const NAME_COLUMNS: usize = 20;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +98,7 @@ fn printable(text: &str) -> String {
 }
 
 /// The name, cut to its column.
-fn clipped(name: &str) -> String {
+pub(crate) fn clipped(name: &str) -> String {
     let name = printable(name);
     if name.chars().count() <= NAME_COLUMNS {
         return name;
@@ -107,7 +107,7 @@ fn clipped(name: &str) -> String {
 }
 
 /// A line that may be too long, on as many as it takes; those that follow are indented.
-fn wrapped(line: &str) -> String {
+pub(crate) fn wrapped(line: &str) -> String {
     let line = printable(line);
     let mut wrapped = String::with_capacity(line.len());
     let mut column = 0;

@@ -1,0 +1,492 @@
+//! [`Topic`]: publish and subscribe. Nothing here that a program could not write with the public
+//! interface.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use crate::actor::Actor;
+use crate::address::Addr;
+use crate::capacity::Capacity;
+use crate::context::Context;
+use crate::error::SendTimeoutError;
+use crate::mailbox::{Overflow, mailbox};
+use crate::unwind::lock;
+
+/// A place where values are published, each to all who have subscribed.
+///
+/// Each subscriber has an inbox of its own for the topic, with a capacity, and the choice of what
+/// becomes of values for which there is no room there: the publisher waits, the oldest or the newest
+/// is dropped, or it is refused. So one that is slow need not hold up the others. Clones are the same
+/// topic.
+///
+/// # Guarantee
+///
+/// What a subscriber's inbox has accepted is one of that actor's messages: handled, failed or returned,
+/// in the order in which its publisher published, and counted in the report. In the subscriber's turn its
+/// inbox closes, and what is in it is handled to the last. What is dropped is *returned*, never just gone,
+/// and counted for each [subscriber](Topic::subscribers). Nobody gets what was published before it
+/// subscribed.
+///
+/// # How long it lives
+///
+/// A topic is to its subscribers what an address is: **an actor that has subscribed lives as long as there
+/// is a clone of the topic**, and so natural ends flow through it: when the last publisher has ended, and
+/// its clone is gone, the subscribers handle what is left and end by themselves. A subscriber that keeps
+/// the topic keeps itself alive until a drain: let it drop the topic when it has subscribed, as below, or
+/// keep a [`WeakTopic`].
+///
+/// # The order of leaving
+///
+/// A publisher sends to its subscribers. Spawned after them it leaves before them, with nothing declared;
+/// otherwise it [declares](crate::ActorBuilder::feeds) them by their own addresses. If a subscriber
+/// leaves first, what is published then passes it over, and the report names the edge.
+///
+/// # Examples
+///
+/// ```
+/// use exeunt::{Actor, Context, System, Topic};
+///
+/// #[derive(Clone)]
+/// struct Price(u32);
+///
+/// enum Msg { Price(Price) }
+///
+/// struct Display { prices: Option<Topic<Price>>, highest: u32 }
+///
+/// impl Actor for Display {
+///     type Msg = Msg;
+///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+///         if let Some(prices) = self.prices.take() {
+///             cx.subscribe(&prices, Msg::Price);
+///         }
+///         Ok(())
+///     }
+///     fn handle(&mut self, Msg::Price(Price(price)): Msg, _cx: &mut Context<Self>) -> exeunt::Result {
+///         self.highest = self.highest.max(price);
+///         Ok(())
+///     }
+///     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+///         assert_eq!(self.highest, 30);
+///         Ok(())
+///     }
+/// }
+///
+/// let mut system = System::new("market");
+/// let prices = Topic::new("prices");
+/// for name in ["left", "right"] {
+///     system.spawn(name, Display { prices: Some(prices.clone()), highest: 0 });
+/// }
+/// while prices.subscribers().len() < 2 {
+///     std::thread::yield_now(); // until both have started
+/// }
+/// system.spawn_task("feed", move |_cx| {
+///     for price in [10, 30, 20] {
+///         assert_eq!(prices.publish(Price(price)).accepted, 2);
+///     }
+///     Ok(()) // and the topic is gone
+/// });
+/// let report = system.wait();
+/// assert_eq!(report.actor("left").unwrap().handled, 3);
+/// assert!(!report.is_failure());
+/// ```
+pub struct Topic<T: Clone + Send + 'static> {
+    inner: Arc<Inner<T>>,
+}
+
+struct Inner<T: Send + 'static> {
+    name: String,
+    /// Replaced as a whole, so that a publisher that waits holds up nobody who comes or goes.
+    members: Mutex<Arc<Vec<Member<T>>>>,
+    next_id: AtomicU64,
+}
+
+struct Member<T: Send + 'static> {
+    id: u64,
+    addr: Addr<T>,
+    accepted: Arc<AtomicU64>,
+}
+
+impl<T: Clone + Send + 'static> Topic<T> {
+    /// Makes a topic that nobody has subscribed to.
+    pub fn new(name: impl Into<String>) -> Topic<T> {
+        let (members, next_id) = (Mutex::default(), AtomicU64::new(0));
+        Topic { inner: Arc::new(Inner { name: name.into(), members, next_id }) }
+    }
+
+    /// The name of the topic.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    // For publishers.
+
+    /// Publishes a value: sends a clone of it to each subscriber, one after the other. It waits for room
+    /// where that was [chosen](Overflow), without a time-out.
+    ///
+    /// It is no error that there are no subscribers, or that one has left: whoever has is passed over and
+    /// removed. Other refusals are in the [result](Published): above all, a publishing actor that waits for
+    /// room when its own deadline passes gets its value back.
+    pub fn publish(&self, value: T) -> Published<T> {
+        self.publish_by(value, |addr, value| addr.send_timeout(value, Duration::MAX))
+    }
+
+    /// Publishes a value as [`publish`](Topic::publish) does, and waits for each subscriber for `timeout`
+    /// at most; not at all, if that is zero.
+    pub fn publish_timeout(&self, value: T, timeout: Duration) -> Published<T> {
+        self.publish_by(value, |addr, value| addr.send_timeout(value, timeout))
+    }
+
+    fn publish_by(
+        &self,
+        value: T,
+        send: impl Fn(&Addr<T>, T) -> Result<(), SendTimeoutError<T>>,
+    ) -> Published<T> {
+        let members = self.inner.members();
+        let mut published = Published { accepted: 0, refused: Vec::new() };
+        let mut gone = Vec::new();
+        let mut tell = |member: &Member<T>, value| match send(&member.addr, value) {
+            Ok(()) => {
+                member.accepted.fetch_add(1, Ordering::Relaxed);
+                published.accepted += 1;
+            }
+            Err(SendTimeoutError::Closed(_)) => gone.push(member.id),
+            Err(error) => published.refused.push((member.addr.name().to_owned(), error)),
+        };
+        if let Some((last, others)) = members.split_last() {
+            others.iter().for_each(|member| tell(member, value.clone()));
+            tell(last, value);
+        }
+        if !gone.is_empty() {
+            self.inner.change(|members| members.retain(|member| !gone.contains(&member.id)));
+        }
+        published
+    }
+
+    /// How it stands with each subscriber, in the order of subscribing. Whoever has left is in it until
+    /// that is noticed, by the next value or the next subscriber.
+    #[must_use]
+    pub fn subscribers(&self) -> Vec<Subscriber> {
+        self.inner.members().iter().map(Member::look).collect()
+    }
+
+    // For subscribers.
+
+    /// Begins to describe a subscription: capacity, overflow, and then
+    /// [`subscribe`](SubscriptionBuilder::subscribe). [`Context::subscribe`] is the short form.
+    pub fn subscription(&self) -> SubscriptionBuilder<'_, T> {
+        let (capacity, overflow) = (Capacity::default(), Overflow::default());
+        SubscriptionBuilder { topic: self, capacity, overflow, returned: None }
+    }
+
+    /// The topic, for who is not to keep its subscribers alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakTopic<T> {
+        WeakTopic { inner: Arc::downgrade(&self.inner) }
+    }
+}
+
+impl<T: Send + 'static> Inner<T> {
+    fn members(&self) -> Arc<Vec<Member<T>>> {
+        Arc::clone(&lock(&self.members))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Member<T>>)) {
+        let mut members = lock(&self.members);
+        let mut new: Vec<Member<T>> = members.iter().map(Member::copy).collect();
+        change(&mut new);
+        let old = std::mem::replace(&mut *members, Arc::new(new));
+        // The last address of an inbox may go with it, and with that what is still in there.
+        drop(members);
+        drop(old);
+    }
+
+    fn add(&self, addr: Addr<T>) -> u64 {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let member = Member { id, addr, accepted: Arc::default() };
+        self.change(|members| {
+            // Where nothing is published, nobody notices otherwise who has left.
+            members.retain(|member| !member.addr.is_closed());
+            members.push(member);
+        });
+        id
+    }
+}
+
+impl<T: Send + 'static> Member<T> {
+    fn copy(&self) -> Member<T> {
+        Member { id: self.id, addr: self.addr.clone(), accepted: Arc::clone(&self.accepted) }
+    }
+
+    fn look(&self) -> Subscriber {
+        Subscriber {
+            name: self.addr.name().to_owned(),
+            queued: self.addr.queued(),
+            accepted: self.accepted.load(Ordering::Relaxed),
+            dropped: self.addr.dropped(),
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static> Clone for Topic<T> {
+    fn clone(&self) -> Topic<T> {
+        Topic { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<T: Clone + Send + 'static> fmt::Debug for Topic<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subscribers: Vec<String> = self.subscribers().into_iter().map(|s| s.name).collect();
+        f.debug_tuple("Topic").field(&self.name()).field(&subscribers).finish()
+    }
+}
+
+/// A [`Topic`] that does not keep its subscribers alive.
+///
+/// For a subscriber that must be able to subscribe again, since it is
+/// [restarted](crate::ActorBuilder::restart): a subscription belongs to one incarnation.
+pub struct WeakTopic<T: Clone + Send + 'static> {
+    inner: Weak<Inner<T>>,
+}
+
+impl<T: Clone + Send + 'static> WeakTopic<T> {
+    /// The topic, unless nobody can publish there any more.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Topic<T>> {
+        self.inner.upgrade().map(|inner| Topic { inner })
+    }
+}
+
+impl<T: Clone + Send + 'static> Clone for WeakTopic<T> {
+    fn clone(&self) -> WeakTopic<T> {
+        WeakTopic { inner: Weak::clone(&self.inner) }
+    }
+}
+
+impl<T: Clone + Send + 'static> fmt::Debug for WeakTopic<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakTopic(..)")
+    }
+}
+
+/// What became of a value that was [published](Topic::publish).
+#[derive(PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published<T> {
+    /// How many subscribers have accepted it; those that dropped it, or another one for it, included.
+    pub accepted: usize,
+    /// Those that have not, by name, each with the reason and with its clone of the value: no room, no
+    /// room in time, or a publisher that is past its own deadline. Who has left is not among them.
+    pub refused: Vec<(String, SendTimeoutError<T>)>,
+}
+
+impl<T> Published<T> {
+    /// How many have accepted it, if none has refused it. For `?`.
+    ///
+    /// # Errors
+    ///
+    /// The first refusal.
+    pub fn ok(self) -> Result<usize, SendTimeoutError<T>> {
+        match self.refused.into_iter().next() {
+            None => Ok(self.accepted),
+            Some((_, error)) => Err(error),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Published<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Published { accepted, refused } = self;
+        f.debug_struct("Published").field("accepted", accepted).field("refused", refused).finish()
+    }
+}
+
+/// How it stands with one subscriber of a [`Topic`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Subscriber {
+    /// The name of the actor.
+    pub name: String,
+    /// How many values wait in its inbox.
+    pub queued: usize,
+    /// How many its inbox has accepted, those that were dropped included.
+    pub accepted: u64,
+    /// How many were dropped because there was no room.
+    pub dropped: u64,
+}
+
+/// Describes a subscription, and subscribes.
+///
+/// # Examples
+///
+/// Only the newest few are of interest, and a slow display holds up nobody:
+///
+/// ```
+/// use exeunt::{Actor, Context, Event, Overflow, System, Topic};
+///
+/// struct Slow { levels: Option<Topic<u32>>, go_on: Event, seen: Vec<u32> }
+///
+/// impl Actor for Slow {
+///     type Msg = u32;
+///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+///         if let Some(levels) = self.levels.take() {
+///             levels.subscription().capacity(2).overflow(Overflow::DropOldest).subscribe(cx, |l| l);
+///         }
+///         Ok(())
+///     }
+///     fn handle(&mut self, level: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+///         self.go_on.wait();
+///         self.seen.push(level);
+///         Ok(())
+///     }
+///     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+///         assert_eq!(self.seen[self.seen.len() - 2..], [98, 99]);
+///         Ok(())
+///     }
+/// }
+///
+/// let mut system = System::new("tank");
+/// let (levels, go_on) = (Topic::new("levels"), Event::new());
+/// system.spawn("slow", Slow { levels: Some(levels.clone()), go_on: go_on.clone(), seen: vec![] });
+/// while levels.subscribers().is_empty() {
+///     std::thread::yield_now();
+/// }
+/// for level in 0..100 {
+///     levels.publish(level).ok()?; // never waits
+/// }
+/// assert!(levels.subscribers()[0].dropped >= 97);
+/// go_on.set();
+/// drop(levels);
+/// let report = system.wait();
+/// let slow = report.actor("slow").unwrap();
+/// assert_eq!(slow.handled + slow.returned, 100);
+/// assert!(!report.is_failure());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nobody subscribes before `subscribe`"]
+pub struct SubscriptionBuilder<'a, T: Clone + Send + 'static> {
+    topic: &'a Topic<T>,
+    capacity: Capacity,
+    overflow: Overflow,
+    returned: Option<Box<dyn FnMut(T) + Send>>,
+}
+
+impl<T: Clone + Send + 'static> SubscriptionBuilder<'_, T> {
+    /// Sets how many values its inbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) unless set.
+    /// With none it is closed from the start.
+    pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
+        self.capacity = capacity.into();
+        self
+    }
+
+    /// Sets what becomes of values for which there is no room; the publisher waits unless set.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Sets what becomes of values that were accepted and will not be handled, as
+    /// [`Inbox::returned`](crate::Inbox::returned) does. It may run on a publisher's thread.
+    pub fn returned(mut self, hook: impl FnMut(T) + Send + 'static) -> Self {
+        self.returned = Some(Box::new(hook));
+        self
+    }
+
+    /// Subscribes: from here on each value becomes a message of the actor.
+    ///
+    /// The subscription lasts as long as this incarnation of the actor, if it is not
+    /// [ended](Subscription::unsubscribe) before. In its own turn an actor cannot subscribe any more.
+    pub fn subscribe<A: Actor>(
+        self,
+        cx: &mut Context<A>,
+        map: impl FnMut(T) -> A::Msg + 'static,
+    ) -> Subscription {
+        let (addr, inbox) = mailbox(self.capacity);
+        let inbox = inbox.overflow(self.overflow);
+        let inbox = match self.returned {
+            Some(hook) => inbox.returned(hook),
+            None => inbox,
+        };
+        // First the reader, so that nobody publishes into an inbox that has none.
+        cx.attach_inbox(inbox, map);
+        let id = self.topic.inner.add(addr);
+        let topic: Weak<Inner<T>> = Arc::downgrade(&self.topic.inner);
+        Subscription { topic, id }
+    }
+}
+
+impl<T: Clone + Send + 'static> fmt::Debug for SubscriptionBuilder<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SubscriptionBuilder").field(&self.topic.name()).finish()
+    }
+}
+
+/// Subscribing.
+impl<A: Actor> Context<A> {
+    /// Subscribes to a [`Topic`]: each value that is published from here on becomes a message of this
+    /// incarnation of the actor. Its inbox has the [default capacity](crate::DEFAULT_CAPACITY), and
+    /// publishers wait for room in it. The long form is [`Topic::subscription`], with all there is to
+    /// choose.
+    pub fn subscribe<T: Clone + Send + 'static>(
+        &mut self,
+        topic: &Topic<T>,
+        map: impl FnMut(T) -> A::Msg + 'static,
+    ) -> Subscription {
+        topic.subscription().subscribe(self, map)
+    }
+}
+
+/// The handle of a subscription: ends it, from any thread.
+///
+/// Clones are handles of the same subscription. To drop them changes nothing, as with a
+/// [`Timer`](crate::Timer): the subscription goes on. A handle keeps neither the topic nor the subscriber
+/// alive.
+#[derive(Clone)]
+pub struct Subscription {
+    topic: Weak<dyn Register>,
+    id: u64,
+}
+
+impl Subscription {
+    /// Ends the subscription, and says whether it was there to end. What is in its inbox already is
+    /// still handled; a publisher that is just at it may add one more.
+    pub fn unsubscribe(&self) -> bool {
+        self.topic.upgrade().is_some_and(|topic| topic.strike(self.id))
+    }
+
+    /// How it stands; `None` if it is over, and that was noticed.
+    #[must_use]
+    pub fn look(&self) -> Option<Subscriber> {
+        self.topic.upgrade()?.find(self.id)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Subscription").field(&self.look()).finish()
+    }
+}
+
+/// A topic, for who does not know what is published there.
+trait Register: Send + Sync {
+    fn strike(&self, id: u64) -> bool;
+    fn find(&self, id: u64) -> Option<Subscriber>;
+}
+
+impl<T: Send + 'static> Register for Inner<T> {
+    fn strike(&self, id: u64) -> bool {
+        let mut was_there = false;
+        self.change(|members| {
+            let before = members.len();
+            members.retain(|member| member.id != id);
+            was_there = members.len() < before;
+        });
+        was_there
+    }
+
+    fn find(&self, id: u64) -> Option<Subscriber> {
+        self.members().iter().find(|member| member.id == id).map(Member::look)
+    }
+}

@@ -1,0 +1,146 @@
+//! Those who wait without a thread: futures, each with a waker and a place in the queue.
+//!
+//! Without the feature `async` there are none; then `waiters/nobody.rs` stands in for this file, and
+//! those who wake the waiting have nothing to do.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
+
+use crate::unwind::{self, lock};
+
+/// Wakers, first come, first served. Whoever is woken is out of it.
+///
+/// To wake, to clone and to drop a waker is code of an executor's, and may lead to any future's drop:
+/// none of it is done under the lock, and all of it is caught.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    queue: Mutex<BTreeMap<Ticket, Waker>>,
+}
+
+/// A future's place in any queue. It keeps it for life, so that one who was woken and finds that
+/// somebody was quicker does not go to the end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Ticket(u64);
+
+impl Ticket {
+    pub(crate) fn next() -> Ticket {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Ticket(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Waiters {
+    /// Has this one woken, once. Whatever it waits for, it must look again *afterwards*: who brought
+    /// it about before did not see it here.
+    pub(crate) fn add(&self, ticket: Ticket, waker: &Waker) {
+        let waker = waker.clone();
+        let before = lock(&self.queue).insert(ticket, waker);
+        let _ = unwind::drop_caught(before);
+    }
+
+    pub(crate) fn remove(&self, ticket: Ticket) {
+        let waker = lock(&self.queue).remove(&ticket);
+        let _ = unwind::drop_caught(waker);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.queue).is_empty()
+    }
+
+    pub(crate) fn wake_all(&self) {
+        let queue = std::mem::take(&mut *lock(&self.queue));
+        queue.into_values().for_each(wake);
+    }
+
+    /// Wakes so many, and says whether there are others.
+    pub(crate) fn wake_first(&self, number: usize) -> bool {
+        let (first, are_others_left) = {
+            let mut queue = lock(&self.queue);
+            let first: Vec<Waker> =
+                (0..number).map_while(|_| queue.pop_first()).map(|(_, waker)| waker).collect();
+            (first, !queue.is_empty())
+        };
+        first.into_iter().for_each(wake);
+        are_others_left
+    }
+}
+
+fn wake(waker: Waker) {
+    let _ = unwind::catch(|| waker.wake());
+}
+
+/// So that a [`Reply`](crate::Reply) can wake them.
+impl Wake for Waiters {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn three() -> (Waiters, [Ticket; 3], [Arc<Count>; 3]) {
+        let waiters = Waiters::default();
+        let tickets = [(); 3].map(|()| Ticket::next());
+        let counts = [(); 3].map(|()| Arc::new(Count::default()));
+        // The last comes first; that makes no difference.
+        for (ticket, count) in tickets.iter().zip(&counts).rev() {
+            waiters.add(*ticket, &Waker::from(Arc::clone(count)));
+        }
+        (waiters, tickets, counts)
+    }
+
+    fn woken(counts: &[Arc<Count>; 3]) -> [u32; 3] {
+        counts.each_ref().map(|count| count.0.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn who_came_first_is_woken_first_and_once() {
+        let (waiters, tickets, counts) = three();
+        assert!(waiters.wake_first(1));
+        assert_eq!(woken(&counts), [1, 0, 0]);
+        waiters.remove(tickets[1]);
+        assert!(waiters.wake_first(0));
+        assert!(!waiters.wake_first(7));
+        waiters.wake_all();
+        assert_eq!(woken(&counts), [1, 0, 1]);
+        assert!(waiters.is_empty());
+    }
+
+    #[test]
+    fn who_comes_again_keeps_its_place() {
+        let (waiters, tickets, counts) = three();
+        assert!(waiters.wake_first(1));
+        waiters.add(tickets[0], &Waker::from(Arc::clone(&counts[0])));
+        assert!(waiters.wake_first(1));
+        assert_eq!(woken(&counts), [2, 0, 0]);
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+        struct Bomb;
+        impl Wake for Bomb {
+            fn wake(self: Arc<Self>) {
+                panic!("in a waker");
+            }
+        }
+        let (waiters, tickets, counts) = three();
+        waiters.add(tickets[0], &Waker::from(Arc::new(Bomb)));
+        waiters.wake_all();
+        assert_eq!(woken(&counts), [0, 1, 1]);
+    }
+}

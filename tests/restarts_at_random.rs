@@ -1,0 +1,368 @@
+//! Clauses M1, F1 and F2 under stress: actors that panic on one message in a hundred, under four
+//! senders, through a drain that begins at a random moment.
+//!
+//! Every message has a number of its own, and says by it whether its handler will panic. After each
+//! run the senders' lists are held against what the handlers and the dead-letter hooks saw, and
+//! against the report: what was accepted was seen exactly once, what was refused never, each sender's
+//! messages in order, and nobody failed who was to be restarted.
+//!
+//! `EXEUNT_RESTARTS=2000 cargo test --release --test restarts_at_random` runs each of them so often,
+//! instead of 40 times.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::HashSet;
+use std::env;
+use std::panic;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Once};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use exeunt::{
+    Actor, Addr, Backoff, Capacity, Context, Ended, Group, Restart, SendTimeoutError, Strategy,
+    System, TrySendError,
+};
+use support::{HANG, guarded_for, ms};
+
+const SENDERS: u64 = 4;
+
+/// How many messages a sender has, unless it finds a mailbox closed before.
+const MESSAGES: u64 = 400;
+
+const ONE_IN: u64 = 100;
+
+fn runs() -> u32 {
+    match env::var("EXEUNT_RESTARTS") {
+        Ok(number) => number.parse().expect("EXEUNT_RESTARTS is a number"),
+        Err(_) => 40,
+    }
+}
+
+#[test]
+fn f1_stress_single_actors() {
+    stress(&Cast { actors: 2, strategy: None, intensity: u32::MAX, backoff: false, blocks: false });
+}
+
+#[test]
+fn f1_stress_a_backoff() {
+    stress(&Cast { actors: 2, strategy: None, intensity: u32::MAX, backoff: true, blocks: false });
+}
+
+#[test]
+fn f1_stress_one_for_one() {
+    let strategy = Some(Strategy::OneForOne);
+    stress(&Cast { actors: 3, strategy, intensity: u32::MAX, backoff: false, blocks: false });
+}
+
+#[test]
+fn f1_stress_one_for_all() {
+    let strategy = Some(Strategy::OneForAll);
+    stress(&Cast { actors: 3, strategy, intensity: u32::MAX, backoff: false, blocks: false });
+}
+
+#[test]
+fn f1_stress_rest_for_one_with_backoff() {
+    let strategy = Some(Strategy::RestForOne);
+    stress(&Cast { actors: 3, strategy, intensity: u32::MAX, backoff: true, blocks: false });
+}
+
+#[test]
+fn f1_stress_one_for_all_who_send_to_each_other() {
+    let strategy = Some(Strategy::OneForAll);
+    stress(&Cast { actors: 3, strategy, intensity: u32::MAX, backoff: false, blocks: true });
+}
+
+#[test]
+fn f3_stress_beyond_the_intensity() {
+    for strategy in [None, Some(Strategy::OneForAll)] {
+        stress(&Cast { actors: 2, strategy, intensity: 3, backoff: false, blocks: false });
+    }
+}
+
+/// Who plays.
+#[derive(Clone, Debug)]
+struct Cast {
+    actors: usize,
+    /// In a group, if there is one.
+    strategy: Option<Strategy>,
+    intensity: u32,
+    backoff: bool,
+    /// Each passes on what it is sent to the one spawned before it, whose mailbox is small.
+    blocks: bool,
+}
+
+fn stress(cast: &Cast) {
+    silence_planned_panics();
+    let cast = cast.clone();
+    let limit = HANG + ms(500) * runs();
+    guarded_for(limit, move || {
+        let mut random = Random::new();
+        let began = Instant::now();
+        let (mut restarts, mut returned) = (0, 0);
+        for run in 0..runs() {
+            let (restarted, back) = run_once(&cast, &mut random, run);
+            restarts += restarted;
+            returned += back;
+        }
+        let took = began.elapsed();
+        eprintln!("{cast:?}: {restarts} restarts, {returned} returned, {took:.1?}");
+        assert!(restarts > u64::from(runs()) / 2, "too quiet for a stress test");
+    });
+}
+
+/// What became of the messages of one actor.
+#[derive(Default)]
+struct Seen {
+    handled: Vec<u64>,
+    failed: Vec<u64>,
+    returned: Vec<u64>,
+    /// Those that it passed on.
+    passed: Vec<u64>,
+}
+
+type Book = Arc<Mutex<Seen>>;
+
+struct Worker {
+    book: Book,
+    next: Option<Addr<u64>>,
+}
+
+/// A panic that is part of the test and need not be printed.
+struct Planned;
+
+fn fails(id: u64) -> bool {
+    // One in a hundred, evenly spread by a hash of the number.
+    (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % ONE_IN == 0
+}
+
+impl Actor for Worker {
+    type Msg = u64;
+
+    fn handle(&mut self, id: u64, _cx: &mut Context<Self>) -> exeunt::Result {
+        if fails(id) {
+            self.book.lock().unwrap().failed.push(id);
+            panic::panic_any(Planned);
+        }
+        if let Some(next) = &self.next {
+            // Who is interrupted because others begin anew keeps what it could not pass on.
+            if next.send(id).is_ok() {
+                self.book.lock().unwrap().passed.push(id);
+            }
+        }
+        self.book.lock().unwrap().handled.push(id);
+        Ok(())
+    }
+}
+
+/// Restarts, and messages that were returned.
+fn run_once(cast: &Cast, random: &mut Random, run: u32) -> (u64, u64) {
+    let mut system = System::new("stress");
+    system.set_stall_limit(HANG);
+    if cast.blocks {
+        system.set_stall_limit(ms(20)).set_grace(HANG);
+    }
+    let group = cast.strategy.map(|strategy| {
+        system.group("group").strategy(strategy).intensity(cast.intensity, Duration::MAX).build()
+    });
+    let books: Vec<Book> = (0..cast.actors).map(|_| Book::default()).collect();
+    let mut addrs: Vec<Addr<u64>> = Vec::new();
+    for (i, book) in books.iter().enumerate() {
+        let next = addrs.last().filter(|_| cast.blocks).cloned();
+        let addr = spawn(&mut system, cast, group.as_ref(), &format!("a{i}"), book, next, random);
+        addrs.push(addr);
+    }
+
+    let curtain = Arc::new(AtomicBool::new(false));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|number| {
+            let (addrs, curtain) = (addrs.clone(), Arc::clone(&curtain));
+            let random = Random::new();
+            thread::spawn(move || send(number, &addrs, &curtain, random))
+        })
+        .collect();
+    // Sometimes when all is sent, so that nothing but restarts is going on.
+    if run % 4 == 0 {
+        while !senders.iter().all(thread::JoinHandle::is_finished) && !system.handle().is_draining()
+        {
+            thread::yield_now();
+        }
+    } else {
+        random.moment();
+    }
+    curtain.store(true, Ordering::Relaxed);
+    let report = system.shutdown();
+    let logs: Vec<Log> = senders.into_iter().map(|sender| sender.join().unwrap()).collect();
+
+    let (mut restarts, mut returned) = (0, 0);
+    for (i, book) in books.iter().enumerate() {
+        let seen = book.lock().unwrap();
+        let line = report.actor(&format!("a{i}")).unwrap();
+        let context = format!("{cast:?}, run {run}, a{i}:\n{report}");
+        let upstream = books.get(i + 1).filter(|_| cast.blocks);
+        let passed = upstream.map_or_else(Vec::new, |book| book.lock().unwrap().passed.clone());
+        let accepted: Vec<u64> =
+            logs.iter().flat_map(|log| &log.accepted[i]).chain(&passed).copied().collect();
+        let refused: HashSet<u64> = logs.iter().flat_map(|log| &log.refused[i]).copied().collect();
+        let all: Vec<u64> =
+            seen.handled.iter().chain(&seen.failed).chain(&seen.returned).copied().collect();
+        let all_set: HashSet<u64> = all.iter().copied().collect();
+
+        assert_eq!(all.len(), all_set.len(), "seen twice; {context}");
+        assert_eq!(all_set, accepted.iter().copied().collect(), "accepted and seen; {context}");
+        assert!(all_set.is_disjoint(&refused), "refused, but seen; {context}");
+        assert_eq!(line.accepted(), accepted.len() as u64, "{context}");
+        assert_eq!(line.handled, seen.handled.len() as u64, "handled; {context}");
+        assert_eq!(line.failed, seen.failed.len() as u64, "failed; {context}");
+        assert_eq!(line.returned, seen.returned.len() as u64, "returned; {context}");
+        if !cast.blocks {
+            assert!(is_in_order(&seen.handled) && is_in_order(&seen.returned), "{context}");
+        }
+        if cast.intensity == u32::MAX {
+            assert_eq!(line.ended, Ended::Drained, "{context}");
+            assert_eq!(line.returned, 0, "{context}");
+            assert!(!report.is_failure(), "{context}");
+        } else {
+            assert!(matches!(line.ended, Ended::Drained | Ended::Failed), "{context}");
+        }
+        restarts += line.restarts;
+        returned += line.returned;
+    }
+    exeunt_testkit::assert_balanced(&report);
+    (restarts, returned)
+}
+
+fn spawn(
+    system: &mut System,
+    cast: &Cast,
+    group: Option<&Group>,
+    name: &str,
+    book: &Book,
+    next: Option<Addr<u64>>,
+    random: &mut Random,
+) -> Addr<u64> {
+    let mut restart = Restart::on_failure().intensity(cast.intensity, Duration::MAX);
+    if cast.backoff {
+        restart = restart.backoff(Backoff::exponential(Duration::from_micros(200), ms(2)));
+    }
+    let capacity = match random.below(3) {
+        0 => Capacity::Bounded(1),
+        1 => Capacity::Bounded(64),
+        _ => Capacity::Unbounded,
+    };
+    let mut builder = system.actor(name).restart(restart).capacity(match cast.blocks {
+        true => Capacity::Bounded(2),
+        false => capacity,
+    });
+    if let Some(group) = group {
+        builder = builder.within(group);
+    }
+    builder
+        .returned({
+            let book = Arc::clone(book);
+            move |id| book.lock().unwrap().returned.push(id)
+        })
+        .spawn_with({
+            let book = Arc::clone(book);
+            move || Worker { book: Arc::clone(&book), next: next.clone() }
+        })
+        .unwrap()
+}
+
+// The senders.
+
+/// For each actor, what one sender sent to it.
+struct Log {
+    accepted: Vec<Vec<u64>>,
+    refused: Vec<Vec<u64>>,
+}
+
+fn send(number: u64, addrs: &[Addr<u64>], curtain: &AtomicBool, mut random: Random) -> Log {
+    let empty = || addrs.iter().map(|_| Vec::new()).collect();
+    let mut log = Log { accepted: empty(), refused: empty() };
+    // Other numbers in each run, so that others fail.
+    let first = random.below(1 << 30);
+    for n in 0..MESSAGES {
+        let id = (number << 32) + first + n;
+        let at = random.below(addrs.len() as u64) as usize;
+        let addr = &addrs[at];
+        let (is_accepted, is_closed) = match random.below(3) {
+            0 => match addr.send(id) {
+                Ok(()) => (true, false),
+                Err(error) => {
+                    assert_eq!(error.into_message(), id);
+                    (false, true)
+                }
+            },
+            1 => match addr.try_send(id) {
+                Ok(()) => (true, false),
+                Err(TrySendError::Full(_)) => (false, false),
+                Err(_) => (false, true),
+            },
+            _ => match addr.send_timeout(id, Duration::from_micros(random.below(300))) {
+                Ok(()) => (true, false),
+                Err(SendTimeoutError::Timeout(_)) => (false, false),
+                Err(_) => (false, true),
+            },
+        };
+        let list = if is_accepted { &mut log.accepted } else { &mut log.refused };
+        list[at].push(id);
+        if is_closed && curtain.load(Ordering::Relaxed) && random.below(4) == 0 {
+            break;
+        }
+    }
+    log
+}
+
+/// Whether each sender's numbers rise.
+fn is_in_order(ids: &[u64]) -> bool {
+    let mut last = [None; SENDERS as usize];
+    ids.iter().all(|&id| {
+        let before = last[(id >> 32) as usize].replace(id);
+        before < Some(id)
+    })
+}
+
+fn silence_planned_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !info.payload().is::<Planned>() {
+                usual(info);
+            }
+        }));
+    });
+}
+
+// Chance.
+
+/// A small xorshift: the test needs variety, not quality.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Random {
+        static SALT: AtomicU64 = AtomicU64::new(0x9E37_79B9_7F4A_7C15);
+        Random(SALT.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed).max(1))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// Lets a random moment pass in which the senders are busy.
+    fn moment(&mut self) {
+        let until = Instant::now() + Duration::from_micros(self.below(3_000));
+        while Instant::now() < until {
+            thread::yield_now();
+        }
+    }
+}

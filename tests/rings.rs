@@ -1,0 +1,397 @@
+//! Clause O4: actors that declare each other drain as one, when all of them are empty and idle.
+//!
+//! What circulates is tokens: each is passed on a number of times, and laid down in the end. All
+//! that were accepted must be laid down, wherever the shutdown finds them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use exeunt::{Addr, Ended, Inbox, Notice, Reason, State, System};
+use support::{
+    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing, trap,
+    until,
+};
+
+/// How often a token is still to be passed on.
+type Hops = u32;
+
+type Place = (Addr<Hops>, Inbox<Hops>);
+
+fn places(count: usize, capacity: usize) -> Vec<Place> {
+    (0..count).map(|_| exeunt::mailbox(capacity)).collect()
+}
+
+/// Passes a token on, and counts it when it is laid down.
+fn passer(to: Addr<Hops>, laid_down: &Arc<AtomicU64>) -> Play<Hops> {
+    let laid_down = Arc::clone(laid_down);
+    Play::new(move |hops, _| {
+        if hops == 0 {
+            laid_down.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        Ok(to.send(hops - 1)?)
+    })
+}
+
+/// A ring of so many, each of which feeds the next, and the addresses of all.
+fn ring(
+    system: &mut System,
+    count: usize,
+    capacity: usize,
+    laid_down: &Arc<AtomicU64>,
+) -> Vec<Addr<Hops>> {
+    let (addrs, inboxes): (Vec<_>, Vec<_>) = places(count, capacity).into_iter().unzip();
+    for (i, inbox) in inboxes.into_iter().enumerate() {
+        let to = &addrs[(i + 1) % count];
+        let actor = system.actor(&format!("r{i}")).inbox(inbox).feeds(to);
+        actor.spawn(passer(to.clone(), laid_down)).unwrap();
+    }
+    addrs
+}
+
+/// What a system says about circles.
+fn cycles(system: &mut System) -> Receiver<Vec<String>> {
+    let (tell, told) = mpsc::channel();
+    system.observe(move |notice| {
+        if let Notice::Cycle { names } = notice {
+            let _ = tell.send(names.clone());
+        }
+    });
+    told
+}
+
+#[test]
+fn o4_what_circulates_at_the_shutdown_goes_all_its_way() {
+    for count in [2, 3] {
+        guarded(move || {
+            let laid_down = Arc::new(AtomicU64::new(0));
+            let mut system = System::new("o4");
+            let ring = ring(&mut system, count, 64, &laid_down);
+            for n in 0..20 {
+                ring[n % count].send(1_000).unwrap();
+            }
+            let report = system.shutdown();
+            assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+            assert_eq!(laid_down.load(Ordering::Relaxed), 20);
+            assert_eq!(report.actors.iter().map(|a| a.handled).sum::<u64>(), 20 * 1_001);
+            assert!(report.actors.iter().all(|a| a.ended == Ended::Drained), "{report}");
+        });
+    }
+}
+
+#[test]
+fn o4_a_ring_that_is_idle_leaves_at_once() {
+    guarded(|| {
+        let mut system = System::new("o4");
+        let _ring = ring(&mut system, 3, 4, &Arc::default());
+        let report = system.shutdown();
+        assert!(report.is_complete(), "{report}");
+        assert!(report.took < ms(1_000), "{report}");
+    });
+}
+
+#[test]
+fn o4_the_circle_is_named_once_when_it_is_wired() {
+    guarded(|| {
+        let mut system = System::new("o4");
+        let told = cycles(&mut system);
+        let _ring = ring(&mut system, 3, 4, &Arc::default());
+        let names = next(&told);
+        system.shutdown();
+        assert_eq!(names, ["r2", "r0", "r1"]);
+        assert_eq!(so_far(&told).len(), 0);
+    });
+}
+
+#[test]
+fn o4_a_ring_has_its_turn_after_its_upstream_and_before_its_downstream() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = System::new("o4");
+        let out = Arc::new(AtomicU64::new(0));
+        let sink = system.actor("sink").feeds_nothing();
+        let sink = sink.spawn(passer_of_last(&out)).unwrap();
+        let (addrs, inboxes): (Vec<_>, Vec<_>) = places(3, 64).into_iter().unzip();
+        for (i, inbox) in inboxes.into_iter().enumerate() {
+            let (to, sink) = (addrs[(i + 1) % 3].clone(), sink.clone());
+            let actor = system.actor(&format!("r{i}")).inbox(inbox).feeds(&to).feeds(&sink);
+            let pass = move |hops: Hops, _: &mut _| match hops {
+                0 => Ok(sink.send(0)?),
+                _ => Ok(to.send(hops - 1)?),
+            };
+            actor.spawn(Play::new(pass)).unwrap();
+        }
+        let entry = addrs[0].clone();
+        let source = system.actor("source").feeds(&entry).spawn({
+            Play::new(move |hops, _| {
+                trap.walk_in();
+                Ok(entry.send(hops)?)
+            })
+        });
+        let source = source.unwrap();
+        (0..50).for_each(|_| source.send(100).unwrap());
+        keeper.catches();
+        let handle = system.handle();
+        handle.shutdown();
+        until(|| standing(&handle, "source").state == State::Draining);
+        // Its upstream is caught, so that the turn of the ring has not come.
+        assert!((0..3).all(|i| standing(&handle, &format!("r{i}")).state == State::Working));
+        keeper.opens();
+        let report = system.shutdown();
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+        assert_eq!(out.load(Ordering::Relaxed), 50);
+        let order = leaving(&report);
+        assert_eq!((order[0], order[4]), ("source", "sink"));
+    });
+}
+
+/// Where tokens are laid down.
+fn passer_of_last(laid_down: &Arc<AtomicU64>) -> Play<Hops> {
+    let laid_down = Arc::clone(laid_down);
+    Play::new(move |_, _| {
+        laid_down.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    })
+}
+
+#[test]
+fn o4_a_ring_that_never_comes_to_rest_ends_with_the_budget() {
+    guarded(|| {
+        let mut system = System::new("perpetuum");
+        system.set_drain_budget(ms(300)).set_grace(ms(500));
+        let ring = ring(&mut system, 2, 4, &Arc::default());
+        let sink = system.actor("sink").feeds_nothing().spawn(Play::<()>::idle()).unwrap();
+        ring[0].send(Hops::MAX).unwrap();
+        let report = system.shutdown();
+        assert!(!report.is_complete());
+        for name in ["r0", "r1"] {
+            assert_eq!(line(&report, name).ended, Ended::Overdue, "{report}");
+        }
+        assert_eq!(line(&report, "sink").ended, Ended::Drained);
+        assert_eq!(report.reason, Reason::Shutdown);
+        // The one token is accounted for, wherever it was.
+        let accepted: u64 = report.actors.iter().map(|a| figures(a).iter().sum::<u64>()).sum();
+        let handled: u64 = report.actors.iter().map(|a| a.handled).sum();
+        assert!(accepted == handled + 1 || accepted == handled, "{report}");
+        drop(sink);
+    });
+}
+
+#[test]
+fn o4_a_ring_that_is_stuck_on_full_mailboxes_meets_the_stall_limit() {
+    for round in 0..20 {
+        guarded(move || {
+            let mut system = System::new("locked");
+            system.set_stall_limit(ms(50)).set_grace(ms(2_000));
+            let (addrs, inboxes): (Vec<_>, Vec<_>) = places(2, 1).into_iter().unzip();
+            for (i, inbox) in inboxes.into_iter().enumerate() {
+                let to = addrs[1 - i].clone();
+                let actor = system.actor(&format!("r{i}")).inbox(inbox).feeds(&to);
+                // Two for each that comes.
+                let double = move |n: Hops, _: &mut _| {
+                    to.send(n)?;
+                    Ok(to.send(n)?)
+                };
+                actor.spawn(Play::new(double)).unwrap();
+            }
+            addrs[0].send(1).unwrap();
+            addrs[1].send(1).unwrap();
+            let handle = system.handle();
+            until(|| ["r0", "r1"].iter().all(|name| standing(&handle, name).waits_for.is_some()));
+            let report = system.shutdown();
+            for name in ["r0", "r1"] {
+                let ended = line(&report, name).ended;
+                assert_eq!(ended, Ended::Overdue, "{name} in round {round}\n{report}");
+            }
+            assert!(!report.is_failure(), "{report}");
+            assert!(report.refused.is_empty(), "{report}");
+        });
+    }
+}
+
+#[test]
+fn o4_a_ring_that_waits_for_an_answer_is_not_at_rest() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = System::new("patient");
+        let oracle = system.actor("oracle").feeds_nothing().spawn(Play::new({
+            move |reply: exeunt::Reply<Hops>, _| {
+                trap.walk_in();
+                let _ = reply.send(7);
+                Ok(())
+            }
+        }));
+        let oracle = oracle.unwrap();
+        let laid_down = Arc::new(AtomicU64::new(0));
+        let (mut addrs, mut inboxes): (Vec<_>, Vec<_>) = places(2, 4).into_iter().unzip();
+        let (b, a) = (addrs.pop().unwrap(), addrs.pop().unwrap());
+        let (b_inbox, a_inbox) = (inboxes.pop().unwrap(), inboxes.pop().unwrap());
+        let asker = Play::new({
+            let (b, oracle) = (b.clone(), oracle.clone());
+            move |_: Hops, cx| {
+                let b = b.clone();
+                cx.ask_then(&oracle, |reply| reply, move |_, answer, _| Ok(b.send(answer?)?))?;
+                Ok(())
+            }
+        });
+        system.actor("a").inbox(a_inbox).feeds(&b).feeds(&oracle).spawn(asker).unwrap();
+        let builder = system.actor("b").inbox(b_inbox).feeds(&a);
+        builder.spawn(passer_of_last(&laid_down)).unwrap();
+        a.send(0).unwrap();
+        keeper.catches();
+        let handle = system.handle();
+        handle.shutdown();
+        // A ring at rest is gone within a few milliseconds.
+        until(|| handle.is_draining());
+        thread::sleep(support::NEVER);
+        keeper.opens();
+        let report = system.shutdown();
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+        assert!(!report.is_failure(), "{report}");
+        assert_eq!(laid_down.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn o4_a_ring_with_a_timer_is_at_rest_between_its_ticks() {
+    guarded(|| {
+        let mut system = System::new("ticking");
+        let (mut addrs, mut inboxes): (Vec<_>, Vec<_>) = places(2, 4).into_iter().unzip();
+        let (b, a) = (addrs.pop().unwrap(), addrs.pop().unwrap());
+        let (b_inbox, a_inbox) = (inboxes.pop().unwrap(), inboxes.pop().unwrap());
+        let to = b.clone();
+        let ticker = Play::new(move |n: Hops, _| Ok(to.send(n)?)).started(|cx| {
+            cx.send_every(ms(20), || 1);
+            cx.send_after(Duration::from_secs(3_600), 2);
+            Ok(())
+        });
+        system.actor("a").inbox(a_inbox).feeds(&b).spawn(ticker).unwrap();
+        system.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::idle()).unwrap();
+        until(|| standing(&system.handle(), "b").handled > 0);
+        let report = system.shutdown();
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+        assert_eq!(line(&report, "a").cancelled, 2);
+        assert_eq!(line(&report, "a").handled, line(&report, "b").handled);
+    });
+}
+
+#[test]
+fn o4_a_member_that_fails_does_not_hold_up_the_others() {
+    guarded(|| {
+        let mut system = System::new("broken");
+        let (mut addrs, mut inboxes): (Vec<_>, Vec<_>) = places(2, 4).into_iter().unzip();
+        let (b, a) = (addrs.pop().unwrap(), addrs.pop().unwrap());
+        let (b_inbox, a_inbox) = (inboxes.pop().unwrap(), inboxes.pop().unwrap());
+        let failing = Play::new(|_: Hops, _| Err(exeunt::Error::msg("planned")));
+        system.actor("a").inbox(a_inbox).feeds(&b).spawn(failing).unwrap();
+        system.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::idle()).unwrap();
+        a.send(1).unwrap();
+        let report = system.wait();
+        assert_eq!(line(&report, "a").ended, Ended::Failed);
+        assert_eq!(line(&report, "b").ended, Ended::Drained);
+        drop(b);
+    });
+}
+
+#[test]
+fn o4_siblings_may_be_a_ring_too() {
+    guarded(|| {
+        let laid_down = Arc::new(AtomicU64::new(0));
+        let mut system = System::new("family");
+        let parent = system.spawn("parent", {
+            let laid_down = Arc::clone(&laid_down);
+            let mut first = None;
+            Play::new(move |hops: Hops, cx| {
+                let (a, a_inbox) = exeunt::mailbox(4);
+                let (b, b_inbox) = exeunt::mailbox(4);
+                if first.is_none() {
+                    let actor = cx.actor("a").inbox(a_inbox).feeds(&b);
+                    actor.spawn(passer(b.clone(), &laid_down))?;
+                    let actor = cx.actor("b").inbox(b_inbox).feeds(&a);
+                    actor.spawn(passer(a.clone(), &laid_down))?;
+                    first = Some(a);
+                }
+                Ok(first.iter().try_for_each(|first| first.send(hops))?)
+            })
+        });
+        (0..5).for_each(|_| parent.send(500).unwrap());
+        let report = system.shutdown();
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+        assert_eq!(laid_down.load(Ordering::Relaxed), 5);
+        assert_eq!(leaving(&report)[2], "parent");
+    });
+}
+
+#[test]
+fn o4_children_that_feed_each_others_parents_make_a_ring_of_the_parents() {
+    guarded(|| {
+        let mut system = System::new("cousins");
+        let (a, a_inbox) = exeunt::mailbox::<Hops>(64);
+        let (b, b_inbox) = exeunt::mailbox::<Hops>(64);
+        for (name, inbox, other) in [("a", a_inbox, b.clone()), ("b", b_inbox, a.clone())] {
+            let mut child = None;
+            let actor = system.actor(name).inbox(inbox).feeds_nothing();
+            let parent = Play::new(move |hops: Hops, cx| {
+                if child.is_none() {
+                    let actor = cx.actor(&format!("child of {name}")).feeds(&other);
+                    child = Some(actor.spawn(passer(other.clone(), &Arc::default()))?);
+                }
+                Ok(child.iter().try_for_each(|child| child.send(hops))?)
+            });
+            actor.spawn(parent).unwrap();
+        }
+        // So that both have their children.
+        a.send(0).unwrap();
+        b.send(0).unwrap();
+        until(|| system.snapshot().iter().map(|a| a.handled).sum::<u64>() == 4);
+        let report = system.shutdown();
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    });
+}
+
+#[test]
+fn o4_tokens_at_random_are_conserved() {
+    guarded_for(HANG * 4, || {
+        let mut dice = 0x2545_f491_4f6c_dd1d_u64;
+        let mut roll = move |sides: u64| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            dice % sides
+        };
+        for round in 0..200 {
+            let count = 2 + roll(4) as usize;
+            let laid_down = Arc::new(AtomicU64::new(0));
+            let mut system = System::new("random");
+            let ring = ring(&mut system, count, 256, &laid_down);
+            let senders: Vec<_> = (0..2)
+                .map(|n| {
+                    let ring = ring.clone();
+                    let (hops, pause) = (roll(200) as Hops, roll(50));
+                    thread::spawn(move || {
+                        let mut accepted = 0_u64;
+                        for i in 0..60_usize {
+                            accepted += u64::from(ring[(i + n) % count].send(hops).is_ok());
+                            if i as u64 == pause {
+                                thread::yield_now();
+                            }
+                        }
+                        accepted
+                    })
+                })
+                .collect();
+            thread::sleep(Duration::from_micros(roll(3_000)));
+            let report = system.shutdown();
+            let accepted: u64 = senders.into_iter().map(|s| s.join().unwrap()).sum();
+            assert!(report.refused.is_empty(), "round {round}\n{report}");
+            assert!(report.is_complete() && !report.is_failure(), "round {round}\n{report}");
+            assert_eq!(laid_down.load(Ordering::Relaxed), accepted, "round {round}\n{report}");
+        }
+    });
+}
