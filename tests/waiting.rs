@@ -540,6 +540,27 @@ fn o3_a_turn_does_not_wait_for_a_channel_that_never_ends() {
 }
 
 #[test]
+fn o3_a_turn_finds_all_channels_at_an_end_however_many_there_are() {
+    guarded(|| {
+        for _ in 0..20 {
+            let mut system = System::new("endless");
+            let addr = system.spawn(
+                "a",
+                Play::<u32>::idle().started(|cx| {
+                    (0..9).for_each(|_| cx.attach(crossbeam_channel::never::<u32>(), |n| n));
+                    Ok(())
+                }),
+            );
+            // It is woken by its turn, and looks once.
+            until(|| standing(&system.handle(), "a").is_idle);
+            let report = system.shutdown();
+            assert!(report.is_complete(), "{report}");
+            drop(addr);
+        }
+    });
+}
+
+#[test]
 fn o3_a_producer_that_does_not_stop_does_not_hold_up_a_turn() {
     guarded(|| {
         let stop = Arc::new(AtomicBool::new(false));

@@ -478,6 +478,29 @@ fn f1_always_begins_anew_after_its_own_wish_but_not_after_anybody_elses() {
 }
 
 #[test]
+fn f1_a_wish_to_begin_anew_is_granted_once() {
+    let (mut puppet, diary) = puppet(Restart::always());
+    send(
+        &puppet,
+        job(|_, cx| {
+            cx.stop();
+            Ok(())
+        }),
+    );
+    assert_eq!(puppet.run(), 3);
+    // Makes it look at its orders.
+    send(
+        &puppet,
+        job(|_, cx| {
+            assert!(cx.send_after(HOUR, note("never")).cancel());
+            Ok(())
+        }),
+    );
+    assert_eq!((puppet.step(), puppet.step()), (Step::Message, Step::Nothing));
+    assert_eq!(read(&diary), ["started", "stopped", "dropped", "started"]);
+}
+
+#[test]
 fn f1_a_wish_to_end_is_its_turn_where_nothing_restarts_it() {
     for restart in [Restart::never(), Restart::temporary(), Restart::on_failure()] {
         let (mut puppet, diary) = puppet(restart);

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use exeunt::{Actor, Backoff, Context, Error, Restart, TrySendError};
 use exeunt_testkit::{Step, Stepper, Verdict};
 
-const SEQUENCES: u64 = 300_000;
+const SEQUENCES: u64 = 10_000;
 const OPERATIONS: u64 = 50;
 
 const CAPACITY: usize = 6;
@@ -290,11 +290,11 @@ impl Model {
             Standing::Gone => Step::Nothing,
             Standing::RestingUntil(until) if self.now < until && !self.is_in_turn => Step::Nothing,
             Standing::RestingUntil(_) => {
-                self.restarts += 1;
                 if self.is_in_turn && self.queue.is_empty() {
                     self.end(Standing::Gone);
                     return Step::Ended;
                 }
+                self.restarts += 1;
                 self.standing = Standing::Up;
                 Step::Began
             }
@@ -341,7 +341,6 @@ impl Model {
 
     fn halt(&mut self) {
         self.is_told_to_stop = false;
-        self.restarts += u64::from(matches!(self.standing, Standing::RestingUntil(_)));
         self.end(Standing::Gone);
     }
 }

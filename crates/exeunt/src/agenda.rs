@@ -227,8 +227,7 @@ impl<A: Actor> Agenda<A> {
             match self.inputs.get_mut(index)?.take() {
                 Taken::Item(message) => return Some(message),
                 Taken::Nothing => return None,
-                // The next one takes its place, and is to be looked at in this round: its own place will
-                // be that of another one, or nobody's.
+                // The next one moves up, and must not be passed over: the runner may be about to sleep.
                 Taken::Over => drop(self.inputs.remove(index)),
             }
         }
@@ -332,36 +331,5 @@ impl<T, M, F: FnMut(T) -> M> Input<M> for Channel<T, F> {
     fn evict(&mut self, _life: &Life) -> Vec<M> {
         // What is in the channel is its senders' affair: nobody was told that it was accepted.
         Vec::new()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capacity::Capacity;
-    use crate::context::Context;
-    use crate::error;
-
-    struct Nobody;
-    impl Actor for Nobody {
-        type Msg = u32;
-        fn handle(&mut self, _: u32, _cx: &mut Context<Self>) -> error::Result {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn o3_in_its_turn_one_round_sees_off_all_channels() {
-        let mailbox = Mailbox::<u32>::new(Capacity::default());
-        let mut agenda = Agenda::<Nobody>::new(Clock::default(), &mailbox);
-        // Senders that stay: whoever is not looked at is never heard of again.
-        let (_senders, receivers): (Vec<_>, Vec<_>) =
-            (0..3).map(|_| crossbeam_channel::unbounded::<u32>()).unzip();
-        for receiver in receivers {
-            agenda.attach(Channel { receiver, map: |n| n, on_drain: OnDrain::Take, quota: None });
-        }
-        agenda.last_call();
-        assert!(agenda.take(&mailbox).is_none());
-        assert!(agenda.is_done());
     }
 }

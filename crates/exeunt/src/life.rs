@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::departure::Departure;
 use crate::event::Event;
@@ -32,6 +32,9 @@ pub(crate) struct Life {
     /// Set just before `must_stop`, and for all whose deadlines come together before any of them hears
     /// of it.
     overdue: AtomicBool,
+    /// Those with whom it drains as one, while their mailboxes are open for each other and for nobody
+    /// else.
+    ring: OnceLock<Arc<Ring>>,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -50,6 +53,18 @@ pub(crate) struct Life {
     family: Mutex<Family>,
     /// The mailboxes that it has beside its own.
     annexes: Mutex<Vec<Arc<dyn Post>>>,
+}
+
+/// What those have in common who drain as one. It ends when they close together.
+#[derive(Default)]
+pub(crate) struct Ring {
+    is_closed: AtomicBool,
+}
+
+impl Ring {
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+    }
 }
 
 /// What the conductor may tell a thread beside its turn and its deadline.
@@ -274,6 +289,7 @@ impl Life {
             stopping: Event::new(),
             must_stop: Event::new(),
             overdue: AtomicBool::new(false),
+            ring: OnceLock::new(),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -440,6 +456,27 @@ impl Life {
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
         std::iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
             .any(|life| std::ptr::eq(life, other))
+    }
+
+    /// Whether its mailbox is open for `other` although it is closed: for those below it, and, as long as
+    /// its ring is not at rest, for those of the ring and those below them.
+    pub(crate) fn is_open_for(&self, other: &Life) -> bool {
+        let is_ours = |life: &Life| match (self.ring.get(), life.ring.get()) {
+            (Some(mine), Some(ring)) => Arc::ptr_eq(mine, ring),
+            _ => false,
+        };
+        let ring = self.ring.get().filter(|ring| !ring.is_closed.load(Ordering::SeqCst));
+        other.descends_from(self)
+            || ring.is_some()
+                && std::iter::successors(Some(other), |life| life.parent.as_deref()).any(is_ours)
+    }
+
+    pub(crate) fn ring(&self) -> Option<&Arc<Ring>> {
+        self.ring.get()
+    }
+
+    pub(crate) fn join_ring(&self, ring: &Arc<Ring>) {
+        self.ring.get_or_init(|| Arc::clone(ring));
     }
 
     /// Whether there may be another child; if so, there is one.

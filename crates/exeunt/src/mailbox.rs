@@ -321,12 +321,13 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it
-    /// until it has left: its parent waits for it. A late send is settled as any other is.
+    /// until it has left: its parent waits for it. Or of a ring with it that is not at rest. A late send
+    /// is settled as any other is.
     #[cold]
     fn is_open_for_family(&self) -> bool {
         match (self.owner.get(), life::current()) {
             (Some(owner), Some(me)) => {
-                me.descends_from(owner) && !owner.has_ended() && !self.last_word().gone
+                owner.is_open_for(&me) && !owner.has_ended() && !self.last_word().gone
             }
             _ => false,
         }

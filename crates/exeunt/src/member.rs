@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::capacity::Capacity;
 use crate::deadline::OwnLimits;
-use crate::life::{Life, Summons};
+use crate::life::{Life, Ring, Summons};
 use crate::mailbox::{Burial, Post};
 use crate::notice::ReturnedBecause;
 use crate::order::Node;
@@ -56,14 +56,26 @@ impl Member {
         // whoever finds that its turn has come finds its mailbox closed.
         self.life.set_called();
         self.front.iter().for_each(|front| front.life.set_called());
+        self.close();
+        self.life.stopping.set();
+        self.ring();
+    }
+
+    /// Its ring is at rest, but for what may come from outside: from here on its mailbox is open for
+    /// those of the ring alone.
+    pub(crate) fn close_but_for(&self, ring: &Arc<Ring>) {
+        self.life.join_ring(ring);
+        self.front.iter().for_each(|front| front.life.join_ring(ring));
+        self.close();
+    }
+
+    fn close(&self) {
         // Not under the lock: it wakes those who wait for room.
         let post = lock(&self.post).clone();
         if let Some(post) = post {
             post.close();
         }
         self.life.annexes().iter().for_each(|annex| annex.close());
-        self.life.stopping.set();
-        self.ring();
     }
 
     /// Its deadline: no message and no wait more.

@@ -464,6 +464,7 @@ impl<A: Actor> Stepper<A> {
 
     fn rest(&mut self, time: Duration) {
         let life = &self.life;
+        life.begin_anew();
         life.swap_activity(Activity::Resting);
         life.fall_asleep();
         self.standing = Standing::Resting(self.staff.clock.now().checked_add(time));
@@ -478,7 +479,6 @@ impl<A: Actor> Stepper<A> {
     fn rise(&mut self) -> Step {
         let life = &self.life;
         life.wake_up();
-        life.begin_anew();
         match self.way_out.leaves_instead() {
             Some(outcome) => {
                 self.leave(Remains::Nothing, outcome);

@@ -184,17 +184,35 @@ impl Conductor<'_> {
                 *before = quiet;
             }
         }
-        for member in ring {
-            let state = self.states.get_mut(&member.life.index);
-            let Some(State::Settling(turn, _)) = state else { continue };
-            if is_getting_on {
-                // Who waits for the others of its ring is not stuck as long as they are not.
+        for member in ring.iter().filter(|_| is_getting_on) {
+            // Who waits for the others of its ring is not stuck as long as they are not.
+            if let Some(State::Settling(turn, _)) = self.states.get_mut(&member.life.index) {
                 turn.touch(now);
             }
-            if is_quiet {
+        }
+        if is_quiet {
+            self.close_ring(ring);
+        }
+    }
+
+    /// Closes the mailboxes of a ring at rest: first for all others, since what comes to one of them just
+    /// now would find the rest closed; then, at rest once more, for each other.
+    fn close_ring(&mut self, ring: &[Arc<Member>]) {
+        let closed_before = ring.iter().find_map(|member| member.life.ring());
+        let token = closed_before.cloned().unwrap_or_default();
+        if closed_before.is_some() {
+            token.close();
+        }
+        for member in ring {
+            let state = self.states.get_mut(&member.life.index);
+            let Some(State::Settling(turn, before)) = state else { continue };
+            if closed_before.is_some() {
                 let turn = *turn;
                 self.states.insert(member.life.index, State::InTurn(turn));
                 member.call();
+            } else {
+                *before = None;
+                member.close_but_for(&token);
             }
         }
     }

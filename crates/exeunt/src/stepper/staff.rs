@@ -191,6 +191,8 @@ impl Staff {
 
     /// How long the next incarnation is to wait.
     pub(super) fn delay(&mut self, rebirth: Rebirth) -> Duration {
+        // What it was ordered to do is done.
+        self.life().countermand();
         match rebirth {
             Rebirth::Alone(delay) => delay,
             Rebirth::Together => self.reborn_after.take().unwrap_or_default(),
