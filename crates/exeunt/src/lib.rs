@@ -60,6 +60,9 @@
 //!
 //! # Where to look
 //!
+//! The [`guide`] has a page for each thing that one wants to do, with a program that runs; one of them is for
+//! those who [come from](guide::coming_from) OTP, actix, kameo, ractor, tonari-actor or SObjectizer. Item by item:
+//!
 //! | to | see |
 //! |---|---|
 //! | write an actor | [`Actor`], [`Context`] |
@@ -68,6 +71,16 @@
 //! | send to one of many, or to all | [`Router`], [`Broadcast`] |
 //! | publish to all who have subscribed | [`Topic`] |
 //! | send past those that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
+//! | send to whoever is free, or always to the same for the same key | [`System::pool`], [`ActorBuilder::spawn_keyed`] |
+//! | ask without waiting | [`Context::ask_then`] |
+//! | send later, or every so often | [`Context::send_after`], [`Context::send_every`], [`Timer`] |
+//! | notice that nothing comes | [`Context::set_idle_timeout`], [`Actor::idle`] |
+//! | wait for another channel, too | [`Context::attach`], [`Context::attach_inbox`] |
+//! | have it back when it has failed | [`ActorBuilder::restart`], [`Restart`], [`Backoff`] |
+//! | restart several together | [`Group`], [`Strategy`], [`AutoShutdown`] |
+//! | spawn actors from an actor | [`Context::spawn`], [`Context::actor`], [`Context::children_left`] |
+//! | stop one of them | [`Context::stop`], [`Addr::stop`] |
+//! | know that it has ended, and how | [`Context::watch`], [`Addr::wait_ended`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
 //! | choose what a full mailbox does | [`Overflow`] |
@@ -76,7 +89,8 @@
 //! | embed a system in a program with a life of its own | [`System::shutdown`], [`SystemHandle`] |
 //! | stop what blocks | [`Event::interrupts`], [`Context::sleep`] |
 //! | keep what was not handled | [`ActorBuilder::returned`] |
-//! | watch it | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
+//! | see what it does | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
+//! | find it by its name | [`SystemHandle::lookup`] |
 //! | be told who is stuck, and who waits for each other | [`System::watchdog`] |
 //! | know how it ended | [`Report`] |
 //! | know exactly what is promised | [`contract`] |
@@ -103,6 +117,8 @@
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
+
+pub mod guide;
 
 // What a user meets, in the order of meeting.
 mod actor;
