@@ -160,8 +160,10 @@ impl<'a> Conductor<'a> {
         let nodes = company::wiring(&roots, &all);
         let limits = *lock(&self.stage.limits);
         let mut company = Company::new(roots, nodes, limits, Errand::System);
-        let gone = all.iter().filter(|member| member.has_left());
-        gone.for_each(|member| company.end(member.life.index));
+        // Those downstream of somebody who was given up wait for its children too.
+        let parents: BTreeSet<usize> = all.iter().filter_map(|member| member.parent()).collect();
+        let gone = all.iter().filter(|member| member.has_left()).map(|member| member.life.index);
+        gone.filter(|index| !parents.contains(index)).for_each(|index| company.end(index));
         let members = self.stage.waited_for() - self.waited_for_and_left;
         company.clock = DrainClock::start(limits, now, members);
         self.companies.insert(0, company);
