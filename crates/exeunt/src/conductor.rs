@@ -245,6 +245,7 @@ impl<'a> Conductor<'a> {
     fn send_away(&mut self, members: Vec<Arc<Member>>) {
         let is_free = |member: &Arc<Member>| {
             let index = member.life.index;
+        let members = self.with_their_pools(members);
             let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
             !is_leaving && !member.has_left()
         };
@@ -256,6 +257,21 @@ impl<'a> Conductor<'a> {
 
     fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
         let nodes = members.iter().map(|member| member.node.clone()).collect();
+    /// The threads of a pool leave together: their mailbox is one.
+    fn with_their_pools(&self, members: Vec<Arc<Member>>) -> Vec<Arc<Member>> {
+        let pools: BTreeSet<usize> = members.iter().filter_map(|member| member.pool()).collect();
+        if pools.is_empty() {
+            return members;
+        }
+        let indices: BTreeSet<usize> = members.iter().map(|member| member.life.index).collect();
+        let mut all = self.stage.members();
+        all.retain(|member| {
+            indices.contains(&member.life.index)
+                || member.pool().is_some_and(|pool| pools.contains(&pool))
+        });
+        all
+    }
+
         let limits = *lock(&self.stage.limits);
         self.companies.push(Company::new(members, nodes, limits, errand));
         self.disband();
