@@ -4,7 +4,7 @@
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -191,7 +191,9 @@ impl<'a> Conductor<'a> {
         if let Some(lost) = lost {
             self.excuse(lost);
         }
-        for cue in cue.into_iter().chain(self.cues.try_iter()) {
+        // No more than there are now: those who begin anew all the time would keep us from all else.
+        let others = self.cues.len();
+        for cue in cue.into_iter().chain(self.cues.try_iter().take(others)) {
             self.take(cue);
         }
         wake
@@ -243,9 +245,9 @@ impl<'a> Conductor<'a> {
 
     /// Somebody leaves alone.
     fn send_away(&mut self, members: Vec<Arc<Member>>) {
+        let members = self.with_their_pools(members);
         let is_free = |member: &Arc<Member>| {
             let index = member.life.index;
-        let members = self.with_their_pools(members);
             let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
             !is_leaving && !member.has_left()
         };
@@ -255,8 +257,6 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
-        let nodes = members.iter().map(|member| member.node.clone()).collect();
     /// The threads of a pool leave together: their mailbox is one.
     fn with_their_pools(&self, members: Vec<Arc<Member>>) -> Vec<Arc<Member>> {
         let pools: BTreeSet<usize> = members.iter().filter_map(|member| member.pool()).collect();
@@ -272,6 +272,8 @@ impl<'a> Conductor<'a> {
         all
     }
 
+    fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
+        let nodes = members.iter().map(|member| member.node.clone()).collect();
         let limits = *lock(&self.stage.limits);
         self.companies.push(Company::new(members, nodes, limits, errand));
         self.disband();
