@@ -3,10 +3,12 @@
 
 mod support;
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-use exeunt::{Addr, Backoff, Context, Ended, Event, Restart, Strategy, System};
+use exeunt::{
+    Addr, Backoff, Context, Ended, Event, Overflow, Restart, Router, SendError, Strategy, System,
+};
 use support::{HANG, NEVER, Play, figures, guarded, line, ms, next, standing, trap, until};
 
 const OFTEN: Restart = Restart::on_failure().intensity(100, Duration::from_secs(60));
@@ -418,5 +420,39 @@ fn f4_a_shutdown_is_heard_among_many_who_begin_anew() {
         let began = Instant::now();
         let report = system.shutdown();
         assert!(began.elapsed() < ms(2_000), "{:?}\n{report}", began.elapsed());
+    });
+}
+
+#[test]
+fn m1_the_hook_that_the_threads_of_a_keyed_pool_share_may_send_to_them() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let (count, counted) = mpsc::channel();
+        let router = Arc::new(OnceLock::<Router<u32>>::new());
+        let back = Arc::clone(&router);
+        let mut system = System::new("keyed");
+        let pool = system
+            .pool("pool", 2)
+            .capacity(1)
+            .overflow(Overflow::DropOldest)
+            .returned(move |_| {
+                for key in 0..8 {
+                    count.send(back.get().unwrap().send(key)).unwrap();
+                }
+            })
+            .spawn_keyed(u32::clone, move || {
+                let trap = trap.clone();
+                Play::new(move |_, _| {
+                    trap.walk_in();
+                    Ok(())
+                })
+            })
+            .unwrap();
+        assert!(router.set(pool.clone()).is_ok());
+        // Four fill the handlers and the mailboxes at the most.
+        (0..4).flat_map(|_| 0..8).for_each(|key| pool.send(key).unwrap());
+        assert!(counted.try_iter().any(|sent| matches!(sent, Err(SendError::Full(_)))));
+        keeper.opens();
+        system.shutdown();
     });
 }
