@@ -361,6 +361,7 @@ impl Life {
         if !matches!(orders.summons, Some(Summons::Retire)) {
             *orders = Orders::default();
         }
+        orders.deafness = None;
         drop(orders);
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
@@ -553,7 +554,9 @@ impl Life {
     /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
     /// that none that is still to come is lost.
     pub(crate) fn countermand(&self) {
-        *unwind::lock(&self.orders) = Orders::default();
+        let mut orders = unwind::lock(&self.orders);
+        // Its children may wait for room already, and are to hear that there will be none.
+        *orders = Orders { deafness: orders.deafness.take(), ..Orders::default() };
     }
 
     pub(crate) fn figures(&self) -> Figures {
