@@ -345,7 +345,9 @@ impl<'a> Conductor<'a> {
             returned: report.returned,
             took: report.took,
         });
-        lock(&member.post).take();
+        let mailbox = lock(&member.post).take();
+        drop(mailbox);
+        member.life.forget_annexes();
         self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states.remove(&index);
         member.has_left.store(true, Ordering::Relaxed);

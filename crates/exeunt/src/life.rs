@@ -373,6 +373,12 @@ impl Life {
         annexes.push(annex);
     }
 
+    /// It has left. Its mailboxes know whose they are, so that they would keep each other, and the stage.
+    pub(crate) fn forget_annexes(&self) {
+        let annexes = std::mem::take(&mut *unwind::lock(&self.annexes));
+        drop(annexes);
+    }
+
     pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
         unwind::lock(&self.annexes).clone()
     }
