@@ -4,7 +4,7 @@
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -160,8 +160,10 @@ impl<'a> Conductor<'a> {
         let nodes = company::wiring(&roots, &all);
         let limits = *lock(&self.stage.limits);
         let mut company = Company::new(roots, nodes, limits, Errand::System);
-        let gone = all.iter().filter(|member| member.has_left());
-        gone.for_each(|member| company.end(member.life.index));
+        // Those downstream of somebody who was given up wait for its children too.
+        let parents: BTreeSet<usize> = all.iter().filter_map(|member| member.parent()).collect();
+        let gone = all.iter().filter(|member| member.has_left()).map(|member| member.life.index);
+        gone.filter(|index| !parents.contains(index)).for_each(|index| company.end(index));
         let members = self.stage.waited_for() - self.waited_for_and_left;
         company.clock = DrainClock::start(limits, now, members);
         self.companies.insert(0, company);
@@ -189,7 +191,9 @@ impl<'a> Conductor<'a> {
         if let Some(lost) = lost {
             self.excuse(lost);
         }
-        for cue in cue.into_iter().chain(self.cues.try_iter()) {
+        // No more than there are now: those who begin anew all the time would keep us from all else.
+        let others = self.cues.len();
+        for cue in cue.into_iter().chain(self.cues.try_iter().take(others)) {
             self.take(cue);
         }
         wake
@@ -241,6 +245,7 @@ impl<'a> Conductor<'a> {
 
     /// Somebody leaves alone.
     fn send_away(&mut self, members: Vec<Arc<Member>>) {
+        let members = self.with_their_pools(members);
         let is_free = |member: &Arc<Member>| {
             let index = member.life.index;
             let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
@@ -250,6 +255,21 @@ impl<'a> Conductor<'a> {
         if !members.is_empty() {
             self.assemble(members, Errand::Own);
         }
+    }
+
+    /// The threads of a pool leave together: their mailbox is one.
+    fn with_their_pools(&self, members: Vec<Arc<Member>>) -> Vec<Arc<Member>> {
+        let pools: BTreeSet<usize> = members.iter().filter_map(|member| member.pool()).collect();
+        if pools.is_empty() {
+            return members;
+        }
+        let indices: BTreeSet<usize> = members.iter().map(|member| member.life.index).collect();
+        let mut all = self.stage.members();
+        all.retain(|member| {
+            indices.contains(&member.life.index)
+                || member.pool().is_some_and(|pool| pools.contains(&pool))
+        });
+        all
     }
 
     fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
@@ -325,7 +345,9 @@ impl<'a> Conductor<'a> {
             returned: report.returned,
             took: report.took,
         });
-        lock(&member.post).take();
+        let mailbox = lock(&member.post).take();
+        drop(mailbox);
+        member.life.forget_annexes();
         self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states.remove(&index);
         member.has_left.store(true, Ordering::Relaxed);

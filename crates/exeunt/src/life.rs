@@ -377,6 +377,7 @@ impl Life {
         if !matches!(orders.summons, Some(Summons::Retire)) {
             *orders = Orders::default();
         }
+        orders.deafness = None;
         drop(orders);
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
@@ -386,6 +387,12 @@ impl Life {
         let mut annexes = unwind::lock(&self.annexes);
         annexes.retain(|annex| !annex.is_gone());
         annexes.push(annex);
+    }
+
+    /// It has left. Its mailboxes know whose they are, so that they would keep each other, and the stage.
+    pub(crate) fn forget_annexes(&self) {
+        let annexes = std::mem::take(&mut *unwind::lock(&self.annexes));
+        drop(annexes);
     }
 
     pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
@@ -590,7 +597,9 @@ impl Life {
     /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
     /// that none that is still to come is lost.
     pub(crate) fn countermand(&self) {
-        *unwind::lock(&self.orders) = Orders::default();
+        let mut orders = unwind::lock(&self.orders);
+        // Its children may wait for room already, and are to hear that there will be none.
+        *orders = Orders { deafness: orders.deafness.take(), ..Orders::default() };
     }
 
     pub(crate) fn figures(&self) -> Figures {

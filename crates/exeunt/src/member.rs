@@ -44,6 +44,11 @@ impl Member {
         self.life.parent.as_ref().map(|parent| parent.index)
     }
 
+    /// The place of the pool that it is a thread of.
+    pub(crate) fn pool(&self) -> Option<usize> {
+        self.front.as_ref().map(|front| front.life.index)
+    }
+
     /// How many messages wait for it, in its mailbox and in those that it has beside it.
     pub(crate) fn queued(&self) -> usize {
         let own = lock(&self.post).as_ref().map_or(0, |post| post.len());

@@ -126,7 +126,9 @@ impl<M: Send + 'static> ActorBuilder<'_, M> {
                 urgent: self.urgent,
                 threads: None,
             };
-            members.push(member.spawn_with(make.clone())?);
+            let member = member.spawn_with(make.clone())?;
+            member.mailbox().dead_letters.share();
+            members.push(member);
         }
         let name = self.common.name;
         Router::keyed(members, key)

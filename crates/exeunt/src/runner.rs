@@ -203,11 +203,15 @@ impl<'a, A: Actor> Runner<'a, A> {
         if self.life.must_stop.is_set() {
             return Some(Next::Halt);
         }
-        if !self.life.stopping.is_set() {
-            if let Some(summons) = self.life.summons() {
+        let its_turn = self.life.stopping.is_set();
+        match self.life.summons() {
+            // Its turn is no reason to forget that a child has failed.
+            Some(summons) if !its_turn || matches!(summons, Summons::Fall(_)) => {
                 return Some(Next::Summons(summons));
             }
-        } else if !self.is_in_turn {
+            _ => {}
+        }
+        if its_turn && !self.is_in_turn {
             self.is_in_turn = true;
             self.life.count_cancelled(self.cell.agenda().last_call());
         }
@@ -368,7 +372,7 @@ fn fate_of_task(life: &Arc<Life>, result: Result<(), Failure>) -> Fate {
     let (its_turn, must_stop) = (life.stopping.is_set(), life.must_stop.is_set());
     match (result, life.summons()) {
         (_, Some(Summons::Retire)) if !its_turn => Fate::Anew(Rebirth::Together),
-        (_, Some(Summons::Fall(error))) if !its_turn => {
+        (_, Some(Summons::Fall(error))) if !must_stop => {
             ending::fate_of_failure(life, Failure::of(error))
         }
         // It was told to stop, and did: its sleep ends with its turn, not only with its deadline.

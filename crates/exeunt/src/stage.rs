@@ -584,7 +584,10 @@ impl Roster {
     /// Whether it may still be spawned: a child as long as its parent has not sent its children away.
     fn is_open_for(&self, part: &Part) -> bool {
         match &part.parent {
-            Some(parent) => self.last_look.is_none() && parent.found_family(),
+            // Who was given up has none any more: nobody would tell them to leave.
+            Some(parent) => {
+                self.last_look.is_none() && !parent.has_ended() && parent.found_family()
+            }
             None => !self.closed,
         }
     }

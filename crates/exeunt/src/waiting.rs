@@ -415,3 +415,43 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
         left.into_iter().map(&mut self.map).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::system::System;
+
+    struct Attached(Option<Inbox<u32>>);
+
+    impl Actor for Attached {
+        type Msg = u32;
+
+        fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
+            self.0.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
+            Ok(())
+        }
+
+        fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_mailbox_beside_an_actors_own_when_the_system_is_gone() {
+        let (addr, inbox) = crate::mailbox(4);
+        let mailbox = Arc::downgrade(addr.mailbox());
+        let mut system = System::new("beside");
+        drop(system.spawn("reader", Attached(Some(inbox))));
+        assert!(addr.send(1).is_ok());
+        drop(addr);
+        assert_eq!(system.wait().actor("reader").map(|line| line.handled), Some(1));
+        // The conductor's thread may have a step to go.
+        let began = Instant::now();
+        while mailbox.strong_count() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(10), "something keeps it");
+            std::thread::yield_now();
+        }
+    }
+}

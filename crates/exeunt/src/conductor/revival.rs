@@ -91,7 +91,11 @@ impl Conductor<'_> {
 
     /// Somebody wishes to end.
     pub(super) fn grant(&mut self, index: usize, by_itself: bool) {
-        let Some(member) = self.stage.member(index) else { return };
+        let Some(member) = self.stage.member(index) else {
+            let mut pool = self.stage.members();
+            pool.retain(|member| member.pool() == Some(index));
+            return self.send_away(pool);
+        };
         if !by_itself || !member.life.is_supervised || self.is_in_turn(index) {
             return self.send_away(vec![member]);
         }

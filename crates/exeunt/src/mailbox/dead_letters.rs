@@ -27,6 +27,8 @@ pub(crate) struct Office<M> {
     /// Not there if nobody set a hook.
     home: OnceLock<Home<M>>,
     forgotten: AtomicBool,
+    /// It leads to the same hook as others do.
+    shared: AtomicBool,
     /// The futures that wait for the hook.
     pub(crate) waiters: Waiters,
 }
@@ -36,6 +38,7 @@ impl<M> Office<M> {
         Office {
             home: OnceLock::new(),
             forgotten: AtomicBool::new(false),
+            shared: AtomicBool::new(false),
             waiters: Waiters::default(),
         }
     }
@@ -60,9 +63,15 @@ impl<M> Office<M> {
         }
     }
 
-    /// The hook, unless somebody else has it now.
+    /// Says that others lead to the same hook, each with a door of its own.
+    pub(crate) fn share(&self) {
+        self.shared.store(true, Ordering::Relaxed);
+    }
+
+    /// The hook, unless somebody else has it now; of one that is shared, this thread may be that.
     pub(crate) fn try_take(&self) -> Option<Undertaker<'_, M>> {
         match self.home.get() {
+            Some(_) if self.shared.load(Ordering::Relaxed) && is_inside_a_hook() => None,
             None => Some(Undertaker { hook: None, office: None }),
             Some((_, home)) => home.try_recv().ok().map(|hook| self.undertaker(hook)),
         }
