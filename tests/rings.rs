@@ -395,3 +395,42 @@ fn o4_tokens_at_random_are_conserved() {
         }
     });
 }
+
+#[test]
+fn o4_a_ring_is_not_at_rest_while_a_child_of_it_works() {
+    guarded(|| {
+        let mut system = System::new("busy child");
+        let (trap, keeper) = trap();
+        let (tell, told) = mpsc::channel();
+        let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox::<u32>(8));
+        let to_b = b.clone();
+        let parent = Play::<u32>::idle().started(move |cx| {
+            let (trap, to_b) = (trap.clone(), to_b.clone());
+            let child = cx.actor("child").feeds(&to_b.clone()).spawn(Play::new(move |n, _| {
+                trap.walk_in();
+                Ok(to_b.send(n)?)
+            }))?;
+            Ok(tell.send(child)?)
+        });
+        system.actor("a").inbox(a_inbox).feeds(&b).spawn(parent).unwrap();
+        system.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::<u32>::idle()).unwrap();
+        let child: Addr<u32> = next(&told);
+        child.send(1).unwrap();
+        keeper.catches();
+        let (tell, turns) = mpsc::channel();
+        system.observe(move |notice| {
+            if let Notice::Draining { name, .. } = notice {
+                let _ = tell.send(name.clone());
+            }
+        });
+        system.handle().shutdown();
+        // The ring has its turn; without a look at the child it would close two looks later.
+        next(&turns);
+        next(&turns);
+        thread::sleep(ms(50));
+        keeper.opens();
+        let report = system.wait();
+        assert_eq!(figures(line(&report, "b")), [1, 0, 0], "{report}");
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    });
+}

@@ -26,6 +26,7 @@ use revival::Revivals;
 
 mod company;
 mod revival;
+mod rings;
 mod turns;
 
 /// How often a drain says whom it is waiting for.
@@ -70,6 +71,8 @@ struct Conductor<'a> {
     /// Those who leave together, the system first.
     companies: Vec<Company>,
     revivals: Revivals,
+    /// How those of rings that settle were seen last: that, and whether they were at rest.
+    seen: BTreeMap<usize, (Sample, bool)>,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
     /// In the order in which they ended.
@@ -85,9 +88,8 @@ struct Conductor<'a> {
 #[derive(Clone, Copy)]
 enum State {
     InTurn(Turn),
-    /// It is the turn of its ring, whose mailboxes are open until all of it is quiet. With how it was
-    /// seen last, if it was asleep, with nothing to do.
-    Settling(Turn, Option<Sample>),
+    /// It is the turn of its ring, whose mailboxes are open until all of it is at rest.
+    Settling(Turn),
     /// It is to end its incarnation.
     Retiring(Turn),
 }
@@ -110,6 +112,7 @@ impl<'a> Conductor<'a> {
             states: BTreeMap::new(),
             companies: Vec::new(),
             revivals: Revivals::default(),
+            seen: BTreeMap::new(),
             drain: None,
             left: Vec::new(),
             children_in_report: 0,
@@ -394,7 +397,7 @@ impl<'a> Conductor<'a> {
         let index = member.life.index;
         let drain = self.drain.as_ref();
         let began = match self.states.get(&index) {
-            Some(State::InTurn(turn) | State::Settling(turn, _)) => turn.began,
+            Some(State::InTurn(turn) | State::Settling(turn)) => turn.began,
             _ => drain.map_or(member.started, |drain| drain.began.max(member.started)),
         };
         let handled_before = match drain {

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::company::Company;
+use super::rings::SETTLING;
 use super::{Conductor, SAY_EVERY, State};
 use crate::deadline::{self, Decision, DrainClock, Turn};
 use crate::member::Member;
 use crate::notice::Notice;
 use crate::unwind::lock;
-
-/// How often a ring is looked at, to see whether it is quiet. It has to be seen so twice.
-const SETTLING: Duration = Duration::from_millis(1);
 
 impl Conductor<'_> {
     /// Tells everybody whose turn has come. Whether that was anybody.
@@ -26,7 +24,7 @@ impl Conductor<'_> {
             let turn = Turn::begin(now, member.life.sample());
             let (name, queued) = (member.life.name.clone(), member.queued());
             self.stage.emit(Notice::Draining { name, queued });
-            let state = if *settles { State::Settling(turn, None) } else { State::InTurn(turn) };
+            let state = if *settles { State::Settling(turn) } else { State::InTurn(turn) };
             self.states.insert(member.life.index, state);
             if !settles {
                 member.call();
@@ -70,14 +68,14 @@ impl Conductor<'_> {
             // Look again at once: the grace may be nothing.
             wake = now;
         }
-        if self.states.values().any(|state| matches!(state, State::Settling(..))) {
+        if self.is_settling() {
             wake = wake.min(now + SETTLING);
         }
         wake = wake.min(self.say_whom_we_wait_for(now).unwrap_or(wake));
         for index in stragglers {
             wake = now;
             match self.states.get(&index).copied() {
-                Some(State::InTurn(turn) | State::Settling(turn, _)) => self.abandon(index, turn),
+                Some(State::InTurn(turn) | State::Settling(turn)) => self.abandon(index, turn),
                 Some(State::Retiring(_)) => {
                     self.states.remove(&index);
                     self.give_up_revival(index);
@@ -93,7 +91,7 @@ impl Conductor<'_> {
         let clock = self.clock_of(index, now);
         let to_come = self.to_come_in_company(index).unwrap_or(to_come);
         let waits = self.companies.iter().any(|company| company.parent() == Some(index));
-        let Some(State::InTurn(turn) | State::Settling(turn, _) | State::Retiring(turn)) =
+        let Some(State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) =
             self.states.get_mut(&index)
         else {
             return Decision::Wait(None);
@@ -116,7 +114,7 @@ impl Conductor<'_> {
                 turn.halted = Some(now);
                 return life.interrupt();
             }
-            Some(State::InTurn(turn) | State::Settling(turn, _)) => *turn,
+            Some(State::InTurn(turn) | State::Settling(turn)) => *turn,
             None => Turn::begin(now, life.sample()),
         };
         turn.halted = Some(now);
@@ -137,84 +135,6 @@ impl Conductor<'_> {
 
     fn is_halted(&self, index: usize) -> bool {
         matches!(self.states.get(&index), Some(State::InTurn(turn)) if turn.halted.is_some())
-    }
-
-    // Rings.
-
-    /// Lets those rings close that are empty and idle: seen twice, with nothing done in between. Then
-    /// there was a moment at which all of them were so.
-    fn settle_rings(&mut self, now: Instant) {
-        let settling: Vec<usize> = self
-            .states
-            .iter()
-            .filter_map(|(&i, state)| matches!(state, State::Settling(..)).then_some(i))
-            .collect();
-        let mut seen: Vec<usize> = Vec::new();
-        for index in settling {
-            if !seen.contains(&index) {
-                let ring = self.ring_of(index);
-                seen.extend(ring.iter().map(|member| member.life.index));
-                self.settle(&ring, now);
-            }
-        }
-    }
-
-    fn ring_of(&self, index: usize) -> Vec<Arc<Member>> {
-        let ring = |company: &Company| {
-            let at = company.members.iter().position(|member| member.life.index == index)?;
-            Some(company.ring(at)).filter(|ring| !ring.is_empty())
-        };
-        let mut ring = self.companies.iter().find_map(ring).unwrap_or_default();
-        ring.retain(|member| !member.has_left());
-        ring
-    }
-
-    fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
-        let mut is_quiet = true;
-        let mut is_getting_on = false;
-        for member in ring {
-            // First the mailbox: what was taken out of it finds its taker awake, or finished.
-            let is_empty = member.queued() == 0;
-            let sample = member.life.sample();
-            let is_idle = sample.is_asleep() && !member.life.awaits_answers();
-            let quiet = (is_empty && is_idle).then_some(sample);
-            if let Some(State::Settling(turn, before)) = self.states.get_mut(&member.life.index) {
-                is_getting_on |= turn.has_progressed(sample);
-                is_quiet &= quiet.is_some() && *before == quiet;
-                *before = quiet;
-            }
-        }
-        for member in ring.iter().filter(|_| is_getting_on) {
-            // Who waits for the others of its ring is not stuck as long as they are not.
-            if let Some(State::Settling(turn, _)) = self.states.get_mut(&member.life.index) {
-                turn.touch(now);
-            }
-        }
-        if is_quiet {
-            self.close_ring(ring);
-        }
-    }
-
-    /// Closes the mailboxes of a ring at rest: first for all others, since what comes to one of them just
-    /// now would find the rest closed; then, at rest once more, for each other.
-    fn close_ring(&mut self, ring: &[Arc<Member>]) {
-        let closed_before = ring.iter().find_map(|member| member.life.ring());
-        let token = closed_before.cloned().unwrap_or_default();
-        if closed_before.is_some() {
-            token.close();
-        }
-        for member in ring {
-            let state = self.states.get_mut(&member.life.index);
-            let Some(State::Settling(turn, before)) = state else { continue };
-            if closed_before.is_some() {
-                let turn = *turn;
-                self.states.insert(member.life.index, State::InTurn(turn));
-                member.call();
-            } else {
-                *before = None;
-                member.close_but_for(&token);
-            }
-        }
     }
 
     // Clocks.
@@ -258,7 +178,7 @@ impl Conductor<'_> {
     pub(super) fn excuse(&mut self, lost: Duration) {
         self.companies.iter_mut().for_each(|company| company.clock.excuse(lost));
         for state in self.states.values_mut() {
-            let (State::InTurn(turn) | State::Settling(turn, _) | State::Retiring(turn)) = state;
+            let (State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) = state;
             turn.excuse(lost);
         }
     }
@@ -274,7 +194,7 @@ impl Conductor<'_> {
         let mut first_deadline: Option<Instant> = None;
         let mut on = Vec::new();
         for (&index, state) in &self.states {
-            let (State::InTurn(turn) | State::Settling(turn, _)) = state else { continue };
+            let (State::InTurn(turn) | State::Settling(turn)) = state else { continue };
             let Some(member) = self.stage.member(index) else { continue };
             let clock = self.clock_of(index, now);
             // Who has met its deadline has its grace left.

@@ -1,0 +1,112 @@
+//! Rings: those who feed each other leave as one, when all of them are at rest.
+//!
+//! They are seen to be so twice, with nothing done in between: then there was a moment at which all of them
+//! were so at once. Their children are looked at too, since what one of those sends into the ring is the
+//! ring's affair. Children that are tasks are not: they are in their loops until their parent's turn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::company::Company;
+use super::{Conductor, State};
+use crate::member::Member;
+
+/// How often a ring is looked at.
+pub(super) const SETTLING: Duration = Duration::from_millis(1);
+
+impl Conductor<'_> {
+    pub(super) fn is_settling(&self) -> bool {
+        self.states.values().any(|state| matches!(state, State::Settling(_)))
+    }
+
+    /// Lets those rings close that are at rest.
+    pub(super) fn settle_rings(&mut self, now: Instant) {
+        if !self.is_settling() {
+            return;
+        }
+        let settling: Vec<usize> = self
+            .states
+            .iter()
+            .filter_map(|(&i, state)| matches!(state, State::Settling(_)).then_some(i))
+            .collect();
+        let mut done: BTreeSet<usize> = BTreeSet::new();
+        for index in settling {
+            if !done.contains(&index) {
+                let ring = self.ring_of(index);
+                done.extend(ring.iter().map(|member| member.life.index));
+                self.settle(&ring, now);
+            }
+        }
+    }
+
+    fn ring_of(&self, index: usize) -> Vec<Arc<Member>> {
+        let ring = |company: &Company| {
+            let at = company.members.iter().position(|member| member.life.index == index)?;
+            Some(company.ring(at)).filter(|ring| !ring.is_empty())
+        };
+        let mut ring = self.companies.iter().find_map(ring).unwrap_or_default();
+        ring.retain(|member| !member.has_left());
+        ring
+    }
+
+    fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
+        let mut is_at_rest = true;
+        let mut is_getting_on = false;
+        for member in self.with_their_children(ring) {
+            // First the mailbox: what was taken out of it finds its taker awake, or finished.
+            let is_empty = member.queued() == 0;
+            let sample = member.life.sample();
+            let rests = is_empty && sample.is_asleep() && !member.life.awaits_answers();
+            let before = self.seen.insert(member.life.index, (sample, rests));
+            is_at_rest &= rests && before == Some((sample, true));
+            is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
+        }
+        for member in ring.iter().filter(|_| is_getting_on) {
+            // Who waits for the others of its ring is not stuck as long as they are not.
+            if let Some(State::Settling(turn)) = self.states.get_mut(&member.life.index) {
+                turn.touch(now);
+            }
+        }
+        if is_at_rest {
+            self.close_ring(ring);
+        }
+    }
+
+    /// Those of a ring, and those below them that have mailboxes.
+    fn with_their_children(&self, ring: &[Arc<Member>]) -> Vec<Arc<Member>> {
+        let mut all: BTreeMap<usize, Arc<Member>> =
+            ring.iter().map(|member| (member.life.index, Arc::clone(member))).collect();
+        if ring.iter().any(|member| member.life.has_had_children()) {
+            // In the order of spawning, so that parents come before their children.
+            for member in self.stage.members() {
+                let is_below = member.parent().is_some_and(|parent| all.contains_key(&parent));
+                if is_below && member.capacity.is_some() {
+                    all.insert(member.life.index, member);
+                }
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// Closes the mailboxes of a ring at rest: first for all others, since what comes to one of them just
+    /// now would find the rest closed; then, at rest once more, for each other.
+    fn close_ring(&mut self, ring: &[Arc<Member>]) {
+        let closed_before = ring.iter().find_map(|member| member.life.ring());
+        let token = closed_before.cloned().unwrap_or_default();
+        if closed_before.is_some() {
+            token.close();
+        }
+        for member in ring {
+            let index = member.life.index;
+            self.seen.remove(&index);
+            let Some(State::Settling(turn)) = self.states.get(&index) else { continue };
+            if closed_before.is_some() {
+                self.states.insert(index, State::InTurn(*turn));
+                member.call();
+            } else {
+                member.close_but_for(&token);
+            }
+        }
+    }
+}
