@@ -8,7 +8,6 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/examples.rs"]
-#[allow(dead_code)] // the other examples need more of it
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
