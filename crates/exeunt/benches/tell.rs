@@ -1,15 +1,16 @@
 //! What a message costs: one sender, one receiver, side by side in one run.
 //!
 //! `cargo bench -p exeunt` prints the time for [`MESSAGES`] messages and the messages per second,
-//! for each of three receivers: the plain `recv` loop over a crossbeam channel (the floor), the
-//! loop that people write today, a `select!` over work and shutdown for every message, and an
-//! actor. Each adds the numbers up, and the sum is checked.
+//! for each of four receivers: the plain `recv` loop over a crossbeam channel (the floor), the
+//! loop that people write today, a `select!` over work and shutdown for every message, an
+//! actor, and an actor under the watchdog. Each adds the numbers up, and the sum is checked.
 //!
-//! Threads are made and joined within the measurement, in all three. Compare the medians of one
+//! Threads are made and joined within the measurement, in all of them. Compare the medians of one
 //! run; between runs, on a shared machine, they move by a factor of two.
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use divan::counter::ItemsCount;
@@ -88,10 +89,23 @@ impl Actor for Sum {
 
 #[divan::bench(args = CAPACITIES)]
 fn exeunt_actor(bencher: Bencher<'_, '_>, capacity: usize) {
+    tell(bencher, capacity, |_| ());
+}
+
+/// The same under a watchdog that looks fifty times a second.
+#[divan::bench(args = CAPACITIES)]
+fn exeunt_actor_watched(bencher: Bencher<'_, '_>, capacity: usize) {
+    tell(bencher, capacity, |system| {
+        system.watchdog(Duration::from_millis(80));
+    });
+}
+
+fn tell(bencher: Bencher<'_, '_>, capacity: usize, prepare: impl Fn(&mut System) + Sync) {
     let capacity = if capacity == 0 { Capacity::Unbounded } else { Capacity::from(capacity) };
     bencher.counter(ItemsCount::new(MESSAGES)).bench(|| {
         let (result, sum) = mpsc::channel();
         let mut system = System::new("bench");
+        prepare(&mut system);
         let addr = system
             .actor("sum")
             .capacity(capacity)

@@ -2,7 +2,6 @@
 //! (your turn; stop now; begin anew), its figures, and what it is doing.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -12,6 +11,12 @@ use crate::mailbox::Post;
 use crate::report::Ended;
 use crate::stage::Stage;
 use crate::unwind;
+pub(crate) use activity::{Activity, Other};
+pub(crate) use incarnation::Summons;
+use incarnation::{Family, Orders};
+
+mod activity;
+mod incarnation;
 
 pub(crate) struct Life {
     pub(crate) name: String,
@@ -65,36 +70,6 @@ impl Ring {
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
     }
-}
-
-/// What the conductor may tell a thread beside its turn and its deadline.
-#[derive(Default)]
-struct Orders {
-    summons: Option<Summons>,
-    /// Set when the present incarnation is to end; a child of `stopping`. Made for who waits on it.
-    incarnation: Option<Event>,
-    /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
-    interruption: Option<Event>,
-    /// Set when the present incarnation waits for its children to leave and handles nothing meanwhile.
-    deafness: Option<Event>,
-}
-
-/// An order to end the present incarnation, though not the life.
-#[derive(Clone, Debug)]
-pub(crate) enum Summons {
-    /// To begin anew together with others.
-    Retire,
-    /// It has failed, though not by its own doing: of a child, say.
-    Fall(String),
-}
-
-/// The children of the present incarnation.
-#[derive(Default)]
-struct Family {
-    /// Whether there were any.
-    is_founded: bool,
-    /// They are leaving, or have left: there will be no more.
-    is_closed: bool,
 }
 
 /// The only words that are written for every message, on a cache line of their own: nobody else
@@ -162,70 +137,6 @@ impl Outcome {
             Outcome::Failed(error) => Some((Ended::Failed, Some(error), false)),
             Outcome::Absorbed(error) => Some((Ended::Failed, Some(error), true)),
             Outcome::Disowned => None,
-        }
-    }
-}
-
-/// What an actor is doing, as far as it is worth a word.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(crate) enum Activity {
-    #[default]
-    Starting,
-    Working,
-    Performing,
-    Sending(Other),
-    Asking(Other),
-    Awaiting(Other),
-    Sleeping,
-    Idling,
-    AwaitingChildren,
-    Resting,
-    Stopping,
-    Returning,
-    Dropping,
-}
-
-/// Somebody whom an actor waits for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Other {
-    pub(crate) name: String,
-    /// Its place in the order of spawning, if it is of the same system.
-    pub(crate) index: Option<usize>,
-}
-
-impl fmt::Display for Other {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.name)
-    }
-}
-
-impl Activity {
-    /// Whether our own code waits there, with nothing of the user's running.
-    fn is_a_wait(&self) -> bool {
-        matches!(self, Activity::AwaitingChildren | Activity::Resting)
-    }
-
-    fn is_for_somebody(&self) -> bool {
-        matches!(self, Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_))
-    }
-}
-
-impl fmt::Display for Activity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Activity::Starting => f.write_str("starting"),
-            Activity::Working => f.write_str("in its handler"),
-            Activity::Performing => f.write_str("in its loop"),
-            Activity::Sending(to) => write!(f, "sending to {to}"),
-            Activity::Asking(whom) => write!(f, "asking {whom}"),
-            Activity::Awaiting(whom) => write!(f, "waiting for the end of {whom}"),
-            Activity::Sleeping => f.write_str("sleeping"),
-            Activity::Idling => f.write_str("in its `idle` hook"),
-            Activity::AwaitingChildren => f.write_str("waiting for its children to leave"),
-            Activity::Resting => f.write_str("waiting to begin anew"),
-            Activity::Stopping => f.write_str("in its `stopped` hook"),
-            Activity::Returning => f.write_str("in its dead-letter hook"),
-            Activity::Dropping => f.write_str("dropping its value"),
         }
     }
 }
@@ -370,35 +281,6 @@ impl Life {
         self.set_place(RUNNER);
     }
 
-    /// The old incarnation has ended, its children with it. What they did is nothing to the next.
-    pub(crate) fn begin_anew(&self) {
-        let mut orders = unwind::lock(&self.orders);
-        // Others may have to begin anew meanwhile, and wait for this one.
-        if !matches!(orders.summons, Some(Summons::Retire)) {
-            *orders = Orders::default();
-        }
-        orders.deafness = None;
-        drop(orders);
-        *unwind::lock(&self.family) = Family::default();
-        unwind::lock(&self.annexes).clear();
-    }
-
-    pub(crate) fn add_annex(&self, annex: Arc<dyn Post>) {
-        let mut annexes = unwind::lock(&self.annexes);
-        annexes.retain(|annex| !annex.is_gone());
-        annexes.push(annex);
-    }
-
-    /// It has left. Its mailboxes know whose they are, so that they would keep each other, and the stage.
-    pub(crate) fn forget_annexes(&self) {
-        let annexes = std::mem::take(&mut *unwind::lock(&self.annexes));
-        drop(annexes);
-    }
-
-    pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
-        unwind::lock(&self.annexes).clone()
-    }
-
     /// Says what the message is called that is handled next.
     pub(crate) fn set_label(&self, label: &'static str) {
         self.ledger().label = Some(label);
@@ -418,45 +300,6 @@ impl Life {
         if timers > 0 {
             self.ledger().cancelled += timers;
         }
-    }
-
-    /// The order to end this incarnation, if there is one.
-    pub(crate) fn summons(&self) -> Option<Summons> {
-        unwind::lock(&self.orders).summons.clone()
-    }
-
-    /// Set when the present incarnation is to end.
-    pub(crate) fn incarnation(&self) -> Event {
-        let mut orders = unwind::lock(&self.orders);
-        let event = orders.incarnation.get_or_insert_with(|| self.stopping.child()).clone();
-        if orders.summons.is_some() {
-            event.set();
-        }
-        event
-    }
-
-    /// Set when no wait of the present incarnation is to go on: past the deadline, or when others
-    /// have waited for too long that it ends.
-    pub(crate) fn interruption(&self) -> Event {
-        let mut orders = unwind::lock(&self.orders);
-        orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
-    }
-
-    /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
-    /// before they have left.
-    pub(crate) fn deafness(&self) -> Event {
-        unwind::lock(&self.orders).deafness.get_or_insert_default().clone()
-    }
-
-    /// Interrupts the waits of the present incarnation.
-    pub(crate) fn interrupt(&self) {
-        self.interruption().set();
-    }
-
-    /// Whether it is to end, so that a wait that was cut short is no failure.
-    pub(crate) fn is_interrupted(&self) -> bool {
-        let orders = unwind::lock(&self.orders);
-        self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
     }
 
     /// Whether `other` is its parent, or its parent's parent, and so on.
@@ -484,25 +327,6 @@ impl Life {
 
     pub(crate) fn join_ring(&self, ring: &Arc<Ring>) {
         self.ring.get_or_init(|| Arc::clone(ring));
-    }
-
-    /// Whether there may be another child; if so, there is one.
-    pub(crate) fn found_family(&self) -> bool {
-        let mut family = unwind::lock(&self.family);
-        family.is_founded |= !family.is_closed;
-        !family.is_closed
-    }
-
-    /// Whether the present incarnation has had children.
-    pub(crate) fn has_had_children(&self) -> bool {
-        unwind::lock(&self.family).is_founded
-    }
-
-    /// From here on there will be no more children of this incarnation. Whether there are any who
-    /// have not been told to leave.
-    pub(crate) fn close_family(&self) -> bool {
-        let mut family = unwind::lock(&self.family);
-        !std::mem::replace(&mut family.is_closed, true) && family.is_founded
     }
 
     pub(crate) fn sign_of_life(&self) {
@@ -579,27 +403,6 @@ impl Life {
             failed: ledger.failed,
             is_over: ledger.outcome.is_some(),
         }
-    }
-
-    /// Orders it to end the present incarnation. Whoever rings its bell afterwards makes it look.
-    pub(crate) fn summon(&self, summons: Summons) {
-        let mut orders = unwind::lock(&self.orders);
-        match summons {
-            // Others wait for it, whatever else has happened to it.
-            Summons::Retire => orders.summons = Some(summons),
-            Summons::Fall(_) => drop(orders.summons.get_or_insert(summons)),
-        }
-        if let Some(incarnation) = &orders.incarnation {
-            incarnation.set();
-        }
-    }
-
-    /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
-    /// that none that is still to come is lost.
-    pub(crate) fn countermand(&self) {
-        let mut orders = unwind::lock(&self.orders);
-        // Its children may wait for room already, and are to hear that there will be none.
-        *orders = Orders { deafness: orders.deafness.take(), ..Orders::default() };
     }
 
     pub(crate) fn figures(&self) -> Figures {

@@ -1,0 +1,149 @@
+//! What is told to one incarnation of an actor, and what belongs to it alone: its orders, its children, and
+//! the mailboxes that it has beside its own.
+
+use std::sync::Arc;
+
+use super::Life;
+use crate::event::Event;
+use crate::mailbox::Post;
+use crate::unwind;
+
+/// What the conductor may tell a thread beside its turn and its deadline.
+#[derive(Default)]
+pub(super) struct Orders {
+    summons: Option<Summons>,
+    /// Set when the present incarnation is to end; a child of `stopping`. Made for who waits on it.
+    incarnation: Option<Event>,
+    /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
+    interruption: Option<Event>,
+    /// Set when the present incarnation waits for its children to leave and handles nothing meanwhile.
+    deafness: Option<Event>,
+}
+
+/// An order to end the present incarnation, though not the life.
+#[derive(Clone, Debug)]
+pub(crate) enum Summons {
+    /// To begin anew together with others.
+    Retire,
+    /// It has failed, though not by its own doing: of a child, say.
+    Fall(String),
+}
+
+/// The children of the present incarnation.
+#[derive(Default)]
+pub(super) struct Family {
+    /// Whether there were any.
+    is_founded: bool,
+    /// They are leaving, or have left: there will be no more.
+    is_closed: bool,
+}
+
+impl Life {
+    /// The old incarnation has ended, its children with it. What they did is nothing to the next.
+    pub(crate) fn begin_anew(&self) {
+        let mut orders = unwind::lock(&self.orders);
+        // Others may have to begin anew meanwhile, and wait for this one.
+        if !matches!(orders.summons, Some(Summons::Retire)) {
+            *orders = Orders::default();
+        }
+        orders.deafness = None;
+        drop(orders);
+        *unwind::lock(&self.family) = Family::default();
+        unwind::lock(&self.annexes).clear();
+    }
+
+    pub(crate) fn add_annex(&self, annex: Arc<dyn Post>) {
+        let mut annexes = unwind::lock(&self.annexes);
+        annexes.retain(|annex| !annex.is_gone());
+        annexes.push(annex);
+    }
+
+    pub(crate) fn annexes(&self) -> Vec<Arc<dyn Post>> {
+        unwind::lock(&self.annexes).clone()
+    }
+
+    /// It has left. Its mailboxes know whose they are, so that they would keep each other, and the stage.
+    pub(crate) fn forget_annexes(&self) {
+        let annexes = std::mem::take(&mut *unwind::lock(&self.annexes));
+        drop(annexes);
+    }
+
+    /// The order to end this incarnation, if there is one.
+    pub(crate) fn summons(&self) -> Option<Summons> {
+        unwind::lock(&self.orders).summons.clone()
+    }
+
+    /// Set when the present incarnation is to end.
+    pub(crate) fn incarnation(&self) -> Event {
+        let mut orders = unwind::lock(&self.orders);
+        let event = orders.incarnation.get_or_insert_with(|| self.stopping.child()).clone();
+        if orders.summons.is_some() {
+            event.set();
+        }
+        event
+    }
+
+    /// Set when no wait of the present incarnation is to go on: past the deadline, or when others
+    /// have waited for too long that it ends.
+    pub(crate) fn interruption(&self) -> Event {
+        let mut orders = unwind::lock(&self.orders);
+        orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
+    }
+
+    /// Interrupts the waits of the present incarnation.
+    pub(crate) fn interrupt(&self) {
+        self.interruption().set();
+    }
+
+    /// Whether it is to end, so that a wait that was cut short is no failure.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        let orders = unwind::lock(&self.orders);
+        self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
+    }
+
+    /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
+    /// before they have left.
+    pub(crate) fn deafness(&self) -> Event {
+        unwind::lock(&self.orders).deafness.get_or_insert_default().clone()
+    }
+
+    /// Whether the present incarnation has had children.
+    pub(crate) fn has_had_children(&self) -> bool {
+        unwind::lock(&self.family).is_founded
+    }
+
+    /// Whether there may be another child; if so, there is one.
+    pub(crate) fn found_family(&self) -> bool {
+        let mut family = unwind::lock(&self.family);
+        family.is_founded |= !family.is_closed;
+        !family.is_closed
+    }
+
+    /// From here on there will be no more children of this incarnation. Whether there are any who
+    /// have not been told to leave.
+    pub(crate) fn close_family(&self) -> bool {
+        let mut family = unwind::lock(&self.family);
+        !std::mem::replace(&mut family.is_closed, true) && family.is_founded
+    }
+
+    /// Orders it to end the present incarnation. Whoever rings its bell afterwards makes it look.
+    pub(crate) fn summon(&self, summons: Summons) {
+        let mut orders = unwind::lock(&self.orders);
+        match summons {
+            // Others wait for it, whatever else has happened to it.
+            Summons::Retire => orders.summons = Some(summons),
+            Summons::Fall(_) => drop(orders.summons.get_or_insert(summons)),
+        }
+        if let Some(incarnation) = &orders.incarnation {
+            incarnation.set();
+        }
+    }
+
+    /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
+    /// that none that is still to come is lost.
+    pub(crate) fn countermand(&self) {
+        let mut orders = unwind::lock(&self.orders);
+        // Its children may wait for room already, and are to hear that there will be none.
+        *orders = Orders { deafness: orders.deafness.take(), ..Orders::default() };
+    }
+}

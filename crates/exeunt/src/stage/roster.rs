@@ -1,0 +1,125 @@
+//! The roster: who is in the system, and whether somebody may join it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use crate::deadline::OwnLimits;
+use crate::error::SpawnCause;
+use crate::life::Life;
+use crate::mailbox::{MailboxId, Post};
+use crate::member::Member;
+use crate::order::{self, Node};
+use crate::pool::Front;
+use crate::restart::Restart;
+use crate::snapshot::ActorSnapshot;
+use crate::supervision::Under;
+
+/// Who is in the system.
+#[derive(Default)]
+pub(super) struct Roster {
+    /// By their place in the order of spawning. Children are let go when they have left: an actor may
+    /// have any number of them, one after the other.
+    pub(super) members: BTreeMap<usize, Arc<Member>>,
+    pub(super) next_index: usize,
+    /// Every mailbox that anybody has declared to feed.
+    pub(super) fed: HashSet<MailboxId>,
+    /// How many were spawned that are waited for: all but the daemons.
+    pub(super) waited_for: usize,
+    /// How they stood at the end, when the members themselves are let go: they hold the stage, so
+    /// that it would keep itself alive.
+    pub(super) last_look: Option<Vec<ActorSnapshot>>,
+    /// The drain has begun: nobody is started any more, but for children by their parents.
+    pub(super) closed: bool,
+}
+
+/// How somebody is to be spawned.
+pub(crate) struct Part {
+    pub(crate) name: String,
+    /// Whose child it is to be.
+    pub(crate) parent: Option<Arc<Life>>,
+    pub(crate) restart: Restart,
+    pub(crate) under: Under,
+    pub(crate) is_significant: bool,
+    /// The pool that it is a thread of.
+    pub(crate) front: Option<Arc<Front>>,
+    pub(crate) post: Option<Arc<dyn Post>>,
+    pub(crate) node: Node,
+    /// Names, looked up when it is spawned.
+    pub(crate) after: Vec<String>,
+    pub(crate) limits: OwnLimits,
+    pub(crate) stack_bytes: Option<usize>,
+}
+
+impl Part {
+    /// Whether anybody but the system has a say when it fails.
+    pub(super) fn is_supervised(&self) -> bool {
+        self.restart != Restart::never() || !matches!(self.supervisor(), Under::System)
+    }
+
+    pub(super) fn supervisor(&self) -> Under {
+        match (&self.under, &self.parent) {
+            (Under::System, Some(parent)) => Under::Actor(parent.index),
+            (under, _) => *under,
+        }
+    }
+
+    fn parent_index(&self) -> Option<usize> {
+        self.parent.as_ref().map(|parent| parent.index)
+    }
+}
+
+impl Roster {
+    /// Whether it may still be spawned: a child as long as its parent has not sent its children away.
+    pub(super) fn is_open_for(&self, part: &Part) -> bool {
+        match &part.parent {
+            // Who was given up has none any more: nobody would tell them to leave.
+            Some(parent) => {
+                self.last_look.is_none() && !parent.has_ended() && parent.found_family()
+            }
+            None => !self.closed,
+        }
+    }
+
+    pub(super) fn mailboxes_before(&self, part: &Part) -> Vec<MailboxId> {
+        let mailboxes = self.siblings(part).filter_map(|member| member.node.mailbox);
+        mailboxes.filter(|&mailbox| Some(mailbox) != part.node.mailbox).collect()
+    }
+
+    fn siblings(&self, part: &Part) -> impl Iterator<Item = &Arc<Member>> {
+        let parent = part.parent_index();
+        self.members.values().filter(move |member| member.parent() == parent)
+    }
+
+    pub(super) fn indices_of(&self, part: &Part) -> Result<Vec<usize>, SpawnCause> {
+        let mut indices = Vec::new();
+        for name in &part.after {
+            let before = indices.len();
+            let bearers = self.siblings(part).filter(|member| member.life.name == *name);
+            indices.extend(bearers.map(|member| member.life.index));
+            if indices.len() == before {
+                return Err(SpawnCause::UnknownName(name.clone()));
+            }
+        }
+        Ok(indices)
+    }
+
+    /// Refuses who would close a cycle that was not declared, and names one that was. Somebody whose
+    /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
+    /// from being quadratic.
+    pub(super) fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
+        let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
+        if part.node.after.is_empty() && !is_fed {
+            return Ok(None);
+        }
+        let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();
+        let places: Vec<usize> = siblings.iter().map(|member| member.life.index).collect();
+        let nodes = siblings.iter().map(|member| &member.node).chain([&part.node]);
+        let nodes: Vec<Node> = nodes.map(|node| node.placed(&places)).collect();
+        let Some(cycle) = order::cycle_through_last(&nodes) else {
+            return Ok(None);
+        };
+        let name = |&i: &usize| siblings.get(i).map_or(&part.name, |m| &m.life.name).clone();
+        let names = cycle.path.iter().map(name).collect();
+        if cycle.is_declared { Ok(Some(names)) } else { Err(SpawnCause::Cycle(names)) }
+    }
+}
