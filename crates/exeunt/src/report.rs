@@ -398,6 +398,18 @@ mod tests {
     }
 
     #[test]
+    fn r1_what_is_too_long_is_broken_between_words() {
+        let error = Some(format!("it said: {} and {}", "a few words ".repeat(9), "x".repeat(90)));
+        let text = report(vec![ActorReport { error, ..actor("a", Ended::Failed) }]).to_string();
+        let lines: Vec<&str> = text.lines().skip(3).collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(lines.len() >= 3 && lines[1].starts_with("    "), "{text}");
+        let words = lines[..lines.len() - 2].join(" ");
+        assert!(!words.split_whitespace().any(|word| word == "wor" || word == "fe"), "{text}");
+        assert!(text.contains("a few words a few words"), "{text}");
+    }
+
+    #[test]
     fn s3_the_status_tells_the_truth() {
         let drained = || actor("a", Ended::Drained);
         let interrupted = Signal(2);

@@ -503,14 +503,18 @@ impl SystemHandle {
     /// ```
     /// use exeunt::System;
     ///
+    /// let (tell, begun) = std::sync::mpsc::channel();
     /// let mut system = System::new("watched");
-    /// system.spawn_task("reader", |cx| {
+    /// system.spawn_task("reader", move |cx| {
+    ///     tell.send(())?;
     ///     cx.stopping().wait();
     ///     Ok(())
     /// });
+    /// begun.recv()?;
     /// let dump = system.handle().dump().to_string();
     /// assert!(dump.contains("reader"), "{dump}");
     /// assert!(dump.contains("in its loop"), "{dump}");
+    /// # Ok::<(), std::sync::mpsc::RecvError>(())
     /// ```
     #[must_use]
     pub fn dump(&self) -> impl fmt::Display + use<> {

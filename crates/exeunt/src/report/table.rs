@@ -7,6 +7,8 @@ use super::{ActorReport, Refusals, Report};
 
 const COLUMNS: usize = 80;
 pub(crate) const NAME_COLUMNS: usize = 20;
+/// Of the lines that go on with one that was too long.
+const INDENT: usize = 4;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,20 +108,33 @@ pub(crate) fn clipped(name: &str) -> String {
     name.chars().take(NAME_COLUMNS - 1).chain(['…']).collect()
 }
 
-/// A line that may be too long, on as many as it takes; those that follow are indented.
+/// A line that may be too long, on as many as it takes; those that follow are indented. Broken between
+/// words, unless a word is too long for a line.
 pub(crate) fn wrapped(line: &str) -> String {
     let line = printable(line);
     let mut wrapped = String::with_capacity(line.len());
     let mut column = 0;
-    for c in line.chars() {
-        if column == COLUMNS {
-            wrapped.push_str("\n    ");
-            column = 4;
+    for word in line.split_inclusive(' ') {
+        let columns = word.trim_end().chars().count();
+        if column > INDENT && column + columns > COLUMNS && columns <= COLUMNS - INDENT {
+            break_line(&mut wrapped, &mut column);
         }
-        wrapped.push(c);
-        column += 1;
+        for c in word.chars() {
+            if column == COLUMNS {
+                break_line(&mut wrapped, &mut column);
+            }
+            wrapped.push(c);
+            column += 1;
+        }
     }
     wrapped
+}
+
+fn break_line(text: &mut String, column: &mut usize) {
+    text.truncate(text.trim_end_matches(' ').len());
+    text.push('\n');
+    text.extend([' '; INDENT]);
+    *column = INDENT;
 }
 
 /// A duration in at most eight columns.
