@@ -157,6 +157,7 @@ mod waiters;
 mod agenda;
 mod timers;
 mod answers;
+mod asking;
 mod ending;
 mod life;
 mod departure;
