@@ -91,13 +91,18 @@ impl<A: Actor> Context<A> {
 
     /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed
     /// and drained for it.
+    ///
+    /// In a ring, of those who declare that they feed each other, it is set when all of them have come to
+    /// rest and close together, not before. Who makes a message of each message looks at
+    /// [`is_draining`](SystemHandle::is_draining) of [`system`](Context::system), and stops making them.
     #[must_use]
     pub fn stopping(&self) -> &Event {
         &self.life.stopping
     }
 
-    /// How those of its children left that left in its turn, or because it is to begin anew: in the
-    /// order in which they ended. For the [`stopped`](Actor::stopped) hook.
+    /// The reports of those of its children that have left in its turn, or because it is to begin anew:
+    /// in the order in which they ended. Those that had ended before are not among them. For the
+    /// [`stopped`](Actor::stopped) hook; before its turn it is empty.
     #[must_use]
     pub fn children_left(&self) -> &[ActorReport] {
         &self.children_left

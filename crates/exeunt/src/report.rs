@@ -45,6 +45,9 @@ pub struct Report {
     /// How long the drain took; zero if all ended by themselves.
     pub took: Duration,
     /// In the order in which they ended.
+    ///
+    /// Children that ended well are summed up when there are thousands of them, in a line that is
+    /// called `(earlier children)`.
     pub actors: Vec<ActorReport>,
     /// The sends that were refused during the drain because the order was wrong.
     pub refused: Vec<Refusals>,
