@@ -270,6 +270,32 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.name()
     }
 
+    /// The place of the actor in the order of spawning, which nobody else of its system ever has, so that
+    /// those of the same name can be told apart; `None` before it is spawned.
+    ///
+    /// Its [report](ActorReport::id) and its [snapshot](crate::ActorSnapshot::id) have the same. A restart
+    /// does not change it. A [pool](crate::System::pool) has one of its own, and so has each of its threads.
+    ///
+    /// ```
+    /// use exeunt::System;
+    /// # use exeunt::{Actor, Context};
+    /// # struct Guest;
+    /// # impl Actor for Guest {
+    /// #     type Msg = ();
+    /// #     fn handle(&mut self, _: (), _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// # }
+    ///
+    /// let mut system = System::new("twins");
+    /// let twins = [system.spawn("ann", Guest), system.spawn("ann", Guest)];
+    /// assert_ne!(twins[0].id(), twins[1].id());
+    /// let report = system.shutdown(); // the one that was spawned last leaves first
+    /// assert_eq!(report.actors[0].id, twins[1].id());
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> Option<usize> {
+        self.mailbox.owner.get().map(|owner| owner.index)
+    }
+
     #[inline]
     pub(crate) fn send_by(
         &self,
