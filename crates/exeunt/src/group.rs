@@ -100,7 +100,7 @@ impl<'a> GroupBuilder<'a> {
             stage,
             name: name.to_owned(),
             parent,
-            options: GroupOptions::default(),
+            options: GroupOptions { name: name.to_owned(), ..GroupOptions::default() },
             under,
         }
     }
