@@ -188,10 +188,9 @@ fn a_group_without_options_absorbs_one_failure_of_one_member() {
         let group = system.group("group").build();
         // The intensity of a member is without effect.
         let [a, b] = cast(&troupe, &mut system, &group, times(9), ["a", "b"]);
+        // Nor is there an end of the group by itself.
         let s = system.actor("s").within(&group).significant();
-        let s = s.spawn(troupe.role("s").play()).unwrap();
-        s.send(Line::Stop).unwrap();
-        ended(&s);
+        assert!(s.spawn(troupe.role("s").play()).unwrap_err().is_pointless());
         a.send(Line::Error).unwrap();
         assert_eq!((who(&a), who(&b)), (2, 1));
         b.send(Line::Error).unwrap();
@@ -817,7 +816,8 @@ fn the_end_of_one_that_is_not_significant_ends_nobody_else() {
             let troupe = Troupe::new();
             let mut system = System::new("insignificant");
             let group = system.group("group").intensity(9, HOUR).auto_shutdown(mode).build();
-            let s = system.actor("s").within(&group).significant();
+            let s = system.actor("s").within(&group);
+            let s = if mode == AutoShutdown::Never { s } else { s.significant() };
             let s = s.spawn(troupe.role("s").play()).unwrap();
             for restart in [Restart::never(), Restart::temporary(), on_failure()] {
                 let ends: [fn(Addr<Line>); 3] =

@@ -8,7 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use exeunt::{Capacity, Ended, Error, Reason, SendError, SpawnError, Status, System};
+use exeunt::{
+    AutoShutdown, Capacity, Ended, Error, Reason, Restart, SendError, SpawnError, Status, System,
+};
 use support::{HANG, OnDrop, Play, guarded, leaving, line, next, trap};
 
 /// Too much for any address space of today.
@@ -276,4 +278,45 @@ fn a_capacity_beyond_all_memory_is_an_error_that_says_so() {
         assert!(addr.is_closed());
         assert!(system.actor("later").inbox(inbox).spawn(Play::idle()).is_err());
     });
+}
+
+#[test]
+fn what_could_never_have_an_effect_is_an_error_that_says_so() {
+    guarded(|| {
+        let mut system = System::new("pointless");
+        let endless = system.group("endless").build();
+        let work = system.group("work").auto_shutdown(AutoShutdown::AnySignificant).build();
+        let refused = |error: SpawnError, why: &str| {
+            assert!(error.is_pointless() && error.name() == "a", "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        };
+        let idle = Play::<()>::idle;
+
+        refused(system.actor("a").significant().spawn(idle()).unwrap_err(), "in no group");
+        let in_endless = system.task("a").within(&endless).significant();
+        refused(in_endless.spawn(|_| Ok(())).unwrap_err(), "its group `endless` has no");
+        let always = system.actor("a").within(&work).restart(Restart::always()).significant();
+        refused(always.spawn_with(idle).unwrap_err(), "always restarted");
+        for restart in [Restart::on_failure(), Restart::always()] {
+            let restart = restart.intensity(1, Duration::ZERO);
+            refused(system.actor("a").restart(restart).spawn_with(idle).unwrap_err(), "no time");
+            let grouped = system.task("a").within(&work).restart(restart);
+            refused(grouped.spawn_with(|_| Ok(())).unwrap_err(), "no time");
+        }
+        let pool = system.pool("a", 2).significant().spawn_with(idle).unwrap_err();
+        assert!(pool.is_pointless() && pool.name() == "a/1", "{pool}");
+
+        // What has an effect is none: no restart at all, within whatever time.
+        let once = Restart::on_failure().intensity(0, Duration::ZERO);
+        drop(system.actor("b").restart(once).spawn_with(idle).unwrap());
+        drop(system.actor("c").within(&work).significant().spawn(idle()).unwrap());
+        assert!(!system.wait().is_failure());
+    });
+}
+
+#[test]
+#[should_panic(expected = "the group `boundless` absorbs any number of restarts")]
+fn a_group_whose_intensity_is_never_exceeded_is_not_built() {
+    let mut system = System::new("pointless");
+    drop(system.group("boundless").intensity(3, Duration::ZERO).build());
 }

@@ -28,8 +28,14 @@ fn r1_a_pool_is_one_line_with_one_for_each_thread() {
             .unwrap();
         (0..9).for_each(|n| addr.send(n).unwrap());
         assert_eq!(addr.name(), "trio");
+        let seats: Vec<usize> = system.snapshot().iter().map(|thread| thread.id).collect();
         let report = system.shutdown();
         let pool = line(&report, "trio");
+        // One of its own, and one for each thread.
+        assert!(pool.id == addr.id() && pool.id.is_some_and(|id| !seats.contains(&id)));
+        let mut ids: Vec<usize> = pool.threads.iter().filter_map(|thread| thread.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, seats);
         assert_eq!(report.actors.len(), 1, "{report}");
         assert_eq!(figures(pool), [9, 0, 0]);
         assert_eq!(pool.ended, Ended::Drained);

@@ -215,6 +215,7 @@ fn r1_it_serialises() {
             assert_eq!(
                 seen,
                 json!({
+                    "id": data.id,
                     "name": data.name,
                     "kind": if data.is_task { "task" } else { "actor" },
                     "ended": data.ended.as_str(),
@@ -232,6 +233,10 @@ fn r1_it_serialises() {
             );
         }
         let words: Vec<&str> = actors.iter().map(|a| a["ended"].as_str().unwrap()).collect();
+        let mut ids: Vec<u64> = actors.iter().map(|a| a["id"].as_u64().unwrap()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), actors.len());
         for word in ["completed", "overdue", "abandoned", "drained", "failed", "daemon"] {
             assert!(words.contains(&word), "{word}: {words:?}");
         }
@@ -426,5 +431,26 @@ fn r1_a_drain_that_was_none_took_no_time() {
         let report = system.wait();
         assert_eq!(report.reason, Reason::Completed);
         assert_eq!(report.took, Duration::ZERO);
+    });
+}
+
+#[test]
+fn r1_those_of_the_same_name_are_told_apart_by_their_ids() {
+    guarded(|| {
+        let (unspawned, inbox) = exeunt::mailbox::<()>(1);
+        assert_eq!(unspawned.id(), None);
+        let mut system = System::new("twins");
+        let ann = system.spawn("ann", Play::<()>::idle());
+        system.actor("ann").inbox(inbox).spawn(Play::idle()).unwrap();
+        let ids = [ann.id(), unspawned.id()];
+        let seen: Vec<_> = system.snapshot().iter().map(|actor| Some(actor.id)).collect();
+        assert_eq!(seen, ids);
+        assert_ne!(ids[0], ids[1]);
+        unspawned.stop();
+        let left = unspawned.wait_ended(HANG).unwrap();
+        assert_eq!(left.id, ids[1]);
+        let report = system.shutdown();
+        let left: Vec<_> = report.actors.iter().map(|line| line.id).collect();
+        assert_eq!(left, [ids[1], ids[0]]);
     });
 }

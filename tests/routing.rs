@@ -10,8 +10,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use exeunt::{
-    Addr, Broadcast, Ended, Inbox, NoMembers, Overflow, Recipient, Router, SendError,
-    SendTimeoutError, System, TrySendError,
+    Addr, AskError, Broadcast, Ended, Inbox, NoMembers, Overflow, Recipient, Reply, Router,
+    SendError, SendTimeoutError, System, TrySendError,
 };
 use support::{NEVER, Play, figures, guarded, line, ms, next, so_far, trap, until};
 
@@ -77,6 +77,60 @@ fn m2_a_recipient_gives_back_what_was_sent_with_the_reason() {
         assert_eq!(jobs.try_send(Job(4)), Err(TrySendError::Closed(Job(4))));
         let timed = jobs.send_timeout(Job(5), ms(1));
         assert_eq!(timed, Err(SendTimeoutError::Closed(Job(5))));
+    });
+}
+
+/// A question that only some messages are.
+struct Twice(u32, Reply<u32>);
+
+enum Sums {
+    Twice(Twice),
+}
+
+impl From<Twice> for Sums {
+    fn from(question: Twice) -> Sums {
+        Sums::Twice(question)
+    }
+}
+
+impl From<Sums> for Twice {
+    fn from(Sums::Twice(question): Sums) -> Twice {
+        question
+    }
+}
+
+#[test]
+fn m5_a_recipient_is_asked_and_m2_gives_the_question_back() {
+    guarded(|| {
+        let mut system = System::new("narrow");
+        let addr = system.spawn(
+            "sums",
+            Play::new(|Sums::Twice(Twice(n, reply)): Sums, _| {
+                // The odd ones are never answered.
+                let _ = (n % 2 == 0).then(|| reply.send(2 * n));
+                Ok(())
+            }),
+        );
+        let twice: Recipient<Twice> = addr.recipient();
+        assert!(matches!(twice.ask(|reply| Twice(4, reply)), Ok(8)));
+        assert!(matches!(twice.ask_timeout(|reply| Twice(6, reply), support::HANG), Ok(12)));
+        assert!(matches!(twice.ask(|reply| Twice(5, reply)), Err(AskError::Unanswered)));
+        system.shutdown();
+        let refused = twice.ask(|reply| Twice(2, reply));
+        assert!(matches!(refused, Err(AskError::NotSent(SendTimeoutError::Closed(Twice(2, _))))));
+    });
+}
+
+#[test]
+fn m5_an_ask_through_a_recipient_ends_when_its_time_is_over() {
+    guarded(|| {
+        let (addr, inbox) = exeunt::mailbox::<Sums>(1);
+        let twice: Recipient<Twice> = addr.recipient();
+        let unread = twice.ask_timeout(|reply| Twice(1, reply), ms(1));
+        assert!(matches!(unread, Err(AskError::Timeout)));
+        let no_room = twice.ask_timeout(|reply| Twice(3, reply), ms(1));
+        assert!(matches!(no_room, Err(AskError::NotSent(SendTimeoutError::Timeout(Twice(3, _))))));
+        drop(inbox);
     });
 }
 
@@ -415,5 +469,71 @@ fn d2_a_broadcast_that_is_interrupted_says_so() {
         let (is_interruption, text) = next(&result);
         assert!(is_interruption && text.starts_with("1 of 2"), "{text}");
         assert_eq!(line(&report, "relay").ended, Ended::Overdue);
+    });
+}
+
+// Asking a router
+
+/// Says who it is, to whom a key led.
+type WhoFor = (u32, Reply<String>);
+
+fn said_by(system: &mut System, name: &str) -> Addr<WhoFor> {
+    system.spawn(
+        name,
+        Play::new(|(_, reply): WhoFor, cx| {
+            let _ = reply.send(cx.name().to_owned());
+            Ok(())
+        }),
+    )
+}
+
+#[test]
+fn m5_a_keyed_router_asks_whom_it_sends_to() {
+    guarded(|| {
+        let mut system = System::new("asked");
+        let addrs = ["a", "b", "c"].map(|name| said_by(&mut system, name));
+        let router = Router::keyed(addrs, |(key, _): &WhoFor| *key).unwrap();
+        let ask = |key| router.ask(|reply| (key, reply)).unwrap();
+        let first: Vec<_> = (0..30).map(ask).collect();
+        let again: Vec<_> = (0..30).map(ask).collect();
+        assert_eq!(first, again);
+        assert_eq!(first.into_iter().collect::<HashSet<_>>().len(), 3);
+    });
+}
+
+#[test]
+fn m2_a_router_asks_past_the_closed_and_gives_the_question_back_when_all_are() {
+    guarded(|| {
+        let (closed, inbox) = exeunt::mailbox::<WhoFor>(1);
+        drop(inbox);
+        let mut system = System::new("asked");
+        let router = Router::round_robin([closed, said_by(&mut system, "b")]).unwrap();
+        for _ in 0..4 {
+            let who = router.ask_timeout(|reply| (0, reply), support::HANG);
+            assert_eq!(who.unwrap(), "b");
+        }
+        system.shutdown();
+        let refused = router.ask(|reply| (7, reply));
+        assert!(matches!(refused, Err(AskError::NotSent(SendTimeoutError::Closed((7, _))))));
+    });
+}
+
+#[test]
+fn m5_a_router_asks_everybody_but_the_asker() {
+    guarded(|| {
+        let (addr, inbox) = exeunt::mailbox::<WhoFor>(8);
+        let mut system = System::new("asked");
+        let other = said_by(&mut system, "b");
+        let both = Router::round_robin([addr.clone(), other]).unwrap();
+        let alone = Router::round_robin([addr.clone()]).unwrap();
+        let asker = Play::new(move |(_, reply): WhoFor, _| {
+            let lonely = alone.ask(|reply| (0, reply));
+            assert!(matches!(lonely, Err(AskError::Deadlock)));
+            let who = (both.ask(|reply| (0, reply))?, both.ask(|reply| (0, reply))?);
+            let _ = reply.send(format!("{who:?}"));
+            Ok(())
+        });
+        system.actor("a").inbox(inbox).spawn(asker).unwrap();
+        assert_eq!(addr.ask(|reply| (0, reply)).unwrap(), r#"("b", "b")"#);
     });
 }

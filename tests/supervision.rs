@@ -20,7 +20,7 @@ use exeunt::{
     Addr, AutoShutdown, Backoff, Ended, Error, Notice, Reason, Report, Restart, SendError, State,
     Status, Strategy, System,
 };
-use support::{figures, guarded, leaving, line, ms, so_far, standing, trap, until};
+use support::{Play, figures, guarded, leaving, line, ms, so_far, standing, trap, until};
 use troupe::{Line, Troupe, cast, deed, on_failure, rests, times, who};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -1213,5 +1213,46 @@ fn f1_a_summons_that_comes_while_somebody_begins_anew_is_not_lost() {
         let report = system.shutdown();
         assert!(!report.is_failure(), "{report}");
         assert_eq!(line(&report, "a").failed, 300);
+    });
+}
+
+#[test]
+fn f3_one_restart_too_many_is_told_before_the_failure_that_it_becomes() {
+    guarded(|| {
+        let mut system = System::new("f3");
+        let (tell, told) = mpsc::channel();
+        system.observe(move |notice| {
+            let _ = match notice {
+                Notice::TooManyRestarts { name, group, restarts, within } => {
+                    tell.send(format!("{group:?} {name} {restarts} {within:?}"))
+                }
+                Notice::Restarting { name, .. } => tell.send(format!("{name} anew")),
+                Notice::Failed { name, .. } => tell.send(format!("{name} failed")),
+                _ => Ok(()),
+            };
+        });
+        let outer = system.group("outer").intensity(1, ms(60_000)).build();
+        let inner = system.group("inner").within(&outer).intensity(1, ms(30_000)).build();
+        let fails = || Play::new(|(), _| Err(Error::msg("planned")));
+        let a = system.actor("a").within(&inner).restart(on_failure()).spawn_with(fails).unwrap();
+        (0..4).for_each(|_| a.send(()).unwrap());
+        assert!(system.wait().is_failure());
+        let inner = r#"Some("inner") a 1 30s"#;
+        let outer = r#"Some("outer") a 1 60s"#;
+        // The group around it begins the inner one's count anew.
+        let all = ["a anew", inner, "a anew", "a anew", inner, outer, "a failed"];
+        assert_eq!(so_far(&told), all);
+
+        let mut system = System::new("f3");
+        let (tell, told) = mpsc::channel();
+        system.observe(move |notice| {
+            if let Notice::TooManyRestarts { name, group, restarts, .. } = notice {
+                let _ = tell.send((name.clone(), group.clone(), *restarts));
+            }
+        });
+        let b = system.actor("b").restart(times(0)).spawn_with(fails).unwrap();
+        b.send(()).unwrap();
+        assert!(system.wait().is_failure());
+        assert_eq!(so_far(&told), [("b".to_owned(), None, 0)]);
     });
 }

@@ -6,10 +6,10 @@ use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Select, Sender};
 
+use crate::asking::{Asked, during, is_over};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
-use crate::event::Event;
 use crate::life::{self, Activity, Life, Other};
 use crate::mailbox::{self, Lane, Mailbox, Overflow, Undertaker, Waited, YIELDS};
 use crate::report::ActorReport;
@@ -270,8 +270,38 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.name()
     }
 
+    /// The place of the actor in the order of spawning, which nobody else of its system ever has, so that
+    /// those of the same name can be told apart; `None` before it is spawned.
+    ///
+    /// Its [report](ActorReport::id) and its [snapshot](crate::ActorSnapshot::id) have the same. A restart
+    /// does not change it. A [pool](crate::System::pool) has one of its own, and so has each of its threads.
+    ///
+    /// ```
+    /// use exeunt::System;
+    /// # use exeunt::{Actor, Context};
+    /// # struct Guest;
+    /// # impl Actor for Guest {
+    /// #     type Msg = ();
+    /// #     fn handle(&mut self, _: (), _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// # }
+    ///
+    /// let mut system = System::new("twins");
+    /// let twins = [system.spawn("ann", Guest), system.spawn("ann", Guest)];
+    /// assert_ne!(twins[0].id(), twins[1].id());
+    /// let report = system.shutdown(); // the one that was spawned last leaves first
+    /// assert_eq!(report.actors[0].id, twins[1].id());
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> Option<usize> {
+        self.mailbox.owner.get().map(|owner| owner.index)
+    }
+
     #[inline]
-    fn send_by(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
+    pub(crate) fn send_by(
+        &self,
+        message: M,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<M>> {
         match self.mailbox.offer(&self.mailbox.ordinary, message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(message)) => self.overflow(message, deadline),
@@ -378,74 +408,26 @@ impl<M: Send + 'static> Addr<M> {
         question: impl FnOnce(Reply<R>) -> M,
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
-        let me = life::current();
-        if self.belongs_to(me.as_deref()) {
+        if self.asked().is(life::current().as_deref()) {
             return Err(AskError::Deadlock);
         }
-        let (sender, answer) = crossbeam_channel::bounded(1);
-        self.send_by(question(Reply { sender, _waker: None }), deadline)
-            .map_err(AskError::NotSent)?;
-        self.wait_for_answer(&answer, me.as_deref(), deadline)
+        let (reply, answer) = Reply::new();
+        self.send_by(question(reply), deadline).map_err(AskError::NotSent)?;
+        self.asked().wait_for_answer(&answer, deadline)
     }
 
-    fn wait_for_answer<R>(
-        &self,
-        answer: &Receiver<R>,
-        me: Option<&Life>,
-        deadline: Option<Instant>,
-    ) -> Result<R, AskError<M>> {
-        let look = || match answer.try_recv() {
-            Ok(value) => Some(Ok(value)),
-            Err(TryRecvError::Disconnected) => Some(Err(AskError::Unanswered)),
-            Err(TryRecvError::Empty) => None,
-        };
-        for _ in 0..YIELDS {
-            if let Some(end) = look() {
-                return end;
-            }
-            if is_over(deadline, me) {
-                break;
-            }
-            thread::yield_now();
-        }
-        let activity = |me: &Life| Activity::Asking(self.owner_as_seen_by(me));
-        during(me, activity, |interrupt| {
-            loop {
-                let mut select = Select::new();
-                let answered = select.recv(answer);
-                let ended = select.recv(self.mailbox.ended.receiver());
-                if let Some(interrupt) = interrupt {
-                    select.recv(interrupt.receiver());
-                }
-                let ready = match deadline {
-                    None => Ok(select.ready()),
-                    Some(deadline) => select.ready_deadline(deadline),
-                };
-                // Whatever woke us, an answer that is there counts.
-                if let Some(end) = look() {
-                    return end;
-                }
-                match ready {
-                    Err(_) => return Err(AskError::Timeout),
-                    Ok(ready) if ready == answered => {} // not ours after all: wait on
-                    Ok(ready) if ready == ended => return Err(AskError::Ended),
-                    Ok(_) => return Err(AskError::Interrupted),
-                }
-            }
-        })
+    /// Its actor, as somebody who is asked.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        let Mailbox { owner, ended, .. } = &*self.mailbox;
+        Asked { name: self.name(), owner: owner.get(), ended }
     }
 
     fn owner_as_seen_by(&self, me: &Life) -> Other {
-        let owner = self.mailbox.owner.get();
-        let index = owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage)).map(|o| o.index);
-        Other { name: self.name().to_owned(), index }
+        self.asked().seen_by(me)
     }
 
     pub(crate) fn belongs_to(&self, me: Option<&Life>) -> bool {
-        match (self.mailbox.owner.get(), me) {
-            (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
-            _ => false,
-        }
+        self.asked().is(me)
     }
 
     /// Notes who sent to whom in vain, since in a drain that means that the order was wrong.
@@ -454,24 +436,6 @@ impl<M: Send + 'static> Addr<M> {
         if let (Some(me), Some(owner)) = (life::current(), self.mailbox.owner.get()) {
             me.stage.refused(&me, owner);
         }
-    }
-}
-
-/// Whether a wait has no time left. Yielding is quick, unless others want the CPU.
-fn is_over(deadline: Option<Instant>, me: Option<&Life>) -> bool {
-    me.is_some_and(Life::is_interrupted)
-        || deadline.is_some_and(|deadline| Instant::now() >= deadline)
-}
-
-/// Waits, if the thread is an actor's with its order to stop, and so that others see what it does.
-fn during<T>(
-    me: Option<&Life>,
-    activity: impl FnOnce(&Life) -> Activity,
-    wait: impl FnOnce(Option<&Event>) -> T,
-) -> T {
-    match me {
-        None => wait(None),
-        Some(me) => me.during(activity(me), || wait(Some(&me.interruption()))),
     }
 }
 
@@ -563,10 +527,16 @@ impl Drop for WakeOnDrop {
 }
 
 impl<R> Reply<R> {
+    /// One, and where the answer will be.
+    pub(crate) fn new() -> (Reply<R>, Receiver<R>) {
+        let (sender, answer) = crossbeam_channel::bounded(1);
+        (Reply { sender, _waker: None }, answer)
+    }
+
     /// One that wakes somebody when it is used or dropped, and where the answer will be.
     pub(crate) fn that_wakes(waker: Waker) -> (Reply<R>, Receiver<R>) {
-        let (sender, answer) = crossbeam_channel::bounded(1);
-        (Reply { sender, _waker: Some(WakeOnDrop(waker)) }, answer)
+        let (reply, answer) = Reply::new();
+        (Reply { _waker: Some(WakeOnDrop(waker)), ..reply }, answer)
     }
 
     /// Answers.

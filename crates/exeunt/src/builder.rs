@@ -17,7 +17,7 @@ use crate::life::{Life, Outcome};
 use crate::mailbox::{DeadLetters, Inbox, Mailbox, MailboxId, Overflow, Post};
 use crate::order::Node;
 use crate::pool::Front;
-use crate::restart::Restart;
+use crate::restart::{AutoShutdown, Restart};
 use crate::runner;
 use crate::stage::{Part, Spawned, Stage};
 use crate::supervision::Under;
@@ -186,8 +186,9 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// # Errors
     ///
     /// [`SpawnError`] names the actor and says what is wrong: a zero capacity, a name that no
-    /// thread can have, wiring that makes no order possible, a restart policy, since there is only
-    /// this one value, or a thread that the operating system refused.
+    /// thread can have, wiring that makes no order possible, options that contradict each other, a
+    /// restart policy, since there is only this one value ([`spawn_with`](ActorBuilder::spawn_with)
+    /// takes one), or a thread that the operating system refused.
     pub fn spawn<A: Actor<Msg = M> + Send>(self, actor: A) -> Result<Addr<M>, SpawnError> {
         if self.common.restart.is_ever() || self.threads.is_some_and(|threads| threads > 1) {
             return Err(self.common.error(SpawnCause::NotRestartable));
@@ -461,6 +462,9 @@ impl<'a> Common<'a> {
                 return Err(self.error(SpawnCause::ForeignGroup(group.name().to_owned())));
             }
         }
+        if let Some(why) = self.pointless() {
+            return Err(self.error(SpawnCause::Pointless(why)));
+        }
         let (mailbox, post) = post.unzip();
         let node = Node { mailbox, feeds: self.feeds, after: Vec::new(), daemon: self.daemon };
         let part = Part {
@@ -478,6 +482,28 @@ impl<'a> Common<'a> {
         };
         let name = self.name;
         self.stage.spawn(part, prepare).map_err(|cause| SpawnError { name, cause })
+    }
+
+    /// Why something that was chosen for it could never have an effect, if that is so.
+    fn pointless(&self) -> Option<String> {
+        if self.restart.own_intensity().is_boundless() {
+            return Some("within no time at all there are never too many restarts".to_owned());
+        }
+        if !self.is_significant {
+            return None;
+        }
+        match &self.group {
+            None => Some("it is significant, but in no group".to_owned()),
+            Some(group) if group.auto_shutdown == AutoShutdown::Never => Some(format!(
+                "it is significant, but its group `{}` has no `auto_shutdown`",
+                group.name()
+            )),
+            Some(_) if self.restart.is_always() => Some(
+                "it is significant, but always restarted, so that it never leaves by itself"
+                    .to_owned(),
+            ),
+            Some(_) => None,
+        }
     }
 
     pub(crate) fn error(&self, cause: SpawnCause) -> SpawnError {
@@ -523,6 +549,10 @@ macro_rules! common {
 
             /// Makes it significant for its group: when it has left, for good and by itself, the group
             /// may [leave too](GroupBuilder::auto_shutdown).
+            ///
+            /// Where that cannot be, spawning it is an error (see
+            /// [`is_pointless`](SpawnError::is_pointless)): without a group, in a group that never leaves
+            /// by itself, or if it is restarted [`always`](Restart::always).
             pub fn significant(mut self) -> Self {
                 self.common.is_significant = true;
                 self

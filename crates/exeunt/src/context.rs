@@ -1,6 +1,7 @@
 //! What an actor ([`Context`]) and a task ([`TaskContext`]) know of themselves and their system.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::group::GroupBuilder;
 use crate::life::{Activity, Life};
 use crate::mailbox::Mailbox;
 use crate::report::ActorReport;
+use crate::stopping::OnStopping;
 use crate::system::{self, SystemHandle};
 use crate::unwind;
 
@@ -89,13 +91,18 @@ impl<A: Actor> Context<A> {
 
     /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed
     /// and drained for it.
+    ///
+    /// In a ring, of those who declare that they feed each other, it is set when all of them have come to
+    /// rest and close together, not before. Who makes a message of each message looks at
+    /// [`is_draining`](SystemHandle::is_draining) of [`system`](Context::system), and stops making them.
     #[must_use]
     pub fn stopping(&self) -> &Event {
         &self.life.stopping
     }
 
-    /// How those of its children left that left in its turn, or because it is to begin anew: in the
-    /// order in which they ended. For the [`stopped`](Actor::stopped) hook.
+    /// The reports of those of its children that have left in its turn, or because it is to begin anew:
+    /// in the order in which they ended. Those that had ended before are not among them. For the
+    /// [`stopped`](Actor::stopped) hook; before its turn it is empty.
     #[must_use]
     pub fn children_left(&self) -> &[ActorReport] {
         &self.children_left
@@ -199,6 +206,52 @@ macro_rules! common {
             /// With the restart policy [`always`](crate::Restart::always) it begins anew instead.
             pub fn stop(&self) {
                 self.life.stage.stop(&self.life);
+            }
+
+            /// Has a closure called when its turn has come, or it is to begin anew, or must stop: one that
+            /// ends a call that blocks where no [`Event`] reaches, a read of a socket, say. Dropping what
+            /// is returned takes the closure back; that goes without saying if it is a local variable, or
+            /// a field of the actor. Then it is not called any more, though it may be running.
+            ///
+            /// It costs a thread, called `<name>/stopping`, that waits until then, and calls the closure.
+            /// Nobody waits for that thread. A panic of the closure ends it, and nothing else.
+            ///
+            /// An actor's turn does not end what it handles, nor should it: the closure is for a call
+            /// that might otherwise block for ever. For iterators there is
+            /// [`interrupts`](Event::interrupts), which needs no such closure, but leaves its thread behind.
+            ///
+            /// ```
+            /// use std::io::Read;
+            /// use std::net::{Shutdown, TcpListener, TcpStream};
+            /// use exeunt::System;
+            ///
+            /// let listener = TcpListener::bind("127.0.0.1:0")?;
+            /// let client = TcpStream::connect(listener.local_addr()?)?;
+            /// let (mut stream, _) = listener.accept()?;
+            ///
+            /// let mut system = System::new("server");
+            /// system.spawn_task("connection", move |cx| {
+            ///     let socket = stream.try_clone()?;
+            ///     let _hang_up = cx.on_stopping(move || { let _ = socket.shutdown(Shutdown::Both); })?;
+            ///     let mut bytes = [0; 1024];
+            ///     while stream.read(&mut bytes)? > 0 {
+            ///         // ...
+            ///     }
+            ///     Ok(()) // the client has hung up, or we have
+            /// });
+            /// assert!(system.shutdown().is_complete()); // although the client says nothing
+            /// # drop(client);
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// The operating system's, if it refuses the thread. The closure is dropped then.
+            pub fn on_stopping(
+                &self,
+                call: impl FnOnce() + Send + 'static,
+            ) -> io::Result<OnStopping> {
+                OnStopping::new(&self.life, call)
             }
 
             /// Spawns a child, with a mailbox of the default capacity. [`actor`](Self::actor) is the

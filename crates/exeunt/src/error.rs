@@ -330,6 +330,7 @@ pub(crate) enum SpawnCause {
     NotRestartable,
     Pool(usize),
     ForeignGroup(String),
+    Pointless(String),
 }
 
 impl SpawnError {
@@ -362,6 +363,14 @@ impl SpawnError {
     #[must_use]
     pub fn is_not_restartable(&self) -> bool {
         matches!(self.cause, SpawnCause::NotRestartable)
+    }
+
+    /// Something was chosen for it that could never have an effect: it was made
+    /// [significant](crate::ActorBuilder::significant) for nobody, or may be
+    /// [restarted](crate::Restart::intensity) so often within no time at all.
+    #[must_use]
+    pub fn is_pointless(&self) -> bool {
+        matches!(self.cause, SpawnCause::Pointless(_))
     }
 
     /// It would close a cycle in the order of the drain that was not declared.
@@ -414,6 +423,7 @@ impl fmt::Display for SpawnError {
             SpawnCause::ForeignGroup(group) => {
                 write!(f, "`{name}` cannot be in `{group}`, a group of another system or parent")
             }
+            SpawnCause::Pointless(why) => write!(f, "`{name}` asks for what has no effect: {why}"),
             SpawnCause::Cycle(names) => {
                 write!(f, "`{name}` closes a cycle, so that no order of the drain is right: ")?;
                 for name in names {

@@ -60,6 +60,7 @@ pub struct Group {
     pub(crate) stage: Arc<Stage>,
     /// Whose children may be in it.
     pub(crate) parent: Option<usize>,
+    pub(crate) auto_shutdown: AutoShutdown,
     name: String,
 }
 
@@ -99,7 +100,7 @@ impl<'a> GroupBuilder<'a> {
             stage,
             name: name.to_owned(),
             parent,
-            options: GroupOptions::default(),
+            options: GroupOptions { name: name.to_owned(), ..GroupOptions::default() },
             under,
         }
     }
@@ -141,10 +142,24 @@ impl<'a> GroupBuilder<'a> {
     }
 
     /// Makes the group.
+    ///
+    /// # Panics
+    ///
+    /// If its [intensity](GroupBuilder::intensity) is of some restarts within [`Duration::ZERO`]: that
+    /// would never be exceeded.
     #[must_use]
     pub fn build(self) -> Group {
+        let GroupOptions { auto_shutdown, intensity, .. } = self.options;
+        assert!(
+            !intensity.is_boundless(),
+            "the group `{}` absorbs any number of restarts: within no time at all there are never \
+            more than {}",
+            self.name,
+            intensity.restarts
+        );
         let id = lock(&self.stage.supervision).add_group(self.options, self.under);
-        Group { id, stage: Arc::clone(self.stage), parent: self.parent, name: self.name }
+        let stage = Arc::clone(self.stage);
+        Group { id, stage, parent: self.parent, auto_shutdown, name: self.name }
     }
 }
 

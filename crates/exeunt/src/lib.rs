@@ -139,6 +139,7 @@ mod pool;
 mod timer;
 mod event;
 mod interruptible;
+mod stopping;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 mod exit;
@@ -157,6 +158,7 @@ mod waiters;
 mod agenda;
 mod timers;
 mod answers;
+mod asking;
 mod ending;
 mod life;
 mod departure;
@@ -200,6 +202,7 @@ pub use router::{Broadcast, BroadcastError, NoMembers, Router};
 #[cfg(all(unix, feature = "signals"))]
 pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State, Waiting};
+pub use stopping::OnStopping;
 pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};
 pub use topic::{Published, Subscriber, Subscription, SubscriptionBuilder, Topic, WeakTopic};

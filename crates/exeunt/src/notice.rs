@@ -104,6 +104,19 @@ pub enum Notice {
         /// After how long.
         delay: Duration,
     },
+    /// There was one restart too many for an intensity: it is not absorbed there, but goes up. If a group
+    /// around that group absorbs it, [`Restarting`](Notice::Restarting) is told next; if nothing does,
+    /// [`Failed`](Notice::Failed).
+    TooManyRestarts {
+        /// Who was to be restarted.
+        name: String,
+        /// The group whose intensity it was, if not its own.
+        group: Option<String>,
+        /// How many restarts it allows,
+        restarts: u32,
+        /// and within how long.
+        within: Duration,
+    },
     /// An incarnation that was to make room for the next failed on its way out. That changes nothing.
     FailedToStop {
         /// Whose.
@@ -113,7 +126,7 @@ pub enum Notice {
     },
     /// Actors have declared that they feed each other in a circle: they drain as one.
     Cycle {
-        /// Who, each followed by one that it feeds.
+        /// Who, each followed by one that it feeds. All of them, though the log names the first few only.
         names: Vec<String>,
     },
     /// A thread was given up, its grace being over.
@@ -222,6 +235,9 @@ impl fmt::Display for ReturnedBecause {
     }
 }
 
+/// Up to so many of a cycle the log names.
+const SHOWN_OF_A_CYCLE: usize = 8;
+
 impl Notice {
     /// How loud the log says it.
     #[must_use]
@@ -237,6 +253,7 @@ impl Notice {
             | Notice::Stuck { .. }
             | Notice::Refused { .. }
             | Notice::Restarting { .. }
+            | Notice::TooManyRestarts { .. }
             | Notice::FailedToStop { .. } => log::Level::Warn,
             Notice::NotStarted { .. }
             | Notice::DrainBegan { .. }
@@ -298,13 +315,26 @@ impl fmt::Display for Notice {
                 }
                 Ok(())
             }
+            Notice::TooManyRestarts { name, group, restarts, within } => {
+                match group {
+                    Some(group) => write!(f, "the group `{group}` gives `{name}` up")?,
+                    None => write!(f, "`{name}` is given up")?,
+                }
+                let noun = if *restarts == 1 { "restart" } else { "restarts" };
+                write!(f, ": no more than {restarts} {noun} within {within:.1?}")
+            }
             Notice::FailedToStop { name, error } => {
                 write!(f, "`{name}` failed while it stopped to begin anew: {error}")
             }
             Notice::Cycle { names } => {
                 f.write_str("these feed each other, and will drain as one:")?;
-                for name in names {
+                let shown =
+                    if names.len() > SHOWN_OF_A_CYCLE { SHOWN_OF_A_CYCLE - 1 } else { names.len() };
+                for name in &names[..shown] {
                     write!(f, " `{name}` ->")?;
+                }
+                if shown < names.len() {
+                    write!(f, " {} more ->", names.len() - shown)?;
                 }
                 write!(f, " `{}`", names.first().map_or("", String::as_str))
             }
@@ -350,4 +380,35 @@ impl fmt::Display for Notice {
 /// The listener that is always there.
 pub(crate) fn log(notice: &Notice) {
     log::log!(target: "exeunt", notice.level(), "{notice}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cycle(of: usize) -> String {
+        Notice::Cycle { names: (0..of).map(|n| n.to_string()).collect() }.to_string()
+    }
+
+    #[test]
+    fn o4_a_cycle_of_many_is_one_short_line() {
+        let begin = "these feed each other, and will drain as one:";
+        assert_eq!(cycle(2), format!("{begin} `0` -> `1` -> `0`"));
+        assert!(cycle(8).ends_with("`6` -> `7` -> `0`"));
+        assert!(cycle(500).ends_with("`5` -> `6` -> 493 more -> `0`"), "{}", cycle(500));
+    }
+
+    #[test]
+    fn f1_one_restart_too_many_names_who_gives_up() {
+        let said = |group: Option<&str>, restarts| {
+            let (name, group) = ("reader".to_owned(), group.map(str::to_owned));
+            let within = Duration::from_secs(10);
+            Notice::TooManyRestarts { name, group, restarts, within }.to_string()
+        };
+        assert_eq!(
+            said(Some("line"), 10),
+            "the group `line` gives `reader` up: no more than 10 restarts within 10.0s"
+        );
+        assert_eq!(said(None, 1), "`reader` is given up: no more than 1 restart within 10.0s");
+    }
 }

@@ -45,6 +45,7 @@ impl Front {
         let worst = threads.iter().max_by_key(|line| rank(line.ended)).cloned();
         let own = self.life.figures();
         let mut line = ActorReport {
+            id: Some(self.life.index),
             name: self.life.name.clone(),
             parent: self.life.parent.as_ref().map(|parent| parent.name.clone()),
             // What a full mailbox returned is nobody's in particular.

@@ -1,12 +1,14 @@
-//! [`Recipient`]: an address narrowed to one kind of message. It stands on the public interface.
+//! [`Recipient`]: an address narrowed to one kind of message.
 
 use std::any::{Any, type_name};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::address::Addr;
-use crate::error::{SendError, SendTimeoutError, TrySendError};
+use crate::address::{Addr, Reply};
+use crate::asking::Asked;
+use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
+use crate::life;
 
 /// An address narrowed to one kind of message: to whom a `T` can be sent, whatever else its actor
 /// takes. So that a component need not know the actor's whole enum.
@@ -124,7 +126,65 @@ impl<T: Send + 'static> Recipient<T> {
     ///
     /// Those of [`Addr::send_timeout`]; each gives the `T` back.
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.door.send_timeout(item, timeout)
+        self.door.send_by(item, Instant::now().checked_add(timeout))
+    }
+
+    /// Asks as [`Addr::ask`] does, with a `T` that carries the [`Reply`].
+    ///
+    /// ```
+    /// use exeunt::{Actor, Context, Recipient, Reply, System};
+    ///
+    /// struct Square(i64, Reply<i64>);
+    ///
+    /// struct Calculator;
+    /// impl Actor for Calculator {
+    ///     type Msg = Square;
+    ///     fn handle(&mut self, Square(n, reply): Square, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         let _ = reply.send(n * n);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("sums");
+    /// let squares: Recipient<Square> = system.spawn("calculator", Calculator).recipient();
+    /// assert_eq!(squares.ask(|reply| Square(-7, reply))?, 49);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Addr::ask`]; a question that was not accepted gives the `T` back.
+    pub fn ask<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> T,
+    ) -> Result<R, AskError<T>> {
+        self.ask_by(question, None)
+    }
+
+    /// Asks as [`Addr::ask_timeout`] does, with a `T` that carries the [`Reply`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Addr::ask_timeout`]; a question that was not accepted gives the `T` back.
+    pub fn ask_timeout<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> T,
+        timeout: Duration,
+    ) -> Result<R, AskError<T>> {
+        self.ask_by(question, Instant::now().checked_add(timeout))
+    }
+
+    fn ask_by<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> T,
+        deadline: Option<Instant>,
+    ) -> Result<R, AskError<T>> {
+        if self.door.asked().is(life::current().as_deref()) {
+            return Err(AskError::Deadlock);
+        }
+        let (reply, answer) = Reply::new();
+        self.door.send_by(question(reply), deadline).map_err(AskError::NotSent)?;
+        self.door.asked().wait_for_answer(&answer, deadline)
     }
 
     /// Whether the mailbox takes no more messages.
@@ -164,7 +224,8 @@ impl<T: Send + 'static> fmt::Debug for Recipient<T> {
 trait Door<T>: Send + Sync {
     fn send(&self, item: T) -> Result<(), SendError<T>>;
     fn try_send(&self, item: T) -> Result<(), TrySendError<T>>;
-    fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>>;
+    fn send_by(&self, item: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>>;
+    fn asked(&self) -> Asked<'_>;
     fn is_closed(&self) -> bool;
     fn name(&self) -> &str;
     fn as_any(&self) -> &dyn Any;
@@ -181,8 +242,12 @@ impl<T, M: From<T> + TryInto<T> + Send + 'static> Door<T> for Addr<M> {
         Addr::try_send(self, M::from(item)).map_err(|error| error.map(narrow))
     }
 
-    fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        Addr::send_timeout(self, M::from(item), timeout).map_err(|error| error.map(narrow))
+    fn send_by(&self, item: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
+        Addr::send_by(self, M::from(item), deadline).map_err(|error| error.map(narrow))
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Addr::asked(self)
     }
 
     fn is_closed(&self) -> bool {

@@ -45,6 +45,9 @@ pub struct Report {
     /// How long the drain took; zero if all ended by themselves.
     pub took: Duration,
     /// In the order in which they ended.
+    ///
+    /// Children that ended well are summed up when there are thousands of them, in a line that is
+    /// called `(earlier children)`.
     pub actors: Vec<ActorReport>,
     /// The sends that were refused during the drain because the order was wrong.
     pub refused: Vec<Refusals>,
@@ -58,6 +61,10 @@ const EARLIER_CHILDREN: &str = "(earlier children)";
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::ActorReport"))]
 #[non_exhaustive]
 pub struct ActorReport {
+    /// Its place in the order of spawning, which nobody else of its system ever has: the same as
+    /// [`Addr::id`](crate::Addr::id), and as in a [snapshot](crate::ActorSnapshot::id). `None` for the line
+    /// of many.
+    pub id: Option<usize>,
     /// Its name.
     pub name: String,
     /// The name of its parent, if it was somebody's child.
@@ -230,6 +237,7 @@ impl ActorReport {
     /// The figures of somebody who has left.
     pub(crate) fn of(life: &Life, ended: Ended, figures: Figures) -> ActorReport {
         ActorReport {
+            id: Some(life.index),
             parent: life.parent.as_ref().map(|parent| parent.name.clone()),
             ..ActorReport::with(life.name.clone(), ended, figures)
         }
@@ -237,6 +245,7 @@ impl ActorReport {
 
     fn with(name: String, ended: Ended, figures: Figures) -> ActorReport {
         ActorReport {
+            id: None,
             name,
             parent: None,
             is_task: false,
@@ -264,7 +273,7 @@ impl ActorReport {
 
     /// Whether it is the sum of many.
     pub(crate) fn is_of_many(&self) -> bool {
-        self.parent.is_none() && self.name == EARLIER_CHILDREN
+        self.id.is_none()
     }
 
     pub(crate) fn add(&mut self, other: &ActorReport) {
@@ -352,6 +361,7 @@ mod tests {
 
     fn actor(name: &str, ended: Ended) -> ActorReport {
         ActorReport {
+            id: Some(0),
             name: name.to_owned(),
             parent: None,
             is_task: false,

@@ -85,7 +85,9 @@ impl Restart {
     /// Sets how many restarts within how long are absorbed; one within 5 s unless set. One more within
     /// that time is not: it goes up. With zero restarts, none is.
     ///
-    /// For a member of a group the group's intensity counts, and this one is without effect.
+    /// For a member of a group the group's intensity counts, and this one is without effect. Some restarts
+    /// within [`Duration::ZERO`] would be no limit at all: whoever is given such a policy is not spawned
+    /// (see [`SpawnError::is_pointless`](crate::SpawnError::is_pointless)).
     ///
     /// ```
     /// use std::time::Duration;
@@ -107,6 +109,10 @@ impl Restart {
     /// Whether it can be restarted at all, so that there must be a way to make it anew.
     pub(crate) fn is_ever(self) -> bool {
         matches!(self.policy, Policy::OnFailure | Policy::Always)
+    }
+
+    pub(crate) fn is_always(self) -> bool {
+        self.policy == Policy::Always
     }
 
     /// Whether it is to be restarted after such an end.
@@ -142,6 +148,11 @@ pub(crate) struct Intensity {
 impl Intensity {
     /// OTP's: safe under groups within groups, where the intensities multiply.
     const USUAL: Intensity = Intensity { restarts: 1, within: Duration::from_secs(5) };
+
+    /// Whether it is never exceeded, since no two restarts come within no time.
+    pub(crate) fn is_boundless(self) -> bool {
+        self.restarts > 0 && self.within.is_zero()
+    }
 }
 
 impl Default for Intensity {
@@ -161,6 +172,9 @@ impl Default for Intensity {
 ///
 /// Mind the intensity: a wait counts in the time within which restarts are counted. A row of delays
 /// longer than that time never exceeds the intensity, and goes on for ever.
+///
+/// Nor does a wait end because nobody has an address any more: the next incarnation begins, handles what is
+/// queued, and then ends by itself. [`System::wait`](crate::System::wait) waits for that.
 ///
 /// # Examples
 ///
@@ -250,7 +264,7 @@ pub enum Strategy {
 ///
 /// A *significant* member counts when it leaves of its own accord. It does not count when it is
 /// restarted, or when it was stopped because another member was restarted. One that is restarted
-/// [`always`](Restart::always) never leaves of its own accord, so that its significance has no effect.
+/// [`always`](Restart::always) never leaves of its own accord: to make it significant is an error.
 ///
 /// Coming from OTP, mind that the failure of a significant member that is never restarted goes up, as every
 /// failure does that nothing absorbs. It does not end the group in silence.

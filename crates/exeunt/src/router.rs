@@ -1,12 +1,14 @@
-//! [`Router`] and [`Broadcast`]: one way to many addresses. They stand on the public interface.
+//! [`Router`] and [`Broadcast`]: one way to many addresses.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::address::Addr;
-use crate::error::{SendError, TrySendError};
+use crate::address::{Addr, Reply};
+use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
+use crate::life;
 
 /// Sends each message to one of several actors.
 ///
@@ -175,6 +177,81 @@ impl<M: Send + 'static> Router<M> {
             }
         }
         if is_full { Err(TrySendError::Full(message)) } else { round.first().try_send(message) }
+    }
+
+    /// Asks whose turn it is, as [`Addr::ask`] does. It is the message that `question` makes that is
+    /// sent, and so for a keyed router the key of that message that counts.
+    ///
+    /// An actor that asks a router of which it is a member itself is passed over.
+    ///
+    /// ```
+    /// use exeunt::{Actor, Context, Reply, Router, System};
+    ///
+    /// struct Holds { isbn: u64, reply: Reply<bool> }
+    ///
+    /// struct Shelf(Vec<u64>);
+    /// impl Actor for Shelf {
+    ///     type Msg = Holds;
+    ///     fn handle(&mut self, asked: Holds, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         let _ = asked.reply.send(self.0.contains(&asked.isbn));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("library");
+    /// let shelves = ["north", "south"].map(|name| system.spawn(name, Shelf(vec![17, 42])));
+    /// let shelves = Router::keyed(shelves, |asked: &Holds| asked.isbn)?;
+    /// assert!(shelves.ask(|reply| Holds { isbn: 42, reply })?);
+    /// assert!(!shelves.ask(|reply| Holds { isbn: 43, reply })?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Addr::ask`]. Only a question that was not accepted goes to the next; one that was, and
+    /// was not answered, is not asked twice. With [`AskError::Deadlock`], when there is nobody but the
+    /// asker to ask, the question is dropped.
+    pub fn ask<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> M,
+    ) -> Result<R, AskError<M>> {
+        self.ask_by(question, None)
+    }
+
+    /// Asks as [`ask`](Router::ask) does, and gives up after `timeout`, the wait for room included.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ask`](Router::ask), and [`AskError::Timeout`].
+    pub fn ask_timeout<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> M,
+        timeout: Duration,
+    ) -> Result<R, AskError<M>> {
+        self.ask_by(question, Instant::now().checked_add(timeout))
+    }
+
+    fn ask_by<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> M,
+        deadline: Option<Instant>,
+    ) -> Result<R, AskError<M>> {
+        let me = life::current();
+        let (reply, answer) = Reply::new();
+        let mut message = question(reply);
+        let round = self.inner.round(&message);
+        for member in round.open().filter(|member| !member.belongs_to(me.as_deref())) {
+            match member.send_by(message, deadline) {
+                Ok(()) => return member.asked().wait_for_answer(&answer, deadline),
+                Err(SendTimeoutError::Closed(back)) => message = back,
+                Err(refused) => return Err(AskError::NotSent(refused)),
+            }
+        }
+        if round.open().next().is_some() {
+            return Err(AskError::Deadlock);
+        }
+        round.first().send_by(message, deadline).map_err(AskError::NotSent)?;
+        round.first().asked().wait_for_answer(&answer, deadline)
     }
 
     /// The addresses, in the order in which they were given.

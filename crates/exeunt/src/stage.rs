@@ -24,8 +24,9 @@ use crate::member::Member;
 use crate::notice::{self, Notice};
 use crate::pool::Front;
 use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
+use crate::restart::Intensity;
 use crate::snapshot::ActorSnapshot;
-use crate::supervision::{Supervision, Verdict};
+use crate::supervision::{Exceeded, Supervision, Verdict};
 use crate::threads;
 use crate::unwind::{self, lock};
 use crate::waiters::Waiters;
@@ -451,6 +452,32 @@ impl Stage {
 
     pub(crate) fn give(&self, chore: Chore) {
         let _ = self.chores.send(chore);
+    }
+
+    /// What is to become of somebody whose incarnation is over. `alone`: in a drain or in its own turn.
+    pub(crate) fn decide(
+        &self,
+        life: &Life,
+        failed: bool,
+        alone: bool,
+        now: Instant,
+        chance: f64,
+    ) -> Verdict {
+        let mut supervision = lock(&self.supervision);
+        let verdict = supervision.over(life.index, failed, alone, now, chance);
+        let exceeded = supervision.take_exceeded();
+        drop(supervision);
+        for Exceeded { group, intensity: Intensity { restarts, within } } in exceeded {
+            let name = life.name.clone();
+            self.emit(Notice::TooManyRestarts { name, group, restarts, within });
+        }
+        match verdict {
+            // A drain has no time to wait.
+            Verdict::Restart { who, leaves, .. } if alone => {
+                Verdict::Restart { who, leaves, delay: Duration::ZERO }
+            }
+            verdict => verdict,
+        }
     }
 
     /// Notes that a send was refused, if that is because the order of the drain was wrong.

@@ -27,8 +27,9 @@ pub(crate) enum Under {
     Actor(usize),
 }
 
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct GroupOptions {
+    pub(crate) name: String,
     pub(crate) strategy: Strategy,
     pub(crate) intensity: Intensity,
     pub(crate) auto_shutdown: AutoShutdown,
@@ -51,11 +52,21 @@ pub(crate) enum Verdict {
     GiveUp,
 }
 
+/// There was one restart too many.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Exceeded {
+    /// The group whose intensity it was, if not the member's own.
+    pub(crate) group: Option<String>,
+    pub(crate) intensity: Intensity,
+}
+
 /// Everybody who is supervised, in groups and outside of them. Grows as they are added.
 #[derive(Default, Debug)]
 pub(crate) struct Supervision {
     members: BTreeMap<usize, Member>,
     groups: Vec<Group>,
+    /// Since that was last asked.
+    exceeded: Vec<Exceeded>,
 }
 
 #[derive(Debug)]
@@ -150,6 +161,11 @@ impl Supervision {
         }
     }
 
+    /// The intensities that the last decision has found exceeded, from the inside out.
+    pub(crate) fn take_exceeded(&mut self) -> Vec<Exceeded> {
+        std::mem::take(&mut self.exceeded)
+    }
+
     /// What becomes of the failure of a member that leaves for good, so that there is nothing to restart.
     pub(crate) fn failed_on_leaving(&self, index: usize) -> Verdict {
         let Some(member) = self.members.get(&index) else { return Verdict::GiveUp };
@@ -214,7 +230,7 @@ impl Supervision {
             Under::Group(group) => {
                 // A group that is shut down drains, as a system does.
                 let alone = alone || self.is_closing(Under::Group(group));
-                let absorbed = is_due && self.group_mut(group).admits(now);
+                let absorbed = is_due && self.admits(group, now);
                 match (absorbed, alone) {
                     (true, true) => Ok(vec![index]),
                     (true, false) => Ok(self.take_scope(group, Unit::Member(index))),
@@ -226,6 +242,9 @@ impl Supervision {
                 let intensity = member.restart.own_intensity();
                 if is_due && member.history.admits(intensity, now) {
                     return Ok(vec![index]);
+                }
+                if is_due {
+                    self.exceeded.push(Exceeded { group: None, intensity });
                 }
                 Err(member.under.verdict())
             }
@@ -241,11 +260,22 @@ impl Supervision {
             // Where nobody can be restarted, nothing would be mended.
             let scope = self.scope(above, unit);
             let can_mend = scope.iter().any(|index| self.members[index].restart.is_ever());
-            if can_mend && self.group_mut(above).admits(now) {
+            if can_mend && self.admits(above, now) {
                 return Ok(self.take_scope(above, unit));
             }
             group = above;
         }
+    }
+
+    /// Whether one more restart is within the intensity of a group.
+    fn admits(&mut self, id: GroupId, now: Instant) -> bool {
+        let Group { options, history, .. } = &mut self.groups[id.0];
+        let admits = history.admits(options.intensity, now);
+        if !admits {
+            let group = Some(options.name.clone());
+            self.exceeded.push(Exceeded { group, intensity: options.intensity });
+        }
+        admits
     }
 
     /// What becomes of a failure that no group absorbs.
@@ -398,12 +428,6 @@ impl Unit {
             Unit::Group(id) => Some(id),
             Unit::Member(_) => None,
         }
-    }
-}
-
-impl Group {
-    fn admits(&mut self, now: Instant) -> bool {
-        self.history.admits(self.options.intensity, now)
     }
 }
 

@@ -194,6 +194,10 @@ impl System {
     /// If the operating system refuses the thread, the system fails, as if the actor had: the
     /// drain begins, the report says why, and the address is closed. The long form gives the error
     /// instead. Once the drain has begun, nobody is started and the address is closed.
+    ///
+    /// The address keeps the actor alive. Who drops it on the spot has spawned an actor that starts,
+    /// handles what has been sent to it, and ends, unless it holds an address, a timer or a channel of
+    /// its own.
     pub fn spawn<A: Actor + Send>(&mut self, name: &str, actor: A) -> Addr<A::Msg> {
         let builder = ActorBuilder::new(&self.handle.stage, None, name);
         spawn_or_fail(&self.handle.stage, builder, actor)
@@ -408,6 +412,9 @@ impl SystemHandle {
 
     /// The address of the actor of that name: of the first to be spawned, if there are several that
     /// have not left.
+    ///
+    /// A name keeps nobody alive, only an address does: an actor whose last address was dropped is on its
+    /// way out, and not found, though a [snapshot](SystemHandle::snapshot) may still show it.
     ///
     /// ```
     /// use exeunt::{LookupError, System};

@@ -20,7 +20,8 @@ use crate::timer::{Missed, Timer};
 
 /// Time.
 impl<A: Actor> Context<A> {
-    /// Sends the actor a message after a delay.
+    /// Sends the actor itself a message after a delay. To send to somebody else then, it sends to that
+    /// one when it handles the message.
     ///
     /// It does not go through the mailbox, so that a full one does not hold it up, and takes turns with
     /// what else there is to do. A message that waits for its moment is not accepted yet: when the
@@ -111,8 +112,11 @@ impl<A: Actor> Context<A> {
     /// takes what is [queued](OnDrain::Take) in it.
     ///
     /// Orders come first; among the mailbox, the channels and the timers each is looked at in turn, so
-    /// that none starves another. As long as the channel has senders it keeps the actor alive. It is
-    /// attached to this incarnation of the actor.
+    /// that none starves another. As long as the channel has senders it keeps the actor alive.
+    ///
+    /// It is attached to this incarnation of the actor, and gone without a word when that is restarted:
+    /// attach it in [`started`](Actor::started), each time, from a receiver that `spawn_with` clones for
+    /// each value. (The example below, which takes its only one, is never restarted.)
     ///
     /// An item counts as accepted when it is taken. A panic of `map` counts it as failed.
     ///
@@ -164,6 +168,9 @@ impl<A: Actor> Context<A> {
 
     /// Adds a mailbox of its own to what the actor waits for: what is sent to its address is accepted,
     /// handled and returned as what is sent to the actor's own. It closes in the actor's turn.
+    ///
+    /// It is attached to this incarnation, and closed when that is over, so that the next one makes
+    /// another, in [`started`](Actor::started), and gives its address to whoever is to send there.
     ///
     /// So somebody can be given an address for one kind of message, with a capacity of its own; a
     /// [`Topic`](crate::Topic) does that for its subscribers. In the wiring, the actor is declared

@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use super::{Conductor, State};
 use crate::deadline::Turn;
 use crate::ending::{Rebirth, Sentence, TOO_OFTEN};
-use crate::life::Summons;
+use crate::life::{Life, Summons};
 use crate::member::Member;
 use crate::notice::Notice;
 use crate::report::Reason;
@@ -53,7 +53,7 @@ impl Conductor<'_> {
         }
         let name = member.life.name.clone();
         let says = error.clone().unwrap_or_else(|| "ended, and is always restarted".to_owned());
-        match self.decide(index, error.is_some()) {
+        match self.decide(&member.life, error.is_some()) {
             Verdict::Leave => Sentence::Leave,
             Verdict::Forget => Sentence::Passed,
             Verdict::GiveUp => Sentence::GiveUp,
@@ -103,7 +103,7 @@ impl Conductor<'_> {
             return; // what it wishes for happens already
         }
         let name = member.life.name.clone();
-        match self.decide(index, false) {
+        match self.decide(&member.life, false) {
             Verdict::Leave | Verdict::Forget => self.send_away(vec![member]),
             Verdict::Restart { who, leaves, delay } => {
                 let with = self.names(&who, index);
@@ -120,17 +120,9 @@ impl Conductor<'_> {
         self.revivals.all.iter().any(|r| !r.is_starting && r.who.contains(&index))
     }
 
-    fn decide(&mut self, index: usize, failed: bool) -> Verdict {
-        let alone = self.is_draining() || self.is_in_turn(index);
-        let mut supervision = lock(&self.stage.supervision);
-        let verdict = supervision.over(index, failed, alone, Instant::now(), chance());
-        match verdict {
-            // A drain has no time to wait.
-            Verdict::Restart { who, leaves, .. } if alone => {
-                Verdict::Restart { who, leaves, delay: Duration::ZERO }
-            }
-            verdict => verdict,
-        }
+    fn decide(&self, life: &Life, failed: bool) -> Verdict {
+        let alone = self.is_draining() || self.is_in_turn(life.index);
+        self.stage.decide(life, failed, alone, Instant::now(), chance())
     }
 
     /// A failure that the children's own policies do not absorb is the parent's.

@@ -22,6 +22,7 @@ struct Failure {
 
 #[derive(serde::Serialize)]
 pub(super) struct ActorReport {
+    id: Option<usize>,
     name: String,
     parent: Option<String>,
     kind: &'static str,
@@ -68,6 +69,7 @@ impl From<super::ActorReport> for ActorReport {
         ActorReport {
             kind: if actor.is_task { "task" } else { "actor" },
             took_ms: millis(actor.took),
+            id: actor.id,
             name: actor.name,
             parent: actor.parent,
             ended: actor.ended,

@@ -174,14 +174,7 @@ impl Staff {
 
     fn decide(&mut self, failed: bool) -> Verdict {
         let (now, alone) = (self.clock.now(), self.called.is_some());
-        let mut supervision = lock(&self.life().stage.supervision);
-        match supervision.over(self.life().index, failed, alone, now, self.chance) {
-            // A drain has no time to wait.
-            Verdict::Restart { who, leaves, .. } if alone => {
-                Verdict::Restart { who, leaves, delay: Duration::ZERO }
-            }
-            verdict => verdict,
-        }
+        self.life().stage.decide(self.life(), failed, alone, now, self.chance)
     }
 
     fn say_it_restarts(&self, error: Option<String>, delay: Duration) {

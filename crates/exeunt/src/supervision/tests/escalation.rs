@@ -160,3 +160,24 @@ fn f2_in_a_drain_nothing_above_its_own_group_absorbs_a_failure() {
     let child = bench.member(Restart::never(), Under::Group(group));
     assert_eq!(bench.fails_in_a_drain(child), Verdict::Parent(7));
 }
+
+#[test]
+fn what_was_exceeded_is_known_from_the_inside_out() {
+    let Nest { mut bench, x, .. } = nest(Strategy::OneForOne, 1, 0);
+    let of_groups = |bench: &mut Bench| -> Vec<(bool, u32)> {
+        let exceeded = bench.supervision.take_exceeded().into_iter();
+        exceeded.map(|e| (e.group.is_some(), e.intensity.restarts)).collect()
+    };
+    bench.fails(x);
+    assert_eq!(of_groups(&mut bench), [(true, 0)]);
+    assert_eq!(bench.fails(x), Verdict::GiveUp);
+    assert_eq!(of_groups(&mut bench), [(true, 0), (true, 1)]);
+    // Who is never restarted, or wishes to leave, exceeds nothing.
+    let [never, done] = [Restart::never(), Restart::on_failure()].map(|r| bench.member(r, SYSTEM));
+    bench.fails(never);
+    bench.wishes(done);
+    assert!(bench.supervision.take_exceeded().is_empty());
+    let alone = bench.member(Restart::on_failure().intensity(0, SECOND), SYSTEM);
+    bench.fails(alone);
+    assert_eq!(of_groups(&mut bench), [(false, 0)]);
+}

@@ -54,8 +54,12 @@ fn a_significant_member_that_is_restarted_ends_no_group() {
 fn a_significant_member_stopped_by_a_strategy_ends_no_group() {
     for auto_shutdown in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
         let mut bench = bench();
-        let options =
-            GroupOptions { strategy: Strategy::OneForAll, intensity: PLENTY, auto_shutdown };
+        let options = GroupOptions {
+            strategy: Strategy::OneForAll,
+            intensity: PLENTY,
+            auto_shutdown,
+            ..GroupOptions::default()
+        };
         let group = bench.supervision.add_group(options, SYSTEM);
         let a = bench.significant(Restart::on_failure(), group);
         let b = bench.significant(Restart::never(), group);
@@ -72,6 +76,7 @@ fn all_significant_does_not_wait_for_one_that_was_dismissed() {
         strategy: Strategy::OneForAll,
         intensity: PLENTY,
         auto_shutdown: AutoShutdown::AllSignificant,
+        ..GroupOptions::default()
     };
     let group = bench.supervision.add_group(options, SYSTEM);
     let a = bench.significant(Restart::on_failure(), group);
@@ -90,6 +95,7 @@ fn a_group_that_is_shut_down_drains_and_is_not_called_back() {
         strategy: Strategy::OneForAll,
         intensity: PLENTY,
         auto_shutdown: AutoShutdown::AnySignificant,
+        ..GroupOptions::default()
     };
     let unit = bench.supervision.add_group(options, Under::Group(outer));
     let work = bench.significant(Restart::on_failure(), unit);
