@@ -13,7 +13,7 @@ use exeunt::{
     Addr, AskError, Broadcast, Ended, Inbox, NoMembers, Overflow, Recipient, Reply, Router,
     SendError, SendTimeoutError, System, TrySendError,
 };
-use support::{NEVER, Play, figures, guarded, line, ms, next, so_far, trap, until};
+use support::{NEVER, Play, figures, guarded, line, ms, next, so_far, standing, trap, until};
 
 // Recipient
 
@@ -465,6 +465,8 @@ fn d2_a_broadcast_that_is_interrupted_says_so() {
             }))
             .unwrap();
         relay.send(1).unwrap();
+        let handle = system.handle();
+        until(|| standing(&handle, "relay").waits_for.is_some());
         let report = system.shutdown();
         let (is_interruption, text) = next(&result);
         assert!(is_interruption && text.starts_with("1 of 2"), "{text}");
