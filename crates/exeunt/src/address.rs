@@ -512,12 +512,23 @@ impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
 ///
 /// See [`Addr`].
 pub struct Reply<R> {
-    // In this order: whoever is woken finds the answer, or that there will be none.
-    sender: Sender<R>,
-    _waker: Option<WakeOnDrop>,
+    to: To<R>,
 }
 
-/// Wakes whoever does not wait on the channel itself.
+/// A `Reply` lies in the questions of its user, and every word of it is copied with each of his messages:
+/// so what few of them need is elsewhere.
+enum To<R> {
+    Channel(Sender<R>),
+    Waking(Box<Waking<R>>),
+}
+
+/// For whoever does not wait on the channel itself.
+struct Waking<R> {
+    // In this order: whoever is woken finds the answer, or that there will be none.
+    sender: Sender<R>,
+    _waker: WakeOnDrop,
+}
+
 struct WakeOnDrop(Waker);
 
 impl Drop for WakeOnDrop {
@@ -530,13 +541,14 @@ impl<R> Reply<R> {
     /// One, and where the answer will be.
     pub(crate) fn new() -> (Reply<R>, Receiver<R>) {
         let (sender, answer) = crossbeam_channel::bounded(1);
-        (Reply { sender, _waker: None }, answer)
+        (Reply { to: To::Channel(sender) }, answer)
     }
 
     /// One that wakes somebody when it is used or dropped, and where the answer will be.
     pub(crate) fn that_wakes(waker: Waker) -> (Reply<R>, Receiver<R>) {
-        let (reply, answer) = Reply::new();
-        (Reply { _waker: Some(WakeOnDrop(waker)), ..reply }, answer)
+        let (sender, answer) = crossbeam_channel::bounded(1);
+        let waking = Box::new(Waking { sender, _waker: WakeOnDrop(waker) });
+        (Reply { to: To::Waking(waking) }, answer)
     }
 
     /// Answers.
@@ -545,7 +557,11 @@ impl<R> Reply<R> {
     ///
     /// Gives the answer back if nobody waits for it any more. Most actors ignore that.
     pub fn send(self, answer: R) -> Result<(), R> {
-        self.sender.try_send(answer).map_err(crossbeam_channel::TrySendError::into_inner)
+        let sender = match &self.to {
+            To::Channel(sender) => sender,
+            To::Waking(waking) => &waking.sender,
+        };
+        sender.try_send(answer).map_err(crossbeam_channel::TrySendError::into_inner)
     }
 }
 

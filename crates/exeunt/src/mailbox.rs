@@ -359,7 +359,7 @@ impl<M: Send + 'static> Mailbox<M> {
     // The reader's side.
 
     /// The next message, if there is one.
-    #[inline]
+    #[inline(always)] // for the same reason as `unwind::catch`
     pub(crate) fn take(&self) -> Option<M> {
         self.ordinary.take()
     }

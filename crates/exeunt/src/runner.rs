@@ -78,11 +78,18 @@ pub(crate) struct Runner<'a, A: Actor> {
     is_in_turn: bool,
     /// Where it is told that its children have left, when they were told to.
     children: Option<Receiver<Vec<ActorReport>>>,
+    /// What there is to do beside messages from the mailbox.
+    next: Option<Next<A::Msg>>,
 }
 
-/// What there is to do.
+/// What is next.
 pub(crate) enum Next<M> {
     Message(M),
+    Affair(Affair),
+}
+
+/// What there is to do beside messages.
+pub(crate) enum Affair {
     Answer(u64, How),
     Idle,
     /// What was to become a message panicked on the way.
@@ -99,8 +106,14 @@ impl<M> From<Job<M>> for Next<M> {
     fn from(job: Job<M>) -> Next<M> {
         match job {
             Job::Message(message) => Next::Message(message),
-            Job::Answer(id, how) => Next::Answer(id, how),
+            Job::Answer(id, how) => Next::Affair(Affair::Answer(id, how)),
         }
+    }
+}
+
+impl<M> From<Affair> for Next<M> {
+    fn from(affair: Affair) -> Next<M> {
+        Next::Affair(affair)
     }
 }
 
@@ -118,78 +131,92 @@ impl<'a, A: Actor> Runner<'a, A> {
             bell.ring();
         }
         mailbox.remind_of_waiters();
-        Runner { cell, life, mailbox, bell, is_in_turn, children: None }
+        Runner { cell, life, mailbox, bell, is_in_turn, children: None, next: None }
     }
 
     fn run(&mut self) -> Over {
         loop {
-            let done = match self.wait_for_next() {
-                // Apart, so that nothing else is on the way of a message.
-                Next::Message(message) => self.cell.handle(message).map_err(Over::Failed),
-                next => self.attend_to(next),
-            };
-            if let Err(over) = done {
-                return over;
+            let next = self.wait_for_message().map(Next::Message).or_else(|| self.next.take());
+            match next {
+                // The one place at which a message is handled: so all of that is one function, and no
+                // message is handed on through memory.
+                Some(Next::Message(message)) => {
+                    if let Err(failure) = self.cell.handle(message) {
+                        return Over::Failed(failure);
+                    }
+                }
+                Some(Next::Affair(affair)) => {
+                    if let Err(over) = self.attend_to(affair) {
+                        return over;
+                    }
+                }
+                None => {}
             }
         }
     }
 
     /// Does what there is to do. An error is the end of the incarnation.
     #[cold]
-    pub(crate) fn attend_to(&mut self, next: Next<A::Msg>) -> Result<(), Over> {
-        let done = match next {
-            Next::Message(message) => self.cell.handle(message),
-            Next::Answer(id, how) => self.cell.answer(id, how),
-            Next::Idle => self.cell.idle(),
-            Next::Misread(panic) => self.misread(&panic),
-            Next::ChildrenLeft(reports) => {
+    pub(crate) fn attend_to(&mut self, affair: Affair) -> Result<(), Over> {
+        let done = match affair {
+            Affair::Answer(id, how) => self.cell.answer(id, how),
+            Affair::Idle => self.cell.idle(),
+            Affair::Misread(panic) => self.misread(&panic),
+            Affair::ChildrenLeft(reports) => {
                 self.children = None;
                 self.life.swap_activity(Activity::Working);
                 self.cell.bereave(reports);
                 Ok(())
             }
-            Next::Halt => return Err(Over::Halt),
-            Next::Summons(Summons::Retire) => return Err(Over::Retired),
-            Next::Summons(Summons::Fall(error)) => Err(Failure::of(error)),
+            Affair::Halt => return Err(Over::Halt),
+            Affair::Summons(Summons::Retire) => return Err(Over::Retired),
+            Affair::Summons(Summons::Fall(error)) => Err(Failure::of(error)),
             // First the children leave, and what they send meanwhile is handled. Then something
             // may have come while we looked away; that is handled too.
-            Next::Dry if !self.dismiss_children() && self.finish() => {
+            Affair::Dry if !self.dismiss_children() && self.finish() => {
                 return Err(Over::Dry);
             }
-            Next::Dry => Ok(()),
+            Affair::Dry => Ok(()),
         };
         done.map_err(Over::Failed)
     }
 
-    /// Waits for the next thing to do: first with looks at the mailbox alone, since a `select!` of
-    /// two channels costs three times as much, and only when it stays empty in a `select`.
+    /// Waits for the next message: first with looks at the mailbox alone, since a `select!` of two channels
+    /// costs three times as much, and only when it stays empty in a `select`. `None` if there is something
+    /// else to do, which is put aside: so a message is on nothing's way, and nothing on its.
     #[inline(always)] // for the same reason as `unwind::catch`
-    fn wait_for_next(&mut self) -> Next<A::Msg> {
+    fn wait_for_message(&mut self) -> Option<A::Msg> {
         let mut looks = 0;
         loop {
-            if self.bell.heard() {
-                if let Some(order) = self.take_orders() {
-                    return order;
-                }
+            if self.bell.heard() && self.is_next(Self::take_orders) {
+                return None;
             }
-            if let Some(next) = self.take() {
-                return next;
+            if self.cell.agenda_now().is_in_use() {
+                if self.is_next(Self::take_from_agenda) {
+                    return None;
+                }
+            } else if let Some(message) = self.mailbox.take() {
+                return Some(message);
             }
             if looks < YIELDS {
                 looks += 1;
                 thread::yield_now();
-            } else if let Some(next) = self.last_call() {
-                return next;
-            } else if !self.bell.is_rung_before_sleep() {
-                if let Some(next) = self.sleep() {
-                    return next;
-                }
+            } else if self.is_next(Self::last_call)
+                || !self.bell.is_rung_before_sleep() && self.is_next(Self::sleep)
+            {
+                return None;
             }
         }
     }
 
+    /// Whether there is something else to do, which is put aside.
+    #[cold]
+    fn is_next(&mut self, look: impl FnOnce(&mut Self) -> Option<Next<A::Msg>>) -> bool {
+        self.next = look(self);
+        self.next.is_some()
+    }
+
     /// What is next, if there is anything.
-    #[inline(always)] // for the same reason as `unwind::catch`
     fn take(&mut self) -> Option<Next<A::Msg>> {
         if self.cell.agenda().is_in_use() {
             return self.take_from_agenda();
@@ -201,13 +228,13 @@ impl<'a, A: Actor> Runner<'a, A> {
     #[cold]
     fn take_orders(&mut self) -> Option<Next<A::Msg>> {
         if self.life.must_stop.is_set() {
-            return Some(Next::Halt);
+            return Some(Affair::Halt.into());
         }
         let its_turn = self.life.stopping.is_set();
         match self.life.summons() {
             // Its turn is no reason to forget that a child has failed.
             Some(summons) if !its_turn || matches!(summons, Summons::Fall(_)) => {
-                return Some(Next::Summons(summons));
+                return Some(Affair::Summons(summons).into());
             }
             _ => {}
         }
@@ -234,7 +261,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         // What makes messages of other things is code of the user's.
         match unwind::catch(|| self.cell.agenda().take(self.mailbox)) {
             Ok(job) => job.map(Next::from),
-            Err(panic) => Some(Next::Misread(panic)),
+            Err(panic) => Some(Affair::Misread(panic).into()),
         }
     }
 
@@ -252,14 +279,14 @@ impl<'a, A: Actor> Runner<'a, A> {
         if let Some(children) = &self.children {
             // The conductor always tells; should it be gone, there is nobody to wait for.
             return match children.try_recv() {
-                Ok(reports) => Some(Next::ChildrenLeft(reports)),
+                Ok(reports) => Some(Affair::ChildrenLeft(reports).into()),
                 Err(crossbeam_channel::TryRecvError::Empty) => None,
-                Err(_) => Some(Next::ChildrenLeft(Vec::new())),
+                Err(_) => Some(Affair::ChildrenLeft(Vec::new()).into()),
             };
         }
         let is_its_turn = self.life.stopping.is_set();
         let nothing_comes = is_its_turn || self.is_deserted() && self.is_the_last_to_work();
-        (nothing_comes && self.cell.agenda().is_done()).then_some(Next::Dry)
+        (nothing_comes && self.cell.agenda().is_done()).then_some(Affair::Dry.into())
     }
 
     fn is_deserted(&self) -> bool {
@@ -331,7 +358,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         self.life.wake_up();
         self.mailbox.crew().into_iter().for_each(Crew::wake_up);
         let _ = self.bell.pick_up();
-        self.cell.agenda().has_idled().then_some(Next::Idle)
+        self.cell.agenda().has_idled().then_some(Affair::Idle.into())
     }
 }
 

@@ -415,9 +415,12 @@ impl<A: Actor> Stepper<A> {
                     (Next::Message(message), Some(injected)) => {
                         (step, injected.fail::<A>(message, life).map_err(Over::Failed))
                     }
-                    (next, injected) => {
+                    (Next::Message(message), None) => {
+                        (step, runner.cell.handle(message).map_err(Over::Failed))
+                    }
+                    (Next::Affair(affair), injected) => {
                         self.injected.extend(injected);
-                        (step, runner.attend_to(next))
+                        (step, runner.attend_to(affair))
                     }
                 }
             }

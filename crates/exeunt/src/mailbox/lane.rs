@@ -36,7 +36,7 @@ impl<M> Lane<M> {
     }
 
     /// The next message, if there is one.
-    #[inline]
+    #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn take(&self) -> Option<M> {
         match self.receiver.try_recv() {
             Ok(parcel) => Some(parcel.message),

@@ -1,11 +1,11 @@
 //! One look at what there is to do, for a thread that does not wait for it.
 
-use super::{Next, Runner};
+use super::{Affair, Next, Runner};
 use crate::actor::Actor;
 use crate::agenda::Source;
 
 impl<A: Actor> Runner<'_, A> {
-    /// What [`wait_for_next`](Runner::wait_for_next) would give without a wait, and what a message of
+    /// What [`run`](Runner::run) would do next without a wait, and what a message of
     /// it came from.
     pub(crate) fn glance(&mut self) -> Option<(Next<A::Msg>, Source)> {
         if self.bell.heard() {
@@ -28,6 +28,6 @@ impl<A: Actor> Runner<'_, A> {
     fn idles(&mut self) -> Option<Next<A::Msg>> {
         // The wait begins with the look at how long it will be.
         self.cell.agenda().next_due();
-        self.cell.agenda().has_idled().then_some(Next::Idle)
+        self.cell.agenda().has_idled().then(|| Affair::Idle.into())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::agenda::Source;
-use crate::runner::Next;
+use crate::runner::{Affair, Next};
 
 /// What one [step](super::Stepper::step) was.
 ///
@@ -66,8 +66,8 @@ impl Step {
             (Next::Message(_), Source::Timers) => Step::Timer,
             (Next::Message(_), Source::Input) => Step::Item,
             (Next::Message(_), _) => Step::Message,
-            (Next::Answer(..), _) => Step::Answer,
-            (Next::Idle, _) => Step::Idle,
+            (Next::Affair(Affair::Answer(..)), _) => Step::Answer,
+            (Next::Affair(Affair::Idle), _) => Step::Idle,
             _ => Step::Nothing,
         }
     }
