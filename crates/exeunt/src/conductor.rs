@@ -213,8 +213,8 @@ impl<'a> Conductor<'a> {
                 // Who does not wait for it any more was given up.
                 let _ = sentence.send(self.judge(index, error));
             }
-            Cue::FailedOnLeaving { index, error, sentence } => {
-                let _ = sentence.send(self.judge_farewell(index, &error));
+            Cue::FailedOnLeaving { name, parent, error, sentence } => {
+                let _ = sentence.send(self.fail_parent(parent, &name, &error));
             }
             Cue::Rests { index, go } => self.rests(index, go),
             Cue::Risen(index) => self.risen(index),

@@ -82,8 +82,8 @@ pub(crate) enum Cue {
     Dismiss { parent: usize, left: Sender<Vec<ActorReport>> },
     /// An incarnation is over, by a failure or by its own wish: what is to become of the member?
     Over { index: usize, error: Option<String>, sentence: Sender<Sentence> },
-    /// Somebody who leaves for good has failed at that.
-    FailedOnLeaving { index: usize, error: String, sentence: Sender<Sentence> },
+    /// A child that leaves for good has failed at that, which is its parent's failure.
+    FailedOnLeaving { name: String, parent: usize, error: String, sentence: Sender<Sentence> },
     /// An incarnation has ended, and the next waits for word, and how long it is to wait after that.
     Rests { index: usize, go: Sender<Duration> },
     /// An incarnation that was waited for has begun.
@@ -346,15 +346,16 @@ impl Stage {
         if !life.is_supervised || life.has_ended() {
             return Sentence::GiveUp;
         }
-        match lock(&self.supervision).failed_on_leaving(life.index) {
+        let verdict = lock(&self.supervision).failed_on_leaving(life.index);
+        let parent = match verdict {
             Verdict::Forget => return Sentence::Passed,
-            // Whether the parent can still take it on is for the conductor to say.
-            Verdict::Parent(_) => {}
+            Verdict::Parent(parent) => parent,
             _ => return Sentence::GiveUp,
-        }
+        };
+        // Whether the parent can still take it on is for the conductor to say.
         let (sentence, answer) = crossbeam_channel::bounded(1);
-        let (index, error) = (life.index, error.to_owned());
-        let _ = self.cues.send(Cue::FailedOnLeaving { index, error, sentence });
+        let (name, error) = (life.name.clone(), error.to_owned());
+        let _ = self.cues.send(Cue::FailedOnLeaving { name, parent, error, sentence });
         answer.recv().unwrap_or(Sentence::GiveUp)
     }
 

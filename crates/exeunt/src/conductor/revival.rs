@@ -15,7 +15,6 @@ use crate::member::Member;
 use crate::notice::Notice;
 use crate::report::Reason;
 use crate::supervision::Verdict;
-use crate::unwind::lock;
 
 #[derive(Default)]
 pub(super) struct Revivals {
@@ -76,19 +75,6 @@ impl Conductor<'_> {
         }
     }
 
-    /// The same, of somebody who leaves for good and has failed at that.
-    pub(super) fn judge_farewell(&mut self, index: usize, error: &str) -> Sentence {
-        let Some(member) = self.stage.member(index) else {
-            return Sentence::GiveUp;
-        };
-        let verdict = lock(&self.stage.supervision).failed_on_leaving(index);
-        match verdict {
-            Verdict::Forget => Sentence::Passed,
-            Verdict::Parent(parent) => self.fail_parent(parent, &member.life.name, error),
-            _ => Sentence::GiveUp,
-        }
-    }
-
     /// Somebody wishes to end.
     pub(super) fn grant(&mut self, index: usize, by_itself: bool) {
         let Some(member) = self.stage.member(index) else {
@@ -126,7 +112,7 @@ impl Conductor<'_> {
     }
 
     /// A failure that the children's own policies do not absorb is the parent's.
-    fn fail_parent(&mut self, parent: usize, name: &str, error: &str) -> Sentence {
+    pub(super) fn fail_parent(&mut self, parent: usize, name: &str, error: &str) -> Sentence {
         match self.stage.member(parent) {
             Some(parent) if !self.is_leaving(&parent) => {
                 let error = format!("its child `{name}` failed: {error}");
