@@ -1,0 +1,3 @@
+//! A drain that one can watch.
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
