@@ -1,3 +1,30 @@
 //! Typed pipelines on threads that lose nothing.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
+
+mod pipeline;
+mod flow;
+mod source;
+mod sink;
+mod ledger;
+mod error;
+
+mod op;
+mod chunk;
+mod segment;
+mod parallel;
+mod reorder;
+mod side;
+mod position;
+
+pub use error::Error;
+pub use flow::{Beginning, Branch, Closure, Flow, Following, Given, Tee};
+pub use ledger::{Ledger, StageLedger};
+pub use op::{
+    Batch, Diverted, Each, Filter, FlatMap, Fold, Inspect, Kind, Map, Nothing, Op, RateLimit, Scan,
+    Then, TryMap, Window,
+};
+pub use parallel::Joined;
+pub use pipeline::{Outcome, Pipeline, Ready, Running};
+pub use sink::{Closed, Sink};
+pub use source::{Next, Source};

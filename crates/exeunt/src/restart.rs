@@ -1,7 +1,7 @@
 //! What is chosen about failures: [`Restart`] and [`Backoff`] for one actor, [`Strategy`] and
 //! [`AutoShutdown`] for a group.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What becomes of an actor or a task that has come to its end: whether it is restarted, how often,
 /// and after how long a wait.
@@ -207,6 +207,22 @@ impl Backoff {
         Backoff { is_jittered: false, ..self }
     }
 
+    /// The delays one after the other, as they are drawn, without an end: for who waits by itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::Backoff;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let delays = Backoff::exponential(ms(10), ms(30)).without_jitter().delays();
+    /// assert!(delays.take(4).eq([10, 20, 30, 30].map(ms)));
+    /// ```
+    pub fn delays(self) -> impl Iterator<Item = Duration> {
+        let computed =
+            std::iter::successors(Some(self.next(None)), move |&last| Some(self.next(Some(last))));
+        computed.map(move |delay| self.draw(delay, chance()))
+    }
+
     /// The delay that comes after `last` in a row, or the first of a row.
     pub(crate) fn next(self, last: Option<Duration>) -> Duration {
         last.map_or(self.first, |last| last.saturating_mul(2)).min(self.ceiling)
@@ -226,6 +242,15 @@ impl Backoff {
     pub(crate) fn settled_after(self) -> Duration {
         self.ceiling.max(self.first)
     }
+}
+
+/// The dice for the jitter of a backoff, from 0 to 1. Every hasher of the standard library has keys of
+/// its own, which is chance enough to keep those apart that failed together.
+pub(crate) fn chance() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let dice = RandomState::new().hash_one(Instant::now());
+    // The highest 32 bits: as many as an `f64` holds exactly.
+    f64::from(u32::try_from(dice >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 /// Who is restarted when a member of a group is.

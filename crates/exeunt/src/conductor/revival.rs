@@ -14,6 +14,7 @@ use crate::life::{Life, Summons};
 use crate::member::Member;
 use crate::notice::Notice;
 use crate::report::Reason;
+use crate::restart::chance;
 use crate::supervision::Verdict;
 
 #[derive(Default)]
@@ -253,13 +254,4 @@ impl Conductor<'_> {
             error: format!("could not be stopped to begin anew, {doing}"),
         });
     }
-}
-
-/// The dice for the jitter of a backoff, from 0 to 1. Every hasher of the standard library has keys of
-/// its own, which is chance enough to keep those apart that failed together.
-fn chance() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let dice = RandomState::new().hash_one(Instant::now());
-    // The highest 32 bits: as many as an `f64` holds exactly.
-    f64::from(u32::try_from(dice >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }

@@ -1,0 +1,327 @@
+//! What travels between two threads: a [`Chunk`] of items, in a buffer that comes back to be used again.
+//!
+//! Two ways lead into a mailbox. A stage that is handed chunks fills one of its own and [sends](Outlet::flush) it
+//! when it is full, or when its own mailbox is empty. A source cannot do that, since nobody knows whether its next
+//! item is there or will come in an hour: it puts each item into a [`Shelf`] that the reader empties whenever it has
+//! time, and sends a note only when the shelf was empty before. So nothing is ever held back, and what comes fast
+//! still travels in chunks.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use exeunt::{Addr, Event};
+
+use crate::ledger::Counts;
+use crate::op::{Emit, Halt, Thread};
+
+/// How many items a chunk holds before it is sent although its reader is busy.
+pub(crate) const CHUNK_ITEMS: usize = 256;
+
+/// How many chunks a mailbox holds.
+pub(crate) const MAILBOX_CHUNKS: usize = 16;
+
+/// Items, and what is known of the source's positions among them.
+#[derive(Debug)]
+pub(crate) struct Chunk<T> {
+    pub(crate) items: Vec<T>,
+    /// In the order of their places. Empty unless a sink keeps positions.
+    pub(crate) marks: Vec<Mark>,
+    /// Its place in the order, if it is on its way through several threads.
+    pub(crate) number: u64,
+    /// Nothing that is in order follows, since an item after those in it has ended a thread.
+    pub(crate) is_last: bool,
+}
+
+/// Says that the first `after` items of the chunk, with all chunks before it, are exactly what became of the source's
+/// items up to number `upto`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Mark {
+    pub(crate) after: usize,
+    pub(crate) upto: u64,
+}
+
+impl<T> Default for Chunk<T> {
+    fn default() -> Chunk<T> {
+        Chunk { items: Vec::new(), marks: Vec::new(), number: 0, is_last: false }
+    }
+}
+
+impl<T> Chunk<T> {
+    pub(crate) fn mark(&mut self, upto: u64) {
+        let after = self.items.len();
+        match self.marks.last_mut() {
+            Some(mark) if mark.after == after => mark.upto = upto,
+            _ => self.marks.push(Mark { after, upto }),
+        }
+    }
+
+    /// Whether there is anything to tell of it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.marks.is_empty() && !self.is_last
+    }
+
+    fn clear(&mut self) {
+        self.items.clear();
+        self.marks.clear();
+        self.number = 0;
+        self.is_last = false;
+    }
+}
+
+/// The message of the actors of a pipeline.
+#[derive(Debug)]
+pub(crate) enum Parcel<T> {
+    Chunk(Chunk<T>),
+    /// There is something on the shelf.
+    Shelf(Arc<Shelf<T>>),
+}
+
+impl<T> Parcel<T> {
+    /// What is in it. Of several notes of one shelf the first has it all.
+    pub(crate) fn open(self, empty: Chunk<T>) -> Chunk<T> {
+        match self {
+            Parcel::Chunk(chunk) => chunk,
+            Parcel::Shelf(shelf) => shelf.take(empty),
+        }
+    }
+}
+
+/// Where a source puts its items down, and their reader takes all of them at once.
+#[derive(Debug)]
+pub(crate) struct Shelf<T>(Mutex<Chunk<T>>);
+
+impl<T> Shelf<T> {
+    fn lock(&self) -> MutexGuard<'_, Chunk<T>> {
+        // Nothing of the user's runs under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, empty: Chunk<T>) -> Chunk<T> {
+        std::mem::replace(&mut *self.lock(), empty)
+    }
+
+    /// Says whether there was nothing on it.
+    fn put(&self, more: &mut Chunk<T>) -> bool {
+        let mut chunk = self.lock();
+        let before = chunk.items.len();
+        let was_empty = chunk.is_empty();
+        chunk.items.append(&mut more.items);
+        chunk
+            .marks
+            .extend(more.marks.drain(..).map(|mark| Mark { after: before + mark.after, ..mark }));
+        was_empty
+    }
+}
+
+/// Buffers on their way back. Nobody waits for one.
+#[derive(Debug)]
+pub(crate) struct Returns<T> {
+    back: Sender<Chunk<T>>,
+    empty: Receiver<Chunk<T>>,
+}
+
+impl<T> Clone for Returns<T> {
+    fn clone(&self) -> Returns<T> {
+        Returns { back: self.back.clone(), empty: self.empty.clone() }
+    }
+}
+
+impl<T> Returns<T> {
+    pub(crate) fn new() -> Returns<T> {
+        let (back, empty) = bounded(MAILBOX_CHUNKS);
+        Returns { back, empty }
+    }
+
+    pub(crate) fn give(&self, mut chunk: Chunk<T>) {
+        chunk.clear();
+        let _ = self.back.try_send(chunk);
+    }
+
+    pub(crate) fn get(&self) -> Chunk<T> {
+        self.empty.try_recv().unwrap_or_default()
+    }
+}
+
+/// What bounds the number of chunks that are out of order: one is taken for each that is sent, and given back when it
+/// is in order again.
+#[derive(Clone, Debug)]
+pub(crate) struct Permits(pub(crate) Receiver<()>);
+
+/// Where a link ends: all that is needed to feed its reader, cloned for each thread that does.
+#[derive(Debug)]
+pub(crate) struct Inlet<T: Send + 'static> {
+    pub(crate) to: Addr<Parcel<T>>,
+    pub(crate) returns: Returns<T>,
+    /// The stage that is to count what is refused.
+    pub(crate) receiver: Arc<Counts>,
+    pub(crate) permits: Option<Permits>,
+    /// How many items make a chunk; whoever reads them may change it.
+    pub(crate) chunk_items: Arc<AtomicUsize>,
+}
+
+impl<T: Send + 'static> Clone for Inlet<T> {
+    fn clone(&self) -> Inlet<T> {
+        Inlet {
+            to: self.to.clone(),
+            returns: self.returns.clone(),
+            receiver: Arc::clone(&self.receiver),
+            permits: self.permits.clone(),
+            chunk_items: Arc::clone(&self.chunk_items),
+        }
+    }
+}
+
+impl<T: Send + 'static> Inlet<T> {
+    pub(crate) fn new(to: Addr<Parcel<T>>, returns: Returns<T>, receiver: Arc<Counts>) -> Inlet<T> {
+        let chunk_items = Arc::new(AtomicUsize::new(CHUNK_ITEMS));
+        Inlet { to, returns, receiver, permits: None, chunk_items }
+    }
+
+    pub(crate) fn outlet(self) -> Outlet<T> {
+        Outlet {
+            inlet: self,
+            shelf: None,
+            filling: Chunk::default(),
+            next_number: 0,
+            must_stop: None,
+        }
+    }
+
+    /// For who decides itself where a chunk ends.
+    pub(crate) fn in_whole_chunks(self) -> Inlet<T> {
+        Inlet { chunk_items: Arc::new(AtomicUsize::new(usize::MAX)), ..self }
+    }
+
+    /// For a stage that has begun.
+    pub(crate) fn outlet_on(self, thread: &Thread) -> Outlet<T> {
+        let mut outlet = self.outlet();
+        outlet.begin(thread);
+        outlet
+    }
+}
+
+/// The other end of the link: where a stage puts what it makes.
+#[derive(Debug)]
+pub(crate) struct Outlet<T: Send + 'static> {
+    inlet: Inlet<T>,
+    shelf: Option<ShelfEnd<T>>,
+    filling: Chunk<T>,
+    next_number: u64,
+    must_stop: Option<Event>,
+}
+
+#[derive(Debug)]
+struct ShelfEnd<T> {
+    shelf: Arc<Shelf<T>>,
+    since_note: usize,
+}
+
+impl<T: Send + 'static> Outlet<T> {
+    /// Has a wait for a permit end with the thread's deadline, and a source use a shelf.
+    pub(crate) fn begin(&mut self, thread: &Thread) {
+        self.must_stop = Some(thread.must_stop.clone());
+        if thread.is_source {
+            let shelf = Arc::new(Shelf(Mutex::new(Chunk::default())));
+            self.shelf = Some(ShelfEnd { shelf, since_note: 0 });
+        }
+    }
+
+    /// Sends what it has, unless that is nothing.
+    pub(crate) fn flush(&mut self) -> Result<(), Halt> {
+        if self.filling.is_empty() {
+            return Ok(());
+        }
+        if self.shelf.is_some() {
+            return self.put_on_shelf();
+        }
+        let mut chunk = std::mem::replace(&mut self.filling, self.inlet.returns.get());
+        chunk.number = self.next_number;
+        self.next_number += 1;
+        self.send(chunk)
+    }
+
+    /// The last that is in order: an item after it has ended this thread.
+    pub(crate) fn flush_last(&mut self, number: u64) -> Result<(), Halt> {
+        let mut chunk = std::mem::take(&mut self.filling);
+        chunk.number = number;
+        chunk.is_last = true;
+        self.send(chunk)
+    }
+
+    /// Sends what it has as the chunk of that number, also if it is nothing: somebody waits for that number.
+    pub(crate) fn flush_as(&mut self, number: u64) -> Result<(), Halt> {
+        let mut chunk = std::mem::replace(&mut self.filling, self.inlet.returns.get());
+        chunk.number = number;
+        self.send(chunk)
+    }
+
+    fn send(&mut self, chunk: Chunk<T>) -> Result<(), Halt> {
+        self.take_permit();
+        self.post(Parcel::Chunk(chunk))
+    }
+
+    /// Waits until not too much is out of order. If whoever gives permits back has ended, the send says so.
+    fn take_permit(&self) {
+        let Some(Permits(permits)) = &self.inlet.permits else { return };
+        match &self.must_stop {
+            _ if permits.try_recv().is_ok() => {}
+            Some(must_stop) => select! {
+                recv(permits) -> _ => {}
+                recv(must_stop.receiver()) -> _ => {}
+            },
+            None => {
+                let _ = permits.recv();
+            }
+        }
+    }
+
+    fn put_on_shelf(&mut self) -> Result<(), Halt> {
+        let Some(end) = &mut self.shelf else { return Ok(()) };
+        let items = self.filling.items.len();
+        let was_empty = end.shelf.put(&mut self.filling);
+        end.since_note += items;
+        // While nobody empties the shelf, further notes wait for room in the mailbox, and the source with them.
+        if was_empty || end.since_note >= CHUNK_ITEMS {
+            end.since_note = 0;
+            let note = Parcel::Shelf(Arc::clone(&end.shelf));
+            return self.post(note);
+        }
+        Ok(())
+    }
+
+    fn post(&self, parcel: Parcel<T>) -> Result<(), Halt> {
+        self.inlet.to.send(parcel).map_err(|refused| {
+            let unseen = refused.into_message().open(Chunk::default());
+            self.inlet.receiver.return_unseen(unseen.items.len());
+            Halt::Refused
+        })
+    }
+
+    pub(crate) fn mark(&mut self, upto: u64) {
+        self.filling.mark(upto);
+    }
+
+    fn is_full(&self) -> bool {
+        self.filling.items.len() >= self.inlet.chunk_items.load(Ordering::Relaxed)
+    }
+}
+
+/// What nobody will take from here any more is counted as returned by whoever was to have it.
+impl<T: Send + 'static> Drop for Outlet<T> {
+    fn drop(&mut self) {
+        self.inlet.receiver.return_unseen(self.filling.items.len());
+        if let (Some(end), true) = (&self.shelf, self.inlet.to.is_closed()) {
+            let unseen = end.shelf.take(Chunk::default());
+            self.inlet.receiver.return_unseen(unseen.items.len());
+        }
+    }
+}
+
+impl<T: Send + 'static> Emit<T> for Outlet<T> {
+    #[inline]
+    fn emit(&mut self, item: T) -> Result<(), Halt> {
+        self.filling.items.push(item);
+        if self.is_full() { self.flush() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,84 @@
+//! [`Error`]: why a pipeline could not be run, or what ended it.
+
+use std::fmt;
+
+use exeunt::SpawnError;
+
+use crate::pipeline::Outcome;
+
+/// Why a pipeline could not be run, or what ended it before its source did.
+pub struct Error {
+    cause: Box<Cause>,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Spawn(SpawnError),
+    DoubledName(String),
+    Failed { name: String, error: String, outcome: Outcome },
+}
+
+impl Error {
+    pub(crate) fn doubled_name(name: String) -> Error {
+        Error { cause: Box::new(Cause::DoubledName(name)) }
+    }
+
+    pub(crate) fn failed(name: String, error: String, outcome: Outcome) -> Error {
+        Error { cause: Box::new(Cause::Failed { name, error, outcome }) }
+    }
+
+    /// What became of the run, if it had begun.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &*self.cause {
+            Cause::Failed { outcome, .. } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// The same, for its [exit](Outcome::into_exit).
+    #[must_use]
+    pub fn into_outcome(self) -> Option<Outcome> {
+        match *self.cause {
+            Cause::Failed { outcome, .. } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Whether two stages have one name.
+    #[must_use]
+    pub fn is_doubled_name(&self) -> bool {
+        matches!(*self.cause, Cause::DoubledName(_))
+    }
+}
+
+impl From<SpawnError> for Error {
+    fn from(error: SpawnError) -> Error {
+        Error { cause: Box::new(Cause::Spawn(error)) }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.cause, f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.cause {
+            Cause::Spawn(error) => error.fmt(f),
+            Cause::DoubledName(name) => write!(f, "two stages are called `{name}`"),
+            Cause::Failed { name, error, .. } => write!(f, "`{name}` failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.cause {
+            Cause::Spawn(error) => Some(error),
+            _ => None,
+        }
+    }
+}

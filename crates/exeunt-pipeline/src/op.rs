@@ -1,0 +1,181 @@
+//! [`Op`]: what a stage does with one item, when it follows another on the same thread.
+//!
+//! Items are pushed: each stage is handed an item and hands on what becomes of it, so that a chain of closures is one
+//! function for the compiler, with nothing between them.
+
+use std::marker::PhantomData;
+use std::time::Instant;
+
+use exeunt::{Error, Event};
+
+mod each;
+mod kinds;
+mod stateful;
+
+pub(crate) use each::{AtLast, Base, Policy, Retry, guard};
+pub use each::{Diverted, Each, Kind};
+pub use kinds::{Filter, FlatMap, Inspect, Map, Scan, TryMap};
+pub use stateful::{Batch, Fold, RateLimit, Window};
+
+/// A stage on a thread that it may share with others. What implements it is made by the methods of
+/// [`Flow`](crate::Flow) alone.
+pub trait Op: Send + 'static {
+    /// What it is given.
+    type In: Send + 'static;
+    /// What it hands on.
+    type Out: Send + 'static;
+
+    /// Its thread has begun.
+    #[doc(hidden)]
+    fn begin(&mut self, thread: &Thread) {
+        let _ = thread;
+    }
+
+    #[doc(hidden)]
+    fn push(&mut self, item: Self::In, emit: &mut impl Emit<Self::Out>) -> Result<(), Halt>;
+
+    /// Nothing more has come for now: what waits on the way aside is sent.
+    #[doc(hidden)]
+    fn settle(&mut self) -> Result<(), Halt> {
+        Ok(())
+    }
+
+    /// All that has come in so far is exactly the source's items up to that number.
+    #[doc(hidden)]
+    fn mark(&mut self, upto: u64) {
+        let _ = upto;
+    }
+
+    /// Nothing more will come.
+    #[doc(hidden)]
+    fn end(&mut self, emit: &mut impl Emit<Self::Out>) -> Result<(), Halt> {
+        let _ = emit;
+        Ok(())
+    }
+
+    /// When it wants to be looked at although nothing has come.
+    #[doc(hidden)]
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// It is looked at.
+    #[doc(hidden)]
+    fn tick(&mut self, now: Instant, emit: &mut impl Emit<Self::Out>) -> Result<(), Halt> {
+        let _ = (now, emit);
+        Ok(())
+    }
+
+    /// Whether it keeps something back that has come in, so that what has gone out is not all that became of it.
+    #[doc(hidden)]
+    fn holds(&self) -> bool {
+        false
+    }
+}
+
+/// What a stage knows of the thread that it is on.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct Thread {
+    /// Ends its waits.
+    pub(crate) must_stop: Event,
+    /// Whether it is a source's, where nobody knows when the next item comes.
+    pub(crate) is_source: bool,
+}
+
+/// Where a stage puts what it makes.
+#[doc(hidden)]
+pub trait Emit<T> {
+    fn emit(&mut self, item: T) -> Result<(), Halt>;
+}
+
+/// Why a thread of a pipeline ends before its input does.
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum Halt {
+    /// A stage has failed, and its policy is to stop.
+    Failed { stage: String, error: Error },
+    /// Whoever is downstream has ended: the failure is theirs.
+    Refused,
+    /// The reader of the output wants no more, a closed pipe for example: no failure of anybody's.
+    Enough,
+}
+
+/// No stage at all: what comes in goes out.
+#[derive(Debug)]
+pub struct Nothing<T>(pub(crate) PhantomData<fn(T) -> T>);
+
+impl<T: Send + 'static> Op for Nothing<T> {
+    type In = T;
+    type Out = T;
+
+    #[inline]
+    fn push(&mut self, item: T, emit: &mut impl Emit<T>) -> Result<(), Halt> {
+        emit.emit(item)
+    }
+}
+
+/// One stage after the other, on one thread.
+#[derive(Debug)]
+pub struct Then<A, B> {
+    pub(crate) first: A,
+    pub(crate) second: B,
+}
+
+impl<A: Op, B: Op<In = A::Out>> Op for Then<A, B> {
+    type In = A::In;
+    type Out = B::Out;
+
+    #[inline]
+    fn push(&mut self, item: A::In, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {
+        self.first.push(item, &mut Into { op: &mut self.second, emit })
+    }
+
+    fn begin(&mut self, thread: &Thread) {
+        self.first.begin(thread);
+        self.second.begin(thread);
+    }
+
+    fn settle(&mut self) -> Result<(), Halt> {
+        self.first.settle()?;
+        self.second.settle()
+    }
+
+    fn mark(&mut self, upto: u64) {
+        self.first.mark(upto);
+        if !self.first.holds() {
+            self.second.mark(upto);
+        }
+    }
+
+    fn end(&mut self, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {
+        self.first.end(&mut Into { op: &mut self.second, emit })?;
+        self.second.end(emit)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.first.due().into_iter().chain(self.second.due()).min()
+    }
+
+    fn tick(&mut self, now: Instant, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {
+        self.first.tick(now, &mut Into { op: &mut self.second, emit })?;
+        self.second.tick(now, emit)
+    }
+
+    fn holds(&self) -> bool {
+        self.first.holds() || self.second.holds()
+    }
+}
+
+/// What the first of two makes goes into the second.
+struct Into<'a, B, E> {
+    op: &'a mut B,
+    emit: &'a mut E,
+}
+
+impl<B: Op, E: Emit<B::Out>> Emit<B::In> for Into<'_, B, E> {
+    #[inline]
+    fn emit(&mut self, item: B::In) -> Result<(), Halt> {
+        self.op.push(item, self.emit)
+    }
+}

@@ -1,0 +1,62 @@
+//! [`Reorder`]: chunks that several threads have worked on, in their order again.
+
+use std::collections::BTreeMap;
+
+use crossbeam_channel::Sender;
+
+use crate::chunk::Chunk;
+use crate::op::Halt;
+
+/// Keeps chunks until those before them have come. How many there can be is bounded by the permits.
+#[derive(Debug)]
+pub(crate) struct Reorder<T> {
+    next: u64,
+    early: BTreeMap<u64, Chunk<T>>,
+    permits: Sender<()>,
+    /// Nothing more is in order.
+    is_broken: bool,
+    unseen: usize,
+}
+
+impl<T> Reorder<T> {
+    pub(crate) fn new(permits: Sender<()>) -> Reorder<T> {
+        Reorder { next: 0, early: BTreeMap::new(), permits, is_broken: false, unseen: 0 }
+    }
+
+    /// Takes a chunk, and hands on all that are in order with it.
+    pub(crate) fn put(
+        &mut self,
+        chunk: Chunk<T>,
+        mut hand_on: impl FnMut(Chunk<T>) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        self.early.insert(chunk.number, chunk);
+        while !self.is_broken {
+            let Some(chunk) = self.early.remove(&self.next) else { return Ok(()) };
+            self.next += 1;
+            self.is_broken = chunk.is_last;
+            self.give_back_a_permit();
+            hand_on(chunk)?;
+        }
+        self.give_up();
+        Ok(())
+    }
+
+    /// What has not come in order will not.
+    pub(crate) fn give_up(&mut self) {
+        self.is_broken = true;
+        while let Some((_, chunk)) = self.early.pop_first() {
+            self.unseen += chunk.items.len();
+            self.give_back_a_permit();
+        }
+    }
+
+    /// How many items were given up since this was asked.
+    pub(crate) fn unseen(&mut self) -> usize {
+        std::mem::take(&mut self.unseen)
+    }
+
+    fn give_back_a_permit(&self) {
+        // There is always room: no more are given back than were taken.
+        let _ = self.permits.try_send(());
+    }
+}

@@ -1,0 +1,80 @@
+//! A way aside, to a part of the pipeline that is built before the stage that feeds it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::chunk::{Inlet, Outlet};
+use crate::ledger::Counts;
+use crate::op::{Emit, Thread};
+
+/// Where the way leads, once that is known.
+#[derive(Debug)]
+pub(crate) struct Door<T: Send + 'static>(Arc<Mutex<Option<Inlet<T>>>>);
+
+impl<T: Send + 'static> Clone for Door<T> {
+    fn clone(&self) -> Door<T> {
+        Door(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Send + 'static> Door<T> {
+    pub(crate) fn new() -> Door<T> {
+        Door(Arc::default())
+    }
+
+    pub(crate) fn open(&self, inlet: Inlet<T>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(inlet);
+    }
+
+    fn inlet(&self) -> Option<Inlet<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// One thread's way through a [`Door`].
+#[derive(Debug)]
+pub(crate) struct Side<T: Send + 'static> {
+    door: Option<Door<T>>,
+    outlet: Option<Outlet<T>>,
+    /// Who counts what comes when nobody takes it any more.
+    receiver: Option<Arc<Counts>>,
+}
+
+impl<T: Send + 'static> Clone for Side<T> {
+    fn clone(&self) -> Side<T> {
+        Side { door: self.door.clone(), outlet: None, receiver: self.receiver.clone() }
+    }
+}
+
+impl<T: Send + 'static> Side<T> {
+    pub(crate) fn new(door: Door<T>) -> Side<T> {
+        Side { door: Some(door), outlet: None, receiver: None }
+    }
+
+    /// Goes through the door, which is open by now.
+    pub(crate) fn begin(&mut self, thread: &Thread) {
+        let inlet = self.door.take().and_then(|door| door.inlet());
+        self.receiver = inlet.as_ref().map(|inlet| Arc::clone(&inlet.receiver));
+        self.outlet = inlet.map(|inlet| inlet.outlet_on(thread));
+    }
+
+    pub(crate) fn flush(&mut self) {
+        if let Some(Err(_)) = self.outlet.as_mut().map(Outlet::flush) {
+            self.outlet = None;
+        }
+    }
+
+    pub(crate) fn mark(&mut self, upto: u64) {
+        if let Some(outlet) = &mut self.outlet {
+            outlet.mark(upto);
+        }
+    }
+
+    /// Puts an item aside. That nobody takes it there any more is no matter of the main way's.
+    pub(crate) fn put(&mut self, item: T) {
+        match self.outlet.as_mut().map(|outlet| outlet.emit(item)) {
+            Some(Ok(())) => {}
+            Some(Err(_)) => self.outlet = None,
+            None => self.receiver.iter().for_each(|receiver| receiver.return_unseen(1)),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! [`Source`]: where items come from.
+
+use exeunt::{Error, Event};
+
+/// Where the items of a pipeline come from.
+///
+/// Every iterator of results is one, without positions. Implement it for what has a position to begin again at.
+///
+/// # Examples
+///
+/// Numbers that are counted from wherever it left off:
+///
+/// ```
+/// use exeunt::{Error, Event};
+/// use exeunt_pipeline::Source;
+///
+/// struct Numbers { next: u64, end: u64 }
+///
+/// impl Source for Numbers {
+///     type Item = u64;
+///     type Position = u64;
+///
+///     fn next(&mut self, _stopping: &Event) -> Option<Result<(u64, u64), Error>> {
+///         let number = self.next;
+///         self.next += 1;
+///         (number < self.end).then_some(Ok((number, number)))
+///     }
+/// }
+/// ```
+pub trait Source: Send + 'static {
+    /// What it gives.
+    type Item: Send + 'static;
+    /// Where in it an item stands, so that it can be begun after that one. `()` if it has none.
+    type Position: Clone + Send + 'static;
+
+    /// The next item, with its position; `None` at the end.
+    ///
+    /// It may wait; `stopping` is set when the drain has begun, and a source that waits should then
+    /// come back with `None`. One that does not is waited for up to the stall limit. Between
+    /// items the pipeline looks itself.
+    ///
+    /// # Errors
+    ///
+    /// What could not be read. It ends the pipeline in order, unless the source was told to
+    /// [skip errors](crate::Flow::skip_errors).
+    fn next(&mut self, stopping: &Event) -> Option<Next<Self::Item, Self::Position>>;
+}
+
+/// What a source gives: an item and its position, or what could not be read.
+pub type Next<T, P> = Result<(T, P), Error>;
+
+impl<I, T, E> Source for I
+where
+    I: Iterator<Item = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Into<Error>,
+{
+    type Item = T;
+    type Position = ();
+
+    fn next(&mut self, _: &Event) -> Option<Next<T, ()>> {
+        Iterator::next(self).map(|item| item.map(|item| (item, ())).map_err(Into::into))
+    }
+}

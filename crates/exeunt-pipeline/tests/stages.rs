@@ -1,0 +1,124 @@
+//! Each stage, against the iterator that it is like.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use exeunt_pipeline::{Branch, Diverted, Flow, Ledger, Op, Pipeline, Ready};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Runs a pipeline to its end, and gives what came out of it.
+fn collect<T: Send + 'static>(describe: impl FnOnce(mpsc::Sender<T>) -> Ready) -> (Vec<T>, Ledger) {
+    let (out, collected) = mpsc::channel();
+    let outcome = describe(out).wait().unwrap();
+    let ledger = outcome.ledger().clone();
+    assert!(ledger.balances(), "{outcome}");
+    (collected.into_iter().collect(), ledger)
+}
+
+fn into<O: Op>(flow: Flow<O>, out: mpsc::Sender<O::Out>) -> Ready {
+    flow.sink("out", move |item| out.send(item).map_err(|_| exeunt::Error::msg("closed")))
+}
+
+fn numbers() -> Flow<exeunt_pipeline::Given<u64>> {
+    Pipeline::new("numbers").iter("numbers", 0..10_000_u64)
+}
+
+#[test]
+fn a_map_is_a_map() {
+    let (out, _) = collect(|out| into(numbers().map("double", |n| n * 2), out));
+    assert!(out.into_iter().eq((0..10_000).map(|n| n * 2)));
+}
+
+#[test]
+fn parallel_keeps_the_order() {
+    let (out, ledger) = collect(|out| {
+        let flow = numbers().parallel("double", 4, |n| n * 2);
+        into(flow.filter("even", |n| n % 4 == 0), out)
+    });
+    assert!(out.into_iter().eq((0..10_000).map(|n| n * 2).filter(|n| n % 4 == 0)));
+    assert_eq!(ledger.stage("even").unwrap().filtered, 5_000);
+}
+
+#[test]
+fn unordered_has_all_of_them() {
+    let (mut out, _) =
+        collect(|out| into(numbers().parallel("double", 3, |n| n * 2).unordered(), out));
+    out.sort_unstable();
+    assert!(out.into_iter().eq((0..10_000).map(|n| n * 2)));
+}
+
+#[test]
+fn batches_are_chunks() {
+    let (out, _) = collect(|out| into(numbers().batch("seven", 7, LONG), out));
+    let expected: Vec<u64> = (0..10_000).collect();
+    assert!(out.into_iter().eq(expected.chunks(7).map(<[u64]>::to_vec)));
+}
+
+#[test]
+fn a_partition_keeps_the_order_of_each_key() {
+    let (out, _) = collect(|out| into(numbers().partition_by("lanes", 3, |n| n % 10, |n| n), out));
+    assert_eq!(out.len(), 10_000);
+    for key in 0..10 {
+        assert!(out.iter().filter(|&n| n % 10 == key).is_sorted());
+    }
+}
+
+#[test]
+fn a_fold_is_a_fold() {
+    let (out, _) = collect(|out| into(numbers().fold("sum", 0, |sum, n| *sum += n), out));
+    assert_eq!(out, [(0..10_000).sum::<u64>()]);
+}
+
+#[test]
+fn a_merge_has_both() {
+    let (mut out, _) = collect(|out| {
+        let others = Pipeline::new("others").iter("others", 10_000..20_000_u64);
+        into(numbers().merge("both", others.map("same", |n| n)), out)
+    });
+    out.sort_unstable();
+    assert!(out.into_iter().eq(0..20_000));
+}
+
+#[test]
+fn a_tee_and_a_broadcast_copy() {
+    let (left, to_left) = mpsc::channel();
+    let (right, to_right) = mpsc::channel();
+    let (out, _) = collect(|out| {
+        into(numbers().tee(|flow| flow.sink("aside", move |n| Ok(left.send(n)?))), out)
+    });
+    assert!(out.into_iter().eq(0..10_000));
+    assert!(to_left.into_iter().eq(0..10_000));
+    let (out, _) = collect(|out| {
+        numbers().broadcast(vec![
+            Branch::new(|flow| into(flow.map("one", |n| n + 1), out)),
+            Branch::new(|flow| flow.sink("right", move |n| Ok(right.send(n)?))),
+        ])
+    });
+    assert!(out.into_iter().eq(1..10_001));
+    assert!(to_right.into_iter().eq(0..10_000));
+}
+
+#[test]
+fn errors_are_skipped_or_diverted_or_stop() {
+    let odd = |n: u64| if n % 2 == 1 { Err(exeunt::Error::msg("odd")) } else { Ok(n) };
+    let (out, ledger) = collect(|out| into(numbers().try_map("even", odd).skip_errors(), out));
+    assert_eq!((out.len(), ledger.stage("even").unwrap().failed), (5_000, 5_000));
+
+    let (bad, diverted) = mpsc::channel();
+    let (out, ledger) = collect(|out| {
+        let flow = numbers().try_parallel("even", 2, odd);
+        let flow = flow.divert("bad", move |failed: Diverted<u64>| Ok(bad.send(failed.item)?));
+        into(flow, out)
+    });
+    assert!(out.into_iter().eq((0..10_000).step_by(2)));
+    assert_eq!(ledger.stage("even").unwrap().diverted, 5_000);
+    assert_eq!(diverted.into_iter().count(), 5_000);
+
+    let (out, collected) = mpsc::channel();
+    let error = into(numbers().try_map("even", odd), out).wait().unwrap_err();
+    let ledger = error.outcome().unwrap().ledger();
+    assert!(ledger.balances(), "{ledger}");
+    assert_eq!(collected.into_iter().collect::<Vec<_>>(), [0]);
+    assert_eq!(error.to_string(), "`numbers` failed: `even`: odd");
+}
