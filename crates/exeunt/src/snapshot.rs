@@ -1,6 +1,7 @@
 //! [`ActorSnapshot`]: how one actor stands at this moment.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::capacity::Capacity;
 use crate::life::{Activity, Figures, Other};
@@ -67,6 +68,13 @@ pub struct ActorSnapshot {
     pub is_in_user_code: bool,
     /// Whether it is in its handler, with a message in its hands.
     pub is_handling: bool,
+    /// In its turn: how long until its deadline comes, if it finishes nothing more; once that has come,
+    /// until it is [given up](crate::Ended::Abandoned).
+    ///
+    /// `None` before its turn, while it waits for its children (they have deadlines of their own), and if
+    /// it has no limit. What an actor finishes moves its deadline; that is noticed within a tenth of the
+    /// stall limit, so this may be that much too little.
+    pub until_deadline: Option<Duration>,
 }
 
 /// Whom somebody waits for.
@@ -145,8 +153,13 @@ impl ActorSnapshot {
             is_idle: sample.is_asleep(),
             is_in_user_code: sample.is_in_user_code(),
             is_handling: sample.is_handling(),
+            until_deadline: until(life.deadline()),
         }
     }
+}
+
+fn until(moment: Option<Instant>) -> Option<Duration> {
+    Some(moment?.saturating_duration_since(Instant::now()))
 }
 
 impl Waiting {

@@ -226,6 +226,7 @@ mod tests {
             is_idle: false,
             is_in_user_code: true,
             is_handling: true,
+            until_deadline: None,
         }
     }
 

@@ -102,6 +102,7 @@ mod tests {
             is_idle: true,
             is_in_user_code: false,
             is_handling: false,
+            until_deadline: None,
         }
     }
 
