@@ -943,6 +943,47 @@ fn d5_the_state_of_everybody_can_be_watched() {
 }
 
 #[test]
+fn d5_how_everybody_has_ended_can_be_watched() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = patient();
+        system.set_stall_limit(ms(50)).set_grace(ms(50));
+        let handle = system.handle();
+        let by_itself = system.spawn("by itself", Play::<()>::idle());
+        let stuck = Play::new(move |(), _| {
+            trap.walk_in();
+            Ok(())
+        });
+        let stuck = system.spawn("stuck", stuck);
+        let _drained = system.spawn("drained", Play::<()>::idle());
+        let late = Play::<()>::idle().stopped(|cx| {
+            let _ = cx.sleep(HANG);
+            Ok(())
+        });
+        let _late = system.spawn("late", late);
+        let failing = Play::<()>::idle().stopped(|_| Err(std::io::Error::other("no").into()));
+        let _failing = system.spawn("failing", failing);
+        let daemon = system.task("daemon").daemon();
+        daemon.spawn(|cx| Ok(cx.stopping().wait())).unwrap();
+        drop(by_itself);
+        until(|| standing(&handle, "by itself").ended == Some(Ended::Completed));
+        stuck.send(()).unwrap();
+        keeper.catches();
+        let working = ["stuck", "drained", "late", "failing", "daemon"];
+        assert!(working.iter().all(|name| standing(&handle, name).ended.is_none()));
+
+        let report = system.shutdown();
+        for actor in &report.actors {
+            assert_eq!(standing(&handle, &actor.name).ended, Some(actor.ended), "{report}");
+        }
+        let all = [Ended::Completed, Ended::Abandoned, Ended::Drained];
+        let all = all.into_iter().chain([Ended::Overdue, Ended::Failed, Ended::Daemon]);
+        let ended: Vec<Ended> = handle.snapshot().into_iter().filter_map(|a| a.ended).collect();
+        assert_eq!(ended, Vec::from_iter(all));
+    });
+}
+
+#[test]
 fn d5_the_time_until_a_deadline_can_be_watched() {
     guarded(|| {
         let (trap, keeper) = trap();
