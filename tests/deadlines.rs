@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::select;
 use exeunt::{Ended, Event, Interrupted, Notice, Report, State, System};
 use support::{
-    HANG, NEVER, OnDrop, Play, figures, guarded, leaving, line, ms, next, so_far, standing, trap,
-    until,
+    HANG, NEVER, OnDrop, Play, Trap, figures, guarded, leaving, line, ms, next, so_far, standing,
+    trap, until,
 };
 
 /// A system whose limits are never met, to set one of them back.
@@ -939,6 +939,112 @@ fn d5_the_state_of_everybody_can_be_watched() {
         keeper.opens();
         system.wait();
         assert_eq!(state(), State::Ended);
+    });
+}
+
+#[test]
+fn d5_how_everybody_has_ended_can_be_watched() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = patient();
+        system.set_stall_limit(ms(50)).set_grace(ms(50));
+        let handle = system.handle();
+        let by_itself = system.spawn("by itself", Play::<()>::idle());
+        let stuck = Play::new(move |(), _| {
+            trap.walk_in();
+            Ok(())
+        });
+        let stuck = system.spawn("stuck", stuck);
+        let _drained = system.spawn("drained", Play::<()>::idle());
+        let late = Play::<()>::idle().stopped(|cx| {
+            let _ = cx.sleep(HANG);
+            Ok(())
+        });
+        let _late = system.spawn("late", late);
+        let failing = Play::<()>::idle().stopped(|_| Err(std::io::Error::other("no").into()));
+        let _failing = system.spawn("failing", failing);
+        let daemon = system.task("daemon").daemon();
+        daemon.spawn(|cx| Ok(cx.stopping().wait())).unwrap();
+        drop(by_itself);
+        until(|| standing(&handle, "by itself").ended == Some(Ended::Completed));
+        stuck.send(()).unwrap();
+        keeper.catches();
+        let working = ["stuck", "drained", "late", "failing", "daemon"];
+        assert!(working.iter().all(|name| standing(&handle, name).ended.is_none()));
+
+        let report = system.shutdown();
+        for actor in &report.actors {
+            assert_eq!(standing(&handle, &actor.name).ended, Some(actor.ended), "{report}");
+        }
+        let all = [Ended::Completed, Ended::Abandoned, Ended::Drained];
+        let all = all.into_iter().chain([Ended::Overdue, Ended::Failed, Ended::Daemon]);
+        let ended: Vec<Ended> = handle.snapshot().into_iter().filter_map(|a| a.ended).collect();
+        assert_eq!(ended, Vec::from_iter(all));
+    });
+}
+
+#[test]
+fn d5_the_time_until_a_deadline_can_be_watched() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = patient();
+        let _sink = system.spawn("sink", Play::<()>::idle());
+        let walk_in = |limit| {
+            let trap = trap.clone();
+            let actor = system.actor(if limit < HANG { "short" } else { "long" }).feeds_nothing();
+            let actor = actor.stall_limit(limit).spawn(Play::new(move |(), _| {
+                trap.walk_in();
+                Ok(())
+            }));
+            actor.unwrap().send(()).unwrap();
+            keeper.catches();
+        };
+        [ms(200), HANG].into_iter().for_each(walk_in);
+        let handle = system.handle();
+        let of = |name| standing(&handle, name);
+        assert!(handle.snapshot().iter().all(|actor| actor.until_deadline.is_none()));
+
+        handle.shutdown();
+        until(|| of("long").until_deadline.is_some());
+        let long = of("long");
+        assert_eq!(long.state, State::Draining);
+        assert!(long.until_deadline.is_some_and(|left| left <= HANG), "{long:?}");
+        // At its deadline, and not before, a grace begins that is longer.
+        until(|| of("short").until_deadline > Some(ms(200)));
+        assert_eq!(of("short").state, State::Overdue);
+
+        keeper.opens();
+        system.wait();
+        assert!(handle.snapshot().iter().all(|actor| actor.until_deadline.is_none()));
+    });
+}
+
+#[test]
+fn d5_who_waits_for_its_children_has_no_deadline_of_its_own_meanwhile() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = patient();
+        let mut trap = Some(trap);
+        let parent = system.spawn(
+            "parent",
+            Play::new(move |(), cx| {
+                let trap = trap.take();
+                cx.spawn_task("child", move |_| {
+                    trap.iter().for_each(Trap::walk_in);
+                    Ok(())
+                });
+                Ok(())
+            }),
+        );
+        parent.send(()).unwrap();
+        keeper.catches();
+        let handle = system.handle();
+        handle.shutdown();
+        until(|| standing(&handle, "child").until_deadline.is_some());
+        until(|| standing(&handle, "parent").until_deadline.is_none());
+        assert_eq!(standing(&handle, "parent").state, State::Draining);
+        keeper.opens();
+        assert!(system.wait().is_complete());
     });
 }
 

@@ -29,6 +29,7 @@ fn r1_a_pool_is_one_line_with_one_for_each_thread() {
         (0..9).for_each(|n| addr.send(n).unwrap());
         assert_eq!(addr.name(), "trio");
         let seats: Vec<usize> = system.snapshot().iter().map(|thread| thread.id).collect();
+        assert!(system.snapshot().iter().all(|thread| thread.pool == addr.id()));
         let report = system.shutdown();
         let pool = line(&report, "trio");
         // One of its own, and one for each thread.

@@ -1,3 +1,8 @@
 //! A drain that one can watch.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
+
+mod live;
+mod plain;
+
+pub use live::{Showing, View, Writer};

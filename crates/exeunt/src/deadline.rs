@@ -143,21 +143,24 @@ impl Turn {
     }
 
     /// When its deadline comes, if nothing more happens.
-    pub(crate) fn halts_at(
-        &self,
-        clock: &DrainClock,
-        own: OwnLimits,
-        to_come: usize,
-    ) -> Option<Instant> {
+    fn halts_at(&self, clock: &DrainClock, own: OwnLimits, to_come: usize) -> Option<Instant> {
         let stalls = self.progressed.checked_add(own.stall.unwrap_or(clock.limits.stall));
         let own =
             own.deadline.and_then(|limit| self.began.checked_add(limit.checked_add(self.excused)?));
         [stalls, own, clock.cap(to_come)].into_iter().flatten().min()
     }
 
-    /// When it is given up, if it has met its deadline.
-    pub(crate) fn abandoned_at(&self, clock: &DrainClock) -> Option<Instant> {
-        self.gives_up_at(self.halted?, clock)
+    /// When its next limit comes, if nothing more happens: its deadline, or the end of its grace.
+    pub(crate) fn next_limit(
+        &self,
+        clock: &DrainClock,
+        own: OwnLimits,
+        to_come: usize,
+    ) -> Option<Instant> {
+        match self.halted {
+            None => self.halts_at(clock, own, to_come),
+            Some(halted) => self.gives_up_at(halted, clock),
+        }
     }
 
     fn gives_up_at(&self, halted: Instant, clock: &DrainClock) -> Option<Instant> {

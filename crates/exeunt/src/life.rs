@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Instant;
 
 use crate::departure::Departure;
 use crate::event::Event;
@@ -105,6 +106,8 @@ struct Ledger {
     /// What it calls the message that it is on, if it calls them anything.
     label: Option<&'static str>,
     outcome: Option<Outcome>,
+    /// When its deadline comes, as the conductor sees it; or, if it has come, when it is given up.
+    deadline: Option<Instant>,
     /// The figures as they stood when the system had the last word: they stand for good.
     disowned: Option<Figures>,
 }
@@ -387,6 +390,17 @@ impl Life {
 
     pub(crate) fn set_called(&self) {
         self.called.store(true, Ordering::SeqCst);
+    }
+
+    /// Says when its next limit comes. For who looks; it changes nothing.
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
+        self.ledger().deadline = deadline;
+    }
+
+    /// When its next limit comes, if it is its turn and it has one.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let ledger = self.ledger();
+        ledger.deadline.filter(|_| ledger.outcome.is_none())
     }
 
     pub(crate) fn was_called(&self) -> bool {

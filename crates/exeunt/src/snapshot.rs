@@ -1,10 +1,12 @@
 //! [`ActorSnapshot`]: how one actor stands at this moment.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::capacity::Capacity;
-use crate::life::{Activity, Figures, Other};
+use crate::life::{Activity, Figures, Other, Outcome};
 use crate::member::Member;
+use crate::report::Ended;
 
 mod dump;
 
@@ -36,8 +38,13 @@ pub struct ActorSnapshot {
     pub name: String,
     /// The name of its parent, if it is somebody's child.
     pub parent: Option<String>,
+    /// The pool that it is a thread of, whose mailbox it reads with the others: the [id](crate::Addr::id)
+    /// of the pool's address and of its line in the report. Nobody in a snapshot has it as its own.
+    pub pool: Option<usize>,
     /// Where it is in its life.
     pub state: State,
+    /// How it ended, if it has.
+    pub ended: Option<Ended>,
     /// The messages that wait in its mailbox.
     pub queued: usize,
     /// How many its mailbox holds; `None` for a task, which has none.
@@ -67,6 +74,13 @@ pub struct ActorSnapshot {
     pub is_in_user_code: bool,
     /// Whether it is in its handler, with a message in its hands.
     pub is_handling: bool,
+    /// In its turn: how long until its deadline comes, if it finishes nothing more; once that has come,
+    /// until it is [given up](crate::Ended::Abandoned).
+    ///
+    /// `None` before its turn, while it waits for its children (they have deadlines of their own), and if
+    /// it has no limit. What an actor finishes moves its deadline; that is noticed within a tenth of the
+    /// stall limit, so this may be that much too little.
+    pub until_deadline: Option<Duration>,
 }
 
 /// Whom somebody waits for.
@@ -118,7 +132,8 @@ impl ActorSnapshot {
         let life = &member.life;
         let Figures { handled, failed, returned, restarts, .. } = life.figures();
         let sample = life.sample();
-        let state = match life.outcome() {
+        let outcome = life.outcome();
+        let state = match outcome {
             Some(_) => State::Ended,
             None if life.must_stop.is_set() => State::Overdue,
             None if life.stopping.is_set() => State::Draining,
@@ -130,7 +145,9 @@ impl ActorSnapshot {
             id: life.index,
             name: life.name.clone(),
             parent: life.parent.as_ref().map(|parent| parent.name.clone()),
+            pool: member.pool(),
             state,
+            ended: outcome.map(|outcome| ended(member, outcome)),
             queued: member.queued(),
             capacity: member.capacity,
             handled,
@@ -145,8 +162,22 @@ impl ActorSnapshot {
             is_idle: sample.is_asleep(),
             is_in_user_code: sample.is_in_user_code(),
             is_handling: sample.is_handling(),
+            until_deadline: until(life.deadline()),
         }
     }
+}
+
+fn ended(member: &Member, outcome: Outcome) -> Ended {
+    let was_dismissed = member.node.daemon && member.life.stage.is_draining();
+    match outcome.told() {
+        Some((Ended::Drained | Ended::Overdue, ..)) | None if was_dismissed => Ended::Daemon,
+        Some((ended, ..)) => ended,
+        None => Ended::Abandoned,
+    }
+}
+
+fn until(moment: Option<Instant>) -> Option<Duration> {
+    Some(moment?.saturating_duration_since(Instant::now()))
 }
 
 impl Waiting {

@@ -211,7 +211,9 @@ mod tests {
             id,
             name: format!("n{id}"),
             parent: None,
+            pool: None,
             state: State::Working,
+            ended: None,
             queued: 0,
             capacity: Some(Capacity::Bounded(1)),
             handled: 0,
@@ -226,6 +228,7 @@ mod tests {
             is_idle: false,
             is_in_user_code: true,
             is_handling: true,
+            until_deadline: None,
         }
     }
 

@@ -91,19 +91,21 @@ impl Conductor<'_> {
         let clock = self.clock_of(index, now);
         let to_come = self.to_come_in_company(index).unwrap_or(to_come);
         let waits = self.companies.iter().any(|company| company.parent() == Some(index));
-        let Some(State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) =
-            self.states.get_mut(&index)
-        else {
-            return Decision::Wait(None);
-        };
+        let Some(state) = self.states.get_mut(&index) else { return Decision::Wait(None) };
+        let is_leaving = !matches!(state, State::Retiring(_));
+        let (State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) = state;
         if waits {
             // Its children have deadlines of their own.
             turn.touch(now);
             if turn.halted.is_some() {
+                member.life.set_deadline(None);
                 return Decision::Wait(None);
             }
         }
-        turn.decide(now, member.life.sample(), &clock, member.limits, to_come)
+        let decision = turn.decide(now, member.life.sample(), &clock, member.limits, to_come);
+        let limit = turn.next_limit(&clock, member.limits, to_come);
+        member.life.set_deadline(limit.filter(|_| is_leaving && !waits));
+        decision
     }
 
     /// Tells somebody that its deadline has come, and its children with it.
@@ -198,10 +200,7 @@ impl Conductor<'_> {
             let Some(member) = self.stage.member(index) else { continue };
             let clock = self.clock_of(index, now);
             // Who has met its deadline has its grace left.
-            let deadline = match turn.halted {
-                None => turn.halts_at(&clock, member.limits, self.to_come()),
-                Some(_) => turn.abandoned_at(&clock),
-            };
+            let deadline = turn.next_limit(&clock, member.limits, self.to_come());
             first_deadline = [first_deadline, deadline].into_iter().flatten().min();
             on.push((member.life.name.clone(), member.queued()));
         }

@@ -87,7 +87,9 @@ mod tests {
             id: 0,
             name: name.into(),
             parent: None,
+            pool: None,
             state: State::Working,
+            ended: None,
             queued: 0,
             capacity: Some(Capacity::Bounded(256)),
             handled: 0,
@@ -102,6 +104,7 @@ mod tests {
             is_idle: true,
             is_in_user_code: false,
             is_handling: false,
+            until_deadline: None,
         }
     }
 
