@@ -1,7 +1,7 @@
 //! A flaky device: it fails, backs off, comes back, and escalates when it does not.
 //!
 //! ```text
-//! cargo run --example supervised -- [--broken] [--fail-every N] [--for SECONDS] [--seed N] ...
+//! cargo run --example supervised -- [--broken] [--fail-every N] [--for SECONDS] [--timeline FILE] ...
 //! ```
 //!
 //! A thermometer at the end of a cable is read ten times a second:
@@ -20,6 +20,8 @@
 //! gives up, and what follows is the ordered drain of all, with the status 1. With `--hang` it does
 //! what no policy helps against.
 //!
+//! With `--timeline FILE` one can see all that afterwards, in a browser.
+//!
 //! The policy is in [`assemble`]; the device is in `device.rs`.
 
 mod device;
@@ -30,7 +32,9 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use exeunt::{Actor, Addr, Backoff, Context, Exit, Report, Restart, SpawnError, Strategy, System};
+use exeunt::{
+    Actor, Addr, Backoff, Context, Exit, Report, Restart, SpawnError, Status, Strategy, System,
+};
 
 use crate::device::Device;
 use crate::options::Options;
@@ -46,14 +50,22 @@ fn main() -> Exit {
     };
     log_to_stderr();
     let (tell, summary) = mpsc::channel();
-    match assemble(&options, tell) {
-        Ok(system) => {
-            let exit = system.run();
-            print(summary.try_recv().ok(), exit.report());
-            exit
-        }
-        Err(error) => refuse(&error.to_string()),
+    let mut system = System::new("supervised");
+    // Before anybody is spawned, so that it misses nothing.
+    let timeline = options.timeline.as_ref();
+    let timeline = timeline.map(|path| (exeunt_view::Recorder::attach(&mut system), path));
+    if let Err(error) = assemble(&mut system, &options, tell) {
+        refuse(&error.to_string());
     }
+    let exit = system.run();
+    print(summary.try_recv().ok(), exit.report());
+    if let Some((recorder, path)) = timeline {
+        if let Err(error) = recorder.finish(exit.report()).write(path) {
+            log::error!("{error}");
+            return exit.with_status(Status::Failure);
+        }
+    }
+    exit
 }
 
 /// Ends the program before any work has begun.
@@ -77,9 +89,12 @@ fn log_to_stderr() {
 
 /// Who there is, and who is restarted with whom. Downstream first; the order in which they leave, and
 /// in which they begin anew, follows from that.
-fn assemble(options: &Options, summary: mpsc::Sender<Summary>) -> Result<System, SpawnError> {
+fn assemble(
+    system: &mut System,
+    options: &Options,
+    summary: mpsc::Sender<Summary>,
+) -> Result<(), SpawnError> {
     let (pace, backoff) = (options.pace, options.backoff);
-    let mut system = System::new("supervised");
 
     // Outside of the group: what it has recorded outlives every failure of those upstream.
     let patience = pace.saturating_mul(8).max(Duration::from_millis(500));
@@ -115,7 +130,7 @@ fn assemble(options: &Options, summary: mpsc::Sender<Summary>) -> Result<System,
             Ok(())
         });
     }
-    Ok(system)
+    Ok(())
 }
 
 // reader

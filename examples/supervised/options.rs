@@ -1,5 +1,6 @@
 //! What can be chosen on the command line, and what is said when it was chosen wrong.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ Usage: supervised [OPTIONS]
   --pace TIME     time between two reads, such as 5ms or 1s (default: 100ms)
   --backoff TIME  the first wait in a row; the longest is eight times that (default: 100ms)
   --for SECONDS   ends after so long, instead of with Ctrl-C
+  --timeline FILE draws the run as a page for a browser: who did what when
   --seed N        with the same one the same goes wrong (default: 1)
   --help          print this
 
@@ -31,6 +33,7 @@ pub(crate) struct Options {
     pub(crate) pace: Duration,
     pub(crate) backoff: Duration,
     pub(crate) ends_after: Option<Duration>,
+    pub(crate) timeline: Option<PathBuf>,
     pub(crate) seed: u64,
 }
 
@@ -42,6 +45,7 @@ impl Default for Options {
             pace: Duration::from_millis(100),
             backoff: Duration::from_millis(100),
             ends_after: None,
+            timeline: None,
             seed: 1,
         }
     }
@@ -73,6 +77,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Opt
                 let seconds = number(&name, &value()?)?;
                 options.ends_after = Some(Duration::from_secs(seconds));
             }
+            "--timeline" => options.timeline = Some(file(&name, value()?)?),
             "--seed" => options.seed = number(&name, &value()?)?,
             _ => return Err(format!("unknown option {name} (see --help)")),
         }
@@ -83,6 +88,17 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Opt
 fn number<N: FromStr>(name: &str, value: &str) -> Result<N, String> {
     let parsed = value.parse();
     parsed.map_err(|_| format!("{name} {value}: not a number"))
+}
+
+/// A file in a folder that is there: to hear of a slip of the pen after the run would be late.
+fn file(name: &str, value: String) -> Result<PathBuf, String> {
+    let path = PathBuf::from(value);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match (path.is_dir(), folder.is_none_or(Path::is_dir)) {
+        (false, true) if path.file_name().is_some() => Ok(path),
+        (false, false) => Err(format!("{name} {}: there is no such folder", path.display())),
+        _ => Err(format!("{name} {}: not a file", path.display())),
+    }
 }
 
 fn duration(name: &str, value: &str) -> Result<Duration, String> {

@@ -4,5 +4,7 @@
 
 mod live;
 mod plain;
+mod timeline;
 
 pub use live::{Showing, View, Writer};
+pub use timeline::{Recorder, Timeline};

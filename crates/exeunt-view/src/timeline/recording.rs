@@ -1,0 +1,450 @@
+//! [`Recording`]: what was heard and seen of a run, in bounded space. Pure: what comes in comes with its
+//! moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exeunt::{ActorSnapshot, Ended, Notice, Reason};
+
+use super::text::clipped;
+use super::track::{Kind, Sample, Track};
+
+/// How many looks there are before it looks half as often.
+const LOOKS: usize = 2_000;
+
+/// How many samples there are before it keeps half of them: of the time before the drain, and of the
+/// drain. They take some 20 megabytes each.
+const SAMPLES: usize = 300_000;
+
+/// How many are followed at once; those that left first make room.
+const TRACKS: usize = 2_000;
+
+/// How many names it knows something of; those that left first make room.
+const NAMES: usize = 4_000;
+
+/// How much it knows of one name: marks, restarts, starts, turns and ends, each.
+const NOTES: usize = 200;
+
+/// How many different things there are to wait for and to do, and how long each text is.
+const WORDS: usize = 1_000;
+const COLUMNS: usize = 400;
+
+/// Without a look for so much longer than it should have been, nobody knows.
+const OVERSLEPT: Duration = Duration::from_millis(100);
+
+/// What was heard and seen.
+#[derive(Debug)]
+pub(super) struct Recording {
+    pub(super) tracks: BTreeMap<usize, Track>,
+    pub(super) notes: BTreeMap<String, Notes>,
+    pub(super) drain: Option<(Duration, Reason)>,
+    pub(super) finished: Option<Duration>,
+    /// Why nobody looks, if nobody does.
+    pub(super) blind: Option<String>,
+    pace: Pace,
+    words: Words,
+}
+
+/// What was heard of those of one name.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Notes {
+    pub(super) started: Vec<Duration>,
+    pub(super) turns: Vec<Duration>,
+    pub(super) ended: Vec<Duration>,
+    /// From the word that it begins anew until it has.
+    pub(super) restarts: Vec<(Duration, Option<Duration>)>,
+    pub(super) marks: Vec<Mark>,
+}
+
+/// Something that happened to an actor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Mark {
+    pub(super) at: Duration,
+    pub(super) what: What,
+    /// As the log has it.
+    pub(super) text: String,
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum What {
+    Restarting,
+    Failed,
+    Stuck,
+    Overdue,
+    Returned,
+    Abandoned,
+}
+
+impl What {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            What::Restarting => "begins anew",
+            What::Failed => "failed",
+            What::Stuck => "stuck",
+            What::Overdue => "deadline",
+            What::Returned => "returned messages",
+            What::Abandoned => "abandoned",
+        }
+    }
+
+    /// Of a notice, and to whom it happened.
+    fn of(notice: &Notice) -> Option<(What, &str)> {
+        Some(match notice {
+            Notice::Restarting { name, .. } => (What::Restarting, name),
+            Notice::Failed { name, .. }
+            | Notice::TooManyRestarts { name, .. }
+            | Notice::FailedToStop { name, .. }
+            | Notice::DeadLetterLost { name, .. } => (What::Failed, name),
+            Notice::Stuck { name, .. } => (What::Stuck, name),
+            Notice::Overdue { name, .. } => (What::Overdue, name),
+            Notice::Returned { name, .. } | Notice::Refused { from: name, .. } => {
+                (What::Returned, name)
+            }
+            Notice::Abandoned { name, .. } => (What::Abandoned, name),
+            _ => return None,
+        })
+    }
+}
+
+impl Recording {
+    pub(super) fn new(interval: Duration) -> Recording {
+        Recording {
+            tracks: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            drain: None,
+            finished: None,
+            blind: None,
+            pace: Pace {
+                since: Duration::ZERO,
+                first: interval,
+                interval,
+                longest: interval,
+                looks: 0,
+                late: None,
+            },
+            words: Words::default(),
+        }
+    }
+
+    pub(super) fn is_blind_since(&mut self, error: &dyn fmt::Display) {
+        self.blind = Some(error.to_string());
+    }
+
+    /// The words of a sample.
+    pub(super) fn words(&self, sample: &Sample) -> Option<Arc<str>> {
+        sample.words.and_then(|words| self.words.all.get(usize::from(words))).cloned()
+    }
+
+    /// How long it was from one look to the next: at the least, and at the most.
+    pub(super) fn every(&self) -> (Duration, Duration) {
+        (self.pace.first, self.pace.longest)
+    }
+
+    // What is heard.
+
+    pub(super) fn hear(&mut self, at: Duration, notice: &Notice) {
+        match notice {
+            Notice::DrainBegan { reason, .. } => {
+                self.drain = Some((at, reason.clone()));
+                self.pace.begin_anew(at);
+            }
+            Notice::Finished { .. } => self.finished = Some(at),
+            Notice::Started { name } => self.note(name, |notes| {
+                if let Some(restart) = notes.restarts.last_mut() {
+                    restart.1.get_or_insert(at);
+                }
+                push(&mut notes.started, at);
+            }),
+            Notice::Draining { name, .. } => self.note(name, |notes| push(&mut notes.turns, at)),
+            Notice::Restarting { name, with, .. } => {
+                for name in [name].into_iter().chain(with) {
+                    self.note(name, |notes| push(&mut notes.restarts, (at, None)));
+                }
+            }
+            Notice::Deadlock { waits, .. } => {
+                let text = clipped(&notice.to_string(), COLUMNS);
+                for (name, _) in waits.iter().take(NOTES) {
+                    let mark = Mark { at, what: What::Stuck, text: text.clone() };
+                    self.note(name, |notes| push(&mut notes.marks, mark));
+                }
+            }
+            _ => {}
+        }
+        if let Some((what, name)) = What::of(notice) {
+            let mark = Mark { at, what, text: clipped(&notice.to_string(), COLUMNS) };
+            self.note(name, |notes| push(&mut notes.marks, mark));
+        }
+        if let Notice::Ended { name, ended, .. } = notice {
+            self.hear_of_an_end(at, name, *ended);
+        }
+    }
+
+    fn hear_of_an_end(&mut self, at: Duration, name: &str, ended: Ended) {
+        self.note(name, |notes| {
+            if let Some(restart) = notes.restarts.last_mut() {
+                restart.1.get_or_insert(at);
+            }
+            let is_marked = notes.marks.last().is_some_and(|mark| mark.what == What::Failed);
+            if ended == Ended::Failed && !is_marked {
+                let mark = Mark { at, what: What::Failed, text: format!("`{name}` failed") };
+                push(&mut notes.marks, mark);
+            }
+            push(&mut notes.ended, at);
+        });
+    }
+
+    fn note(&mut self, name: &str, what: impl FnOnce(&mut Notes)) {
+        if let Some(notes) = self.notes.get_mut(name) {
+            return what(notes);
+        }
+        if self.notes.len() >= NAMES {
+            let ended = |notes: &Notes| notes.ended.last().copied();
+            make_room(&mut self.notes, ended);
+        }
+        if self.notes.len() < NAMES {
+            what(self.notes.entry(name.to_owned()).or_default());
+        }
+    }
+
+    // What is seen.
+
+    /// Notes how all stand, and says after how long to look again.
+    pub(super) fn look(&mut self, at: Duration, actors: &[ActorSnapshot]) -> Duration {
+        if let Some(since) = self.pace.overslept(at) {
+            self.tracks.values_mut().for_each(|track| track.lose_sight(since));
+        }
+        for actor in actors.iter().filter(|actor| actor.state != exeunt::State::Ended) {
+            self.see(at, actor);
+        }
+        self.see_who_is_gone(at, actors);
+        let since = self.pace.since;
+        let samples: usize = self.tracks.values().map(|track| track.samples_since(since)).sum();
+        if self.pace.looks > LOOKS || samples > SAMPLES {
+            let cell = self.pace.slow_down();
+            self.tracks.values_mut().for_each(|track| track.thin(since, cell));
+        }
+        self.pace.look(at);
+        self.pace.interval
+    }
+
+    fn see(&mut self, at: Duration, actor: &ActorSnapshot) {
+        let (kind, words) = Kind::of(actor);
+        let words = words.and_then(|words| self.words.number(&words));
+        if !self.tracks.contains_key(&actor.id) && self.tracks.len() >= TRACKS {
+            make_room(&mut self.tracks, |track| track.gone);
+            if self.tracks.len() >= TRACKS {
+                return;
+            }
+        }
+        let track = self.tracks.entry(actor.id);
+        let track = track.or_insert_with(|| Track::new(at));
+        track.see(Sample { at, kind, words, queued: actor.queued, handled: actor.handled });
+    }
+
+    /// Children that have left are in no snapshot any more.
+    fn see_who_is_gone(&mut self, at: Duration, actors: &[ActorSnapshot]) {
+        let there = actors.iter().filter(|actor| actor.state != exeunt::State::Ended);
+        let there: BTreeSet<usize> = there.map(|actor| actor.id).collect();
+        let gone = self.tracks.iter_mut();
+        let gone = gone.filter(|(id, track)| track.gone.is_none() && !there.contains(id));
+        gone.for_each(|(_, track)| track.leave(at));
+    }
+}
+
+/// Adds to a list that has a limit.
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() < NOTES {
+        list.push(item);
+    }
+}
+
+/// Forgets some of those who have left, the first first. Many at once, since it has to look at all.
+fn make_room<K: Ord + Clone, V>(all: &mut BTreeMap<K, V>, left: impl Fn(&V) -> Option<Duration>) {
+    let gone = all.iter().filter_map(|(key, value)| Some((left(value)?, key.clone())));
+    let mut gone: Vec<(Duration, K)> = gone.collect();
+    gone.sort();
+    for (_, key) in gone.into_iter().take(all.len() / 8 + 1) {
+        all.remove(&key);
+    }
+}
+
+/// How often it looks.
+#[derive(Debug)]
+struct Pace {
+    /// From the beginning, or from that of the drain.
+    since: Duration,
+    first: Duration,
+    interval: Duration,
+    longest: Duration,
+    looks: usize,
+    /// When the next look is due, and from when on that was too late.
+    late: Option<(Duration, Duration)>,
+}
+
+impl Pace {
+    fn begin_anew(&mut self, at: Duration) {
+        (self.since, self.interval, self.looks) = (at, self.first, 0);
+    }
+
+    fn look(&mut self, at: Duration) {
+        self.looks += 1;
+        let due = at + self.interval;
+        self.late = Some((due, due + self.interval * 4 + OVERSLEPT));
+    }
+
+    /// Twice as long between two looks; gives that.
+    fn slow_down(&mut self) -> Duration {
+        self.interval *= 2;
+        self.longest = self.longest.max(self.interval);
+        self.looks /= 2;
+        self.interval
+    }
+
+    /// Since when nobody has looked, if that is longer than it should be: the process was stopped, say.
+    fn overslept(&self, at: Duration) -> Option<Duration> {
+        self.late.filter(|&(_, too_late)| at > too_late).map(|(due, _)| due)
+    }
+}
+
+/// Texts, each of them once.
+#[derive(Default, Debug)]
+struct Words {
+    all: Vec<Arc<str>>,
+    numbers: BTreeMap<String, u16>,
+}
+
+impl Words {
+    fn number(&mut self, words: &str) -> Option<u16> {
+        if let Some(&number) = self.numbers.get(words) {
+            return Some(number);
+        }
+        let number = u16::try_from(self.all.len()).ok().filter(|_| self.all.len() < WORDS)?;
+        self.all.push(clipped(words, COLUMNS).into());
+        self.numbers.insert(words.to_owned(), number);
+        Some(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::props::{ms, snapshot};
+
+    const EVERY: Duration = Duration::from_millis(20);
+
+    fn started(name: &str) -> Notice {
+        Notice::Started { name: name.into() }
+    }
+
+    fn ended(name: &str) -> Notice {
+        let (ended, took) = (Ended::Drained, ms(1));
+        Notice::Ended { name: name.into(), ended, handled: 0, returned: 0, took }
+    }
+
+    #[test]
+    fn a_run_of_days_stays_within_its_limits() {
+        let mut recording = Recording::new(EVERY);
+        let (mut now, mut looks) = (Duration::ZERO, 0);
+        let mut actor = snapshot(0, "busy");
+        while now < Duration::from_secs(3 * 86_400) {
+            // Each look sees something new.
+            actor.handled += 1;
+            now += recording.look(now, std::slice::from_ref(&actor));
+            looks += 1;
+        }
+        let samples = recording.tracks[&0].samples.len();
+        assert!((LOOKS / 4..=LOOKS + 1).contains(&samples), "{samples} samples");
+        assert!(looks < 30_000, "{looks} looks");
+
+        // The drain is looked at as closely as the beginning was.
+        let reason = Reason::Shutdown;
+        recording.hear(now, &Notice::DrainBegan { reason, members: 1 });
+        assert_eq!(recording.look(now, &[actor]), EVERY);
+    }
+
+    #[test]
+    fn of_many_one_after_the_other_the_first_are_forgotten() {
+        let mut recording = Recording::new(EVERY);
+        for id in 0..6_000 {
+            let (at, name) = (ms(id as u64), format!("child-{id}"));
+            recording.hear(at, &started(&name));
+            recording.look(at, &[snapshot(id, &name)]);
+            recording.hear(at, &ended(&name));
+        }
+        assert!((TRACKS / 2..=TRACKS).contains(&recording.tracks.len()));
+        assert!((NAMES / 2..=NAMES).contains(&recording.notes.len()));
+        assert!(recording.notes.contains_key("child-5999") && recording.tracks.contains_key(&5999));
+        assert!(!recording.notes.contains_key("child-1") && !recording.tracks.contains_key(&1));
+    }
+
+    #[test]
+    fn many_samples_are_thinned_out() {
+        let mut recording = Recording::new(EVERY);
+        let mut actors: Vec<_> = (0..TRACKS).map(|id| snapshot(id, "a")).collect();
+        let mut now = Duration::ZERO;
+        for _ in 0..400 {
+            actors.iter_mut().for_each(|actor| actor.handled += 1);
+            now += recording.look(now, &actors);
+        }
+        let samples: usize = recording.tracks.values().map(|track| track.samples.len()).sum();
+        assert!(samples <= SAMPLES + TRACKS, "{samples} samples");
+        assert!(samples >= SAMPLES / 4, "{samples} samples");
+    }
+
+    #[test]
+    fn a_restart_lasts_until_it_has_begun_anew() {
+        let mut recording = Recording::new(EVERY);
+        let with = vec!["parser".to_owned()];
+        recording.hear(ms(1), &started("reader"));
+        let error = Some("no line".to_owned());
+        let name = "reader".to_owned();
+        recording.hear(ms(10), &Notice::Restarting { name, error, with, delay: ms(5) });
+        recording.hear(ms(18), &started("parser"));
+        recording.hear(ms(30), &ended("reader"));
+        assert_eq!(recording.notes["parser"].restarts, [(ms(10), Some(ms(18)))]);
+        assert_eq!(recording.notes["reader"].restarts, [(ms(10), Some(ms(30)))]);
+        let marks = &recording.notes["reader"].marks;
+        assert_eq!(marks.len(), 1);
+        assert!(marks[0].text.contains("no line"), "{marks:?}");
+        assert!(recording.notes["parser"].marks.is_empty());
+    }
+
+    #[test]
+    fn one_name_has_so_many_notes() {
+        let mut recording = Recording::new(EVERY);
+        let name = "a".to_owned();
+        let error = "x".repeat(10_000);
+        for at in 0..10_000 {
+            recording.hear(ms(at), &Notice::Failed { name: name.clone(), error: error.clone() });
+        }
+        let marks = &recording.notes["a"].marks;
+        assert_eq!(marks.len(), NOTES);
+        assert!(marks.iter().all(|mark| mark.text.chars().count() <= COLUMNS));
+    }
+
+    #[test]
+    fn a_stopped_process_is_a_gap() {
+        let mut recording = Recording::new(EVERY);
+        let actors = [snapshot(0, "a")];
+        recording.look(ms(0), &actors);
+        recording.look(ms(20), &actors);
+        recording.look(ms(9_000), &actors);
+        let samples = &recording.tracks[&0].samples;
+        let kinds: Vec<(Duration, Kind)> = samples.iter().map(|s| (s.at, s.kind)).collect();
+        let expected = [(0, Kind::Idle), (40, Kind::Unseen), (9_000, Kind::Idle)];
+        assert_eq!(kinds, expected.map(|(at, kind)| (ms(at), kind)));
+    }
+
+    #[test]
+    fn who_is_in_no_snapshot_any_more_is_gone() {
+        let mut recording = Recording::new(EVERY);
+        recording.look(ms(0), &[snapshot(0, "parent"), snapshot(1, "child")]);
+        recording.look(ms(20), &[snapshot(0, "parent")]);
+        recording.look(ms(40), &[snapshot(0, "parent")]);
+        assert_eq!(recording.tracks[&1].gone, Some(ms(20)));
+        assert_eq!(recording.tracks[&0].gone, None);
+    }
+}
