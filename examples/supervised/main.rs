@@ -22,6 +22,11 @@
 //!
 //! The policy is in [`assemble`]; the device is in `device.rs`.
 
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/random.rs"]
+mod random;
+
 mod device;
 mod options;
 
@@ -32,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use exeunt::{Actor, Addr, Backoff, Context, Exit, Report, Restart, SpawnError, Strategy, System};
 
+use crate::common::{log_to_stderr, refuse};
 use crate::device::Device;
 use crate::options::Options;
 
@@ -42,7 +48,7 @@ fn main() -> Exit {
             let _ = io::stdout().write_all(options::HELP.as_bytes());
             process::exit(0);
         }
-        Err(error) => refuse(&error),
+        Err(error) => refuse("supervised", &error),
     };
     log_to_stderr();
     let (tell, summary) = mpsc::channel();
@@ -52,27 +58,8 @@ fn main() -> Exit {
             print(summary.try_recv().ok(), exit.report());
             exit
         }
-        Err(error) => refuse(&error.to_string()),
+        Err(error) => refuse("supervised", &error),
     }
-}
-
-/// Ends the program before any work has begun.
-fn refuse(error: &str) -> ! {
-    // Not `eprintln`, which panics if nobody listens.
-    let _ = writeln!(io::stderr(), "supervised: {error}");
-    process::exit(2)
-}
-
-/// One line per event, with the time since the start, so that the story can be followed.
-fn log_to_stderr() {
-    let start = Instant::now();
-    let filter = env_logger::Env::default().default_filter_or("info");
-    env_logger::Builder::from_env(filter)
-        .format(move |line, record| {
-            let seconds = start.elapsed().as_secs_f64();
-            writeln!(line, "{seconds:9.3} {:<5} {}", record.level(), record.args())
-        })
-        .init();
 }
 
 /// Who there is, and who is restarted with whom. Downstream first; the order in which they leave, and
