@@ -81,7 +81,7 @@ impl Actor for Account {
 impl Account {
     fn spend(&mut self, amount: u64) {
         if amount > 0 {
-            let to = self.random.other_than(self.number, self.everybody.len());
+            let to = other_than(self.number, self.everybody.len(), &mut self.random);
             self.pay(to, amount);
         }
     }
@@ -102,4 +102,10 @@ impl Account {
             self.state.balance -= 1;
         }
     }
+}
+
+/// One of the first `count` accounts, but not this one.
+pub(crate) fn other_than(this: usize, count: usize, random: &mut Xorshift) -> usize {
+    let step = 1 + random.below(count as u64 - 1) as usize;
+    (this + step) % count
 }

@@ -21,20 +21,25 @@
 //!
 //! The wiring is in [`Bank::open`]; what an account does is in `account.rs`.
 
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/random.rs"]
+mod random;
+
 mod account;
 mod options;
-mod random;
 
 use std::io::{self, Write as _};
 use std::process;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use exeunt::{
     Actor, Addr, AskError, Context, Exit, Inbox, SpawnError, Status, System, TaskContext,
 };
 
-use crate::account::{Account, Closing, Msg, Statement};
+use crate::account::{Account, Closing, Msg, Statement, other_than};
+use crate::common::{log_to_stderr, refuse};
 use crate::options::Options;
 use crate::random::Xorshift;
 
@@ -62,32 +67,13 @@ fn main() -> Exit {
             let _ = io::stdout().write_all(options::HELP.as_bytes());
             process::exit(0);
         }
-        Err(error) => refuse(&error),
+        Err(error) => refuse("bank", &error),
     };
     log_to_stderr();
     match Bank::open(&options) {
         Ok(bank) => bank.run(),
-        Err(error) => refuse(&error.to_string()),
+        Err(error) => refuse("bank", &error),
     }
-}
-
-/// Ends the program before any work has begun.
-fn refuse(error: &str) -> ! {
-    // Not `eprintln`, which panics if nobody listens.
-    let _ = writeln!(io::stderr(), "bank: {error}");
-    process::exit(2)
-}
-
-/// One line per event, with the time since the start, so that the drain can be followed.
-fn log_to_stderr() {
-    let start = Instant::now();
-    let filter = env_logger::Env::default().default_filter_or("info");
-    env_logger::Builder::from_env(filter)
-        .format(move |line, record| {
-            let seconds = start.elapsed().as_secs_f64();
-            writeln!(line, "{seconds:9.3} {:<5} {}", record.level(), record.args())
-        })
-        .init();
 }
 
 struct Bank {
@@ -181,7 +167,7 @@ fn order(
             return Ok(());
         }
         let from = random.below(accounts.len() as u64) as usize;
-        let to = random.other_than(from, accounts.len());
+        let to = other_than(from, accounts.len(), random);
         let amount = 1 + random.below(MOST_AT_A_TIME);
         accounts[from].send(Msg::Pay { to, amount })?;
     }

@@ -19,6 +19,9 @@
 //!
 //! The order comes from the wiring in [`assemble`]; the stages are in `stages.rs`.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod census;
 mod options;
 mod output;
@@ -30,11 +33,12 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use exeunt::{ActorSnapshot, Exit, Report, SpawnError, Status, System, TaskContext};
 
 use crate::census::Census;
+use crate::common::{log_to_stderr, refuse};
 use crate::options::Options;
 use crate::output::Output;
 use crate::stages::{Read, Split, Summary, Tally, Walk, Write};
@@ -48,32 +52,13 @@ fn main() -> Exit {
             let _ = io::stdout().write_all(options::HELP.as_bytes());
             process::exit(0);
         }
-        Err(error) => refuse(&error),
+        Err(error) => refuse("pipeline", &error),
     };
     log_to_stderr();
     match Job::prepare(options) {
         Ok(job) => job.run(),
-        Err(error) => refuse(&error),
+        Err(error) => refuse("pipeline", &error),
     }
-}
-
-/// Ends the program before any work has begun.
-fn refuse(error: &str) -> ! {
-    // Not `eprintln`, which panics if nobody listens.
-    let _ = writeln!(io::stderr(), "pipeline: {error}");
-    process::exit(2)
-}
-
-/// One line per event, with the time since the start, so that the drain can be followed.
-fn log_to_stderr() {
-    let start = Instant::now();
-    let filter = env_logger::Env::default().default_filter_or("info");
-    env_logger::Builder::from_env(filter)
-        .format(move |line, record| {
-            let seconds = start.elapsed().as_secs_f64();
-            writeln!(line, "{seconds:9.3} {:<5} {}", record.level(), record.args())
-        })
-        .init();
 }
 
 /// All that is needed to begin.

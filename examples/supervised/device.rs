@@ -5,6 +5,8 @@ use std::fmt;
 use std::thread;
 use std::time::Duration;
 
+use crate::random::Xorshift;
+
 /// What one degree is in the figures that the device sends.
 const SCALE: i32 = 10;
 
@@ -83,18 +85,18 @@ impl Device {
         let mut reading = self.next_temperature().to_string();
         if self.fails_now() {
             self.refuses = match self.temper {
-                Temper::Flaky => self.accidents.up_to(3) - 1,
+                Temper::Flaky => self.accidents.below(3),
                 Temper::Broken => u64::MAX,
                 Temper::Hanging => hang(),
             };
-            if self.accidents.up_to(3) > 1 {
+            if self.accidents.below(3) > 0 {
                 return Err(Fault::LineDead);
             }
             // Or it goes on, and talks nonsense.
             reading.insert(1, '#');
         }
         self.unread += &format!("T {reading}\n");
-        let length = self.noise.up_to(self.unread.len() as u64) as usize;
+        let length = 1 + self.noise.below(self.unread.len() as u64) as usize;
         Ok(self.unread.drain(..length).collect())
     }
 
@@ -104,7 +106,7 @@ impl Device {
 
     /// Wanders about the temperature of a room.
     fn next_temperature(&mut self) -> i32 {
-        self.temperature += self.noise.up_to(5) as i32 - 3;
+        self.temperature += self.noise.below(5) as i32 - 2;
         self.temperature = self.temperature.clamp(18 * SCALE, 25 * SCALE);
         self.temperature
     }
@@ -126,22 +128,3 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
-
-/// Marsaglia's generator: good enough for accidents, and for nothing else.
-struct Xorshift(u64);
-
-impl Xorshift {
-    fn new(seed: u64) -> Xorshift {
-        // Spread over all bits, since small seeds begin with small numbers; from 0 it would never
-        // come away.
-        Xorshift(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// From 1 on.
-    fn up_to(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        1 + (self.0 >> 11) % limit
-    }
-}

@@ -24,6 +24,11 @@
 //!
 //! The policy is in [`assemble`]; the device is in `device.rs`.
 
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/random.rs"]
+mod random;
+
 mod device;
 mod options;
 
@@ -36,6 +41,7 @@ use exeunt::{
     Actor, Addr, Backoff, Context, Exit, Report, Restart, SpawnError, Status, Strategy, System,
 };
 
+use crate::common::{log_to_stderr, refuse};
 use crate::device::Device;
 use crate::options::Options;
 
@@ -46,7 +52,7 @@ fn main() -> Exit {
             let _ = io::stdout().write_all(options::HELP.as_bytes());
             process::exit(0);
         }
-        Err(error) => refuse(&error),
+        Err(error) => refuse("supervised", &error),
     };
     log_to_stderr();
     let (tell, summary) = mpsc::channel();
@@ -55,7 +61,7 @@ fn main() -> Exit {
     let timeline = options.timeline.as_ref();
     let timeline = timeline.map(|path| (exeunt_view::Recorder::attach(&mut system), path));
     if let Err(error) = assemble(&mut system, &options, tell) {
-        refuse(&error.to_string());
+        refuse("supervised", &error);
     }
     let exit = system.run();
     print(summary.try_recv().ok(), exit.report());
@@ -66,25 +72,6 @@ fn main() -> Exit {
         }
     }
     exit
-}
-
-/// Ends the program before any work has begun.
-fn refuse(error: &str) -> ! {
-    // Not `eprintln`, which panics if nobody listens.
-    let _ = writeln!(io::stderr(), "supervised: {error}");
-    process::exit(2)
-}
-
-/// One line per event, with the time since the start, so that the story can be followed.
-fn log_to_stderr() {
-    let start = Instant::now();
-    let filter = env_logger::Env::default().default_filter_or("info");
-    env_logger::Builder::from_env(filter)
-        .format(move |line, record| {
-            let seconds = start.elapsed().as_secs_f64();
-            writeln!(line, "{seconds:9.3} {:<5} {}", record.level(), record.args())
-        })
-        .init();
 }
 
 /// Who there is, and who is restarted with whom. Downstream first; the order in which they leave, and

@@ -1,4 +1,4 @@
-//! [`Xorshift`], Marsaglia's generator: good enough to choose who pays whom, and for nothing else.
+//! [`Xorshift`], Marsaglia's generator: good enough for accidents, and for nothing else.
 
 pub(crate) struct Xorshift(u64);
 
@@ -14,11 +14,5 @@ impl Xorshift {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % limit
-    }
-
-    /// One of the first `count` numbers, but not this one.
-    pub(crate) fn other_than(&mut self, this: usize, count: usize) -> usize {
-        let step = 1 + self.below(count as u64 - 1) as usize;
-        (this + step) % count
     }
 }

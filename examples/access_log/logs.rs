@@ -1,0 +1,505 @@
+//! [`Logs`]: the lines of all the logs of a folder, each with its [`Position`], from any position on.
+//!
+//! A log is what a server and `logrotate` leave behind: a file whose name ends in `.log` or `_log`,
+//! with a number or a date after it if it was rotated, and `.gz` if it was compressed. Everything
+//! else in the folder is left alone. The oldest comes first, so that the one that is still written
+//! to is the last, and what is added to it later comes after all that was read before:
+//!
+//! ```text
+//! access.log.10.gz  access.log.9.gz  ...  access.log.1  access.log
+//! ```
+//!
+//! A file that cannot be read, or breaks off, is an error that names it, and the next one follows.
+//! Bytes that are not UTF-8 become `�`: servers escape them, so they are rare, and no reason to lose
+//! a line.
+
+use std::cmp::Ordering;
+use std::error::Error;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::vec;
+
+use flate2::bufread::MultiGzDecoder;
+
+/// No server writes longer lines; what is longer is no log, and would fill the memory.
+const LONGEST_LINE_BYTES: u64 = 1 << 20;
+
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// The lines of a folder. Each comes with the position after it: to begin there is to go on with the
+/// next one.
+pub(crate) struct Logs {
+    files: vec::IntoIter<LogFile>,
+    current: Option<Lines>,
+}
+
+impl Logs {
+    /// Finds the logs of a folder, and begins with the first line, or after a position at which
+    /// another run has left off.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read or has no logs in it; or if the position is not the beginning of a
+    /// line in them: the logs have been rotated since, and nobody can tell what was read.
+    pub(crate) fn open(folder: &Path, after: Option<&Position>) -> Result<Logs, LogError> {
+        let mut files = find(folder)?;
+        if files.is_empty() {
+            return Err(LogError::new(folder, Kind::NoLogs));
+        }
+        let Some(position) = after else {
+            return Ok(Logs { files: files.into_iter(), current: None });
+        };
+        let Some(index) = files.iter().position(|file| file.name == position.file) else {
+            return Err(LogError::new(&folder.join(&*position.file), Kind::Gone));
+        };
+        let rest = files.split_off(index + 1);
+        let current = Some(files[index].open(position.offset)?);
+        Ok(Logs { files: rest.into_iter(), current })
+    }
+}
+
+impl Iterator for Logs {
+    type Item = Result<(Position, String), LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some(lines) = &mut self.current else {
+                match self.files.next()?.open(0) {
+                    Ok(lines) => self.current = Some(lines),
+                    Err(error) => return Some(Err(error)),
+                }
+                continue;
+            };
+            match lines.next_line() {
+                Ok(Some(line)) => return Some(Ok((lines.position(), line))),
+                Ok(None) => self.current = None,
+                Err(error) => {
+                    // After a line that is too long there are others, and nothing after the rest.
+                    if !matches!(error.kind, Kind::TooLong { .. }) {
+                        self.current = None;
+                    }
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+/// A place between two lines of a folder of logs: a file, and how many bytes of its text, when
+/// decompressed, lie before. Positions are ordered as the lines are read. As text, it is
+/// `access.log.2.gz:12345`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    file: Arc<str>,
+    offset: u64,
+}
+
+impl Ord for Position {
+    fn cmp(&self, other: &Position) -> Ordering {
+        let files = reading_order(&self.file).cmp(&reading_order(&other.file));
+        files.then(self.offset.cmp(&other.offset))
+    }
+}
+
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Position) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.offset)
+    }
+}
+
+impl FromStr for Position {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Position, String> {
+        let parts = text.rsplit_once(':');
+        let position = parts.and_then(|(file, offset)| {
+            Some(Position { file: file.into(), offset: offset.parse().ok()? })
+        });
+        position.ok_or_else(|| format!("{text:?} is no position such as access.log:12345"))
+    }
+}
+
+/// Why a file, or a line of it, could not be read. It is told with the file's name.
+#[derive(Debug)]
+pub(crate) struct LogError {
+    path: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    NoLogs,
+    /// The file of a position is not there any more.
+    Gone,
+    /// A position is no beginning of a line.
+    Elsewhere {
+        offset: u64,
+    },
+    TooLong {
+        offset: u64,
+    },
+    NotUtf8,
+    Io(io::Error),
+}
+
+impl LogError {
+    fn new(path: &Path, kind: Kind) -> LogError {
+        LogError { path: path.to_owned(), kind }
+    }
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        match &self.kind {
+            Kind::NoLogs => f.write_str("no logs in it, such as access.log or access.log.2.gz"),
+            Kind::Gone => f.write_str("gone, and the last run has stopped in the middle of it"),
+            Kind::Elsewhere { offset } => {
+                write!(f, "another file than at the last run: no line begins at byte {offset}")
+            }
+            Kind::TooLong { offset } => {
+                write!(f, "the line at byte {offset} is longer than {LONGEST_LINE_BYTES} bytes")
+            }
+            Kind::NotUtf8 => f.write_str("its name is not UTF-8, and could not be noted"),
+            Kind::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl Error for LogError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.kind {
+            Kind::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A file that is to be read.
+struct LogFile {
+    name: Arc<str>,
+    path: PathBuf,
+}
+
+/// The logs of a folder, in the order of reading.
+fn find(folder: &Path) -> Result<Vec<LogFile>, LogError> {
+    let unreadable = |error| LogError::new(folder, Kind::Io(error));
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // What is there and cannot be looked at is an error when its turn comes.
+        let is_file = fs::metadata(&path).map_or(true, |metadata| metadata.is_file());
+        if is_file && is_log(&name) {
+            files.push(LogFile { name: name.into(), path });
+        }
+    }
+    files.sort_by(|a, b| reading_order(&a.name).cmp(&reading_order(&b.name)));
+    Ok(files)
+}
+
+fn is_log(name: &str) -> bool {
+    let (stem, ..) = reading_order(name);
+    stem.ends_with(".log") || stem.ends_with("_log")
+}
+
+/// What names are sorted by: the name without what rotation has added to it, then how old that says
+/// it is (the older, the smaller), then all of it, so that no two names are the same.
+fn reading_order(name: &str) -> (&str, i64, &str) {
+    let base = name.strip_suffix(".gz").unwrap_or(name);
+    let rotated = |mark| {
+        let (stem, number) = base.rsplit_once(mark)?;
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        Some((stem, number.parse::<i64>().ok().filter(|_| is_number)?))
+    };
+    if let Some((stem, number)) = rotated('.') {
+        return (stem, -number, name);
+    }
+    match rotated('-') {
+        // Dates grow while the logs grow younger; the one without is younger than any.
+        Some((stem, date)) => (stem, date.saturating_sub(i64::MAX), name),
+        None => (base, 0, name),
+    }
+}
+
+impl LogFile {
+    /// Begins at a byte of its text.
+    fn open(&self, offset: u64) -> Result<Lines, LogError> {
+        if self.path.file_name().is_some_and(|name| name.to_str().is_none()) {
+            return Err(LogError::new(&self.path, Kind::NotUtf8));
+        }
+        let lines = self.open_before(offset.saturating_sub(1)).and_then(|text| {
+            let (name, path) = (Arc::clone(&self.name), self.path.clone());
+            let mut lines = Lines { name, path, text, offset, buffer: Vec::new() };
+            let is_whole = offset == 0 || lines.goes_past_the_end_of_a_line()?;
+            Ok((lines, is_whole))
+        });
+        match lines {
+            Ok((lines, true)) => Ok(lines),
+            Ok((_, false)) => Err(LogError::new(&self.path, Kind::Elsewhere { offset })),
+            Err(error) => Err(LogError::new(&self.path, Kind::Io(error))),
+        }
+    }
+
+    fn open_before(&self, offset: u64) -> io::Result<Box<dyn BufRead + Send>> {
+        let mut file = File::open(&self.path)?;
+        if self.name.ends_with(".gz") {
+            // One after the other, since logs are put together with `cat`.
+            let text = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, file));
+            let mut text = BufReader::with_capacity(BUFFER_BYTES, text);
+            io::copy(&mut text.by_ref().take(offset), &mut io::sink())?;
+            return Ok(Box::new(text));
+        }
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)))
+    }
+}
+
+/// The lines of one file.
+struct Lines {
+    name: Arc<str>,
+    path: PathBuf,
+    text: Box<dyn BufRead + Send>,
+    /// How much of it was read.
+    offset: u64,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    fn position(&self) -> Position {
+        Position { file: Arc::clone(&self.name), offset: self.offset }
+    }
+
+    /// Reads one byte, and says whether a line ends there: with a newline, or with the text.
+    fn goes_past_the_end_of_a_line(&mut self) -> io::Result<bool> {
+        let mut byte = [0];
+        if self.text.read(&mut byte)? == 0 {
+            return Ok(false);
+        }
+        Ok(byte == *b"\n" || self.text.fill_buf()?.is_empty())
+    }
+
+    /// Without its newline. The last one counts without having one.
+    fn next_line(&mut self) -> Result<Option<String>, LogError> {
+        let begin = self.offset;
+        self.buffer.clear();
+        let mut text = self.text.by_ref().take(LONGEST_LINE_BYTES);
+        // What comes before an error is half a line.
+        let read = text.read_until(b'\n', &mut self.buffer).map_err(|error| self.error(error))?;
+        self.offset += read as u64;
+        if self.buffer.last() == Some(&b'\n') {
+            self.buffer.pop();
+        } else if read as u64 == LONGEST_LINE_BYTES {
+            self.skip_line().map_err(|error| self.error(error))?;
+            return Err(LogError::new(&self.path, Kind::TooLong { offset: begin }));
+        } else if read == 0 {
+            return Ok(None);
+        }
+        if self.buffer.last() == Some(&b'\r') {
+            self.buffer.pop();
+        }
+        Ok(Some(String::from_utf8_lossy(&self.buffer).into_owned()))
+    }
+
+    fn error(&self, error: io::Error) -> LogError {
+        LogError::new(&self.path, Kind::Io(error))
+    }
+
+    fn skip_line(&mut self) -> io::Result<()> {
+        self.offset += self.text.skip_until(b'\n')? as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::folder::Folder;
+
+    fn logs(files: &[(&str, &[u8])]) -> Folder {
+        let folder = Folder::new();
+        for (name, content) in files {
+            fs::write(folder.join(name), content).unwrap();
+        }
+        folder
+    }
+
+    /// All lines, and what went wrong.
+    fn read(folder: &Folder, after: Option<&Position>) -> Vec<Result<(String, String), String>> {
+        let lines = Logs::open(folder.path(), after).unwrap();
+        let lines = lines.map(|line| match line {
+            Ok((position, line)) => Ok((position.to_string(), line)),
+            Err(error) => Err(without_folder(folder, &error)),
+        });
+        lines.collect()
+    }
+
+    fn refusal(folder: &Folder, after: &str) -> String {
+        let after = after.parse().unwrap();
+        without_folder(folder, &Logs::open(folder.path(), Some(&after)).err().unwrap())
+    }
+
+    fn without_folder(folder: &Folder, error: &LogError) -> String {
+        error.to_string().replace(&format!("{}/", folder.path().display()), "")
+    }
+
+    fn gzip(texts: &[&str]) -> Vec<u8> {
+        let members = texts.iter().map(|text| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        });
+        members.collect::<Vec<_>>().concat()
+    }
+
+    fn line(position: &str, text: &str) -> Result<(String, String), String> {
+        Ok((position.to_owned(), text.to_owned()))
+    }
+
+    #[test]
+    fn the_oldest_log_comes_first_and_what_is_no_log_not_at_all() {
+        let folder = logs(&[
+            ("access.log", b"6\n"),
+            ("access.log.1", b"5\n"),
+            ("access.log.2.gz", &gzip(&["4\n"])),
+            ("access.log.10", b"3\n"),
+            ("access.log-20240102", b"2\n"),
+            ("access.log-20231231.gz", &gzip(&["1\n"])),
+            ("access_log", b"7\n"),
+            ("error.log", b"8\n"),
+            ("requests.db", b"no\n"),
+            ("catalog", b"no\n"),
+            ("log.1.txt", b"no\n"),
+        ]);
+        fs::create_dir(folder.join("old.log")).unwrap();
+        let lines = read(&folder, None).into_iter().map(|line| line.unwrap().1);
+        assert_eq!(lines.collect::<String>(), "12345678");
+    }
+
+    #[test]
+    fn positions_are_ordered_as_the_lines_are_and_survive_as_text() {
+        let folder = logs(&[
+            ("access.log", b"a\nb\n"),
+            ("access.log.2.gz", &gzip(&["c\n", "d\ne"])),
+            ("access.log.11", b"f\n\ng"),
+        ]);
+        let lines = Logs::open(folder.path(), None).unwrap();
+        let positions: Vec<Position> = lines.map(|line| line.unwrap().0).collect();
+        assert_eq!(positions.len(), 8);
+        assert!(positions.is_sorted());
+        for position in &positions {
+            assert_eq!(position.to_string().parse().as_ref(), Ok(position));
+        }
+        for text in ["", "access.log", "access.log:", "access.log:-1", "access.log:x"] {
+            text.parse::<Position>().unwrap_err();
+        }
+    }
+
+    #[test]
+    fn it_goes_on_after_every_position() {
+        let folder = logs(&[
+            ("access.log.2.gz", &gzip(&["one\n", "two\nthr", "ee\n"])),
+            ("access.log.1", b""),
+            ("access.log", b"four\r\n\n\xFFive"),
+        ]);
+        let all = read(&folder, None);
+        let expected = [
+            line("access.log.2.gz:4", "one"),
+            line("access.log.2.gz:8", "two"),
+            line("access.log.2.gz:14", "three"),
+            line("access.log:6", "four"),
+            line("access.log:7", ""),
+            line("access.log:11", "\u{FFFD}ive"),
+        ];
+        assert_eq!(all, expected);
+        for (count, line) in (1..).zip(&all) {
+            let position = line.as_ref().unwrap().0.parse().unwrap();
+            assert_eq!(read(&folder, Some(&position)), all[count..], "{position}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_to_the_last_log_is_read_by_the_next_run() {
+        let folder = logs(&[("access.log", b"one\n"), ("access.log.1", b"zero\n")]);
+        let end = "access.log:4".parse().unwrap();
+        assert_eq!(read(&folder, Some(&end)), []);
+        fs::write(folder.join("access.log"), "one\ntwo\n").unwrap();
+        assert_eq!(read(&folder, Some(&end)), [line("access.log:8", "two")]);
+    }
+
+    #[test]
+    fn a_position_in_other_files_is_refused() {
+        let folder =
+            logs(&[("access.log", b"one\ntwo\n"), ("access.log.1.gz", &gzip(&["zero\n", "half"]))]);
+        let other = "another file than at the last run: no line begins at byte ";
+        for position in ["access.log:3", "access.log:9", "access.log.1.gz:8", "access.log.1.gz:10"]
+        {
+            let (file, offset) = position.split_once(':').unwrap();
+            assert_eq!(refusal(&folder, position), format!("{file}: {other}{offset}"));
+        }
+        let gone = "access.log.2: gone, and the last run has stopped in the middle of it";
+        assert_eq!(refusal(&folder, "access.log.2:3"), gone);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_the_next_file_follows() {
+        let whole = gzip(&["one\n", "two\n"]);
+        let folder = logs(&[
+            ("a.log.gz", &whole[..whole.len() - 9]),
+            ("b.log.gz", b"not compressed\n"),
+            ("c.log", b"three\n"),
+        ]);
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("nowhere", folder.join("d.log")).unwrap();
+        let read = read(&folder, None);
+        assert_eq!(read[0], line("a.log.gz:4", "one"));
+        let read: Vec<_> = read.into_iter().skip_while(Result::is_ok).collect();
+        assert!(read[0].as_ref().unwrap_err().starts_with("a.log.gz: "), "{read:?}");
+        assert!(read[1].as_ref().unwrap_err().starts_with("b.log.gz: "), "{read:?}");
+        assert_eq!(read[2], line("c.log:6", "three"));
+        #[cfg(unix)]
+        assert!(read[3].as_ref().unwrap_err().starts_with("d.log: "), "{read:?}");
+        assert!(read.len() <= 4, "{read:?}");
+    }
+
+    #[test]
+    fn a_line_without_end_is_an_error_and_the_next_line_follows() {
+        let most = LONGEST_LINE_BYTES as usize;
+        let longest = format!("{}\n", "x".repeat(most - 1));
+        let text = format!("{longest}{}\ngood\n", "y".repeat(3 * most));
+        let folder = logs(&[("access.log", text.as_bytes())]);
+        let read = read(&folder, None);
+        assert_eq!(read[0], line("access.log:1048576", longest.trim_end()));
+        let error = "access.log: the line at byte 1048576 is longer than 1048576 bytes";
+        assert_eq!(read[1], Err(error.to_owned()));
+        assert_eq!(read[2..], [line(&format!("access.log:{}", text.len()), "good")]);
+    }
+
+    #[test]
+    fn a_folder_without_logs_is_refused() {
+        let folder = logs(&[("notes", b"")]);
+        let error = Logs::open(folder.path(), None).err().unwrap().to_string();
+        assert!(
+            error.ends_with(": no logs in it, such as access.log or access.log.2.gz"),
+            "{error}"
+        );
+        let missing = folder.join("missing");
+        let error = Logs::open(&missing, None).err().unwrap().to_string();
+        assert!(error.starts_with(&missing.display().to_string()), "{error}");
+    }
+}

@@ -1,0 +1,372 @@
+//! The example `access_log`, run as a user runs it, and believed only as far as its database agrees with
+//! what is counted here: by other code, which takes the lines apart in another way and leaves the
+//! calendar to SQLite.
+//!
+//! It is killed with SIGKILL at moments that a seed chooses, `EXEUNT_SEED` if that is set; a test that
+//! fails prints it. `EXEUNT_KILLS=200` kills it so often, instead of 10 times.
+#![cfg(unix)]
+// A test that unwraps nothing says less.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/examples.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use flate2::read::MultiGzDecoder;
+use rusqlite::{Connection, OpenFlags};
+use support::{Finished, Folder, Running, example, run};
+
+const SIGKILL: i32 = 9;
+
+/// By minute, path and status: how many requests, and how many bytes.
+type Rows = BTreeMap<(i64, String, u16), (u64, u64)>;
+
+/// All that a database holds.
+#[derive(Debug, PartialEq)]
+struct Database {
+    rows: Rows,
+    position: Option<String>,
+    lines: u64,
+    broken: u64,
+}
+
+/// What the example has stored so far; nothing, if it has not come to that.
+fn stored(db: &Path) -> Option<Database> {
+    let db = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
+    let figures = db.query_row("SELECT position, lines, broken FROM checkpoint", [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    let (position, lines, broken) = figures.ok()?;
+    let mut query = db.prepare("SELECT minute, path, status, hits, bytes FROM requests").unwrap();
+    let rows = query.query_map([], |row| {
+        Ok(((row.get(0)?, row.get(1)?, row.get(2)?), (row.get(3)?, row.get(4)?)))
+    });
+    let rows = rows.unwrap().map(Result::unwrap).collect();
+    Some(Database { rows, position, lines, broken })
+}
+
+/// Counts what the logs of a folder hold: the rows, all lines, and those that are broken.
+fn count(folder: &Path) -> (Rows, u64, u64) {
+    let calendar = Connection::open_in_memory().unwrap();
+    let mut minutes = calendar.prepare("SELECT unixepoch(?1)").unwrap();
+    let mut known = BTreeMap::new();
+    let mut minute_of = |date: &str| {
+        let minute = known
+            .entry(date.to_owned())
+            .or_insert_with(|| minutes.query_row([date], |row| row.get::<_, i64>(0)).unwrap());
+        *minute
+    };
+    let (mut rows, mut lines, mut broken) = (Rows::new(), 0, 0);
+    for line in text_of(folder).lines() {
+        lines += 1;
+        match taken_apart(line) {
+            None => broken += 1,
+            Some((date, path, status, bytes)) => {
+                let row = rows.entry((minute_of(&date), path, status)).or_default();
+                row.0 += 1;
+                row.1 += bytes;
+            }
+        }
+    }
+    (rows, lines, broken)
+}
+
+fn text_of(folder: &Path) -> String {
+    let mut text = String::new();
+    for path in files(folder) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.ends_with(".gz") {
+            let mut file = MultiGzDecoder::new(File::open(&path).unwrap());
+            file.read_to_string(&mut text).unwrap();
+        } else if name.starts_with("access.log") {
+            text += &fs::read_to_string(&path).unwrap();
+        }
+    }
+    text
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// The minute as SQLite takes it, the path, the status and the bytes. By the quotes: those that are
+/// escaped stand only in the agent, which does not count.
+fn taken_apart(line: &str) -> Option<(String, String, u16, u64)> {
+    let mut parts = line.split('"');
+    let (_, time) = parts.next()?.split_once('[')?;
+    let time = time.strip_suffix("] ")?;
+    let [day, month, rest] = time.splitn(3, '/').collect::<Vec<_>>().try_into().ok()?;
+    let month = "JanFebMarAprMayJunJulAugSepOctNovDec".find(month)? / 3 + 1;
+    let [year, hour, minute, rest] = rest.splitn(4, ':').collect::<Vec<_>>().try_into().ok()?;
+    let zone = rest.split_once(' ')?.1;
+    let (zone_hours, zone_minutes) = zone.split_at_checked(3)?;
+    let date = format!("{year}-{month:02}-{day}T{hour}:{minute}:00{zone_hours}:{zone_minutes}");
+
+    let request: Vec<&str> = parts.next()?.split(' ').collect();
+    let path = match request[..] {
+        [_, target, _] => target.split('?').next()?,
+        _ => "-",
+    };
+    let mut figures = parts.next()?.split_whitespace();
+    let status = figures.next()?.parse().ok()?;
+    let bytes = match figures.next()? {
+        "-" => 0,
+        bytes => bytes.parse().ok()?,
+    };
+    Some((date, path.to_owned(), status, bytes))
+}
+
+fn generated(folder: &Path, lines: u64) {
+    let finished = access_log(folder, &["--generate", &lines.to_string(), "--seed=4"]);
+    assert!(finished.status.success(), "{finished:?}");
+}
+
+fn access_log(folder: &Path, args: &[&str]) -> Finished {
+    run(example("access_log").args(args).arg(folder))
+}
+
+fn last_line(finished: &Finished) -> &str {
+    finished.stdout.lines().last().unwrap_or_default()
+}
+
+#[test]
+fn access_log_stores_what_is_in_the_logs() {
+    let folder = Folder::new();
+    generated(folder.path(), 20_000);
+    let (rows, lines, broken) = count(folder.path());
+    assert!(lines == 20_000 && broken > 0 && rows.len() > 1000, "{broken}, {}", rows.len());
+
+    let database = stored(&folder.path().join("requests.db")).unwrap();
+
+    assert_eq!((database.lines, database.broken), (lines, broken));
+    assert_eq!(database.rows, rows);
+    // Whatever its batches are.
+    for batch in ["1500", "20000", "1000000"] {
+        let db = folder.path().join(format!("{batch}.db"));
+        let args = ["--batch", batch, "--db", db.to_str().unwrap()];
+        let finished = access_log(folder.path(), &args);
+        assert!(finished.status.success(), "{finished:?}");
+        let requests = lines - broken;
+        let balance = format!("{lines} lines = {requests} requests + {broken} broken, in ");
+        assert!(last_line(&finished).starts_with(&balance), "{finished:?}");
+        assert_eq!(stored(&db).unwrap(), database);
+    }
+}
+
+#[test]
+fn access_log_says_the_most_requested_paths_and_counts_nothing_twice() {
+    let folder = Folder::new();
+    folder.write(
+        "access.log.1",
+        "::1 - - [31/Dec/2024:23:59:59 +0000] \"GET /a?b HTTP/1.1\" 200 1500000\n\
+         ::1 - - [01/Jan/2025:00:59:01 +0100] \"GET /a HTTP/1.1\" 200 500000\n\
+         nonsense\n",
+    );
+    folder.write("access.log", "::1 - - [01/Jan/2025:00:00:00 +0000] \"GET /b HTTP/1.1\" 404 -");
+    let expected = "         2       2.0 MB  /a\n         1       0.0 MB  /b\n\
+                    4 lines = 3 requests + 1 broken, in 2 rows\n";
+    for run_number in 0..2 {
+        let finished = access_log(folder.path(), &[]);
+        assert!(finished.status.success(), "{finished:?}");
+        assert_eq!(finished.stdout, expected, "run {run_number}");
+    }
+    let rows = stored(&folder.path().join("requests.db")).unwrap().rows;
+    let expected = [
+        ((1_735_689_540, "/a".to_owned(), 200), (2, 2_000_000)),
+        ((1_735_689_600, "/b".to_owned(), 404), (1, 0)),
+    ];
+    assert_eq!(rows, Rows::from(expected));
+}
+
+#[test]
+fn access_log_goes_on_with_what_was_added() {
+    let folder = Folder::new();
+    let line = "::1 - - [01/Jan/2025:00:00:00 +0000] \"GET / HTTP/1.1\" 200 7\n";
+    folder.write("access.log.1", line);
+    folder.write("access.log", line);
+    assert!(
+        access_log(folder.path(), &[])
+            .stdout
+            .ends_with("2 lines = 2 requests + 0 broken, in 1 rows\n")
+    );
+    folder.write("access.log", line.repeat(3));
+    let finished = access_log(folder.path(), &[]);
+    assert!(
+        finished.stdout.ends_with("4 lines = 4 requests + 0 broken, in 1 rows\n"),
+        "{finished:?}"
+    );
+    assert!(finished.stderr.contains(&format!("goes on after access.log:{}", line.len())));
+    // Rotated in the middle: nobody can tell any more what was counted.
+    folder.write("access.log", &line[1..]);
+    let finished = access_log(folder.path(), &[]);
+    assert_eq!(finished.status.code(), Some(2), "{finished:?}");
+    assert!(
+        finished.stderr.contains("access.log: another file than at the last run"),
+        "{finished:?}"
+    );
+}
+
+#[test]
+fn access_log_names_what_it_cannot_read_and_counts_the_rest() {
+    let folder = Folder::new();
+    generated(folder.path(), 1000);
+    fs::remove_file(folder.path().join("requests.db")).unwrap();
+    let torn = folder.path().join("access.log.3.gz");
+    let content = fs::read(&torn).unwrap();
+    fs::write(&torn, &content[..content.len() / 2]).unwrap();
+
+    let finished = access_log(folder.path(), &[]);
+
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains(&format!("ERROR {}: ", torn.display())), "{finished:?}");
+    // The torn one is half there, all others are whole.
+    fs::remove_file(torn).unwrap();
+    let (rows, lines, _) = count(folder.path());
+    let database = stored(&folder.path().join("requests.db")).unwrap();
+    assert!((lines..1000).contains(&database.lines), "{}", database.lines);
+    for (key, (hits, bytes)) in rows {
+        let found = database.rows[&key];
+        assert!(found.0 >= hits && found.1 >= bytes, "{key:?}: {found:?}");
+    }
+}
+
+/// The moments of the kills.
+struct Dice(u64);
+
+impl Dice {
+    fn seeded() -> Dice {
+        let seed = env::var("EXEUNT_SEED").map(|seed| seed.parse().unwrap());
+        let seed = seed.unwrap_or_else(|_| {
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into()
+        });
+        // Told only if the test fails.
+        println!("EXEUNT_SEED={seed}");
+        Dice(seed)
+    }
+
+    fn up_to(&mut self, most: Duration) -> Duration {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        most.mul_f64((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
+    }
+}
+
+fn kills() -> u32 {
+    env::var("EXEUNT_KILLS").map_or(10, |kills| kills.parse().unwrap())
+}
+
+#[test]
+fn access_log_killed_at_any_moment_and_run_again_counts_every_line_once() {
+    const LINES: u64 = 40_000;
+    let mut dice = Dice::seeded();
+    let folder = Folder::new();
+    generated(folder.path(), LINES);
+    let expected = stored(&folder.path().join("requests.db")).unwrap();
+    let start = |db: &Path| {
+        let mut command = example("access_log");
+        command.args(["--batch", "50", "--db"]).arg(db).arg(folder.path());
+        Running::start(&mut command)
+    };
+
+    let uninterrupted = folder.path().join("uninterrupted.db");
+    let begun = Instant::now();
+    let finished = start(&uninterrupted).finish();
+    let took = begun.elapsed();
+    assert!(finished.status.success(), "{finished:?}");
+    assert_eq!(stored(&uninterrupted).unwrap(), expected);
+
+    let (mut in_the_middle, mut databases) = (0, 0);
+    for _ in 0..kills() {
+        let db = folder.path().join(format!("killed-{databases}.db"));
+        let running = start(&db);
+        // Rather early than late, and sometimes before it has begun.
+        let moment = dice.up_to(took);
+        thread::sleep(dice.up_to(moment));
+        running.signal("KILL");
+        let finished = running.finish();
+        let was_killed = finished.status.signal() == Some(SIGKILL);
+        assert!(was_killed || finished.status.success(), "{finished:?}");
+        let lines = assert_whole_batches(&db);
+        in_the_middle += u32::from(was_killed && (1..LINES).contains(&lines));
+        // Once more after the kill, or several times; then to its end.
+        if dice.up_to(took) < took / 2 {
+            continue;
+        }
+        let finished = start(&db).finish();
+        assert!(finished.status.success(), "{finished:?}");
+        assert!(lines == 0 || finished.stderr.contains("goes on after "), "{finished:?}");
+        assert_eq!(stored(&db).as_ref(), Some(&expected));
+        databases += 1;
+    }
+    let db = folder.path().join(format!("killed-{databases}.db"));
+    let finished = start(&db).finish();
+    assert!(finished.status.success(), "{finished:?}");
+    assert_eq!(stored(&db).as_ref(), Some(&expected));
+    assert!(in_the_middle > 0, "no kill has come in the middle of its work");
+}
+
+/// What a killed one leaves behind adds up, whenever it was. Says how many lines it has counted.
+/// It looks at a copy: SQLite puts in order what it opens, and that is left to the next run.
+fn assert_whole_batches(db: &Path) -> u64 {
+    let folder = Folder::new();
+    let copy = folder.path().join("copy.db");
+    for suffix in ["", "-wal"] {
+        let _ =
+            fs::copy(format!("{}{suffix}", db.display()), format!("{}{suffix}", copy.display()));
+    }
+    let Some(Database { rows, lines, broken, position }) = stored(&copy) else { return 0 };
+    let hits: u64 = rows.values().map(|(hits, _)| hits).sum();
+    assert_eq!(lines, hits + broken);
+    assert_eq!(position.is_some(), lines > 0);
+    assert_eq!(lines % 50, 0, "a batch is stored whole or not at all");
+    lines
+}
+
+#[test]
+fn access_log_refuses_what_it_does_not_know() {
+    let folder = Folder::new();
+    folder.write("full/access.log", "");
+    folder.write("empty/notes", "");
+    folder.write("foreign.db", "no database ".repeat(100));
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (full, empty, foreign) = (at("full"), at("empty"), at("foreign.db"));
+    let cases: &[&[&str]] = &[
+        &["folder", ""],
+        &["--generate", "--generate=0", &full],
+        &["--generate", "--generate", "many", &full],
+        &["--batch", "--batch", "0", &full],
+        &["--seed", "--seed"],
+        &["--help", "--help=me"],
+        &["--colour", "--colour", "red", &full],
+        &["one folder", &full, &empty],
+        &["not empty, there is access.log in it", "--generate", "5", &full],
+        &["no logs in it", &empty],
+        &["missing: ", &at("missing")],
+        &["foreign.db: file is not a database", "--db", &foreign, &full],
+        &["missing/x.db: ", "--db", &at("missing/x.db"), &full],
+    ];
+    for case in cases {
+        let args = case[1..].iter().filter(|arg| !arg.is_empty());
+        let finished = run(example("access_log").args(args));
+        assert_eq!(finished.status.code(), Some(2), "{case:?}: {finished:?}");
+        let error = finished.stderr.lines().last().unwrap();
+        assert!(error.starts_with("access_log: "), "{case:?}: {finished:?}");
+        assert!(error.contains(case[0]), "{case:?}: {finished:?}");
+        assert_eq!(finished.stdout, "");
+    }
+    // None of them has left anything behind.
+    assert_eq!(files(&folder.path().join("empty")).len(), 1);
+    assert_eq!(files(&folder.path().join("full")).len(), 1);
+    assert!(!folder.path().join("missing").exists());
+}
