@@ -964,7 +964,12 @@ fn d5_how_everybody_has_ended_can_be_watched() {
         let failing = Play::<()>::idle().stopped(|_| Err(std::io::Error::other("no").into()));
         let _failing = system.spawn("failing", failing);
         let daemon = system.task("daemon").daemon();
-        daemon.spawn(|cx| Ok(cx.stopping().wait())).unwrap();
+        daemon
+            .spawn(|cx| {
+                cx.stopping().wait();
+                Ok(())
+            })
+            .unwrap();
         drop(by_itself);
         until(|| standing(&handle, "by itself").ended == Some(Ended::Completed));
         stuck.send(()).unwrap();

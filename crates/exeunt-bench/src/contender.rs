@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use crate::contenders::{actix, exeunt, kameo, plain, ractor, select, spawned, tonari};
-use crate::measure::{Failure, Outcome};
+use crate::contenders::{actix, exeunt, kameo, plain, ractor, select, spawned, tonari, xtra};
+use crate::measure::Outcome;
 use crate::role::{Role, answer, nanos_since};
 use crate::workload::{Scale, Workload};
 use crate::workloads::spawn::resident;
@@ -41,7 +41,7 @@ pub(crate) enum Stop {
 /// A way to run actors. The value owns all that was started.
 pub(crate) trait Contender: Sized + 'static {
     /// Where messages are sent to. In the workloads all are dropped before [`stop`](Contender::stop).
-    type Addr: Clone + Send + 'static;
+    type Addr: Clone + Send + Sync + 'static;
 
     const ABOUT: About;
 
@@ -89,15 +89,6 @@ const fn entry<C: Contender>() -> Entry {
     Entry { about: C::ABOUT, keeps_only: false, run: Workload::run::<C>, memory: resident::<C> }
 }
 
-const fn left_out(about: About) -> Entry {
-    Entry {
-        about,
-        keeps_only: false,
-        run: |_, _| Err(Failure::LeftOut(XTRA.place.to_owned())),
-        memory: |_| Err(XTRA.place.to_owned()),
-    }
-}
-
 static ENTRIES: [Entry; 11] = [
     entry::<exeunt::Exeunt>(),
     entry::<plain::Plain>(),
@@ -109,17 +100,8 @@ static ENTRIES: [Entry; 11] = [
     entry::<ractor::Ractor<false>>(),
     Entry { keeps_only: true, ..entry::<ractor::Ractor<true>>() },
     entry::<spawned::Spawned>(),
-    left_out(XTRA),
+    entry::<xtra::Xtra>(),
 ];
-
-/// Not measured: this workspace takes permissive licenses only, for its benchmarks as well.
-const XTRA: About = About {
-    name: "xtra",
-    version: "xtra 0.6.0",
-    place: "not built in: its license, MPL-2.0, is not among those this workspace allows",
-    stop: "",
-    no_bounded: None,
-};
 
 /// All contenders, `exeunt` first and the floor second.
 pub(crate) fn entries() -> &'static [Entry] {

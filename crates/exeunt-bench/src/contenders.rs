@@ -8,3 +8,4 @@ pub(crate) mod actix;
 pub(crate) mod kameo;
 pub(crate) mod ractor;
 pub(crate) mod spawned;
+pub(crate) mod xtra;

@@ -22,6 +22,7 @@ mod workloads;
 mod contender;
 mod contenders;
 mod role;
+mod troupe;
 mod measure;
 mod procfs;
 mod table;
@@ -58,11 +59,11 @@ fn obey(request: &Request) -> Result<(), String> {
 
 fn list() {
     println!("workloads:");
-    Workload::ALL.iter().for_each(|work| println!("  {:<16} {}", work.name(), work.about()));
+    Workload::every().for_each(|work| println!("  {:<18} {}", work.name(), work.about()));
     println!("contenders:");
     for entry in contender::entries() {
         let about = &entry.about;
-        println!("  {:<16} {:<28} {}", about.name, about.version, about.place);
+        println!("  {:<18} {:<28} {}", about.name, about.version, about.place);
     }
 }
 

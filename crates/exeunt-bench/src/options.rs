@@ -72,8 +72,11 @@ fn workloads(name: &str) -> Result<Vec<Workload>, String> {
     if name.starts_with('-') {
         return Err(format!("there is no option {name}"));
     }
-    let named = |work: &&Workload| name == "all" || work.name() == name || work.group() == name;
-    let found: Vec<Workload> = Workload::ALL.iter().filter(named).copied().collect();
+    if name == "all" {
+        return Ok(Workload::ALL.to_vec());
+    }
+    let named = |work: &Workload| work.name() == name || work.group() == name;
+    let found: Vec<Workload> = Workload::every().filter(named).collect();
     if found.is_empty() { Err(format!("there is no workload {name}")) } else { Ok(found) }
 }
 

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::measure::Failure;
+use crate::troupe::Part;
 
 /// How long a result is waited for before its contender counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The role of an actor whose addresses are `A`.
 pub(crate) enum Role<A> {
@@ -25,6 +26,8 @@ pub(crate) enum Role<A> {
     Work(Work<A>),
     /// Tells how long ago, on its clock, the number was.
     Clock(Instant, Sender<u64>),
+    /// Plays with others, whose addresses it is told when all are there.
+    Part(Part<A>),
 }
 
 pub(crate) struct Sum {
@@ -51,9 +54,10 @@ pub(crate) enum Then {
 }
 
 impl<A> Role<A> {
-    /// Takes one number.
+    /// Takes one number. What a [part](Role::Part) says to the others it says at once, by `send`, which
+    /// must not wait: the mailboxes of a troupe are unbounded.
     #[inline]
-    pub(crate) fn step(&mut self, n: u64) -> Then {
+    pub(crate) fn step(&mut self, n: u64, send: impl FnMut(&A, u64)) -> Then {
         match self {
             Role::Sum(sum) => sum.add(n),
             Role::Forward(_) => return Then::Forward,
@@ -61,6 +65,7 @@ impl<A> Role<A> {
             Role::Clock(epoch, result) => {
                 let _ = result.send(nanos_since(*epoch).saturating_sub(n));
             }
+            Role::Part(part) => part.take(n, send),
         }
         Then::Rest
     }
@@ -78,14 +83,19 @@ impl<A> Role<A> {
         match self {
             Role::Forward(next) => Some(next),
             Role::Work(work) => work.next.as_ref(),
-            Role::Sum(_) | Role::Clock(..) => None,
+            Role::Sum(_) | Role::Clock(..) | Role::Part(_) => None,
         }
+    }
+
+    /// Whether it sends to some that are not there yet.
+    pub(crate) fn is_part(&self) -> bool {
+        matches!(self, Role::Part(_))
     }
 
     /// Takes one number and does all there is to do, for contenders whose handlers may block.
     #[inline]
-    pub(crate) fn play(&mut self, n: u64, send: impl FnOnce(&A, u64)) {
-        match self.step(n) {
+    pub(crate) fn play(&mut self, n: u64, mut send: impl FnMut(&A, u64)) {
+        match self.step(n, &mut send) {
             Then::Rest => return,
             Then::Forward => {}
             Then::Work(time) => {

@@ -2,6 +2,7 @@
 
 use crate::contender::{Contender, Mailbox};
 use crate::measure::Outcome;
+use crate::workloads::savina::Play;
 use crate::workloads::{ask, drain, fan_in, idle, keeps, pipeline, shutdown, spawn, tell, wakeup};
 
 /// The slots of a bounded mailbox.
@@ -24,6 +25,7 @@ pub(crate) enum Workload {
     Shutdown,
     Wakeup,
     Idle,
+    Savina(Play),
 }
 
 /// How much of it, and how often.
@@ -35,7 +37,7 @@ pub(crate) struct Scale {
 }
 
 impl Workload {
-    /// All of them, in the order in which they are run.
+    /// Those that `all` runs, in their order; the plays of Savina would take too long.
     pub(crate) const ALL: [Workload; 11] = [
         Workload::Keeps,
         Workload::TellBounded,
@@ -50,6 +52,11 @@ impl Workload {
         Workload::Idle,
     ];
 
+    /// All there are.
+    pub(crate) fn every() -> impl Iterator<Item = Workload> {
+        Workload::ALL.into_iter().chain(Play::ALL.map(Workload::Savina))
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Workload::Keeps => "keeps",
@@ -63,6 +70,7 @@ impl Workload {
             Workload::Shutdown => "shutdown",
             Workload::Wakeup => "wakeup",
             Workload::Idle => "idle",
+            Workload::Savina(play) => play.name(),
         }
     }
 
@@ -70,6 +78,7 @@ impl Workload {
     pub(crate) fn group(self) -> &'static str {
         match self {
             Workload::TellBounded | Workload::TellUnbounded => "tell",
+            Workload::Savina(_) => "savina",
             other => other.name(),
         }
     }
@@ -93,6 +102,7 @@ impl Workload {
             }
             Workload::Wakeup => "from a send to an idle actor to its handler",
             Workload::Idle => "how often the threads of 100 idle actors wake up",
+            Workload::Savina(play) => play.about(),
         }
     }
 
@@ -106,6 +116,7 @@ impl Workload {
             Workload::Spawn => &["µs an actor", "KiB resident an actor"],
             Workload::Shutdown => &["µs an actor"],
             Workload::Idle => &["wake-ups a second"],
+            Workload::Savina(_) => &["ms"],
         }
     }
 
@@ -132,6 +143,7 @@ impl Workload {
             Workload::Shutdown => (11, 100, 3, 100),
             Workload::Wakeup => (7, 200, 2, 100),
             Workload::Idle => (5, 1_000, 1, 300),
+            Workload::Savina(play) => return play.scale(quick),
         };
         if quick {
             Scale { rounds: quick_rounds, count: quick_count }
@@ -155,6 +167,7 @@ impl Workload {
             Workload::Shutdown => shutdown::run::<C>(count),
             Workload::Wakeup => wakeup::run::<C>(count),
             Workload::Idle => idle::run::<C>(count),
+            Workload::Savina(play) => play.run::<C>(count),
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod spawn;
 pub(crate) mod shutdown;
 pub(crate) mod wakeup;
 pub(crate) mod idle;
+pub(crate) mod savina;
 
 use crate::contender::{Contender, Mailbox};
 use crate::measure::Failure;

@@ -445,7 +445,7 @@ impl Closing {
                     let looks =
                         !matches!(self.without, Without::LastLook | Without::CloseBeforeDrain);
                     next.actor = if looks { Actor::FinishLook } else { Actor::FinishGone };
-                })
+                });
             }
             // finish: `last_word.gone |= self.lanes().all(|lane| lane.receiver.is_empty())`
             Actor::FinishLook if from.channel.is_empty() => {
@@ -471,7 +471,7 @@ impl Closing {
                     let has_lock = self.without != Without::LockInEvict;
                     next.lock = if has_lock { Some(Thread::Actor) } else { next.lock };
                     next.actor = if has_lock { Actor::EvictGone } else { Actor::EvictTake };
-                })
+                });
             }
             Actor::FinishLock | Actor::EvictLock | Actor::Ended | Actor::Hung => {}
             // evict: `last_word.gone = true`

@@ -49,6 +49,8 @@ impl Contender for Exeunt {
         let builder = self.0.actor("player").capacity(capacity);
         let wired = match role.next() {
             Some(next) => builder.feeds(next),
+            // Whom it feeds is not there yet, so that it cannot be declared.
+            None if role.is_part() => builder,
             None => builder.feeds_nothing(),
         };
         wired.spawn(Player(role)).expect("a thread for the actor")

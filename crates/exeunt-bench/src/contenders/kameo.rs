@@ -32,7 +32,8 @@ impl Message<Number> for Player {
     type Reply = ();
 
     async fn handle(&mut self, Number(n): Number, _ctx: &mut Context<Self, ()>) {
-        match self.0.step(n) {
+        let send = |to: &Post, n| to.0.tell(Number(n)).try_send().expect("an unbounded mailbox");
+        match self.0.step(n, send) {
             Then::Rest => return,
             Then::Forward => {}
             Then::Work(time) => {

@@ -55,7 +55,7 @@ impl Actor for Player {
 }
 
 async fn number(role: &mut Role<Post>, n: u64) {
-    match role.step(n) {
+    match role.step(n, Ractor::<false>::send) {
         Then::Rest => return,
         Then::Forward => {}
         Then::Work(time) => {
