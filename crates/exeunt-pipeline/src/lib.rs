@@ -8,6 +8,9 @@ mod source;
 mod sink;
 mod ledger;
 mod error;
+mod named;
+#[cfg(test)]
+mod scratch;
 
 mod op;
 mod chunk;
@@ -27,4 +30,4 @@ pub use op::{
 pub use parallel::Joined;
 pub use pipeline::{Outcome, Pipeline, Ready, Running};
 pub use sink::{Closed, Sink};
-pub use source::{Next, Source};
+pub use source::{ByteLines, Channel, Files, Lines, Next, Source};

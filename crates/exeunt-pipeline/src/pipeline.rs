@@ -12,10 +12,10 @@ use crate::chunk::{Chunk, MAILBOX_CHUNKS, Parcel};
 use crate::error::Error;
 use crate::flow::{Flow, Given};
 use crate::ledger::{Book, Counts, Ledger};
-use crate::op::{Halt, Thread};
+use crate::op::{Halt, Thread, guard};
 use crate::position::{self, Books};
-use crate::segment::{Feed, Part, failure};
-use crate::source::Source;
+use crate::segment::{Feed, Part, Process, failure};
+use crate::source::{Next, Source};
 
 /// Where the description of a pipeline begins.
 ///
@@ -71,6 +71,9 @@ impl Pipeline {
     }
 }
 
+/// What a source says when it is asked.
+type Said<S> = Option<Next<<S as Source>::Item, <S as Source>::Position>>;
+
 /// Feeds a segment from a source, on the thread of a task.
 struct Reader<S: Source> {
     source: S,
@@ -97,18 +100,13 @@ impl<S: Source> Reader<S> {
         }
     }
 
-    fn read(
-        &mut self,
-        process: &mut dyn crate::segment::Process<S::Item>,
-        cx: &TaskContext,
-    ) -> Result<(), Halt> {
+    fn read(&mut self, process: &mut dyn Process<S::Item>, cx: &TaskContext) -> Result<(), Halt> {
         let books = self.books.all();
         let mut number = 0;
-        while !cx.stopping().is_set() {
-            let Some(next) = self.source.next(cx.stopping()) else { break };
+        while let Some(next) = self.next(cx)? {
+            self.counts.entered();
             match next {
                 Ok((item, position)) => {
-                    self.counts.entered();
                     self.counts.passed();
                     self.counts.out();
                     let numbered = (!books.is_empty()).then_some(number);
@@ -118,17 +116,32 @@ impl<S: Source> Reader<S> {
                 }
                 Err(error) if self.skips_errors.load(Ordering::Relaxed) => {
                     log::debug!("`{}` skips an item: {error}", cx.name());
-                    self.counts.entered();
                     self.counts.failed();
                 }
                 Err(error) => {
-                    self.counts.entered();
                     self.counts.failed();
                     return Err(Halt::Failed { stage: cx.name().to_owned(), error });
                 }
             }
         }
         Ok(())
+    }
+
+    /// What the source gives next; or, once the drain has begun, what it has left.
+    fn next(&mut self, cx: &TaskContext) -> Result<Said<S>, Halt> {
+        let (source, stopping) = (&mut self.source, cx.stopping());
+        let given = guard(|| {
+            let next = if stopping.is_set() { None } else { source.next_item(stopping) };
+            Ok(match next {
+                None if stopping.is_set() => source.leftover(),
+                next => next,
+            })
+        });
+        given.map_err(|error| {
+            self.counts.entered();
+            self.counts.failed();
+            Halt::Failed { stage: cx.name().to_owned(), error }
+        })
     }
 }
 

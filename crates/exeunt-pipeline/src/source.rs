@@ -2,9 +2,19 @@
 
 use exeunt::{Error, Event};
 
+mod lines;
+mod aside;
+mod files;
+mod channel;
+
+pub use channel::Channel;
+pub use files::Files;
+pub use lines::{ByteLines, Lines};
+
 /// Where the items of a pipeline come from.
 ///
-/// Every iterator of results is one, without positions. Implement it for what has a position to begin again at.
+/// Every iterator of results is one, without positions. [`Lines`], [`Files`] and [`Channel`] are others. Implement it
+/// for what has a position to begin again at, for what waits, and for what takes things in before it gives them.
 ///
 /// # Examples
 ///
@@ -20,7 +30,7 @@ use exeunt::{Error, Event};
 ///     type Item = u64;
 ///     type Position = u64;
 ///
-///     fn next(&mut self, _stopping: &Event) -> Option<Result<(u64, u64), Error>> {
+///     fn next_item(&mut self, _stopping: &Event) -> Option<Result<(u64, u64), Error>> {
 ///         let number = self.next;
 ///         self.next += 1;
 ///         (number < self.end).then_some(Ok((number, number)))
@@ -42,8 +52,20 @@ pub trait Source: Send + 'static {
     /// # Errors
     ///
     /// What could not be read. It ends the pipeline in order, unless the source was told to
-    /// [skip errors](crate::Flow::skip_errors).
-    fn next(&mut self, stopping: &Event) -> Option<Next<Self::Item, Self::Position>>;
+    /// [skip errors](crate::Flow::skip_errors). A panic ends it in any case: nobody knows what comes after it.
+    fn next_item(&mut self, stopping: &Event) -> Option<Next<Self::Item, Self::Position>>;
+
+    /// When the drain has begun: what was taken in before and has not been given, one after the other, until `None`.
+    ///
+    /// Nothing, unless it is implemented. It is for who takes in what nobody would have otherwise: what was sent to
+    /// it, for example. It must not wait, and not take in more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next_item`](Source::next_item).
+    fn leftover(&mut self) -> Option<Next<Self::Item, Self::Position>> {
+        None
+    }
 }
 
 /// What a source gives: an item and its position, or what could not be read.
@@ -58,7 +80,7 @@ where
     type Item = T;
     type Position = ();
 
-    fn next(&mut self, _: &Event) -> Option<Next<T, ()>> {
+    fn next_item(&mut self, _: &Event) -> Option<Next<T, ()>> {
         Iterator::next(self).map(|item| item.map(|item| (item, ())).map_err(Into::into))
     }
 }

@@ -1,0 +1,93 @@
+//! [`Aside`]: what is read on a thread of its own, since nobody knows for how long that waits.
+
+use std::io::{self, BufRead, Read};
+
+use exeunt::{Event, Interruptible};
+
+const BLOCK_BYTES: usize = 1 << 16;
+
+/// Opens it, on that thread.
+pub(super) type Open = Box<dyn FnOnce() -> io::Result<Box<dyn Read + Send>> + Send>;
+
+/// A reader whose waits end with an event. Then it is at its end.
+///
+/// Whole blocks are handed over, as large as what is there: a line for one that is typed, thousands of them for a pipe.
+pub(super) struct Aside {
+    blocks: Interruptible<io::Result<Vec<u8>>>,
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Aside {
+    pub(super) fn open(open: Open, stopping: &Event) -> io::Result<Aside> {
+        let blocks = stopping.interrupts(move || Blocks::Unopened(Some(open)))?;
+        Ok(Aside { blocks, block: Vec::new(), at: 0 })
+    }
+}
+
+impl BufRead for Aside {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.block.len() {
+            self.block = self.blocks.next().transpose()?.unwrap_or_default();
+            self.at = 0;
+        }
+        Ok(&self.block[self.at..])
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.at = self.block.len().min(self.at + bytes);
+    }
+}
+
+impl Read for Aside {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(to)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+/// What the thread does.
+enum Blocks {
+    Unopened(Option<Open>),
+    Open(Box<dyn Read + Send>),
+}
+
+impl Iterator for Blocks {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
+        match self {
+            Blocks::Unopened(open) => match open.take()?() {
+                Ok(reader) => {
+                    *self = Blocks::Open(reader);
+                    self.next()
+                }
+                Err(error) => Some(Err(error)),
+            },
+            Blocks::Open(reader) => {
+                let block = read_block(reader).transpose();
+                // After an error there is no more.
+                if let Some(Err(_)) = block {
+                    *self = Blocks::Unopened(None);
+                }
+                block
+            }
+        }
+    }
+}
+
+/// What is there, or waits until something is.
+fn read_block(reader: &mut dyn Read) -> io::Result<Option<Vec<u8>>> {
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        match reader.read(&mut block) {
+            Ok(read) => {
+                block.truncate(read);
+                return Ok((read > 0).then_some(block));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Sources in a pipeline that runs: how they end, of themselves and when the drain begins. What each of them gives is tested beside
+//! it.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{bounded, unbounded};
+use exeunt::{Error, Event, System};
+use exeunt_pipeline::{Channel, Next, Pipeline, Running, Source};
+
+/// Longer than anything here takes.
+const GUARD: Duration = Duration::from_secs(30);
+
+/// A pipeline that hands on what a source gives.
+fn running<S: Source>(source: S) -> (System, Running, mpsc::Receiver<S::Item>) {
+    let mut system = System::new("sources");
+    let (out, given) = mpsc::channel();
+    let running = Pipeline::new("sources")
+        .source("source", source)
+        .sink("out", move |item| out.send(item).map_err(|_| Error::msg("closed")))
+        .spawn(&mut system)
+        .unwrap();
+    (system, running, given)
+}
+
+#[test]
+fn a_channel_ends_with_its_last_sender() {
+    let (send, receiver) = bounded(4);
+    let (system, running, given) = running(Channel::from(receiver));
+    let sender = thread::spawn(move || (0..1000).try_for_each(|n| send.send(n)));
+    let report = system.wait();
+    assert!(report.is_complete(), "{report}");
+    sender.join().unwrap().unwrap();
+    assert!(given.into_iter().eq(0..1000));
+    assert!(running.ledger().balances(), "{}", running.ledger());
+}
+
+#[test]
+fn a_drain_wakes_who_waits_for_a_channel_and_closes_it() {
+    let (send, receiver) = unbounded();
+    let (system, running, given) = running(Channel::new(receiver));
+    send.send(1).unwrap();
+    // It has come through, so that the source is about to wait for the next one.
+    assert_eq!(given.recv_timeout(GUARD), Ok(1));
+    let report = system.shutdown();
+    assert!(report.is_complete(), "{report}");
+    assert!(running.ledger().balances(), "{}", running.ledger());
+    assert_eq!(send.send(2).unwrap_err().into_inner(), 2);
+}
+
+#[test]
+fn what_a_channel_holds_when_the_drain_begins_is_handed_on() {
+    let (send, receiver) = unbounded();
+    let held = receiver.clone();
+    (0..100).for_each(|n| send.send(n).unwrap());
+    let (system, running, given) =
+        running(UntilTheDrain { source: Channel::new(receiver), has_given: false });
+    assert_eq!(given.recv_timeout(GUARD), Ok(0));
+    let report = system.shutdown();
+    assert!(report.is_complete(), "{report}");
+    assert!(given.into_iter().eq(1..100));
+    assert!(held.is_empty() && running.ledger().balances(), "{}", running.ledger());
+}
+
+/// Gives one item, and then waits for the drain, whatever there is.
+struct UntilTheDrain<S> {
+    source: S,
+    has_given: bool,
+}
+
+impl<S: Source> Source for UntilTheDrain<S> {
+    type Item = S::Item;
+    type Position = S::Position;
+
+    fn next_item(&mut self, stopping: &Event) -> Option<Next<S::Item, S::Position>> {
+        if self.has_given {
+            stopping.wait();
+            return None;
+        }
+        self.has_given = true;
+        self.source.next_item(stopping)
+    }
+
+    fn leftover(&mut self) -> Option<Next<S::Item, S::Position>> {
+        self.source.leftover()
+    }
+}
+
+#[test]
+fn a_source_that_panics_has_failed_and_what_it_gave_before_arrives() {
+    for skips_errors in [false, true] {
+        let (out, given) = mpsc::channel();
+        let numbers = (0..10).map(|n| if n < 5 { Ok::<i32, Error>(n) } else { panic!("five") });
+        let flow = Pipeline::new("panics").source("numbers", numbers);
+        let flow = if skips_errors { flow.skip_errors() } else { flow };
+        let error = flow.sink("out", move |n| Ok(out.send(n)?)).wait().unwrap_err();
+        assert_eq!(error.to_string(), "`numbers` failed: it panicked: five");
+        let ledger = error.outcome().unwrap().ledger();
+        assert!(ledger.balances(), "{ledger}");
+        assert_eq!(ledger.stage("numbers").unwrap().failed, 1);
+        assert!(given.into_iter().eq(0..5));
+    }
+}
