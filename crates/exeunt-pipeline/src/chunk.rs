@@ -6,7 +6,6 @@
 //! time, and sends a note only when the shelf was empty before. So nothing is ever held back, and what comes fast
 //! still travels in chunks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
@@ -14,12 +13,8 @@ use exeunt::{Addr, Event};
 
 use crate::ledger::Counts;
 use crate::op::{Emit, Halt, Thread};
-
-/// How many items a chunk holds before it is sent although its reader is busy.
-pub(crate) const CHUNK_ITEMS: usize = 256;
-
-/// How many chunks a mailbox holds.
-pub(crate) const MAILBOX_CHUNKS: usize = 16;
+use crate::pace::Pace;
+use crate::wiring::Wire;
 
 /// Items, and what is known of the source's positions among them.
 #[derive(Debug)]
@@ -49,10 +44,14 @@ impl<T> Default for Chunk<T> {
 
 impl<T> Chunk<T> {
     pub(crate) fn mark(&mut self, upto: u64) {
-        let after = self.items.len();
+        self.put_mark(Mark { after: self.items.len(), upto });
+    }
+
+    /// Of several marks at one place the last says it all.
+    fn put_mark(&mut self, new: Mark) {
         match self.marks.last_mut() {
-            Some(mark) if mark.after == after => mark.upto = upto,
-            _ => self.marks.push(Mark { after, upto }),
+            Some(mark) if mark.after == new.after => *mark = new,
+            _ => self.marks.push(new),
         }
     }
 
@@ -107,9 +106,9 @@ impl<T> Shelf<T> {
         let before = chunk.items.len();
         let was_empty = chunk.is_empty();
         chunk.items.append(&mut more.items);
-        chunk
-            .marks
-            .extend(more.marks.drain(..).map(|mark| Mark { after: before + mark.after, ..mark }));
+        for mark in more.marks.drain(..) {
+            chunk.put_mark(Mark { after: before + mark.after, ..mark });
+        }
         was_empty
     }
 }
@@ -128,8 +127,9 @@ impl<T> Clone for Returns<T> {
 }
 
 impl<T> Returns<T> {
-    pub(crate) fn new() -> Returns<T> {
-        let (back, empty) = bounded(MAILBOX_CHUNKS);
+    /// So many are kept.
+    pub(crate) fn new(chunks: usize) -> Returns<T> {
+        let (back, empty) = bounded(chunks);
         Returns { back, empty }
     }
 
@@ -156,8 +156,8 @@ pub(crate) struct Inlet<T: Send + 'static> {
     /// The stage that is to count what is refused.
     pub(crate) receiver: Arc<Counts>,
     pub(crate) permits: Option<Permits>,
-    /// How many items make a chunk; whoever reads them may change it.
-    pub(crate) chunk_items: Arc<AtomicUsize>,
+    /// How many items make a chunk. Without it whoever sends decides where a chunk ends.
+    pub(crate) pace: Option<Arc<Pace>>,
 }
 
 impl<T: Send + 'static> Clone for Inlet<T> {
@@ -167,17 +167,12 @@ impl<T: Send + 'static> Clone for Inlet<T> {
             returns: self.returns.clone(),
             receiver: Arc::clone(&self.receiver),
             permits: self.permits.clone(),
-            chunk_items: Arc::clone(&self.chunk_items),
+            pace: self.pace.clone(),
         }
     }
 }
 
 impl<T: Send + 'static> Inlet<T> {
-    pub(crate) fn new(to: Addr<Parcel<T>>, returns: Returns<T>, receiver: Arc<Counts>) -> Inlet<T> {
-        let chunk_items = Arc::new(AtomicUsize::new(CHUNK_ITEMS));
-        Inlet { to, returns, receiver, permits: None, chunk_items }
-    }
-
     pub(crate) fn outlet(self) -> Outlet<T> {
         Outlet {
             inlet: self,
@@ -188,9 +183,14 @@ impl<T: Send + 'static> Inlet<T> {
         }
     }
 
+    /// Declares who is at its end.
+    pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
+        wire.feeds_also(&self.to)
+    }
+
     /// For who decides itself where a chunk ends.
     pub(crate) fn in_whole_chunks(self) -> Inlet<T> {
-        Inlet { chunk_items: Arc::new(AtomicUsize::new(usize::MAX)), ..self }
+        Inlet { pace: None, ..self }
     }
 
     /// For a stage that has begun.
@@ -282,7 +282,7 @@ impl<T: Send + 'static> Outlet<T> {
         let was_empty = end.shelf.put(&mut self.filling);
         end.since_note += items;
         // While nobody empties the shelf, further notes wait for room in the mailbox, and the source with them.
-        if was_empty || end.since_note >= CHUNK_ITEMS {
+        if was_empty || end.since_note >= self.inlet.pace.as_ref().map_or(1, |pace| pace.items()) {
             end.since_note = 0;
             let note = Parcel::Shelf(Arc::clone(&end.shelf));
             return self.post(note);
@@ -302,19 +302,21 @@ impl<T: Send + 'static> Outlet<T> {
         self.filling.mark(upto);
     }
 
+    #[inline]
     fn is_full(&self) -> bool {
-        self.filling.items.len() >= self.inlet.chunk_items.load(Ordering::Relaxed)
+        self.inlet.pace.as_ref().is_some_and(|pace| self.filling.items.len() >= pace.items())
+    }
+
+    pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
+        self.inlet.wire(wire)
     }
 }
 
-/// What nobody will take from here any more is counted as returned by whoever was to have it.
+/// What nobody will take from here any more is counted as returned by whoever was to have it. What is on the shelf is
+/// not: there is a note of it.
 impl<T: Send + 'static> Drop for Outlet<T> {
     fn drop(&mut self) {
         self.inlet.receiver.return_unseen(self.filling.items.len());
-        if let (Some(end), true) = (&self.shelf, self.inlet.to.is_closed()) {
-            let unseen = end.shelf.take(Chunk::default());
-            self.inlet.receiver.return_unseen(unseen.items.len());
-        }
     }
 }
 

@@ -15,12 +15,17 @@ pub struct Error {
 enum Cause {
     Spawn(SpawnError),
     DoubledName(String),
+    Fault(String),
     Failed { name: String, error: String, outcome: Outcome },
 }
 
 impl Error {
     pub(crate) fn doubled_name(name: String) -> Error {
         Error { cause: Box::new(Cause::DoubledName(name)) }
+    }
+
+    pub(crate) fn fault(what: String) -> Error {
+        Error { cause: Box::new(Cause::Fault(what)) }
     }
 
     pub(crate) fn failed(name: String, error: String, outcome: Outcome) -> Error {
@@ -43,6 +48,13 @@ impl Error {
             Cause::Failed { outcome, .. } => Some(outcome),
             _ => None,
         }
+    }
+
+    /// Whether the description makes no sense: a name that is empty, or nothing where there must be something, a batch
+    /// of no items say. The text says which.
+    #[must_use]
+    pub fn is_pointless(&self) -> bool {
+        matches!(*self.cause, Cause::Fault(_))
     }
 
     /// Whether two stages have one name.
@@ -68,6 +80,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.cause {
             Cause::Spawn(error) => error.fmt(f),
+            Cause::Fault(what) => f.write_str(what),
             Cause::DoubledName(name) => write!(f, "two stages are called `{name}`"),
             Cause::Failed { name, error, .. } => write!(f, "`{name}` failed: {error}"),
         }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::error::Error;
+
 /// The figures of one thread of a stage, written by that thread alone but for `returned`.
 #[derive(Debug, Default)]
 #[repr(align(128))] // so that two threads do not write into one cache line
@@ -38,6 +40,14 @@ impl Counts {
     #[inline]
     pub(crate) fn passed(&self) {
         add(&self.passed, 1);
+    }
+
+    /// One that entered, went on, and is one that goes out.
+    #[inline]
+    pub(crate) fn handed_on(&self) {
+        self.entered();
+        self.passed();
+        self.out();
     }
 
     #[inline]
@@ -155,19 +165,24 @@ impl Ledger {
             if stage.unfinished() > 0 {
                 return Some(format!("`{}` has {} unfinished", stage.name, stage.unfinished()));
             }
-            let given = match stage.diverted_from {
-                Some(from) => self.stages[from].diverted,
-                // It is a source, and counts what it gives.
-                None if stage.inputs.is_empty() => continue,
-                // Each of several branches is given all of it.
-                None => stage.inputs.iter().map(|&input| self.stages[input].out).sum(),
-            };
+            let given = self.given(stage);
             if given != stage.entered {
                 let StageLedger { name, entered, .. } = stage;
                 return Some(format!("`{name}` was given {given} and has {entered}"));
             }
         }
         None
+    }
+
+    /// How many items were handed to a stage by those before it.
+    fn given(&self, stage: &StageLedger) -> u64 {
+        match stage.diverted_from {
+            Some(from) => self.stages[from].diverted,
+            // It is a source, and counts what it gives.
+            None if stage.inputs.is_empty() => stage.entered,
+            // Each of several branches is given all of it.
+            None => stage.inputs.iter().map(|&input| self.stages[input].out).sum(),
+        }
     }
 }
 
@@ -203,7 +218,14 @@ impl fmt::Display for Ledger {
 
 /// The book that the stages of one pipeline write into while they are being described.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Book(Arc<Mutex<Vec<Entry>>>);
+pub(crate) struct Book(Arc<Mutex<Pages>>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    entries: Vec<Entry>,
+    /// What is wrong with the description.
+    faults: Vec<String>,
+}
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -247,14 +269,15 @@ impl Book {
     pub(crate) fn add(&self, name: &str, inputs: Vec<usize>) -> (usize, Threads) {
         let threads = Threads::default();
         let (name, of_it) = (name.to_owned(), threads.clone());
-        let mut entries = lock(&self.0);
+        self.check_name(&name);
+        let entries = &mut lock(&self.0).entries;
         entries.push(Entry { name, inputs, diverted_from: None, threads: of_it });
         (entries.len() - 1, threads)
     }
 
     /// Says that the stage that was added last is given the failures of another.
     pub(crate) fn divert_to_the_last(&self, from: usize) {
-        if let Some(last) = lock(&self.0).last_mut() {
+        if let Some(last) = lock(&self.0).entries.last_mut() {
             last.inputs.clear();
             last.diverted_from = Some(from);
         }
@@ -262,29 +285,48 @@ impl Book {
 
     /// Says by whom the stage that was added last is fed.
     pub(crate) fn feed_the_last(&self, inputs: Vec<usize>) {
-        if let Some(last) = lock(&self.0).last_mut() {
+        if let Some(last) = lock(&self.0).entries.last_mut() {
             last.inputs = inputs;
         }
     }
 
     /// Takes over the stages of another pipeline, and says how much their numbers grow by it.
     pub(crate) fn join(&self, other: &Book) -> usize {
-        let others = lock(&other.0).clone();
-        let mut entries = lock(&self.0);
-        let offset = entries.len();
-        entries.extend(others.into_iter().map(|mut entry| {
+        let others = std::mem::take(&mut *lock(&other.0));
+        let mut pages = lock(&self.0);
+        let offset = pages.entries.len();
+        pages.entries.extend(others.entries.into_iter().map(|mut entry| {
             entry.inputs.iter_mut().chain(&mut entry.diverted_from).for_each(|at| *at += offset);
             entry
         }));
+        pages.faults.extend(others.faults);
         offset
     }
 
-    /// The first name that two stages have.
-    pub(crate) fn doubled_name(&self) -> Option<String> {
-        let entries = lock(&self.0);
-        let mut names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
+    pub(crate) fn check_name(&self, name: &str) {
+        self.check(name, !name.is_empty(), "is no name for a stage");
+        self.check(name, !name.contains('\0'), "is no name that a thread can have");
+    }
+
+    /// Notes what is wrong with the description, unless that holds.
+    pub(crate) fn check(&self, name: &str, holds: bool, what: &str) {
+        if !holds {
+            lock(&self.0).faults.push(format!("`{name}` {what}"));
+        }
+    }
+
+    /// What is wrong with the description, if anything is.
+    pub(crate) fn faultless(&self) -> Result<(), Error> {
+        let pages = lock(&self.0);
+        if let Some(fault) = pages.faults.first() {
+            return Err(Error::fault(fault.clone()));
+        }
+        let mut names: Vec<&str> = pages.entries.iter().map(|entry| &*entry.name).collect();
         names.sort_unstable();
-        names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned())
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(Error::doubled_name(pair[0].to_owned())),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn read(&self) -> Ledger {
@@ -298,6 +340,12 @@ impl Book {
             lock(&entry.threads.0).iter().for_each(|counts| counts.add_to(&mut line));
             line
         };
-        Ledger { stages: lock(&self.0).iter().map(line).collect() }
+        let mut ledger = Ledger { stages: lock(&self.0).entries.iter().map(line).collect() };
+        // What has been handed to a stage that has yet to look at it, or that was abandoned before it did.
+        let given: Vec<u64> = ledger.stages.iter().map(|stage| ledger.given(stage)).collect();
+        for (stage, given) in ledger.stages.iter_mut().zip(given) {
+            stage.entered = stage.entered.max(given);
+        }
+        ledger
     }
 }

@@ -14,6 +14,8 @@ mod scratch;
 
 mod op;
 mod chunk;
+mod pace;
+mod wiring;
 mod segment;
 mod parallel;
 mod reorder;
@@ -21,11 +23,11 @@ mod side;
 mod position;
 
 pub use error::Error;
-pub use flow::{Beginning, Branch, Closure, Flow, Following, Given, Tee};
+pub use flow::{Beginning, Branch, Closure, Flow, Following, Pass, Tee};
 pub use ledger::{Ledger, StageLedger};
 pub use op::{
-    Batch, Diverted, Each, Filter, FlatMap, Fold, Inspect, Kind, Map, Nothing, Op, RateLimit, Scan,
-    Then, TryMap, Window,
+    Batch, Diverted, Each, Filter, FlatMap, Fold, Given, Inspect, Kind, Map, Nothing, Op,
+    RateLimit, Scan, Then, TryMap, Window,
 };
 pub use parallel::Joined;
 pub use pipeline::{Outcome, Pipeline, Ready, Running};

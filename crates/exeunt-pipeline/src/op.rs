@@ -4,9 +4,13 @@
 //! function for the compiler, with nothing between them.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use exeunt::{Error, Event};
+
+use crate::wiring::Wire;
 
 mod each;
 mod kinds;
@@ -24,6 +28,12 @@ pub trait Op: Send + 'static {
     type In: Send + 'static;
     /// What it hands on.
     type Out: Send + 'static;
+
+    /// Declares whom it feeds aside.
+    #[doc(hidden)]
+    fn wire<W: Wire>(&self, wire: W) -> W {
+        wire
+    }
 
     /// Its thread has begun.
     #[doc(hidden)]
@@ -99,6 +109,39 @@ pub enum Halt {
     Refused,
     /// The reader of the output wants no more, a closed pipe for example: no failure of anybody's.
     Enough,
+    /// Its deadline has passed: what it has not taken is returned.
+    Late,
+}
+
+impl Halt {
+    /// A stage has failed.
+    #[cold]
+    pub(crate) fn failed(stage: &str, error: Error) -> Halt {
+        Halt::Failed { stage: stage.to_owned(), error }
+    }
+}
+
+/// What a source gives.
+#[derive(Debug)]
+pub struct Given<T> {
+    pub(crate) skips_errors: Arc<AtomicBool>,
+    item: PhantomData<fn(T)>,
+}
+
+impl<T> Given<T> {
+    pub(crate) fn new(skips_errors: Arc<AtomicBool>) -> Given<T> {
+        Given { skips_errors, item: PhantomData }
+    }
+}
+
+impl<T: Send + 'static> Op for Given<T> {
+    type In = T;
+    type Out = T;
+
+    #[inline]
+    fn push(&mut self, item: T, emit: &mut impl Emit<T>) -> Result<(), Halt> {
+        emit.emit(item)
+    }
 }
 
 /// No stage at all: what comes in goes out.
@@ -129,6 +172,10 @@ impl<A: Op, B: Op<In = A::Out>> Op for Then<A, B> {
     #[inline]
     fn push(&mut self, item: A::In, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {
         self.first.push(item, &mut Into { op: &mut self.second, emit })
+    }
+
+    fn wire<W: Wire>(&self, wire: W) -> W {
+        self.second.wire(self.first.wire(wire))
     }
 
     fn begin(&mut self, thread: &Thread) {

@@ -2,20 +2,17 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use exeunt::{Actor, Context};
 
-use crate::chunk::{CHUNK_ITEMS, Outlet, Parcel, Returns};
+use crate::chunk::{Chunk, Outlet, Parcel, Returns};
 use crate::op::{Base, Each, Emit, Halt, Kind, Op, Policy, Thread, guard};
-use crate::segment::{End, failure};
-
-/// How long a thread of a pool should be busy with one chunk: long beside what it costs to hand it over, short
-/// beside what the others wait at the end.
-const CHUNK_TIME: Duration = Duration::from_micros(200);
+use crate::pace::Pace;
+use crate::segment::{End, Process as _, Segment, Watch, failure};
+use crate::wiring::Wire;
 
 /// Chunks for each thread of a pool that may be out of order.
 const WINDOW_PER_THREAD: usize = 8;
@@ -75,52 +72,35 @@ pub(crate) fn permits(threads: usize) -> (Sender<()>, Receiver<()>) {
     (give, take)
 }
 
-/// One thread of a pool.
+/// One thread of a pool: a segment of one stage, whose chunks keep their numbers.
 pub(crate) struct Worker<K: Kind> {
-    pub(crate) stage: Each<K>,
-    pub(crate) outlet: Outlet<K::Out>,
-    pub(crate) returns: Returns<K::In>,
-    /// How many items make a chunk for this pool.
-    pub(crate) chunk_items: Arc<AtomicUsize>,
+    segment: Segment<Each<K>, Outlet<K::Out>>,
+    returns: Returns<K::In>,
+    pace: Arc<Pace>,
 }
 
 impl<K: Kind> Actor for Worker<K> {
     type Msg = Parcel<K::In>;
 
     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        let thread = Thread { must_stop: cx.must_stop().clone(), is_source: false };
-        self.stage.begin(&thread);
-        self.outlet.begin(&thread);
+        self.segment.begin(&Thread { must_stop: cx.must_stop().clone(), is_source: false });
         Ok(())
     }
 
     fn handle(&mut self, parcel: Parcel<K::In>, cx: &mut Context<Self>) -> exeunt::Result {
-        let mut chunk = parcel.open(self.returns.get());
-        let (number, count, began) = (chunk.number, chunk.items.len(), Instant::now());
-        let mut taken = 0;
-        let mut items = chunk.items.drain(..);
-        let mut done = Ok(());
-        'chunk: for at in 0..=count {
-            while chunk.marks.get(taken).is_some_and(|mark| mark.after == at) {
-                self.outlet.mark(chunk.marks[taken].upto);
-                taken += 1;
-            }
-            let Some(item) = items.next() else { break };
-            if let Err(halt) = self.stage.push(item, &mut self.outlet) {
-                self.stage.base.counts.return_unseen(items.len());
-                done = Err(halt);
-                break 'chunk;
-            }
-        }
-        drop(items);
+        let mut chunk = parcel.open(Chunk::default());
+        let (number, items, began) = (chunk.number, chunk.items.len(), Instant::now());
+        let done = Watch::of(cx, |watch| self.segment.chunk(&mut chunk, watch));
+        self.pace.learn(items, began.elapsed());
         self.returns.give(chunk);
-        self.learn(count, began.elapsed());
+        // Somebody waits for that number, whatever has become of it.
         let sent = match &done {
-            Ok(()) => self.outlet.flush_as(number),
-            Err(_) => self.outlet.flush_last(number),
+            Ok(()) => self.segment.end.flush_as(number),
+            Err(_) => self.segment.end.flush_last(number),
         };
-        match done.and(sent).and(if cx.queued() == 0 { self.stage.settle() } else { Ok(()) }) {
-            Ok(()) => Ok(()),
+        let settled = if cx.queued() == 0 { self.segment.ops.settle() } else { Ok(()) };
+        match done.and(sent).and(settled) {
+            Ok(()) | Err(Halt::Late) => Ok(()),
             Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
             Err(Halt::Refused | Halt::Enough) => {
                 cx.stop();
@@ -130,22 +110,20 @@ impl<K: Kind> Actor for Worker<K> {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) -> exeunt::Result {
-        let _ = self.stage.settle();
+        let _ = self.segment.ops.settle();
         Ok(())
     }
 }
 
 impl<K: Kind> Worker<K> {
-    /// Chunks are to take about the same time, whatever an item costs.
-    fn learn(&self, items: usize, took: Duration) {
-        if items == 0 {
-            return;
-        }
-        let each_nanos = (took.as_nanos() / items as u128).max(1);
-        let fit = usize::try_from(CHUNK_TIME.as_nanos() / each_nanos).unwrap_or(CHUNK_ITEMS);
-        // Twice as many at most, since a chunk of few items says little of the next.
-        let fit = fit.clamp(1, CHUNK_ITEMS).min(items.saturating_mul(2));
-        self.chunk_items.store(fit, Ordering::Relaxed);
+    pub(crate) fn new(
+        stage: Each<K>,
+        outlet: Outlet<K::Out>,
+        returns: Returns<K::In>,
+        pace: Arc<Pace>,
+    ) -> Worker<K> {
+        let counts = Arc::clone(&stage.base.counts);
+        Worker { segment: Segment::new(stage, outlet, counts), returns, pace }
     }
 }
 
@@ -164,12 +142,13 @@ where
     F: FnMut(&T) -> K,
 {
     fn emit(&mut self, item: T) -> Result<(), Halt> {
-        let key = guard(|| Ok((self.key)(&item)));
-        let key = key.map_err(|error| {
-            self.base.counts.return_unseen(1);
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        // To hash a key is code of the user's, too.
+        let hash = guard(|| Ok(hasher.hash_one((self.key)(&item)))).map_err(|error| {
+            self.base.counts.entered();
+            self.base.counts.failed();
             self.base.halt(error)
         })?;
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
         let lanes = self.lanes.len() as u64;
         // The remainder of a division by their number is one of them.
         self.lanes[(hash % lanes) as usize].emit(item)
@@ -182,6 +161,10 @@ where
     K: Hash + 'static,
     F: FnMut(&T) -> K + Send + 'static,
 {
+    fn wire<W: Wire>(&self, wire: W) -> W {
+        self.lanes.iter().fold(wire, |wire, lane| lane.wire(wire))
+    }
+
     fn begin(&mut self, thread: &Thread) {
         self.lanes.iter_mut().for_each(|lane| lane.begin(thread));
     }
@@ -191,6 +174,11 @@ where
     }
 
     fn settle(&mut self) -> Result<(), Halt> {
-        self.lanes.iter_mut().try_for_each(Outlet::flush)
+        // One that is refused is no reason to keep from the others what is theirs.
+        let mut done = Ok(());
+        for lane in &mut self.lanes {
+            done = done.and(lane.flush());
+        }
+        done
     }
 }

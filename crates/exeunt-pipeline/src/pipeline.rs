@@ -8,13 +8,14 @@ use exeunt::{
     ActorBuilder, Exit, Reason, Report, SpawnError, System, SystemHandle, TaskBuilder, TaskContext,
 };
 
-use crate::chunk::{Chunk, MAILBOX_CHUNKS, Parcel};
+use crate::chunk::{Chunk, Parcel, Returns};
 use crate::error::Error;
-use crate::flow::{Flow, Given};
+use crate::flow::{Flow, Way};
 use crate::ledger::{Book, Counts, Ledger};
-use crate::op::{Halt, Thread, guard};
+use crate::op::{Given, Halt, Thread, guard};
+use crate::pace::Pace;
 use crate::position::{self, Books};
-use crate::segment::{Feed, Part, Process, failure};
+use crate::segment::{Feed, Part, Process, failure, log_second};
 use crate::source::{Next, Source};
 
 /// Where the description of a pipeline begins.
@@ -39,27 +40,61 @@ use crate::source::{Next, Source};
 #[must_use = "it runs only when it is run"]
 pub struct Pipeline {
     name: String,
+    limits: Limits,
+}
+
+/// How much there may be between two threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Items that make a chunk at most.
+    chunk: usize,
+    /// Chunks that wait in a mailbox at most.
+    chunks: usize,
 }
 
 impl Pipeline {
     /// Begins to describe a pipeline.
     pub fn new(name: impl Into<String>) -> Pipeline {
-        Pipeline { name: name.into() }
+        Pipeline { name: name.into(), limits: Limits { chunk: 256, chunks: 16 } }
+    }
+
+    /// Sets how many items travel together at most; 256 unless set.
+    ///
+    /// There are fewer if the stage that they go to is slow: it should be busy for about a millisecond with what it is
+    /// handed, and a thread of a pool for a fifth of that. Set it to 1 where one item is large, a picture say.
+    ///
+    /// ```
+    /// # use exeunt_pipeline::Pipeline;
+    /// let pictures = Pipeline::new("pictures").chunk(1).capacity(2);
+    /// let error = Pipeline::new("none").chunk(0).iter("n", 0..9).sink("out", |_| Ok(())).run().unwrap_err();
+    /// assert_eq!(error.to_string(), "`none` has chunks of no items");
+    /// ```
+    pub fn chunk(mut self, items: usize) -> Pipeline {
+        self.limits.chunk = items;
+        self
+    }
+
+    /// Sets how many chunks wait between two threads at most; 16 unless set. Where it is full, whoever is upstream waits.
+    pub fn capacity(mut self, chunks: usize) -> Pipeline {
+        self.limits.chunks = chunks;
+        self
     }
 
     /// Takes its items from a source: an iterator of results, or whatever else is a [`Source`].
     pub fn source<S: Source>(self, name: &str, source: S) -> Flow<Given<S::Item>, S::Position> {
         let (book, books) = (Book::default(), Books::new());
-        let (stage, threads) = book.add(name, Vec::new());
-        let counts = threads.first();
+        let Limits { chunk, chunks } = self.limits;
+        book.check(&self.name, chunk > 0, "has chunks of no items");
+        book.check(&self.name, chunks > 0, "has no room between two threads");
+        let counts = book.add(name, Vec::new()).1.first();
         let skips_errors = Arc::new(AtomicBool::new(false));
         let given = Given::new(Arc::clone(&skips_errors));
         let reader = Reader { source, books: books.clone(), counts, skips_errors };
         let task = name.to_owned();
         let feed: Feed<S::Item> = Box::new(move |assembly, part| {
-            assembly.task(&task).spawn(move |cx| reader.run(part, cx))
+            assembly.task(&task, &*part.process).spawn(move |cx| reader.run(part, cx))
         });
-        Flow::begin(self.name, book, books, stage, feed, given)
+        Flow::begin(Way::new(self.name, self.limits, book, books), feed, given)
     }
 
     /// Takes its items from an iterator.
@@ -90,13 +125,13 @@ impl<S: Source> Reader<S> {
         let done = match done {
             Ok(()) => process.end(),
             Err(halt) => {
-                let _ = process.break_off();
+                log_second(cx.name(), process.break_off());
                 Err(halt)
             }
         };
         match done {
             Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
-            Ok(()) | Err(Halt::Refused | Halt::Enough) => Ok(()),
+            Ok(()) | Err(Halt::Refused | Halt::Enough | Halt::Late) => Ok(()),
         }
     }
 
@@ -104,11 +139,9 @@ impl<S: Source> Reader<S> {
         let books = self.books.all();
         let mut number = 0;
         while let Some(next) = self.next(cx)? {
-            self.counts.entered();
             match next {
                 Ok((item, position)) => {
-                    self.counts.passed();
-                    self.counts.out();
+                    self.counts.handed_on();
                     let numbered = (!books.is_empty()).then_some(number);
                     position::enter(&books, position);
                     process.one(item, numbered)?;
@@ -116,12 +149,10 @@ impl<S: Source> Reader<S> {
                 }
                 Err(error) if self.skips_errors.load(Ordering::Relaxed) => {
                     log::debug!("`{}` skips an item: {error}", cx.name());
+                    self.counts.entered();
                     self.counts.failed();
                 }
-                Err(error) => {
-                    self.counts.failed();
-                    return Err(Halt::Failed { stage: cx.name().to_owned(), error });
-                }
+                Err(error) => return Err(self.fail(cx, error)),
             }
         }
         Ok(())
@@ -137,17 +168,25 @@ impl<S: Source> Reader<S> {
                 next => next,
             })
         });
-        given.map_err(|error| {
-            self.counts.entered();
-            self.counts.failed();
-            Halt::Failed { stage: cx.name().to_owned(), error }
-        })
+        given.map_err(|panic| self.fail(cx, panic))
+    }
+
+    /// It has given an error instead of an item.
+    #[cold]
+    fn fail(&self, cx: &TaskContext, error: exeunt::Error) -> Halt {
+        self.counts.entered();
+        self.counts.failed();
+        Halt::failed(cx.name(), error)
     }
 }
 
 /// Where the actors of a pipeline are spawned.
 pub(crate) struct Assembly<'a> {
     system: &'a mut System,
+    limits: Limits,
+    /// Whether each says whom it feeds. Who says nothing has its turn before all that stand before it, which is
+    /// right whatever its closures send to.
+    is_declared: bool,
 }
 
 impl Assembly<'_> {
@@ -156,8 +195,11 @@ impl Assembly<'_> {
         &mut self,
         name: &str,
         receiver: &Arc<Counts>,
+        wire: impl FnOnce(ActorBuilder<'_, Parcel<T>>) -> ActorBuilder<'_, Parcel<T>>,
     ) -> ActorBuilder<'_, Parcel<T>> {
-        self.system.actor(name).capacity(MAILBOX_CHUNKS).returned(count_returned(receiver))
+        let (chunks, is_declared) = (self.limits.chunks, self.is_declared);
+        let builder = self.system.actor(name).capacity(chunks).returned(count_returned(receiver));
+        if is_declared { wire(builder.feeds_nothing()) } else { builder }
     }
 
     pub(crate) fn pool<T: Send + 'static>(
@@ -165,13 +207,33 @@ impl Assembly<'_> {
         name: &str,
         threads: usize,
         receiver: &Arc<Counts>,
+        wire: impl FnOnce(ActorBuilder<'_, Parcel<T>>) -> ActorBuilder<'_, Parcel<T>>,
     ) -> ActorBuilder<'_, Parcel<T>> {
-        let room = threads.saturating_mul(2).max(MAILBOX_CHUNKS);
-        self.system.pool(name, threads).capacity(room).returned(count_returned(receiver))
+        let (room, is_declared) = (threads.saturating_mul(2), self.is_declared);
+        let builder =
+            self.system.pool(name, threads).capacity(room).returned(count_returned(receiver));
+        if is_declared { wire(builder.feeds_nothing()) } else { builder }
     }
 
-    fn task(&mut self, name: &str) -> TaskBuilder<'_> {
-        self.system.task(name)
+    fn task<T: Send + 'static>(&mut self, name: &str, process: &dyn Process<T>) -> TaskBuilder<'_> {
+        let is_declared = self.is_declared;
+        let builder = self.system.task(name);
+        if is_declared { process.wire_task(builder.feeds_nothing()) } else { builder }
+    }
+
+    /// For buffers that come back from a reader.
+    pub(crate) fn returns<T>(&self) -> Returns<T> {
+        Returns::new(self.limits.chunks)
+    }
+
+    /// For a reader.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace::new(self.limits.chunk)
+    }
+
+    /// For several that share a mailbox.
+    pub(crate) fn pace_of_a_pool(&self) -> Pace {
+        Pace::of_a_pool(self.limits.chunk)
     }
 }
 
@@ -184,8 +246,10 @@ fn count_returned<T>(receiver: &Arc<Counts>) -> impl FnMut(Parcel<T>) + Send + u
 #[must_use = "it runs only when it is run"]
 pub struct Ready {
     pub(crate) name: String,
+    pub(crate) limits: Limits,
     pub(crate) book: Book,
     pub(crate) start: Start,
+    is_declared: bool,
 }
 
 /// Spawns all of it, the sinks first.
@@ -198,6 +262,10 @@ impl fmt::Debug for Ready {
 }
 
 impl Ready {
+    pub(crate) fn new(name: String, limits: Limits, book: Book, start: Start) -> Ready {
+        Ready { name, limits, book, start, is_declared: false }
+    }
+
     /// Runs it in a system of its own until its source has ended, or SIGINT, SIGTERM or a failure begins the ordered
     /// drain, and until that is over.
     ///
@@ -207,8 +275,8 @@ impl Ready {
     /// [outcome](Error::outcome).
     pub fn run(self) -> Result<Outcome, Error> {
         let mut system = System::new(self.name.clone());
-        let pipeline = self.spawn(&mut system)?;
-        Outcome::of(system.run(), pipeline.ledger())
+        let running = self.feeds_nothing().spawn(&mut system)?;
+        running.outcome(system.run())
     }
 
     /// The same, without the signals: they are the program's.
@@ -218,21 +286,42 @@ impl Ready {
     /// As for [`run`](Ready::run).
     pub fn wait(self) -> Result<Outcome, Error> {
         let mut system = System::new(self.name.clone());
-        let pipeline = self.spawn(&mut system)?;
-        Outcome::of(system.wait().into(), pipeline.ledger())
+        let running = self.feeds_nothing().spawn(&mut system)?;
+        running.outcome(system.wait())
+    }
+
+    /// Declares that no closure of it sends to an actor of the system that it is [spawned](Ready::spawn) into. Then its
+    /// threads tell the system whom they feed, and branches that do not feed each other drain side by side.
+    ///
+    /// Unless it is said, they drain one after the other, and before all actors that were spawned before them.
+    pub fn feeds_nothing(mut self) -> Ready {
+        self.is_declared = true;
+        self
     }
 
     /// Spawns it into a system, beside whatever else is in there.
     ///
+    /// ```
+    /// use exeunt::System;
+    /// use exeunt_pipeline::Pipeline;
+    ///
+    /// let mut system = System::new("program");
+    /// let running = Pipeline::new("count").iter("numbers", 0..100).sink("out", |_| Ok(())).spawn(&mut system)?;
+    /// let outcome = running.outcome(system.wait())?;
+    /// assert_eq!(outcome.ledger().stage("out").unwrap().passed, 100);
+    /// # Ok::<(), exeunt_pipeline::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// What was wrong with the description. Some of it may have been spawned then; the system is to be shut down.
+    /// What was wrong with the description. If a thread was refused, some of it may have been spawned; the
+    /// system is to be shut down then.
     pub fn spawn(self, system: &mut System) -> Result<Running, Error> {
-        if let Some(name) = self.book.doubled_name() {
-            return Err(Error::doubled_name(name));
-        }
-        (self.start)(&mut Assembly { system })?;
-        Ok(Running { book: self.book, system: system.handle() })
+        self.book.faultless()?;
+        let Ready { limits, book, start, is_declared, .. } = self;
+        let handle = system.handle();
+        start(&mut Assembly { system, limits, is_declared })?;
+        Ok(Running { book, system: handle })
     }
 }
 
@@ -248,6 +337,15 @@ impl Running {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.book.read()
+    }
+
+    /// What has become of it, once its system has ended.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the system, with the [outcome](Error::outcome).
+    pub fn outcome(&self, exit: impl Into<Exit>) -> Result<Outcome, Error> {
+        Outcome::of(exit.into(), self.ledger())
     }
 
     /// The system that it runs in.

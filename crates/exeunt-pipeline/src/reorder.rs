@@ -1,10 +1,12 @@
 //! [`Reorder`]: chunks that several threads have worked on, in their order again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
 use crate::chunk::Chunk;
+use crate::ledger::Counts;
 use crate::op::Halt;
 
 /// Keeps chunks until those before them have come. How many there can be is bounded by the permits.
@@ -15,12 +17,13 @@ pub(crate) struct Reorder<T> {
     permits: Sender<()>,
     /// Nothing more is in order.
     is_broken: bool,
-    unseen: usize,
+    /// The stage that counts what it will not be given.
+    receiver: Arc<Counts>,
 }
 
 impl<T> Reorder<T> {
-    pub(crate) fn new(permits: Sender<()>) -> Reorder<T> {
-        Reorder { next: 0, early: BTreeMap::new(), permits, is_broken: false, unseen: 0 }
+    pub(crate) fn new(permits: Sender<()>, receiver: Arc<Counts>) -> Reorder<T> {
+        Reorder { next: 0, early: BTreeMap::new(), permits, is_broken: false, receiver }
     }
 
     /// Takes a chunk, and hands on all that are in order with it.
@@ -45,18 +48,19 @@ impl<T> Reorder<T> {
     pub(crate) fn give_up(&mut self) {
         self.is_broken = true;
         while let Some((_, chunk)) = self.early.pop_first() {
-            self.unseen += chunk.items.len();
+            self.receiver.return_unseen(chunk.items.len());
             self.give_back_a_permit();
         }
-    }
-
-    /// How many items were given up since this was asked.
-    pub(crate) fn unseen(&mut self) -> usize {
-        std::mem::take(&mut self.unseen)
     }
 
     fn give_back_a_permit(&self) {
         // There is always room: no more are given back than were taken.
         let _ = self.permits.try_send(());
+    }
+}
+
+impl<T> Drop for Reorder<T> {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }

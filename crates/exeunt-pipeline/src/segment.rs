@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 use std::time::Instant;
+use std::vec;
 
-use exeunt::{Actor, Context, Error, SpawnError};
+use exeunt::{Actor, ActorBuilder, Context, Error, Event, SpawnError, TaskBuilder};
 
 use crate::chunk::{Chunk, Inlet, Outlet, Parcel, Returns};
 use crate::ledger::Counts;
 use crate::op::{Emit, Halt, Op, Thread};
+use crate::pace::Pace;
 use crate::pipeline::Assembly;
 use crate::reorder::Reorder;
+use crate::wiring::Wire;
 
 /// Where a segment ends: at a link to the next thread, at several, or in a sink.
 pub(crate) trait End<T>: Emit<T> + Send + 'static {
+    /// Declares whom it feeds.
+    fn wire<W: Wire>(&self, wire: W) -> W;
+
     fn begin(&mut self, thread: &Thread);
 
     /// All that has been emitted so far is exactly the source's items up to that number.
@@ -28,6 +34,10 @@ pub(crate) trait End<T>: Emit<T> + Send + 'static {
 }
 
 impl<T: Send + 'static> End<T> for Outlet<T> {
+    fn wire<W: Wire>(&self, wire: W) -> W {
+        Outlet::wire(self, wire)
+    }
+
     fn begin(&mut self, thread: &Thread) {
         Outlet::begin(self, thread);
     }
@@ -42,11 +52,42 @@ impl<T: Send + 'static> End<T> for Outlet<T> {
     }
 }
 
+/// What a thread looks at between two items, so that a drain sees that it goes on, and that it ends with its deadline
+/// although its chunk does not.
+pub(crate) struct Watch<'a> {
+    stopping: &'a Event,
+    must_stop: &'a Event,
+    progress: &'a dyn Fn(),
+}
+
+impl Watch<'_> {
+    /// Lends the watch of an actor.
+    pub(crate) fn of<A: Actor, R>(cx: &Context<A>, look: impl FnOnce(&Watch<'_>) -> R) -> R {
+        let progress = || cx.progress();
+        look(&Watch { stopping: cx.stopping(), must_stop: cx.must_stop(), progress: &progress })
+    }
+
+    /// One load, as long as nobody drains.
+    #[inline]
+    fn is_late(&self) -> bool {
+        self.stopping.is_set() && self.is_late_in_a_drain()
+    }
+
+    #[cold]
+    fn is_late_in_a_drain(&self) -> bool {
+        (self.progress)();
+        self.must_stop.is_set()
+    }
+}
+
 /// A segment, for who hands it chunks: one call for each of them, and none for an item.
-pub(crate) trait Process<T>: Send {
+pub(crate) trait Process<T: Send + 'static>: Send {
+    /// Declares whom it feeds.
+    fn wire_actor<'a>(&self, builder: ActorBuilder<'a, Parcel<T>>) -> ActorBuilder<'a, Parcel<T>>;
+    fn wire_task<'a>(&self, builder: TaskBuilder<'a>) -> TaskBuilder<'a>;
     fn begin(&mut self, thread: &Thread);
-    /// Takes all that is in the chunk. `is_dry` says that nothing more waits.
-    fn chunk(&mut self, chunk: &mut Chunk<T>, is_dry: bool) -> Result<(), Halt>;
+    /// Takes all that is in the chunk.
+    fn chunk(&mut self, chunk: &mut Chunk<T>, watch: &Watch<'_>) -> Result<(), Halt>;
     /// Takes one item of a source, and holds nothing back.
     fn one(&mut self, item: T, number: Option<u64>) -> Result<(), Halt>;
     fn settle(&mut self) -> Result<(), Halt>;
@@ -64,28 +105,42 @@ pub(crate) struct Segment<O, E> {
     pub(crate) end: E,
     /// The stage that items are for when they come in.
     pub(crate) receiver: Arc<Counts>,
+    /// What has come in is exactly the source's items up to this number, but a stage holds some of it.
+    held_mark: Option<u64>,
 }
 
 impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
+    fn wire_actor<'a>(
+        &self,
+        builder: ActorBuilder<'a, Parcel<O::In>>,
+    ) -> ActorBuilder<'a, Parcel<O::In>> {
+        self.wire(builder)
+    }
+
+    fn wire_task<'a>(&self, builder: TaskBuilder<'a>) -> TaskBuilder<'a> {
+        self.wire(builder)
+    }
+
     fn begin(&mut self, thread: &Thread) {
         self.ops.begin(thread);
         self.end.begin(thread);
     }
 
-    fn chunk(&mut self, chunk: &mut Chunk<O::In>, is_dry: bool) -> Result<(), Halt> {
+    fn chunk(&mut self, chunk: &mut Chunk<O::In>, watch: &Watch<'_>) -> Result<(), Halt> {
         let Chunk { items, marks, .. } = chunk;
-        let mut items = items.drain(..);
+        let receiver = Arc::clone(&self.receiver);
+        let mut rest = Rest { items: items.drain(..), receiver: &receiver };
         let mut taken = 0;
         for mark in marks.drain(..) {
-            self.take(items.by_ref(), mark.after - taken)?;
+            self.take(&mut rest, mark.after - taken, watch)?;
             taken = mark.after;
             self.mark(mark.upto)?;
         }
-        self.take(items, usize::MAX)?;
-        if is_dry { Process::settle(self) } else { Ok(()) }
+        self.take(&mut rest, usize::MAX, watch)
     }
 
     fn one(&mut self, item: O::In, number: Option<u64>) -> Result<(), Halt> {
+        self.held_mark = None;
         self.ops.push(item, &mut self.end)?;
         if let Some(number) = number {
             self.mark(number)?;
@@ -103,11 +158,13 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
     }
 
     fn tick(&mut self, now: Instant) -> Result<(), Halt> {
-        self.ops.tick(now, &mut self.end)
+        self.ops.tick(now, &mut self.end)?;
+        self.mark_what_was_held()
     }
 
     fn end(&mut self) -> Result<(), Halt> {
         self.ops.end(&mut self.end)?;
+        self.mark_what_was_held()?;
         self.ops.settle()?;
         self.end.end()
     }
@@ -119,26 +176,58 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
 }
 
 impl<O: Op, E: End<O::Out>> Segment<O, E> {
-    fn mark(&mut self, upto: u64) -> Result<(), Halt> {
-        self.ops.mark(upto);
-        if self.ops.holds() { Ok(()) } else { self.end.mark(upto) }
+    pub(crate) fn new(ops: O, end: E, receiver: Arc<Counts>) -> Segment<O, E> {
+        Segment { ops, end, receiver, held_mark: None }
     }
 
-    /// Takes so many items, or all there are. Those that follow one that ends the thread are returned.
+    pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
+        self.end.wire(self.ops.wire(wire))
+    }
+
+    fn mark(&mut self, upto: u64) -> Result<(), Halt> {
+        self.ops.mark(upto);
+        if self.ops.holds() {
+            self.held_mark = Some(upto);
+            return Ok(());
+        }
+        self.held_mark = None;
+        self.end.mark(upto)
+    }
+
+    /// What was held when the last mark came may have gone out since, and nothing else.
+    fn mark_what_was_held(&mut self) -> Result<(), Halt> {
+        self.held_mark.map_or(Ok(()), |upto| self.mark(upto))
+    }
+
+    /// Takes so many items, or all there are.
     #[inline]
     fn take(
         &mut self,
-        mut items: impl ExactSizeIterator<Item = O::In>,
+        rest: &mut Rest<'_, O::In>,
         most: usize,
+        watch: &Watch<'_>,
     ) -> Result<(), Halt> {
         for _ in 0..most {
-            let Some(item) = items.next() else { break };
-            if let Err(halt) = self.ops.push(item, &mut self.end) {
-                self.receiver.return_unseen(items.len());
-                return Err(halt);
+            if rest.items.len() > 0 && watch.is_late() {
+                return Err(Halt::Late);
             }
+            let Some(item) = rest.items.next() else { break };
+            self.held_mark = None;
+            self.ops.push(item, &mut self.end)?;
         }
         Ok(())
+    }
+}
+
+/// What of a chunk has yet to be taken. Whatever ends that, it is counted as returned.
+struct Rest<'a, T> {
+    items: vec::Drain<'a, T>,
+    receiver: &'a Counts,
+}
+
+impl<T> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        self.receiver.return_unseen(self.items.len());
     }
 }
 
@@ -147,6 +236,7 @@ pub(crate) struct SegmentActor<T> {
     pub(crate) process: Box<dyn Process<T>>,
     pub(crate) receiver: Arc<Counts>,
     pub(crate) returns: Returns<T>,
+    pub(crate) pace: Arc<Pace>,
     /// Puts in order again what comes from several threads.
     pub(crate) reorder: Option<Reorder<T>>,
     /// It takes nothing more, though it is still handed what waits.
@@ -165,30 +255,27 @@ impl<T: Send + 'static> Actor for SegmentActor<T> {
         let empty =
             if let Parcel::Shelf(_) = parcel { self.returns.get() } else { Chunk::default() };
         let chunk = parcel.open(empty);
-        let is_dry = cx.queued() == 0;
-        let done = match self.reorder.take() {
-            None => self.take(chunk, is_dry),
+        let done = Watch::of(cx, |watch| match self.reorder.take() {
+            None => self.take(chunk, watch),
             Some(mut reorder) => {
-                let done = reorder.put(chunk, |chunk| self.take(chunk, is_dry));
-                self.receiver.return_unseen(reorder.unseen());
+                let done = reorder.put(chunk, |chunk| self.take(chunk, watch));
                 self.reorder = Some(reorder);
                 done
             }
-        };
+        });
         let done = done.and_then(|()| self.look_at_the_clock(cx));
+        let is_dry = cx.queued() == 0;
+        let done = done.and_then(|()| if is_dry { self.settle() } else { Ok(()) });
         self.conclude(done, cx)
     }
 
     fn idle(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        let done = self.look_at_the_clock(cx).and_then(|()| self.process.settle());
+        let done = self.look_at_the_clock(cx).and_then(|()| self.settle());
         self.conclude(done, cx)
     }
 
     fn stopped(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        if let Some(reorder) = &mut self.reorder {
-            reorder.give_up();
-            self.receiver.return_unseen(reorder.unseen());
-        }
+        self.reorder.iter_mut().for_each(Reorder::give_up);
         if self.is_over {
             return Ok(());
         }
@@ -198,19 +285,25 @@ impl<T: Send + 'static> Actor for SegmentActor<T> {
 }
 
 impl<T: Send + 'static> SegmentActor<T> {
-    fn take(&mut self, mut chunk: Chunk<T>, is_dry: bool) -> Result<(), Halt> {
+    fn take(&mut self, mut chunk: Chunk<T>, watch: &Watch<'_>) -> Result<(), Halt> {
         if self.is_over {
             self.receiver.return_unseen(chunk.items.len());
             return Ok(());
         }
-        let done = self.process.chunk(&mut chunk, is_dry);
+        let (items, began) = (chunk.items.len(), Instant::now());
+        let done = self.process.chunk(&mut chunk, watch);
+        self.pace.learn(items, began.elapsed());
         self.returns.give(chunk);
         done
     }
 
+    fn settle(&mut self) -> Result<(), Halt> {
+        if self.is_over { Ok(()) } else { self.process.settle() }
+    }
+
     /// A batch may have waited long enough; if not, somebody is to look again when it has.
     fn look_at_the_clock(&mut self, cx: &mut Context<Self>) -> Result<(), Halt> {
-        if self.process.due().is_none() {
+        if self.is_over || self.process.due().is_none() {
             cx.set_idle_timeout(None);
             return Ok(());
         }
@@ -224,7 +317,13 @@ impl<T: Send + 'static> SegmentActor<T> {
         let Err(halt) = done else { return Ok(()) };
         self.is_over = true;
         // What was made before is on its way, whatever has happened since.
-        let _ = self.process.break_off();
+        let halt = match (halt, &mut self.process) {
+            (Halt::Late, process) => process.end().err().unwrap_or(Halt::Late),
+            (halt, process) => {
+                log_second(cx.name(), process.break_off());
+                halt
+            }
+        };
         match halt {
             Halt::Failed { stage, error } => Err(failure(cx.name(), &stage, error)),
             // No failure of ours. What waits for us is counted as returned, and upstream is refused.
@@ -232,7 +331,15 @@ impl<T: Send + 'static> SegmentActor<T> {
                 cx.stop();
                 Ok(())
             }
+            Halt::Late => Ok(()),
         }
+    }
+}
+
+/// The first failure is the one that is told; another at the end of the same thread is only logged.
+pub(crate) fn log_second(thread: &str, last: Result<(), Halt>) {
+    if let Err(Halt::Failed { stage, error }) = last {
+        log::warn!("`{thread}`: `{stage}` failed too, at its end: {error}");
     }
 }
 
@@ -263,16 +370,19 @@ impl<T: Send + 'static> Part<T> {
         reorder: Option<Reorder<T>>,
     ) -> Result<Inlet<T>, SpawnError> {
         let Part { name, receiver, process } = self;
-        let returns = Returns::new();
+        let returns = assembly.returns();
+        let pace = Arc::new(assembly.pace());
+        let builder = assembly.actor(&name, &receiver, |builder| process.wire_actor(builder));
         let actor = SegmentActor {
             process,
             receiver: Arc::clone(&receiver),
             returns: returns.clone(),
+            pace: Arc::clone(&pace),
             reorder,
             is_over: false,
         };
-        let to = assembly.actor(&name, &receiver).spawn(actor)?;
-        Ok(Inlet::new(to, returns, receiver))
+        let to = builder.spawn(actor)?;
+        Ok(Inlet { to, returns, receiver, permits: None, pace: Some(pace) })
     }
 }
 

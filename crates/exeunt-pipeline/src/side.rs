@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use exeunt::Error;
+
 use crate::chunk::{Inlet, Outlet};
 use crate::ledger::Counts;
-use crate::op::{Emit, Thread};
+use crate::op::{Emit, Thread, guard};
+use crate::wiring::Wire;
 
 /// Where the way leads, once that is known.
 #[derive(Debug)]
@@ -57,6 +60,19 @@ impl<T: Send + 'static> Side<T> {
         self.outlet = inlet.map(|inlet| inlet.outlet_on(thread));
     }
 
+    /// Declares who is behind the door.
+    pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
+        match self.door.as_ref().and_then(Door::inlet) {
+            Some(inlet) => inlet.wire(wire),
+            None => wire,
+        }
+    }
+
+    /// Whether nobody takes anything there any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.outlet.is_none()
+    }
+
     pub(crate) fn flush(&mut self) {
         if let Some(Err(_)) = self.outlet.as_mut().map(Outlet::flush) {
             self.outlet = None;
@@ -74,7 +90,28 @@ impl<T: Send + 'static> Side<T> {
         match self.outlet.as_mut().map(|outlet| outlet.emit(item)) {
             Some(Ok(())) => {}
             Some(Err(_)) => self.outlet = None,
-            None => self.receiver.iter().for_each(|receiver| receiver.return_unseen(1)),
+            None => self.lose_one(),
         }
+    }
+
+    /// The same, of an item that has yet to be copied; which is code of the user's.
+    pub(crate) fn put_copy(&mut self, item: &T) -> Result<(), Error>
+    where
+        T: Clone,
+    {
+        match guard(|| Ok(item.clone())) {
+            Ok(copy) => {
+                self.put(copy);
+                Ok(())
+            }
+            Err(error) => {
+                self.lose_one();
+                Err(error)
+            }
+        }
+    }
+
+    fn lose_one(&self) {
+        self.receiver.iter().for_each(|receiver| receiver.return_unseen(1));
     }
 }

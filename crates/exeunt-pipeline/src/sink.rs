@@ -7,6 +7,7 @@ use exeunt::Error;
 use crate::op::{Base, Emit, Halt, Thread, guard};
 use crate::position::Book;
 use crate::segment::End;
+use crate::wiring::Wire;
 
 /// So many items at most a sink is handed before it is asked to commit, although more wait.
 const COMMIT_ITEMS: u64 = 4096;
@@ -75,7 +76,8 @@ pub trait Sink<T, P = ()>: Send + 'static {
         Ok(())
     }
 
-    /// Whether it is to be told positions.
+    /// Whether it is to be told positions. Where they have ended, after [`unordered`](crate::Flow::unordered) say, it is
+    /// asked to commit without any.
     fn keeps_positions(&self) -> bool {
         false
     }
@@ -136,10 +138,15 @@ pub(crate) struct SinkEnd<S, T, P> {
     pub(crate) item: PhantomData<fn(T)>,
 }
 
+impl<S, T, P> Drop for SinkEnd<S, T, P> {
+    fn drop(&mut self) {
+        self.book.iter().for_each(Book::close);
+    }
+}
+
 impl<T, P, S> SinkEnd<S, T, P>
 where
     S: Sink<T, P>,
-    P: Send + 'static,
 {
     pub(crate) fn new(sink: S, base: Base, book: Option<Book<P>>) -> SinkEnd<S, T, P> {
         let item = PhantomData;
@@ -185,7 +192,9 @@ where
                 self.base.counts.passed();
                 self.uncommitted += 1;
                 self.exact = None;
-                Ok(())
+                // With positions only a mark says when.
+                let is_due = self.book.is_none() && self.uncommitted >= COMMIT_ITEMS;
+                if is_due { self.commit() } else { Ok(()) }
             }
             Err(error) => {
                 self.is_over = true;
@@ -207,6 +216,10 @@ where
     T: Send + 'static,
     P: Send + 'static,
 {
+    fn wire<W: Wire>(&self, wire: W) -> W {
+        wire
+    }
+
     fn begin(&mut self, _: &Thread) {}
 
     fn mark(&mut self, upto: u64) -> Result<(), Halt> {

@@ -85,15 +85,18 @@ fn a_tee_and_a_broadcast_copy() {
     let (left, to_left) = mpsc::channel();
     let (right, to_right) = mpsc::channel();
     let (out, _) = collect(|out| {
-        into(numbers().tee(|flow| flow.sink("aside", move |n| Ok(left.send(n)?))), out)
+        into(numbers().tee("copy", |flow| flow.sink("aside", move |n| Ok(left.send(n)?))), out)
     });
     assert!(out.into_iter().eq(0..10_000));
     assert!(to_left.into_iter().eq(0..10_000));
     let (out, _) = collect(|out| {
-        numbers().broadcast(vec![
-            Branch::new(|flow| into(flow.map("one", |n| n + 1), out)),
-            Branch::new(|flow| flow.sink("right", move |n| Ok(right.send(n)?))),
-        ])
+        numbers().broadcast(
+            "copies",
+            vec![
+                Branch::new(|flow| into(flow.map("one", |n| n + 1), out)),
+                Branch::new(|flow| flow.sink("right", move |n| Ok(right.send(n)?))),
+            ],
+        )
     });
     assert!(out.into_iter().eq(1..10_001));
     assert!(to_right.into_iter().eq(0..10_000));

@@ -9,6 +9,7 @@ use exeunt::{Backoff, Error, Event};
 use super::{Emit, Halt, Op, Thread};
 use crate::ledger::Counts;
 use crate::side::Side;
+use crate::wiring::Wire;
 
 /// One closure of the user's.
 pub trait Kind: Send + 'static {
@@ -96,11 +97,19 @@ pub struct Diverted<T> {
 }
 
 impl<T: Send + 'static> Policy<T> {
-    /// Keeps what is needed if it fails.
+    /// Declares whom it feeds.
+    pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
+        match &self.at_last {
+            AtLast::Divert { to, .. } => to.wire(wire),
+            _ => wire,
+        }
+    }
+
+    /// How to keep what is needed if it fails.
     #[inline]
-    fn keep(&self, item: &T) -> Option<T> {
+    fn copy(&self) -> Option<fn(&T) -> T> {
         match (&self.retry, &self.at_last) {
-            (Some(Retry { copy, .. }), _) | (None, AtLast::Divert { copy, .. }) => Some(copy(item)),
+            (Some(Retry { copy, .. }), _) | (None, AtLast::Divert { copy, .. }) => Some(*copy),
             (None, _) => None,
         }
     }
@@ -133,7 +142,7 @@ impl Base {
 
     #[cold]
     pub(crate) fn halt(&self, error: Error) -> Halt {
-        Halt::Failed { stage: self.name.to_string(), error }
+        Halt::failed(&self.name, error)
     }
 }
 
@@ -149,6 +158,10 @@ impl<K: Kind> Op for Each<K> {
     type In = K::In;
     type Out = K::Out;
 
+    fn wire<W: Wire>(&self, wire: W) -> W {
+        self.policy.wire(wire)
+    }
+
     fn begin(&mut self, thread: &Thread) {
         self.base.must_stop = Some(thread.must_stop.clone());
         if let AtLast::Divert { to, .. } = &mut self.policy.at_last {
@@ -159,7 +172,12 @@ impl<K: Kind> Op for Each<K> {
     #[inline]
     fn push(&mut self, item: K::In, emit: &mut impl Emit<K::Out>) -> Result<(), Halt> {
         self.base.counts.entered();
-        let kept = self.policy.keep(&item);
+        // To copy an item is code of the user's, too.
+        let kept = match self.policy.copy().map(|copy| guard(|| Ok(copy(&item)))) {
+            None => None,
+            Some(Ok(kept)) => Some(kept),
+            Some(Err(error)) => return self.give_up(error, Some(item)),
+        };
         match guard(|| self.kind.call(item)) {
             Ok(made) => self.deliver(made, kept, emit),
             Err(error) => self.try_again(error, kept, emit),
@@ -221,12 +239,12 @@ impl<K: Kind> Each<K> {
         if let Some(Retry { times, backoff, copy }) = &self.policy.retry {
             let (times, copy, mut delays) = (*times, *copy, backoff.delays());
             for _ in 0..times {
-                let Some(item) = kept.as_ref().map(copy) else { break };
+                let Some(kept_item) = &kept else { break };
                 if self.base.waits(delays.next().unwrap_or_default()) {
                     break; // its deadline has passed
                 }
                 self.base.counts.retried();
-                match guard(|| self.kind.call(item)) {
+                match guard(|| self.kind.call(copy(kept_item))) {
                     Ok(made) => return self.deliver(made, kept, emit),
                     Err(again) => error = again,
                 }

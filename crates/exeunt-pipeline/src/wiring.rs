@@ -1,0 +1,21 @@
+//! [`Wire`]: how a thread says whom it feeds, so that a drain knows its order and what may go side by side.
+
+use exeunt::{ActorBuilder, Addr, TaskBuilder};
+
+/// Who can declare that it feeds somebody: the core has two builders for that.
+#[doc(hidden)]
+pub trait Wire: Sized {
+    fn feeds_also<T: Send + 'static>(self, to: &Addr<T>) -> Self;
+}
+
+impl<M: Send + 'static> Wire for ActorBuilder<'_, M> {
+    fn feeds_also<T: Send + 'static>(self, to: &Addr<T>) -> Self {
+        self.feeds(to)
+    }
+}
+
+impl Wire for TaskBuilder<'_> {
+    fn feeds_also<T: Send + 'static>(self, to: &Addr<T>) -> Self {
+        self.feeds(to)
+    }
+}
