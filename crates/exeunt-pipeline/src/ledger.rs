@@ -102,6 +102,7 @@ impl Counts {
 /// `entered` is the sum of `passed`, `filtered`, `failed`, `diverted`, `returned` and
 /// [`unfinished`](StageLedger::unfinished).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct StageLedger {
     /// Its name.
@@ -139,6 +140,7 @@ impl StageLedger {
 
 /// What became of every item, stage by stage, from source to sink.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 #[non_exhaustive]
 pub struct Ledger {
     /// In the order in which they were described.

@@ -398,3 +398,17 @@ impl fmt::Display for Outcome {
         write!(f, "{}{}", self.report(), self.ledger)
     }
 }
+
+/// The report, and beside its `actors` the stages of the ledger.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Both<'a> {
+            #[serde(flatten)]
+            report: &'a Report,
+            stages: &'a Ledger,
+        }
+        Both { report: self.report(), stages: self.ledger() }.serialize(serializer)
+    }
+}

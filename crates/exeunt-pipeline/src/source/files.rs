@@ -1,8 +1,8 @@
 //! [`Files`]: the files below a folder.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
-use std::fs;
+use std::fmt::{self, Write};
+use std::fs::{self, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::vec;
@@ -44,11 +44,14 @@ use crate::named::of_file;
 /// # std::fs::remove_dir_all(&folder).unwrap();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Files {
     /// The folders that are being gone through, each within the one before.
     levels: Vec<Level>,
+    /// What of all there is is taken.
+    choice: Choice,
 }
+
+type Choice = Box<dyn FnMut(&Path, FileType) -> bool + Send>;
 
 #[derive(Debug)]
 struct Level {
@@ -63,7 +66,7 @@ struct Level {
 struct Entry {
     name: String,
     path: PathBuf,
-    is_folder: bool,
+    kind: FileType,
 }
 
 impl Files {
@@ -74,7 +77,29 @@ impl Files {
     /// What the operating system says, with the name of the folder, if it cannot be read.
     pub fn below(folder: impl AsRef<Path>) -> io::Result<Files> {
         let entries = read(folder.as_ref())?;
-        Ok(Files { levels: vec![Level { prefix: String::new(), entries, after: None }] })
+        let levels = vec![Level { prefix: String::new(), entries, after: None }];
+        Ok(Files { levels, choice: Box::new(|_, _| true) })
+    }
+
+    /// Takes only that of which `choice` says so. For a folder it speaks of all that is in there.
+    ///
+    /// It is also told of symbolic links, and of everything else that is left out whatever it says, so that nothing
+    /// needs to be passed over in silence.
+    ///
+    /// ```
+    /// # use exeunt_pipeline::Files;
+    /// # fn main() -> std::io::Result<()> {
+    /// let files = Files::below(".")?.only(|path, kind| {
+    ///     if !kind.is_file() && !kind.is_dir() {
+    ///         eprintln!("{} is left out", path.display());
+    ///     }
+    ///     !path.ends_with(".git")
+    /// });
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn only(self, choice: impl FnMut(&Path, FileType) -> bool + Send + 'static) -> Files {
+        Files { choice: Box::new(choice), ..self }
     }
 
     /// Leaves out all up to this position, if it is one: of an earlier run, for example.
@@ -106,11 +131,18 @@ impl Files {
                 Err(error) => return Some(Err(error)),
             };
             let Some(after) = level.after_within(&entry) else { continue };
-            let position = format!("{}{}", level.prefix, entry.name);
-            if !entry.is_folder {
-                return Some(Ok((entry.path, position)));
+            let Entry { name, path, kind } = entry;
+            if !(self.choice)(&path, kind) {
+                continue;
             }
-            match read(&entry.path) {
+            let position = format!("{}{name}", level.prefix);
+            if kind.is_file() {
+                return Some(Ok((path, position)));
+            }
+            if !kind.is_dir() {
+                continue;
+            }
+            match read(&path) {
                 Ok(entries) => self.levels.push(Level { prefix: position + "/", entries, after }),
                 Err(error) => return Some(Err(error)),
             }
@@ -131,7 +163,7 @@ impl Level {
             std::cmp::Ordering::Less => None,
             std::cmp::Ordering::Greater => Some(None),
             // A file is sorted before what is in a folder of its name.
-            std::cmp::Ordering::Equal => entry.is_folder.then_some(rest),
+            std::cmp::Ordering::Equal => entry.kind.is_dir().then_some(rest),
         }
     }
 }
@@ -142,11 +174,10 @@ fn read(folder: &Path) -> io::Result<vec::IntoIter<io::Result<Entry>>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(&unreadable)? {
         match entry.and_then(|entry| Ok((entry.file_type()?, entry))) {
-            Ok((kind, entry)) if kind.is_file() || kind.is_dir() => {
+            Ok((kind, entry)) => {
                 let name = escaped(&entry.file_name());
-                entries.push(Ok(Entry { name, path: entry.path(), is_folder: kind.is_dir() }));
+                entries.push(Ok(Entry { name, path: entry.path(), kind }));
             }
-            Ok(_) => {}
             Err(error) => entries.push(Err(unreadable(error))),
         }
     }
@@ -169,6 +200,12 @@ fn escaped(name: &OsStr) -> String {
         }
     }
     text
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files").field("levels", &self.levels).finish_non_exhaustive()
+    }
 }
 
 impl Source for Files {
@@ -270,5 +307,26 @@ mod tests {
         fs::write(scratch.path().join(name), "").unwrap();
         let walked = walked(Files::below(scratch.path()).unwrap());
         assert_eq!(walked, [Ok("%FFx%25".to_owned()), Ok("file".to_owned())]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_choice_is_told_of_everything_once_and_leaves_out_whole_folders() {
+        use std::sync::{Arc, Mutex};
+        let scratch = tree();
+        std::os::unix::fs::symlink("b", scratch.join("link")).unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (root, tell) = (scratch.path().to_owned(), Arc::clone(&told));
+        let files = Files::below(&root).unwrap().only(move |path, kind| {
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            let is_taken = name != "a" && name != "b";
+            tell.lock().unwrap().push((name, kind.is_symlink()));
+            is_taken
+        });
+        let walked: Vec<_> = walked(files).into_iter().map(Result::unwrap).collect();
+        assert_eq!(walked, ["a.txt", "c/d/e", "c%25d"]);
+        let told: Vec<_> = std::mem::take(&mut *told.lock().unwrap());
+        let names = ["a", "a.txt", "b", "c", "c/d", "c/d/e", "c%d", "empty", "link"];
+        assert_eq!(told, names.map(|name| (name.to_owned(), name == "link")));
     }
 }
