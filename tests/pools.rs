@@ -75,6 +75,38 @@ fn o1_a_pool_leaves_between_those_before_and_those_after_it() {
 }
 
 #[test]
+fn o1_a_pool_whose_wiring_is_declared_waits_for_those_who_feed_it() {
+    guarded(|| {
+        let mut system = System::new("declared");
+        let sink = system.actor("sink").feeds_nothing().spawn(Play::<u32>::idle()).unwrap();
+        let pool = system.pool("pool", 3).feeds(&sink);
+        let pool = pool
+            .spawn_with(move || {
+                let sink = sink.clone();
+                Play::new(move |n: u32, _| Ok(sink.send(n)?))
+            })
+            .unwrap();
+        let (open, gate) = mpsc::channel();
+        let source = system.actor("source").unbounded().feeds(&pool);
+        let pass = Play::new(move |n: u32, cx| {
+            if n == 0 {
+                // It is in the middle of something when the drain begins.
+                open.send(())?;
+                cx.stopping().wait();
+            }
+            Ok(pool.send(n)?)
+        });
+        let source = source.spawn(pass).unwrap();
+        (0..1_000).for_each(|n| source.send(n).unwrap());
+        gate.recv().unwrap();
+        let report = system.shutdown();
+        assert_eq!(leaving(&report), ["source", "pool", "sink"]);
+        assert!(report.refused.is_empty(), "{report}");
+        assert_eq!(figures(line(&report, "sink")), [1_000, 0, 0]);
+    });
+}
+
+#[test]
 fn o5_a_pool_ends_when_nobody_can_reach_it_and_no_thread_has_anything_to_do() {
     guarded(|| {
         for round in 0..200 {

@@ -51,12 +51,18 @@ pub(crate) fn cycle_through_last(nodes: &[Node]) -> Option<Cycle> {
 
 /// Who has to end before whom, since it said that it feeds it.
 fn feeds(nodes: &[Node]) -> Vec<(usize, usize)> {
-    let owners: HashMap<MailboxId, usize> =
-        nodes.iter().enumerate().filter_map(|(i, node)| Some((node.mailbox?, i))).collect();
+    // Several, if they are the threads of a pool.
+    let mut readers: HashMap<MailboxId, Vec<usize>> = HashMap::new();
+    for (i, node) in nodes.iter().enumerate() {
+        if let Some(mailbox) = node.mailbox {
+            readers.entry(mailbox).or_default().push(i);
+        }
+    }
     let mut edges = Vec::new();
     for (i, node) in nodes.iter().enumerate().filter(|(_, node)| !node.daemon) {
-        let fed = node.feeds.iter().flatten().filter_map(|mailbox| owners.get(mailbox));
-        edges.extend(fed.filter(|&&fed| fed != i).map(|&fed| (i, fed)));
+        let others = node.feeds.iter().flatten().filter(|&&mailbox| Some(mailbox) != node.mailbox);
+        let fed = others.filter_map(|mailbox| readers.get(mailbox)).flatten();
+        edges.extend(fed.map(|&fed| (i, fed)));
     }
     edges
 }
@@ -291,6 +297,13 @@ mod tests {
     #[test]
     fn o1_with_nothing_declared_the_reverse_of_spawning() {
         assert_eq!(rounds(&[actor(), actor(), actor()]), [[2], [1], [0]]);
+    }
+
+    #[test]
+    fn o1_a_pool_that_is_fed_waits_with_all_its_threads() {
+        let thread = feeding(&[], actor());
+        let upstream = feeding(&[&thread], actor());
+        assert_eq!(rounds(&[thread.clone(), thread, upstream]), [vec![2], vec![0, 1]]);
     }
 
     #[test]

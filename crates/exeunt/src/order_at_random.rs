@@ -32,7 +32,9 @@ impl Dice {
         let indices: Vec<usize> = (0..count).collect();
         (0..count)
             .map(|i| Node {
-                mailbox: (!self.one_in(5)).then_some(mailboxes[i]),
+                // Now and then that of another: they are threads of a pool.
+                mailbox: (!self.one_in(5))
+                    .then(|| mailboxes[if self.one_in(4) { self.below(count) } else { i }]),
                 feeds: self.one_in(2).then(|| self.some(&mailboxes, few)),
                 after: if self.one_in(4) { self.some(&indices, fewer) } else { Vec::new() },
                 daemon: self.one_in(10),
@@ -68,7 +70,7 @@ impl<'a> Naive<'a> {
         let (Some(feeds), Some(mailbox)) = (&self.nodes[i].feeds, self.nodes[other].mailbox) else {
             return false;
         };
-        i != other && !self.nodes[i].daemon && feeds.contains(&mailbox)
+        self.nodes[i].mailbox != Some(mailbox) && !self.nodes[i].daemon && feeds.contains(&mailbox)
     }
 
     fn precedes_unsaid(&self, i: usize, other: usize) -> bool {
