@@ -4,43 +4,67 @@
 //! source ──→ cut ──→ paint (2 threads) ──→ pack
 //! ```
 //!
-//! The source is quicker than the painters, so that the mailboxes before them are full, and there is
-//! something to drain. What is written on the way:
-//!
-//! - `--log`: a line of the log now and then, above the live lines;
-//! - `--print`: a `println` now and then, past the view;
-//! - `--panic`: one of the painters panics now and then, and begins anew;
-//! - `--stuck`: `pack` is stuck in its handler when the drain begins, and is given up;
-//! - `--extras 200`: so many more actors with nothing to do;
-//! - `--items 100`: so many pieces, and then it ends by itself;
-//! - `--plain`: plain lines on a terminal too.
+//! Each is slower than the one before it, so that the mailboxes are full, and there is something to drain.
 
 use std::env;
-use std::io::Write as _;
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-use exeunt::{Actor, Addr, Context, Exit, Restart, System, TaskContext};
-use exeunt_view::View;
+use exeunt::{Actor, Addr, Context, Exit, Restart, Status, System, TaskContext};
+use exeunt_view::{Recorder, View, Writer};
 
-fn main() -> std::io::Result<Exit> {
-    let options = Options::parse();
+const HELP: &str = "\
+A small factory to watch; Ctrl-C ends it in order, a second one at once.
+
+Usage: watch [OPTIONS]
+
+  --timeline FILE  draw the run there, as an HTML file
+  --items N        so many pieces, and then it ends by itself
+  --log            a line of the log now and then, above the live lines
+  --print          a `println` now and then, past the view
+  --panic          one of the painters panics now and then, and begins anew
+  --stuck          `pack` is stuck in its handler when the drain begins, and is given up
+  --guests         guests come and go, children of `door`
+  --extras N       so many more, with nothing to do
+  --plain          plain lines on a terminal too
+";
+
+fn main() -> Exit {
+    let options = Options::parse(env::args().skip(1)).unwrap_or_else(|error| refuse(&error));
     let mut system = System::new("factory");
     system.set_stall_limit(Duration::from_secs(3));
-    let view = View::new();
-    let view = if options.is_plain { view.plain() } else { view };
-    let view = view.attach(&mut system)?;
+
+    // Both before anybody is spawned, so that they miss nothing.
+    let view = if options.is_plain { View::new().plain() } else { View::new() };
+    let view = view.attach(&mut system).unwrap_or_else(|error| refuse(&error));
+    let timeline = options.timeline.clone();
+    let timeline = timeline.map(|file| (Recorder::attach(&mut system), file));
     if options.logs {
         let log = env_logger::Target::Pipe(Box::new(view.writer()));
         env_logger::Builder::new().filter_level(log::LevelFilter::Info).target(log).init();
     }
     if let Err(error) = assemble(&mut system, &options) {
-        let _ = writeln!(view.writer(), "watch: {error}");
-        process::exit(1);
+        refuse(&error);
     }
-    let exit = system.run();
+
+    let exit = system.run(); // and the view shows the drain
     view.finish(exit.report());
-    Ok(exit.quiet())
+    let drawn = timeline.map(|(recorder, file)| recorder.finish(exit.report()).write(file));
+    match drawn {
+        Some(Err(error)) => {
+            let _ = writeln!(Writer::new(), "watch: {error}");
+            exit.quiet().with_status(Status::Failure)
+        }
+        _ => exit.quiet(),
+    }
+}
+
+fn refuse(error: &dyn Display) -> ! {
+    let _ = writeln!(Writer::new(), "watch: {error}");
+    process::exit(2)
 }
 
 /// Downstream first, since an actor is given the addresses of those that it sends to.
@@ -52,15 +76,18 @@ fn assemble(system: &mut System, options: &Options) -> Result<(), exeunt::SpawnE
             Ok(())
         })?;
     }
+    if options.has_guests {
+        system.actor("door").feeds_nothing().spawn(Door { guests: 0 })?;
+    }
     let pack = Pack { is_stuck: options.is_stuck, logs: options.logs, prints: options.prints };
-    let pack = system.actor("pack").capacity(8).spawn(pack)?;
+    let pack = system.actor("pack").capacity(24).spawn(pack)?;
     let restart = Restart::on_failure().intensity(1_000, Duration::from_secs(1));
     let panics = options.panics;
-    let paint = system.pool("paint", 2).capacity(32).restart(restart);
+    let paint = system.pool("paint", 2).capacity(48).restart(restart).feeds(&pack);
     let paint = paint.spawn_with(move || Paint { pack: pack.clone(), panics })?;
-    let cut = system.actor("cut").capacity(16).spawn(Cut { paint })?;
+    let cut = system.actor("cut").capacity(24).feeds(&paint).spawn(Cut { paint })?;
     let items = options.items;
-    system.task("source").spawn(move |cx| produce(cx, &cut, items))
+    system.task("source").feeds(&cut).spawn(move |cx| produce(cx, &cut, items))
 }
 
 fn produce(cx: &TaskContext, cut: &Addr<u64>, items: u64) -> exeunt::Result {
@@ -81,7 +108,7 @@ impl Actor for Cut {
     type Msg = u64;
 
     fn handle(&mut self, piece: u64, cx: &mut Context<Self>) -> exeunt::Result {
-        cx.sleep(Duration::from_millis(1))?;
+        cx.sleep(Duration::from_millis(10))?;
         Ok(self.paint.send(piece)?)
     }
 }
@@ -111,12 +138,14 @@ impl Actor for Pack {
     type Msg = u64;
 
     fn handle(&mut self, piece: u64, cx: &mut Context<Self>) -> exeunt::Result {
+        cx.sleep(Duration::from_millis(25))?;
         let is_tenth = piece % 10 == 0;
         if self.logs && is_tenth {
             log::info!("packed piece {piece}");
         }
         if self.prints && is_tenth {
-            println!("piece {piece} is ready");
+            // Not `println`, which panics if nobody reads it.
+            let _ = writeln!(io::stdout(), "piece {piece} is ready");
         }
         if self.is_stuck && cx.system().is_draining() {
             std::thread::sleep(Duration::from_secs(3_600));
@@ -125,32 +154,68 @@ impl Actor for Pack {
     }
 }
 
+/// Lets guests in, who stay for a while.
+struct Door {
+    guests: u64,
+}
+
+struct Knock;
+
+impl Actor for Door {
+    type Msg = Knock;
+
+    fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+        cx.send_every(Duration::from_millis(300), || Knock);
+        Ok(())
+    }
+
+    fn handle(&mut self, _: Knock, cx: &mut Context<Self>) -> exeunt::Result {
+        self.guests += 1;
+        let stay = Duration::from_millis(500 + self.guests * 377 % 900);
+        let guest = cx.task(&format!("guest-{}", self.guests));
+        Ok(guest.spawn(move |cx| {
+            let _ = cx.sleep(stay); // or until it is told to leave
+            Ok(())
+        })?)
+    }
+}
+
+#[derive(Default)]
 struct Options {
+    timeline: Option<PathBuf>,
+    items: u64,
+    extras: usize,
     logs: bool,
     prints: bool,
     panics: bool,
     is_stuck: bool,
+    has_guests: bool,
     is_plain: bool,
-    extras: usize,
-    items: u64,
 }
 
 impl Options {
-    fn parse() -> Options {
-        let words: Vec<String> = env::args().skip(1).collect();
-        let has = |word: &str| words.iter().any(|other| other == word);
-        let number = |word: &str| {
-            let at = words.iter().position(|other| other == word)?;
-            words.get(at + 1)?.parse().ok()
-        };
-        Options {
-            logs: has("--log"),
-            prints: has("--print"),
-            panics: has("--panic"),
-            is_stuck: has("--stuck"),
-            is_plain: has("--plain"),
-            extras: number("--extras").unwrap_or(0) as usize,
-            items: number("--items").unwrap_or(u64::MAX),
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+        let mut options = Options { items: u64::MAX, ..Options::default() };
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+            let number = |value: String| value.parse().map_err(|_| format!("{arg}: no number"));
+            match arg.as_str() {
+                "--timeline" => options.timeline = Some(value()?.into()),
+                "--items" => options.items = number(value()?)?,
+                "--extras" => options.extras = number(value()?)? as usize,
+                "--log" => options.logs = true,
+                "--print" => options.prints = true,
+                "--panic" => options.panics = true,
+                "--stuck" => options.is_stuck = true,
+                "--guests" => options.has_guests = true,
+                "--plain" => options.is_plain = true,
+                "--help" => {
+                    let _ = io::stdout().write_all(HELP.as_bytes());
+                    process::exit(0);
+                }
+                other => return Err(format!("unknown option {other} (see --help)")),
+            }
         }
+        Ok(options)
     }
 }
