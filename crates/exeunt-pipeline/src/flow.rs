@@ -224,10 +224,11 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     pub fn sink<S: Sink<O::Out, P>>(self, name: &str, sink: S) -> Ready {
         let mut flow = self.at_a_beginning(name);
         let base = flow.enter(name);
+        let upstream = flow.way.book.upstream_of(flow.way.stage);
         let book = if sink.keeps_positions() { flow.way.books.add() } else { None };
         let (way, close) = flow.close_with(name.to_owned(), |()| {
             let counts = Arc::clone(&base.counts);
-            (counts, SinkEnd::new(sink, base, book))
+            (counts, SinkEnd::new(sink, base, book, upstream))
         });
         way.ready(Box::new(move |assembly| close(assembly, ())))
     }

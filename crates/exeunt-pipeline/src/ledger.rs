@@ -1,7 +1,7 @@
 //! [`Ledger`]: what became of every item, stage by stage.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
@@ -18,6 +18,10 @@ pub(crate) struct Counts {
     diverted: AtomicU64,
     retried: AtomicU64,
     returned: AtomicU64,
+    /// A source that had no more to give.
+    is_exhausted: AtomicBool,
+    /// An item has ended the thread.
+    has_broken_off: AtomicBool,
 }
 
 /// Who counts is the only one, so that it need not be a read-modify-write.
@@ -59,6 +63,10 @@ impl Counts {
         add(&self.failed, 1);
     }
 
+    pub(crate) fn failed_together(&self, items: usize) {
+        add(&self.failed, items as u64);
+    }
+
     pub(crate) fn diverted(&self) {
         add(&self.diverted, 1);
     }
@@ -81,6 +89,14 @@ impl Counts {
         let entered = self.entered.load(Ordering::Relaxed);
         self.entered.store(entered - items as u64, Ordering::Relaxed);
         self.return_unseen(items);
+    }
+
+    pub(crate) fn exhausted(&self) {
+        self.is_exhausted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn broke_off(&self) {
+        self.has_broken_off.store(true, Ordering::Release);
     }
 
     fn add_to(&self, line: &mut StageLedger) {
@@ -218,6 +234,19 @@ impl fmt::Display for Ledger {
     }
 }
 
+/// How a pipeline has come to its end, as a [sink](crate::Sink::finish) sees it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Ending {
+    /// The sources had no more to give, and all that they gave has come to the sink, or was left out by stages
+    /// whose business that is.
+    Complete,
+    /// A drain has begun before the sources were at their end, or a deadline has cut it short. What the sink was given
+    /// is all that was taken in, or with a deadline less.
+    Interrupted,
+    /// An error has ended a stage before the sink.
+    Failed,
+}
+
 /// The book that the stages of one pipeline write into while they are being described.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Book(Arc<Mutex<Pages>>);
@@ -227,6 +256,8 @@ struct Pages {
     entries: Vec<Entry>,
     /// What is wrong with the description.
     faults: Vec<String>,
+    /// Where the entries are now, and how much their numbers have grown.
+    moved_to: Option<(Book, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -302,6 +333,7 @@ impl Book {
             entry
         }));
         pages.faults.extend(others.faults);
+        lock(&other.0).moved_to = Some((self.clone(), offset));
         offset
     }
 
@@ -332,22 +364,78 @@ impl Book {
     }
 
     pub(crate) fn read(&self) -> Ledger {
-        let line = |entry: &Entry| {
-            let mut line = StageLedger {
-                name: entry.name.clone(),
-                inputs: entry.inputs.clone(),
-                diverted_from: entry.diverted_from,
-                ..StageLedger::default()
-            };
-            lock(&entry.threads.0).iter().for_each(|counts| counts.add_to(&mut line));
-            line
-        };
-        let mut ledger = Ledger { stages: lock(&self.0).entries.iter().map(line).collect() };
+        lock(&self.0).read()
+    }
+
+    /// What a sink is the end of.
+    pub(crate) fn upstream_of(&self, stage: usize) -> Upstream {
+        Upstream { book: self.clone(), stage }
+    }
+}
+
+impl Pages {
+    fn read(&self) -> Ledger {
+        let mut ledger = Ledger { stages: self.entries.iter().map(Entry::read).collect() };
         // What has been handed to a stage that has yet to look at it, or that was abandoned before it did.
         let given: Vec<u64> = ledger.stages.iter().map(|stage| ledger.given(stage)).collect();
         for (stage, given) in ledger.stages.iter_mut().zip(given) {
             stage.entered = stage.entered.max(given);
         }
         ledger
+    }
+}
+
+impl Entry {
+    fn read(&self) -> StageLedger {
+        let mut line = StageLedger {
+            name: self.name.clone(),
+            inputs: self.inputs.clone(),
+            diverted_from: self.diverted_from,
+            ..StageLedger::default()
+        };
+        lock(&self.threads.0).iter().for_each(|counts| counts.add_to(&mut line));
+        line
+    }
+
+    fn any(&self, flag: fn(&Counts) -> &AtomicBool) -> bool {
+        lock(&self.threads.0).iter().any(|counts| flag(counts).load(Ordering::Acquire))
+    }
+
+    fn is_source(&self) -> bool {
+        self.inputs.is_empty() && self.diverted_from.is_none()
+    }
+
+    fn ending(&self, line: &StageLedger) -> Ending {
+        let has_all = !self.is_source() || self.any(|counts| &counts.is_exhausted);
+        match has_all && line.returned == 0 && line.unfinished() == 0 {
+            _ if self.any(|counts| &counts.has_broken_off) => Ending::Failed,
+            true => Ending::Complete,
+            false => Ending::Interrupted,
+        }
+    }
+}
+
+/// A sink's stage, and all stages before it.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    book: Book,
+    stage: usize,
+}
+
+impl Upstream {
+    /// How what the sink was given has come to its end. Those upstream have ended.
+    pub(crate) fn ending(&self) -> Ending {
+        let pages = lock(&self.book.0);
+        if let Some((book, offset)) = &pages.moved_to {
+            return book.upstream_of(offset + self.stage).ending();
+        }
+        let ledger = pages.read();
+        let (mut ending, mut upstream) = (Ending::Complete, vec![self.stage]);
+        while let Some(at) = upstream.pop() {
+            let (entry, line) = (&pages.entries[at], &ledger.stages[at]);
+            ending = ending.max(entry.ending(line));
+            upstream.extend(entry.inputs.iter().copied().chain(entry.diverted_from));
+        }
+        ending
     }
 }

@@ -24,7 +24,7 @@ mod position;
 
 pub use error::Error;
 pub use flow::{Beginning, Branch, Closure, Flow, Following, Pass, Tee};
-pub use ledger::{Ledger, StageLedger};
+pub use ledger::{Ending, Ledger, StageLedger};
 pub use op::{
     Batch, Diverted, Each, Filter, FlatMap, Fold, Given, Inspect, Kind, Map, Nothing, Op,
     RateLimit, Scan, Then, TryMap, Window,

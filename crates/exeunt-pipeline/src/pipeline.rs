@@ -155,6 +155,9 @@ impl<S: Source> Reader<S> {
                 Err(error) => return Err(self.fail(cx, error)),
             }
         }
+        if !cx.stopping().is_set() {
+            self.counts.exhausted();
+        }
         Ok(())
     }
 
@@ -176,6 +179,7 @@ impl<S: Source> Reader<S> {
     fn fail(&self, cx: &TaskContext, error: exeunt::Error) -> Halt {
         self.counts.entered();
         self.counts.failed();
+        self.counts.broke_off();
         Halt::failed(cx.name(), error)
     }
 }

@@ -142,6 +142,7 @@ impl Base {
 
     #[cold]
     pub(crate) fn halt(&self, error: Error) -> Halt {
+        self.counts.broke_off();
         Halt::failed(&self.name, error)
     }
 }

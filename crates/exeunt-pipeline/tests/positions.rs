@@ -1,0 +1,206 @@
+//! What a sink is told of positions: at each commit it has been given exactly what became of the source's items up to the position,
+//! whatever stages there are in between, and at the end it has been asked to commit all of it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use exeunt::{Error, Event, System};
+use exeunt_pipeline::{Flow, Given, Next, Op, Outcome, Pipeline, Sink, Source};
+
+const LONG: Duration = Duration::from_secs(3600);
+const ITEMS: u64 = 3_000;
+
+/// Numbers, each of which is its own position.
+struct Numbers(std::ops::Range<u64>);
+
+impl Source for Numbers {
+    type Item = u64;
+    type Position = u64;
+
+    fn next_item(&mut self, _: &Event) -> Option<Next<u64, u64>> {
+        self.0.next().map(|number| Ok((number, number)))
+    }
+}
+
+fn numbers() -> Flow<Given<u64>, u64> {
+    Pipeline::new("positions").source("numbers", Numbers(0..ITEMS))
+}
+
+/// What a sink was given, and at each commit how much of it that was, and the position.
+#[derive(Debug)]
+struct Stored<T>(Arc<Mutex<Storage<T>>>);
+
+#[derive(Debug)]
+struct Storage<T> {
+    written: Vec<T>,
+    commits: Vec<(usize, u64)>,
+}
+
+impl<T> Clone for Stored<T> {
+    fn clone(&self) -> Stored<T> {
+        Stored(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Stored<T> {
+    fn new() -> Stored<T> {
+        Stored(Arc::new(Mutex::new(Storage { written: Vec::new(), commits: Vec::new() })))
+    }
+}
+
+impl<T: Send + 'static> Sink<T, u64> for Stored<T> {
+    fn write(&mut self, item: T) -> exeunt::Result {
+        self.0.lock().unwrap().written.push(item);
+        Ok(())
+    }
+
+    fn keeps_positions(&self) -> bool {
+        true
+    }
+
+    fn commit(&mut self, position: Option<&u64>) -> exeunt::Result {
+        let mut storage = self.0.lock().unwrap();
+        let written = storage.written.len();
+        storage.commits.push((written, *position.unwrap()));
+        Ok(())
+    }
+}
+
+/// What was stored, flattened, against what becomes of the numbers up to each position.
+fn assert_exact<T>(
+    stored: &Stored<T>,
+    parts: impl Fn(&T) -> Vec<u64>,
+    becomes: impl Fn(u64) -> Vec<u64>,
+) -> Option<u64> {
+    let storage = stored.0.lock().unwrap();
+    let (mut committed, mut expected, mut next) = (Vec::new(), Vec::new(), 0);
+    let mut written = storage.written.iter();
+    let mut before = 0;
+    for &(upto, position) in &storage.commits {
+        committed.extend(written.by_ref().take(upto - before).flat_map(&parts));
+        expected.extend((next..=position).flat_map(&becomes));
+        assert_eq!(committed, expected, "up to {position}");
+        (before, next) = (upto, position + 1);
+    }
+    next.checked_sub(1)
+}
+
+/// Runs it to its end, where all is committed.
+fn run<O: Op>(
+    flow: Flow<O, u64>,
+    parts: impl Fn(&O::Out) -> Vec<u64>,
+    becomes: impl Fn(u64) -> Vec<u64>,
+) {
+    let stored = Stored::new();
+    let outcome: Outcome = flow.sink("stored", stored.clone()).wait().unwrap();
+    assert!(outcome.ledger().balances(), "{outcome}");
+    assert_eq!(assert_exact(&stored, parts, becomes), Some(ITEMS - 1));
+}
+
+#[test]
+fn filters_and_several_of_one() {
+    run(numbers(), |&n| vec![n], |n| vec![n]);
+    run(
+        numbers().filter("even", |n| n % 2 == 0),
+        |&n| vec![n],
+        |n| vec![n; usize::from(n % 2 == 0)],
+    );
+    run(numbers().filter("none", |_| false), |&n| vec![n], |_| vec![]);
+    run(
+        numbers().flat_map("some", |n| vec![n; (n % 4) as usize]),
+        |&n| vec![n],
+        |n| vec![n; (n % 4) as usize],
+    );
+}
+
+#[test]
+fn several_threads() {
+    for threads in [1, 3] {
+        let flow = numbers().parallel("same", threads, |n| n);
+        run(flow, |&n| vec![n], |n| vec![n]);
+        let odd = |n: u64| if n % 2 == 1 { Ok(n) } else { Err(Error::msg("even")) };
+        let flow = numbers().try_parallel("odd", threads, odd).skip_errors();
+        run(flow, |&n| vec![n], |n| vec![n; (n % 2) as usize]);
+    }
+}
+
+#[test]
+fn batches_by_number_and_by_time() {
+    for size in [1, 7, 1_000, 10_000] {
+        for within in [LONG, Duration::from_micros(100)] {
+            let flow = numbers().batch("batch", size, within);
+            run(flow, Vec::clone, |n| vec![n]);
+            let flow = numbers().parallel("same", 2, |n| n).batch("batch", size, within);
+            run(flow, Vec::clone, |n| vec![n]);
+            // The boundaries of batches need not be those between items of the source.
+            let flow = numbers().flat_map("three", |n| [n; 3]).batch("batch", size, within);
+            run(flow, Vec::clone, |n| vec![n; 3]);
+            let flow = numbers().batch("batch", size, within).flat_map("apart", |batch| batch);
+            run(flow, |&n| vec![n], |n| vec![n]);
+            let flow = numbers().batch("batch", size, within).parallel("sum", 2, |batch| batch);
+            run(flow, Vec::clone, |n| vec![n]);
+        }
+    }
+    run(numbers().window("window", Duration::from_micros(300)), Vec::clone, |n| vec![n]);
+}
+
+#[test]
+fn a_branch_after_a_batch() {
+    let (aside, main) = (Stored::new(), Stored::new());
+    let branch = aside.clone();
+    numbers()
+        .batch("batch", 7, LONG)
+        .tee("copy", move |flow| flow.sink("aside", branch))
+        .sink("main", main.clone())
+        .wait()
+        .unwrap();
+    for stored in [aside, main] {
+        assert_eq!(assert_exact(&stored, Vec::clone, |n| vec![n]), Some(ITEMS - 1));
+    }
+}
+
+#[test]
+fn a_drain_commits_what_was_taken_in() {
+    let mut system = System::new("drained");
+    let (handle, stored) = (system.handle(), Stored::new());
+    let running = Pipeline::new("drained")
+        .source("numbers", Numbers(0..u64::MAX))
+        .parallel("same", 2, |n| n)
+        .inspect("look", move |&n| {
+            if n == ITEMS {
+                handle.shutdown();
+            }
+        })
+        .batch("batch", 100, LONG)
+        .sink("stored", stored.clone())
+        .spawn(&mut system)
+        .unwrap();
+    let report = system.wait();
+    assert!(report.is_complete(), "{report}");
+    let ledger = running.ledger();
+    assert!(ledger.balances(), "{ledger}");
+    let taken_in = ledger.stage("numbers").unwrap().out;
+    let last = assert_exact(&stored, Vec::clone, |n| vec![n]);
+    assert_eq!(last, Some(taken_in - 1));
+}
+
+#[test]
+fn after_a_failure_nothing_is_committed_that_is_not_exact() {
+    let stored = Stored::new();
+    // The second of three that one item becomes.
+    let fails =
+        |n: u64, which| if (n, which) == (2_000, 1) { Err(Error::msg("no")) } else { Ok(n) };
+    let error = numbers()
+        .flat_map("three", |n| [(n, 0), (n, 1), (n, 2)])
+        .try_map("fails", move |(n, which)| fails(n, which))
+        .sink("stored", stored.clone())
+        .wait()
+        .unwrap_err();
+    let outcome = error.outcome().unwrap();
+    assert!(outcome.ledger().balances(), "{outcome}");
+    let last = assert_exact(&stored, |&n| vec![n], |n| vec![n; 3]).unwrap();
+    assert!(last < 2_000, "{last}");
+    // What was committed has passed, and nothing else.
+    let passed = outcome.ledger().stage("stored").unwrap().passed;
+    assert_eq!(passed, 3 * (last + 1), "{outcome}");
+}
