@@ -5,7 +5,7 @@
 //! `exeunt/src/mailbox.rs` that it is of, if no other file. The channel is taken to be what crossbeam says that
 //! it is: to put something in, to take something out and to look whether it is empty are one step each, and in
 //! one order with the operations on `closed`, which are sequentially consistent. What rests on weaker orders is
-//! for [`code`](crate::code) to find.
+//! not looked at here: see `code` and `litmus`.
 
 use crate::protocol::{Protocol, Step};
 

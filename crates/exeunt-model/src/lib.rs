@@ -1,5 +1,8 @@
 //! The protocols of [`exeunt`](https://docs.rs/exeunt), gone through step by step in every order there is.
 //!
+//! `code`, a module of tests, is code of exeunt itself under [loom](https://docs.rs/loom): the event, those who
+//! wait without a thread, and the bell, in every order that the memory model allows.
+//!
 //! [`closing`] is the protocol of `exeunt/src/mailbox.md`, one transition for each operation on what the threads
 //! share, explored by [stateright](https://docs.rs/stateright): all states, and so all interleavings, and the
 //! shortest way to whatever is wrong. Each guard of a protocol can be taken out of its model, and the tests want
@@ -7,3 +10,5 @@
 
 pub mod protocol;
 pub mod closing;
+#[cfg(test)]
+mod code;

@@ -19,7 +19,7 @@ impl Bell {
     }
 
     pub(crate) fn ring(&self) {
-        self.rung.store(true, Ordering::SeqCst);
+        self.rung.swap(true, Ordering::SeqCst);
         // Full means that it is ringing already.
         let _ = self.sender.try_send(());
     }
@@ -47,8 +47,10 @@ impl Bell {
 
     #[cold]
     fn answer(&self) -> bool {
-        // First silenced, then looked at what it was for: a ring in between rings again.
-        self.rung.store(false, Ordering::SeqCst);
+        // First silenced, then looked at what it was for: a ring in between rings again. Silenced by a
+        // swap, as it is rung, so that who silences it has read the last of the rings before, and with
+        // it, since each of them has read the one before it, sees what all of them were for.
+        self.rung.swap(false, Ordering::SeqCst);
         let _ = self.receiver.try_recv();
         true
     }

@@ -1,0 +1,107 @@
+//! Reads sources of exeunt in, with loom's locks and atomics in the place of the standard library's, and
+//! writes beside each its mutants: the same with one guard taken out. A guard that is not found there any
+//! more, letter for letter, is an error: so no mutant is one of yesterday's code.
+
+use std::path::Path;
+use std::{env, fs};
+
+/// A name, what is to be found, and what stands there instead.
+type Mutant = (&'static str, &'static str, &'static str);
+
+const EVENT: &[Mutant] = &[
+    (
+        "flag_after_wake_up",
+        "self.set.store(true, Ordering::SeqCst);\n        guts.sender = None;",
+        "guts.sender = None;\n        self.set.store(true, Ordering::SeqCst);",
+    ),
+    (
+        "flag_relaxed",
+        "self.set.store(true, Ordering::SeqCst)",
+        "self.set.store(true, Ordering::Relaxed)",
+    ),
+    (
+        "look_relaxed",
+        "self.inner.set.load(Ordering::Acquire)",
+        "self.inner.set.load(Ordering::Relaxed)",
+    ),
+    ("no_wake_up", "guts.sender = None;", ""),
+    (
+        "child_without_lock",
+        "let mut guts = self.inner.lock();\n        if guts.sender.is_some() {",
+        "let is_unset = self.inner.lock().sender.is_some();\n        let mut guts = self.inner.lock();\n        if is_unset {",
+    ),
+    ("child_of_a_set_one", "            child.set();\n", ""),
+    (
+        "futures_before_flag",
+        "        let mut guts = self.lock();\n        // The flag",
+        "        self.waiters.wake_all();\n        let mut guts = self.lock();\n        // The flag",
+    ),
+];
+
+/// The last of them says nothing of the futures: the first wake-up alone is not enough.
+const FUTURES_WOKEN_LATE: &str = "        drop(guts);\n        self.waiters.wake_all();\n";
+
+const BELL: &[Mutant] = &[
+    ("no_fence", "atomic::fence(Ordering::SeqCst);", ""),
+    ("no_look_before_sleep", "self.rung.load(Ordering::Relaxed)\n    }", "false\n    }"),
+    (
+        "flag_after_ring",
+        "self.rung.swap(true, Ordering::SeqCst);\n        // Full means that it is ringing already.\n        let _ = self.sender.try_send(());",
+        "let _ = self.sender.try_send(());\n        self.rung.swap(true, Ordering::SeqCst);",
+    ),
+    ("no_wake_up", "        let _ = self.sender.try_send(());\n", ""),
+    (
+        "rung_blindly",
+        "self.rung.swap(true, Ordering::SeqCst)",
+        "self.rung.store(true, Ordering::SeqCst)",
+    ),
+    (
+        "silenced_blindly",
+        "self.rung.swap(false, Ordering::SeqCst)",
+        "self.rung.store(false, Ordering::SeqCst)",
+    ),
+];
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let waiters = read("waiters.rs");
+    write("waiters", &waiters);
+    read_in("event", &read("event.rs"), EVENT);
+    read_in("bell", &read("mailbox/bell.rs"), BELL);
+}
+
+/// A source as loom is to see it, without its own tests.
+fn read(file: &str) -> String {
+    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo says where we are");
+    let path = Path::new(&root).join("../exeunt/src").join(file);
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    // What is included cannot have documentation of its own as a module.
+    let lines = text.lines().filter(|line| !line.starts_with("//!"));
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    text.replace("use crate::", "use crate::code::")
+        .replace("use std::sync::", "use crate::code::sync::")
+        .replace("crossbeam_channel::", "crate::code::channel::")
+        .replace("    #[cfg(feature = \"async\")]\n", "")
+        .replace("pub(super)", "pub(crate)")
+}
+
+fn read_in(name: &str, source: &str, mutants: &[Mutant]) {
+    write(name, source);
+    for (mutant, guard, instead) in mutants {
+        let found = source.matches(guard).count();
+        assert_eq!(found, 1, "the guard of {name}_{mutant} is found {found} times: {guard}");
+        let mut text = source.replace(guard, instead);
+        if *mutant == "futures_before_flag" {
+            text = text.replace(FUTURES_WOKEN_LATE, "        drop(guts);\n");
+        }
+        write(&format!("{name}_{mutant}"), &text);
+    }
+}
+
+fn write(name: &str, text: &str) {
+    let out = env::var("OUT_DIR").expect("cargo says where to");
+    let path = Path::new(&out).join(format!("{name}.rs"));
+    fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+}

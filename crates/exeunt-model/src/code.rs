@@ -1,0 +1,82 @@
+//! Code of exeunt itself, under [loom](https://docs.rs/loom), which runs it in every order that the memory
+//! model allows: `event.rs`, `waiters.rs` and `mailbox/bell.rs`, as they stand.
+//!
+//! The build script reads them in, with loom's locks and atomics in the place of the standard library's
+//! ([`sync`]), and with channels that do what crossbeam's promise ([`channel`]): crossbeam's own cannot be run
+//! under loom. It writes mutants beside them, from each of which one guard is taken out.
+//!
+//! Loom takes a sequentially consistent operation for one that acquires and releases, and only a
+//! sequentially consistent *fence* for what it is. So it may find too much, and never too little.
+
+/// What the code takes from `std::sync`. Loom has no weak references; those who count them are not what is
+/// looked at here.
+mod sync {
+    pub(crate) use std::sync::{Arc, Weak};
+
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+
+    /// The atomics.
+    pub(crate) mod atomic {
+        pub(crate) use std::sync::atomic::AtomicU64;
+
+        pub(crate) use loom::sync::atomic::{AtomicBool, Ordering, fence};
+    }
+}
+
+/// How the code takes a lock, and calls what is not its own.
+mod unwind {
+    use std::sync::PoisonError;
+
+    use super::sync::{Mutex, MutexGuard};
+
+    pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+        Ok(code())
+    }
+
+    pub(crate) fn drop_caught<T>(value: T) -> Result<(), String> {
+        catch(|| drop(value))
+    }
+}
+
+mod channel;
+
+/// `exeunt/src/waiters.rs`.
+#[allow(unused)]
+mod waiters {
+    include!(concat!(env!("OUT_DIR"), "/waiters.rs"));
+}
+
+macro_rules! read_in {
+    ($($name:ident)*) => {
+        $(
+            #[allow(missing_debug_implementations, unused, unreachable_pub)]
+            mod $name {
+                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));
+            }
+        )*
+    };
+}
+
+read_in! {
+    event
+    event_flag_after_wake_up
+    event_flag_relaxed
+    event_look_relaxed
+    event_no_wake_up
+    event_child_without_lock
+    event_child_of_a_set_one
+    event_futures_before_flag
+    bell
+    bell_no_fence
+    bell_no_look_before_sleep
+    bell_flag_after_ring
+    bell_no_wake_up
+    bell_rung_blindly
+    bell_silenced_blindly
+}
+
+mod tests;

@@ -1,0 +1,193 @@
+//! What the code promises, and that each of its mutants breaks it.
+
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use loom::model::Builder;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::thread;
+
+/// Runs it in every order; of those in which more often than so a thread is stopped where it need not
+/// stop, none.
+fn explore(preemptions: usize, scene: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(scene);
+}
+
+/// Whether something is found: what was promised is not so, or somebody sleeps for ever.
+fn fails(
+    preemptions: usize,
+    scene: impl Fn() + Send + Sync + std::panic::UnwindSafe + 'static,
+) -> bool {
+    catch_unwind(move || explore(preemptions, scene)).is_err()
+}
+
+macro_rules! scenes_of_an_event {
+    ($event:ident) => {
+        /// Who waits is woken, finds the event set, and sees what was done before.
+        fn wait() {
+            let event = $event::Event::new();
+            let before = Arc::new(AtomicBool::new(false));
+            let setter = thread::spawn({
+                let (event, before) = (event.clone(), Arc::clone(&before));
+                move || {
+                    before.store(true, Ordering::Relaxed);
+                    event.set();
+                }
+            });
+            event.wait();
+            assert!(event.is_set());
+            assert!(before.load(Ordering::Relaxed));
+            setter.join().unwrap();
+        }
+
+        /// Who sees it set sees what was done before; who was told by a time-out that it is set, too.
+        fn look() {
+            let event = $event::Event::new();
+            let before = Arc::new(AtomicBool::new(false));
+            let setter = thread::spawn({
+                let (event, before) = (event.clone(), Arc::clone(&before));
+                move || {
+                    before.store(true, Ordering::Relaxed);
+                    event.set();
+                }
+            });
+            if event.is_set() || event.wait_timeout(Duration::ZERO) {
+                assert!(event.is_set());
+                assert!(before.load(Ordering::Relaxed));
+            }
+            setter.join().unwrap();
+            assert!(event.wait_timeout(Duration::ZERO));
+        }
+
+        /// A child that is made while its parent is set, by somebody else twice, is set.
+        fn child() {
+            let event = $event::Event::new();
+            let setters = [(); 2].map(|()| {
+                let event = event.clone();
+                thread::spawn(move || event.set())
+            });
+            let child = event.child();
+            let grandchild = child.child();
+            grandchild.wait();
+            assert!(grandchild.is_set() && child.is_set() && event.is_set());
+            setters.into_iter().for_each(|setter| setter.join().unwrap());
+        }
+
+        /// A future that finds the event unset after it has given its waker is woken.
+        fn future() {
+            let event = $event::Event::new();
+            let woken = Arc::new(Woken::default());
+            let setter = thread::spawn({
+                let event = event.clone();
+                move || event.set()
+            });
+            let waker = Waker::from(Arc::clone(&woken));
+            event.waiters().add(crate::code::waiters::Ticket::next(), &waker);
+            let is_pending = !event.is_set();
+            setter.join().unwrap();
+            assert!(!is_pending || woken.0.load(Ordering::Relaxed) > 0);
+        }
+    };
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+macro_rules! scenes_of_a_bell {
+    ($bell:ident) => {
+        /// Two give an order each and ring; the reader, which sleeps whenever nothing is rung for, sees
+        /// both.
+        fn rung() {
+            let bell = Arc::new($bell::Bell::new());
+            let orders = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+            let ringers = orders.clone().map(|order| {
+                let bell = Arc::clone(&bell);
+                thread::spawn(move || {
+                    order.store(true, Ordering::Release);
+                    bell.ring();
+                })
+            });
+            // runner.rs, `wait_for_message` and `sleep`
+            loop {
+                if bell.heard() && orders.iter().all(|order| order.load(Ordering::Acquire)) {
+                    break;
+                }
+                if !bell.is_rung_before_sleep() {
+                    bell.receiver.ready();
+                    let _ = bell.pick_up();
+                }
+                thread::yield_now();
+            }
+            ringers.into_iter().for_each(|ringer| ringer.join().unwrap());
+        }
+    };
+}
+
+macro_rules! holds {
+    ($module:ident $scenes:ident $preemptions:literal: $($test:ident $scene:ident),*) => {
+        mod $module {
+            use super::super::$module;
+            use super::*;
+
+            $scenes!($module);
+
+            $(
+                #[test]
+                fn $test() {
+                    explore($preemptions, $scene);
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! is_missed {
+    ($module:ident $scenes:ident: $($test:ident $scene:ident),*) => {
+        #[allow(dead_code)]
+        mod $module {
+            use super::super::$module;
+            use super::*;
+
+            $scenes!($module);
+
+            $(
+                #[test]
+                fn $test() {
+                    assert!(fails(3, $scene), "the guard is not missed");
+                }
+            )*
+        }
+    };
+}
+
+holds!(event scenes_of_an_event 3:
+    d5_who_waits_is_woken wait,
+    d5_what_was_before_is_seen look,
+    d5_children_are_set_too child,
+    d5_futures_are_woken future
+);
+is_missed!(event_flag_after_wake_up scenes_of_an_event: the_flag_before_the_wake_up wait);
+is_missed!(event_flag_relaxed scenes_of_an_event: the_release look);
+is_missed!(event_look_relaxed scenes_of_an_event: the_acquire look);
+is_missed!(event_no_wake_up scenes_of_an_event: the_wake_up wait);
+is_missed!(event_child_without_lock scenes_of_an_event: the_lock_of_the_children child);
+is_missed!(event_child_of_a_set_one scenes_of_an_event: the_child_of_a_set_one child);
+is_missed!(event_futures_before_flag scenes_of_an_event: the_futures_after_the_flag future);
+
+holds!(bell scenes_of_a_bell 3: o3_no_ring_is_lost rung);
+is_missed!(bell_no_fence scenes_of_a_bell: the_fence rung);
+is_missed!(bell_no_look_before_sleep scenes_of_a_bell: the_look_before_sleep rung);
+is_missed!(bell_flag_after_ring scenes_of_a_bell: the_flag_before_the_ring rung);
+is_missed!(bell_no_wake_up scenes_of_a_bell: the_wake_up rung);
+is_missed!(bell_rung_blindly scenes_of_a_bell: the_swap_of_who_rings rung);
+is_missed!(bell_silenced_blindly scenes_of_a_bell: the_swap_of_who_silences rung);
