@@ -301,7 +301,7 @@ pub use balance::{assert_balanced, assert_ledger};
 pub use exeunt::stepper::{Step, Stepper, StepperBuilder, Verdict};
 pub use probe::Probe;
 #[cfg(all(unix, not(target_os = "openbsd")))]
-pub use process::{Finished, Process, Running};
+pub use process::{Finished, Hang, Process, Running};
 #[cfg(all(unix, not(target_os = "openbsd")))]
 pub use signal::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2};
 

@@ -14,7 +14,7 @@ mod capture;
 mod finished;
 
 pub use finished::Finished;
-pub use running::Running;
+pub use running::{Hang, Running};
 
 /// Describes a child process, and starts it.
 ///

@@ -124,6 +124,13 @@ impl Running {
         }
     }
 
+    /// Waits for a line with this text in it, as [`wait_for`](Running::wait_for) does, for those who
+    /// make no test of it: `None` if it does not come within the limit, or the process closes its
+    /// output without it. The process is left as it is.
+    pub fn try_wait_for(&mut self, text: &str) -> Option<String> {
+        self.find(&mut |line| line.contains(text)).ok()
+    }
+
     /// Forgets the lines that have come and that nobody waited for, so that the next wait is for
     /// a new one.
     ///
@@ -274,29 +281,51 @@ impl Running {
     ///
     /// If it hangs. It is killed then.
     #[track_caller]
-    pub fn wait_within(mut self, limit: Duration) -> Finished {
+    pub fn wait_within(self, limit: Duration) -> Finished {
+        self.try_wait_within(limit).unwrap_or_else(|hang| panic!("{hang}"))
+    }
+
+    /// Waits for its end, as [`wait`](Running::wait) does, for those who count hangs instead of
+    /// failing of one.
+    ///
+    /// # Errors
+    ///
+    /// If it hangs. It is killed then.
+    ///
+    /// # Panics
+    ///
+    /// If its status was taken by somebody else.
+    #[track_caller]
+    pub fn try_wait(self) -> Result<Finished, Hang> {
+        let limit = self.limit;
+        self.try_wait_within(limit)
+    }
+
+    #[track_caller]
+    fn try_wait_within(mut self, limit: Duration) -> Result<Finished, Hang> {
         let began = Instant::now();
         self.close_input();
         loop {
             match self.hear(limit, began) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => self.hang(limit),
+                Err(RecvTimeoutError::Timeout) => return Err(self.hang(limit)),
             }
         }
         // Its output is at its end, and so is it, or will be in a moment.
         match self.ends_within(limit.saturating_sub(began.elapsed())) {
-            true => self.finished(),
-            false => self.hang(limit),
+            true => Ok(self.finished()),
+            false => Err(self.hang(limit)),
         }
     }
 
-    #[track_caller]
-    fn hang(&mut self, limit: Duration) -> ! {
-        match self.has_ended() {
-            false => self.give_up(&format!("has not ended in {limit:?}")),
-            true => self.give_up(&format!("has ended, but its output is held open ({limit:?})")),
-        }
+    fn hang(&mut self, limit: Duration) -> Hang {
+        Hang(match self.has_ended() {
+            false => self.kill_and_tell(&format!("has not ended in {limit:?}")),
+            true => {
+                self.kill_and_tell(&format!("has ended, but its output is held open ({limit:?})"))
+            }
+        })
     }
 
     #[track_caller]
@@ -349,6 +378,11 @@ impl Running {
     /// Ends the process, and the test with all that is known.
     #[track_caller]
     fn give_up(&mut self, why: &str) -> ! {
+        panic!("{}", self.kill_and_tell(why));
+    }
+
+    /// Ends the process, and tells all that is known.
+    fn kill_and_tell(&mut self, why: &str) -> String {
         let alive = match self.has_ended() {
             true => None,
             false => Some(format!("alive; its threads:{}", threads(self.pid))),
@@ -359,9 +393,23 @@ impl Running {
         let killed = Instant::now();
         while self.hear(LAST_WORDS, killed).is_ok() {}
         let text = Said { stdout: &self.said.stdout, stderr: &self.said.stderr };
-        panic!("`{}` {why} ({stands})\n{text}", self.name);
+        format!("`{}` {why} ({stands})\n{text}", self.name)
     }
 }
+
+/// A process that did not end within its limit, and was killed.
+///
+/// `Display` tells all that it has said, and where its threads stood (on Linux).
+#[derive(Clone, Debug)]
+pub struct Hang(String);
+
+impl fmt::Display for Hang {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Hang {}
 
 /// Nobody outlives its test.
 impl Drop for Running {

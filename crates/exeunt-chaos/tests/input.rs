@@ -1,0 +1,54 @@
+//! What is asked wrongly is refused with a word that names it, and status 2.
+#![cfg(all(unix, not(target_os = "openbsd")))]
+
+mod support;
+
+use exeunt_chaos::{Chaos, Fault, Moment};
+use support::chaos;
+
+#[test]
+fn a_wrong_option_is_named() {
+    for (line, error) in [
+        ("--topology star", "exeunt-chaos: there is no topology `star`\n"),
+        ("--signals 0", "exeunt-chaos: `0` is none\n"),
+        ("--fast", "exeunt-chaos: there is no option --fast; see --help\n"),
+    ] {
+        let finished = chaos(line);
+        finished.assert_code(2);
+        assert_eq!(finished.stderr, error);
+    }
+}
+
+#[test]
+fn the_list_has_all_that_can_be_asked_for() {
+    let finished = chaos("--list");
+    finished.assert_code(0);
+    for fault in Fault::ALL {
+        assert!(finished.stdout.contains(&format!("\n  {fault} ")), "{finished}");
+    }
+    for topology in ["chain", "fan", "pool", "cycle", "tree", "pipeline"] {
+        assert!(finished.stdout.contains(&format!("\n  {topology} ")), "{finished}");
+    }
+}
+
+#[test]
+fn a_campaign_without_something_is_refused() {
+    let error = |chaos: Chaos| chaos.run().unwrap_err().to_string();
+    let nobody = "./no such program";
+    assert_eq!(error(Chaos::new(nobody)), "there is no program ./no such program");
+    assert_eq!(error(Chaos::new("no-such-program")), "there is no program no-such-program");
+    let none: [Moment; 0] = [];
+    assert_eq!(error(Chaos::new("true").moments(none)), "a campaign without moments");
+    assert_eq!(error(Chaos::new("true").faults([])), "a campaign without faults");
+    assert_eq!(error(Chaos::new("true").signals(0)), "a campaign without signals");
+    assert_eq!(error(Chaos::new("true").jobs(0)), "a campaign without jobs");
+}
+
+#[test]
+fn a_child_that_keeps_no_ledger_is_no_success() {
+    let tally = Chaos::new("true").signals(2).run().unwrap();
+    assert!(!tally.is_clean(), "{tally}");
+    assert!(tally.to_string().ends_with(
+        "signals=2 unaccounted=0 hangs=0 wrong_status=0 missing_reports=2 late=0 disordered=0"
+    ));
+}

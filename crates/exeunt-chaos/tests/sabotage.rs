@@ -1,0 +1,56 @@
+//! A runner that finds nothing may be blind. Each of these children breaks the contract in one way, and is found out.
+#![cfg(all(unix, not(target_os = "openbsd")))]
+
+mod support;
+
+use support::{chaos, figure};
+
+/// Six runs, of which each is to be found wrong in this way.
+#[track_caller]
+fn is_found_out(sabotage: &str, column: &str) {
+    let finished = chaos(&format!(
+        "--sabotage {sabotage} --signals 6 --fault none --moment work --topology chain --limit 3s --seed 1"
+    ));
+    finished.assert_code(1);
+    assert_eq!(figure(&finished, column), 6, "{finished}");
+    let told = finished.stdout.matches("failed: --seed ").count();
+    assert_eq!(told, 6, "{finished}");
+    assert!(
+        finished.stdout.contains("failed: --seed 1 --fault none --moment work --topology chain")
+    );
+}
+
+#[test]
+fn m1_a_message_that_is_lost() {
+    is_found_out("loses", "unaccounted");
+}
+
+#[test]
+fn m1_a_message_that_comes_twice() {
+    is_found_out("twice", "unaccounted");
+}
+
+#[test]
+fn m3_two_messages_that_change_places() {
+    is_found_out("swaps", "disordered");
+}
+
+#[test]
+fn s3_a_status_that_is_not_true() {
+    is_found_out("status", "wrong_status");
+}
+
+#[test]
+fn a_process_that_does_not_end() {
+    is_found_out("hangs", "hangs");
+}
+
+#[test]
+fn r1_a_report_that_is_missing() {
+    is_found_out("silent", "missing_reports");
+}
+
+#[test]
+fn d1_a_drain_that_takes_longer_than_it_may() {
+    is_found_out("late", "late");
+}

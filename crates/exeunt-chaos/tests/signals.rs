@@ -1,0 +1,35 @@
+//! Signals at moments that nobody chose (M1, M3, D1, D3, S1, S3, S6, R1): 300 of them, over all topologies, moments
+//! and faults that can be had on the machine, each run held to the contract.
+//!
+//! `EXEUNT_SIGNALS=10000` sends so many. A failure tells the seed that repeats its choices.
+#![cfg(all(unix, not(target_os = "openbsd")))]
+
+mod support;
+
+use std::env;
+
+use support::{chaos, figure};
+
+#[test]
+fn m1_m3_s1_s3_s6_r1_a_signal_at_any_moment_with_any_fault() {
+    let signals = env::var("EXEUNT_SIGNALS").unwrap_or_else(|_| "300".to_owned());
+    let finished = chaos(&format!("--signals {signals}"));
+    // Past the test harness, which hides what a test prints that has passed.
+    let said = std::fs::write("/dev/stderr", format!("{}\n", finished.stdout));
+    drop(said);
+    finished.assert_code(0);
+    assert_eq!(figure(&finished, "signals"), signals.parse().unwrap(), "{finished}");
+}
+
+#[test]
+fn a_seed_repeats_its_choices() {
+    let runs = || {
+        let finished =
+            chaos("--seed 4711 --signals 6 --fault none,full,slow --topology chain,fan --jobs 1");
+        let table = finished.stdout.lines().skip(1).take(4);
+        table.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(runs(), runs());
+    let one = chaos("--seed 4711");
+    assert_eq!(figure(&one, "signals"), 1, "{one}");
+}
