@@ -1,55 +1,88 @@
-//! How the larger examples show themselves: live on a terminal, and as a timeline in a file.
+//! How a pipeline shows itself: live on a terminal, as a timeline in a file, and by its report at the end.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
-use exeunt::{Exit, Status, System};
+use exeunt::{Exit, Reason, Status, System};
+use exeunt_pipeline::{Outcome, Running};
 use exeunt_view::{Recorder, Showing, View};
+
+use crate::output::{self, Output};
+
+/// How a run is to be shown, as it was chosen on the command line.
+#[derive(Default)]
+pub(crate) struct Shown {
+    /// Lines instead of a live view, on a terminal too.
+    pub(crate) is_plain: bool,
+    pub(crate) timeline: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
+}
 
 /// A system that is shown, and perhaps recorded.
 pub(crate) struct Show {
     view: Showing,
-    timeline: Option<(PathBuf, Recorder)>,
+    recorder: Option<(Recorder, Output)>,
+    report: Option<Output>,
 }
 
 impl Show {
-    /// Begins before anybody is spawned. Plain lines instead of live ones are a matter of taste; a timeline
-    /// is drawn if there is a file for it.
+    /// Begins before anybody is spawned, and finds out what would be wrong with the files at the end, which are to be
+    /// others than those that the program writes besides.
     pub(crate) fn of(
         system: &mut System,
-        is_plain: bool,
-        timeline: Option<PathBuf>,
+        shown: &Shown,
+        besides: Option<&Output>,
     ) -> Result<Show, String> {
-        if let Some(file) = &timeline {
-            check(file)?;
-        }
-        let view = if is_plain { View::new().plain() } else { View::new() };
+        let timeline = shown.timeline.as_deref().map(Output::prepare).transpose()?;
+        let report = shown.report.as_deref().map(Output::prepare).transpose()?;
+        let outputs = [besides, timeline.as_ref(), report.as_ref()];
+        output::all_different(&outputs.into_iter().flatten().collect::<Vec<_>>())?;
+        let view = if shown.is_plain { View::new().plain() } else { View::new() };
         let view = view.attach(system).map_err(|error| format!("the view: {error}"))?;
-        let timeline = timeline.map(|file| (file, Recorder::attach(system)));
-        Ok(Show { view, timeline })
+        let recorder = timeline.map(|file| (Recorder::attach(system), file));
+        Ok(Show { view, recorder, report })
     }
 
-    /// Prints the report, and draws the timeline. If that fails, so has the program.
-    pub(crate) fn end(self, exit: Exit) -> Exit {
-        self.view.finish(exit.report());
-        let drawn = self.timeline.map_or(Ok(()), |(file, recorder)| {
-            recorder.finish(exit.report()).write(file)
-        });
-        match drawn {
-            Ok(()) => exit.quiet(),
-            Err(error) => {
-                log::error!("{error}");
-                exit.quiet().with_status(Status::Failure)
-            }
+    /// What it will write to.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &Output> {
+        self.recorder.iter().map(|(_, timeline)| timeline).chain(&self.report)
+    }
+
+    /// Says what became of the pipeline, and writes the files.
+    pub(crate) fn end(self, outcome: &Outcome) -> Result<(), String> {
+        match outcome.report().reason {
+            // That all have ended by themselves needs no report.
+            Reason::Completed => self.view.finish(outcome.ledger()),
+            _ => self.view.finish(outcome),
         }
+        let drawn = self.recorder.map_or(Ok(()), |(recorder, mut file)| {
+            write!(file, "{}", recorder.finish(outcome.report()))?;
+            file.commit()
+        });
+        let reported = self.report.map_or(Ok(()), |mut file| {
+            serde_json::to_writer_pretty(&mut file, outcome)?;
+            writeln!(file)?;
+            file.commit()
+        });
+        drawn.and(reported).map_err(|error| error.to_string())
     }
 }
 
-/// Finds out before any work has begun what would be wrong with the file after it.
-fn check(file: &std::path::Path) -> Result<(), String> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => Err(format!("{}: no such folder", folder.display())),
-        _ if file.is_dir() => Err(format!("{}: is a folder", file.display())),
-        _ => Ok(()),
+/// What has become of a pipeline, be it good or bad.
+pub(crate) fn outcome(running: &Running, exit: Exit) -> Outcome {
+    let outcome = running.outcome(exit);
+    outcome.unwrap_or_else(|failed| failed.into_outcome().expect("a pipeline that ran has one"))
+}
+
+/// How the process is to end. What went wrong after the run makes a failure of it.
+pub(crate) fn exit(outcome: Outcome, done: Result<(), String>) -> Exit {
+    // It has been said.
+    let exit = outcome.into_exit().quiet();
+    match done {
+        Ok(()) => exit,
+        Err(error) => {
+            log::error!("{error}");
+            exit.with_status(Status::Failure)
+        }
     }
 }

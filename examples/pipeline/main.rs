@@ -4,159 +4,135 @@
 //! cargo run --release --example pipeline -- [OPTIONS] [DIR]
 //! ```
 //!
-//! Each stage is an actor on a thread of its own, the readers are several:
-//!
 //! ```text
-//!          ┌→ read-1 ┐
-//! walk ────┼→ read-2 ┼──→ split ───→ tally ───→ write
-//!  a task  └→ ...    ┘   text       counts     all words
+//!                   ┌────── skipped
+//! walk ────► read ──┴──► split ────► tally ────► sort ────► write
+//!  files      text,       counts      sums        a table
+//!             several
+//!             threads
 //! ```
 //!
 //! Press Ctrl-C in the middle and watch it drain: the walk takes nothing more in, the readers read
-//! what is in their mailboxes, side by side, then the next stage has its turn, and the table that
-//! is written at the end holds exactly the files that were taken in. On a small folder there is
-//! time to watch with `--pace 5ms`. A second Ctrl-C ends it at once, without a table.
+//! what waits for them, then the next stage has its turn, and the table that is written at the end
+//! holds exactly the files that were taken in. On a small folder there is time to watch with
+//! `--pace 20ms`: it holds up the tally, so that everything upstream of it is full. A second Ctrl-C
+//! ends it at once, without a table.
 //!
-//! The order comes from the wiring in [`assemble`]; the stages are in `stages.rs`.
+//! The stages follow one another in [`assemble`]; what they do is in `stages.rs`.
 
 #[path = "../common/mod.rs"]
 mod common;
 
-mod census;
-mod options;
+#[path = "../common/args.rs"]
+mod args;
+#[path = "../common/output.rs"]
 mod output;
+#[path = "../common/show.rs"]
+mod show;
+
+mod left_out;
+mod options;
 mod stages;
 
-use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, FileType};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-use exeunt::{ActorSnapshot, Exit, Report, SpawnError, Status, System, TaskContext};
+use exeunt::{Exit, System};
+use exeunt_pipeline::{Diverted, Files, Ledger, Pipeline, Ready};
 
-use crate::census::Census;
+use crate::args::Args;
 use crate::common::{log_to_stderr, refuse};
+use crate::left_out::LeftOut;
 use crate::options::Options;
 use crate::output::Output;
-use crate::stages::{Read, Split, Summary, Tally, Walk, Write};
-
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+use crate::show::Show;
+use crate::stages::{Skipped, Table, Tally, read, sort, split, write};
 
 fn main() -> Exit {
-    let options = match options::parse(std::env::args_os().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            let _ = io::stdout().write_all(options::HELP.as_bytes());
-            process::exit(0);
-        }
-        Err(error) => refuse("pipeline", &error),
-    };
+    let options = Options::read(Args::of_the_process());
     log_to_stderr();
-    match Job::prepare(options) {
-        Ok(job) => job.run(),
-        Err(error) => refuse("pipeline", &error),
-    }
+    options.and_then(count).unwrap_or_else(|error| refuse("pipeline", &error))
 }
 
-/// All that is needed to begin.
-struct Job {
-    system: System,
-    census: Arc<Census>,
-    summary: mpsc::Receiver<Summary>,
-    report: Option<Output>,
-}
-
-impl Job {
-    /// Finds out what is wrong before any work has begun.
-    fn prepare(options: Options) -> Result<Job, String> {
-        let dir = &options.dir;
-        fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        let out = options.out.as_deref().map(Output::prepare).transpose()?;
-        let report = options.report.as_deref().map(Output::prepare).transpose()?;
-        if let (Some(out), Some(report)) = (&out, &report) {
-            if out.collides_with(report) {
-                let both = out.name();
-                return Err(format!("{both}: cannot be both the table and the report"));
-            }
-        }
-        let outputs = out.iter().chain(&report).flat_map(Output::files);
-        let own = outputs.filter_map(|file| as_walked(dir, file)).collect();
-
-        let census = Arc::new(Census::default());
-        let (tell, summary) = mpsc::channel();
-        let system =
-            assemble(options, own, out, tell, &census).map_err(|error| error.to_string())?;
-        Ok(Job { system, census, summary, report })
-    }
-
-    fn run(self) -> Exit {
-        let exit = self.system.run();
-        let summary = self.summary.try_recv().ok();
-        let printed = print(summary.as_ref(), &self.census, exit.report());
-        let saved = match self.report {
-            Some(file) => save(file, exit.report()),
-            None => Ok(()),
-        };
-        match printed.and(saved) {
-            Ok(()) => exit,
-            Err(error) => {
-                log::error!("{error}");
-                exit.with_status(Status::Failure)
-            }
-        }
-    }
-}
-
-/// Who there is, and who feeds whom. Downstream first, since an actor is given the addresses of
-/// those that it sends to; each address is moved or dropped here, so that when the walk has ended
-/// the next stage ends, and so on to the last.
-fn assemble(
-    options: Options,
-    own: Vec<PathBuf>,
-    out: Option<Output>,
-    summary: mpsc::Sender<Summary>,
-    census: &Arc<Census>,
-) -> Result<System, SpawnError> {
-    let capacity = options.capacity;
+/// Finds out what is wrong before any work has begun, runs, and says what was found.
+fn count(options: Options) -> Result<Exit, String> {
+    let files = Files::below(&options.dir).map_err(|error| error.to_string())?;
+    let out = options.out.as_deref().map(Output::prepare).transpose()?;
     let mut system = System::new("pipeline");
+    let show = Show::of(&mut system, &options.shown, out.as_ref())?;
+    let outputs = out.iter().chain(show.outputs()).flat_map(Output::files);
+    let own: Vec<PathBuf> = outputs.filter_map(|file| as_walked(&options.dir, file)).collect();
 
-    let write =
-        system.actor("write").feeds_nothing().spawn(Write { top: options.top, out, summary })?;
+    let (skipped, not_taken) = (LeftOut::default(), LeftOut::default());
+    let note = not_taken.clone();
+    let files = files.only(move |path, kind| is_counted(path, kind, &own, &note));
+    let (tell, summary) = mpsc::channel();
+    let pipeline = assemble(&options, files, out, &skipped, tell);
+    let running = pipeline.feeds_nothing().spawn(&mut system).map_err(|error| error.to_string())?;
 
-    let tally = system.actor("tally").capacity(capacity).feeds(&write);
-    let tally = tally.spawn(Tally { words: HashMap::new(), write, census: Arc::clone(census) })?;
+    let outcome = show::outcome(&running, system.run());
+    let shown = show.end(&outcome);
+    let summary = summary.try_recv().unwrap_or_default();
+    let printed = print(&(summary + &balance(outcome.ledger(), &skipped, &not_taken)));
+    Ok(show::exit(outcome, printed.and(shown)))
+}
 
-    let split = system.actor("split").capacity(capacity).feeds(&tally);
-    let split = split.spawn(Split { tally })?;
+/// What comes after what. A file travels alone, since it may be large; what `capacity` says is then
+/// how many of them wait between two threads.
+fn assemble(
+    options: &Options,
+    files: Files,
+    out: Option<Output>,
+    skipped: &LeftOut,
+    summary: Sender<String>,
+) -> Ready {
+    let (top, skipped, mut out) = (options.top, skipped.clone(), out);
+    // No pace is one that nobody notices.
+    let pace = options.pace.max(Duration::from_nanos(1));
+    Pipeline::new("pipeline")
+        .chunk(1)
+        .capacity(options.capacity)
+        .source("walk", files)
+        .skip_errors()
+        .try_parallel("read", options.workers, |path: PathBuf| read(&path))
+        .divert("skipped", move |file: Diverted<PathBuf>| skip(&file, &skipped))
+        .map("split", split)
+        .thread("tally")
+        .rate_limit("pace", 1, pace)
+        .fold("tally", Tally::default(), Tally::add)
+        .thread("sort")
+        .map("sort", move |tally| {
+            let table = sort(tally);
+            // Before the file: a full disk does not take the result from who looks at the screen.
+            let _ = summary.send(table.summary(top));
+            table
+        })
+        .sink("write", move |table: Table| match out.take() {
+            Some(out) => Ok(write(&table, out)?),
+            None => Ok(()),
+        })
+}
 
-    let mut readers = Vec::new();
-    for i in 1..=options.workers {
-        // Declared, the readers drain side by side; otherwise each would wait for the next.
-        let read = system.actor(&format!("read-{i}"));
-        readers.push(read.capacity(capacity).feeds(&split).spawn(Read {
-            split: split.clone(),
-            pace: options.pace,
-            census: Arc::clone(census),
-        })?);
-    }
+/// Symbolic links are not followed: what they point to below the folder is found anyway, and a loop
+/// of them would never end. Neither are pipes and devices opened, which may block.
+fn is_counted(path: &Path, kind: FileType, own: &[PathBuf], not_taken: &LeftOut) -> bool {
+    let why = match () {
+        () if kind.is_symlink() => "symbolic link(s)",
+        () if !kind.is_dir() && !kind.is_file() => "special file(s)",
+        () if own.iter().any(|file| file == path) => "own output",
+        () => return true,
+    };
+    not_taken.note(path, why, &why);
+    false
+}
 
-    // A daemon, so that nobody waits for it, and it sees the others to their end.
-    let progress = system.task("progress").daemon().feeds_nothing();
-    progress.spawn({
-        let census = Arc::clone(census);
-        move |cx| show_progress(cx, &census)
-    })?;
-
-    let mut walk = system.task("walk");
-    for reader in &readers {
-        walk = walk.feeds(reader);
-    }
-    let source = Walk { root: options.dir, readers, served: 0, own, census: Arc::clone(census) };
-    walk.spawn(move |cx| source.run(cx))?;
-    Ok(system)
+fn skip(file: &Diverted<PathBuf>, skipped: &LeftOut) -> exeunt::Result {
+    let why = file.error.downcast_ref::<Skipped>().map_or("panicked on", Skipped::reason);
+    skipped.note(&file.item, why, &file.error);
+    Ok(())
 }
 
 /// The path under which the walk will meet a file of our own, if it will.
@@ -166,49 +142,40 @@ fn as_walked(dir: &Path, file: &Path) -> Option<PathBuf> {
     Some(dir.join(file.strip_prefix(root).ok()?))
 }
 
-/// Says once a second how far each stage is; what one is ahead of the next waits between them. It
-/// only looks at figures that the actors write anyway, so they are not disturbed. During a drain
-/// the system itself says whom it waits for.
-fn show_progress(cx: &TaskContext, census: &Census) -> exeunt::Result {
-    loop {
-        cx.sleep(PROGRESS_EVERY)?;
-        if cx.system().is_draining() {
-            continue;
-        }
-        let actors = cx.system().snapshot();
-        log::info!(
-            "walked {}, read {}, split {}, tallied {}; {:.1} MB of text",
-            census.files_walked(),
-            handled_by(&actors, "read"),
-            handled_by(&actors, "split"),
-            census.files_tallied(),
-            census.megabytes(),
-        );
+/// Whether nothing was lost: each number is counted by another stage.
+fn balance(ledger: &Ledger, skipped: &LeftOut, not_taken: &LeftOut) -> String {
+    let stage = |name| ledger.stage(name).cloned().unwrap_or_default();
+    let (walked, read) = (stage("walk").out, stage("read"));
+    let (read, tallied) = (read.passed + read.diverted, stage("tally").passed);
+    let put_aside = stage("skipped").passed;
+    let sign = |equal| if equal { "=" } else { "≠" };
+    let mut text = format!(
+        "walked {walked} {} read {read} {} tallied {tallied}",
+        sign(walked == read),
+        sign(read == tallied + put_aside),
+    );
+    if put_aside > 0 {
+        text += &format!(" + skipped {put_aside}");
     }
+    text += " files\n";
+    if !skipped.is_empty() {
+        text += &format!("skipped: {skipped}\n");
+    }
+    if !not_taken.is_empty() {
+        text += &format!("not taken in: {not_taken}\n");
+    }
+    for stage in &ledger.stages {
+        if stage.failed > 0 {
+            text += &format!("{} failed on {}\n", stage.name, stage.failed);
+        }
+        if stage.returned > 0 {
+            text += &format!("{} returned {}\n", stage.name, stage.returned);
+        }
+    }
+    text
 }
 
-/// What a stage has handled, be it one actor or, as `read-1` and so on, several.
-fn handled_by(actors: &[ActorSnapshot], stage: &str) -> u64 {
-    let of_stage = |actor: &&ActorSnapshot| actor.name.split('-').next() == Some(stage);
-    let actors = actors.iter().filter(of_stage);
-    actors.map(|actor| actor.handled).sum()
-}
-
-/// Prints what was found, and whether nothing was lost.
-fn print(summary: Option<&Summary>, census: &Census, report: &Report) -> Result<(), String> {
-    let mut text = String::new();
-    if let Some(summary) = summary {
-        for (word, count) in &summary.top {
-            text += &format!("{count:>10}  {word}\n");
-        }
-        text += &format!(
-            "{} different words, {} in all, in {:.1} MB of text\n",
-            summary.different,
-            summary.words,
-            census.megabytes()
-        );
-    }
-    text += &balance(census, report);
+fn print(text: &str) -> Result<(), String> {
     match io::stdout().write_all(text.as_bytes()) {
         // Who reads only the first lines has what they wanted.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -216,42 +183,4 @@ fn print(summary: Option<&Summary>, census: &Census, report: &Report) -> Result<
         }
         _ => Ok(()),
     }
-}
-
-/// The three numbers, each counted by another: by the walk as it handed the files out, by the
-/// system as the readers handled them, and by the tally.
-fn balance(census: &Census, report: &Report) -> String {
-    let readers = report.actors.iter().filter(|a| a.name.starts_with("read-"));
-    let (walked, tallied) = (census.files_walked(), census.files_tallied());
-    let read: u64 = readers.map(|reader| reader.handled).sum();
-    let sign = |equal| if equal { "=" } else { "≠" };
-    let mut text = format!(
-        "walked {walked} {} read {read} {} tallied {tallied} files\n",
-        sign(walked == read),
-        sign(read == tallied),
-    );
-    for actor in &report.actors {
-        if actor.failed > 0 {
-            text += &format!("  {} failed on {}\n", actor.name, actor.failed);
-        }
-        if actor.returned > 0 {
-            text += &format!("  {} returned {}\n", actor.name, actor.returned);
-        }
-    }
-    let skipped = census.list_skipped(true);
-    if !skipped.is_empty() {
-        text += &format!("of these without words: {skipped}\n");
-    }
-    let left_out = census.list_skipped(false);
-    if !left_out.is_empty() {
-        text += &format!("not taken in: {left_out}\n");
-    }
-    text
-}
-
-fn save(file: Output, report: &Report) -> Result<(), String> {
-    file.commit(|file| {
-        serde_json::to_writer_pretty(&mut *file, report)?;
-        writeln!(file)
-    })
 }

@@ -1,17 +1,13 @@
-//! The stages, in the order in which a file goes through them.
+//! What the stages do with a file, in the order in which it goes through them.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fs::{self, DirEntry, File};
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::Duration;
+use std::error;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 
-use exeunt::{Actor, Addr, Context, SendError, TaskContext};
-
-use crate::census::{Census, Skipped};
 use crate::output::Output;
 
 /// A file travels as one piece, so that it is counted whole or not at all; this is the largest.
@@ -20,173 +16,82 @@ const FILE_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
 /// What has no NUL here is worth reading to its end.
 const HEAD_BYTES: u64 = 8 * 1024;
 
-/// How often a long loop gives a sign of life, so that a drain does not take it for stuck.
-const SIGN_OF_LIFE_EVERY: usize = 4096;
-
-// walk
-
-/// Finds the files and hands them out to the readers. It is a task, a loop of its own: its turn
-/// to leave comes at once when the drain begins, and from then on nothing more is taken in.
-pub(crate) struct Walk {
-    pub(crate) root: PathBuf,
-    pub(crate) readers: Vec<Addr<PathBuf>>,
-    /// The reader that was served last.
-    pub(crate) served: usize,
-    /// The files that this program itself writes.
-    pub(crate) own: Vec<PathBuf>,
-    pub(crate) census: Arc<Census>,
-}
-
-impl Walk {
-    pub(crate) fn run(mut self, cx: &TaskContext) -> exeunt::Result {
-        let mut folders = vec![self.root.clone()];
-        while let Some(folder) = folders.pop() {
-            let entries = match fs::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) => {
-                    self.unreadable(&folder, &error);
-                    continue;
-                }
-            };
-            for entry in entries {
-                if cx.stopping().is_set() {
-                    return Ok(());
-                }
-                match entry {
-                    Ok(entry) => self.take_in(&entry, &mut folders)?,
-                    Err(error) => self.unreadable(&folder, &error),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Symbolic links are not followed: what they point to below the folder is found anyway, and
-    /// a loop of them would never end. Neither are pipes and devices opened, which may block.
-    fn take_in(&mut self, entry: &DirEntry, folders: &mut Vec<PathBuf>) -> exeunt::Result {
-        let path = entry.path();
-        let skipped = match entry.file_type() {
-            Ok(kind) if kind.is_dir() => {
-                folders.push(path);
-                return Ok(());
-            }
-            Ok(kind) if kind.is_file() && !self.own.contains(&path) => {
-                return self.hand_out(path);
-            }
-            Ok(kind) if kind.is_file() => Skipped::OwnOutput,
-            Ok(kind) if kind.is_symlink() => Skipped::SymbolicLink,
-            Ok(_) => Skipped::SpecialFile,
-            Err(error) => {
-                self.unreadable(&path, &error);
-                return Ok(());
-            }
-        };
-        self.census.skipped(&path, skipped, None);
-        Ok(())
-    }
-
-    /// Gives a file to the next reader that has room, and waits if none has: this is where the
-    /// whole pipeline holds the walk back.
-    fn hand_out(&mut self, mut path: PathBuf) -> exeunt::Result {
-        for _ in 0..self.readers.len() {
-            self.served = (self.served + 1) % self.readers.len();
-            match self.readers[self.served].try_send(path) {
-                Ok(()) => {
-                    self.census.walked();
-                    return Ok(());
-                }
-                Err(refused) => path = refused.into_message(),
-            }
-        }
-        match self.readers[self.served].send(path) {
-            Ok(()) => self.census.walked(),
-            // The reader has failed, and with that begun the drain. It was its failure, not ours.
-            Err(SendError::Closed(path)) => log::debug!("not taken in: {}", path.display()),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
-    fn unreadable(&self, folder: &Path, error: &io::Error) {
-        self.census.skipped(folder, Skipped::UnreadableFolder, Some(error));
-    }
-}
-
 // read
 
-/// Reads files, and sends on the text of each.
-pub(crate) struct Read {
-    pub(crate) split: Addr<String>,
-    pub(crate) pace: Duration,
-    pub(crate) census: Arc<Census>,
+/// Why a file that was taken in has no words.
+#[derive(Debug)]
+pub(crate) enum Skipped {
+    Binary,
+    NotUtf8,
+    TooLarge,
+    Unreadable(io::Error),
 }
 
-impl Actor for Read {
-    type Msg = PathBuf;
-
-    fn handle(&mut self, path: PathBuf, cx: &mut Context<Self>) -> exeunt::Result {
-        if !self.pace.is_zero() {
-            // A drain keeps the pace, so that it can be watched. Past the deadline this ends at
-            // once, and the file in hand is still read.
-            let _ = cx.sleep(self.pace);
+impl Skipped {
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Skipped::Binary => "binary",
+            Skipped::NotUtf8 => "not UTF-8",
+            Skipped::TooLarge => "too large",
+            Skipped::Unreadable(_) => "unreadable",
         }
-        let text = read_text(&path).unwrap_or_else(|(why, error)| {
-            let error = error.as_ref().map(|error| error as &dyn std::fmt::Display);
-            self.census.skipped(&path, why, error);
-            // It travels on as a text without words, so that the tally has seen every file.
-            String::new()
-        });
-        self.census.text(text.len());
-        Ok(self.split.send(text)?)
     }
 }
 
-fn read_text(path: &Path) -> Result<String, (Skipped, Option<io::Error>)> {
-    let unreadable = |error| (Skipped::Unreadable, Some(error));
-    let file = File::open(path).map_err(unreadable)?;
-    let size_bytes = file.metadata().map_err(unreadable)?.len();
+impl From<io::Error> for Skipped {
+    fn from(error: io::Error) -> Skipped {
+        Skipped::Unreadable(error)
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Skipped::Unreadable(error) => write!(f, "{}: {error}", self.reason()),
+            _ => f.write_str(self.reason()),
+        }
+    }
+}
+
+impl error::Error for Skipped {}
+
+pub(crate) fn read(path: &Path) -> Result<String, Skipped> {
+    let file = File::open(path)?;
+    let size_bytes = file.metadata()?.len();
     if size_bytes > FILE_LIMIT_BYTES {
-        return Err((Skipped::TooLarge, None));
+        return Err(Skipped::TooLarge);
     }
     let mut bytes = Vec::with_capacity(size_bytes as usize);
-    (&file).take(HEAD_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    (&file).take(HEAD_BYTES).read_to_end(&mut bytes)?;
     if bytes.contains(&0) {
-        return Err((Skipped::Binary, None));
+        return Err(Skipped::Binary);
     }
     // A file may grow while it is read.
-    (&file).take(FILE_LIMIT_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    (&file).take(FILE_LIMIT_BYTES).read_to_end(&mut bytes)?;
     if bytes.contains(&0) {
-        return Err((Skipped::Binary, None));
+        return Err(Skipped::Binary);
     }
-    String::from_utf8(bytes).map_err(|_| (Skipped::NotUtf8, None))
+    String::from_utf8(bytes).map_err(|_| Skipped::NotUtf8)
 }
 
 // split
 
 /// The words of one file, each once, with how often it stands there.
-pub(crate) type Counts = Vec<(Box<str>, u64)>;
-
-/// Splits texts into words. Sending each word on would cost more than counting it, so it sends
-/// the counts of a whole file.
-pub(crate) struct Split {
-    pub(crate) tally: Addr<Counts>,
+pub(crate) struct Counts {
+    text_bytes: u64,
+    words: Vec<(Box<str>, u64)>,
 }
 
-impl Actor for Split {
-    type Msg = String;
-
-    fn handle(&mut self, text: String, cx: &mut Context<Self>) -> exeunt::Result {
-        let text = text.to_lowercase();
-        let mut counts: HashMap<&str, u64> = HashMap::new();
-        for (i, word) in words(&text).enumerate() {
-            *counts.entry(word).or_insert(0) += 1;
-            if i % SIGN_OF_LIFE_EVERY == 0 {
-                cx.progress();
-            }
-        }
-        let counts = counts.into_iter().map(|(word, n)| (word.into(), n));
-        Ok(self.tally.send(counts.collect())?)
+/// Splits a text into words. To send each word on would cost more than to count it, so the counts
+/// of a whole file are one item.
+pub(crate) fn split(text: String) -> Counts {
+    let lowercase = text.to_lowercase();
+    let mut counts: HashMap<&str, u64> = HashMap::new();
+    for word in words(&lowercase) {
+        *counts.entry(word).or_insert(0) += 1;
     }
+    let words = counts.into_iter().map(|(word, count)| (word.into(), count)).collect();
+    Counts { text_bytes: text.len() as u64, words }
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -195,80 +100,60 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 // tally
 
-/// All words, with how often they stand in all files.
-pub(crate) type Words = HashMap<Box<str>, u64>;
-
-/// Adds the counts of the files up. When the last one has come it sends the sums on: its mailbox
-/// is empty then, and the one downstream still open.
+/// All words of all files.
+#[derive(Default)]
 pub(crate) struct Tally {
-    pub(crate) words: Words,
-    pub(crate) write: Addr<Words>,
-    pub(crate) census: Arc<Census>,
+    text_bytes: u64,
+    words: HashMap<Box<str>, u64>,
 }
 
-impl Actor for Tally {
-    type Msg = Counts;
-
-    fn handle(&mut self, counts: Counts, _cx: &mut Context<Self>) -> exeunt::Result {
-        for (word, count) in counts {
+impl Tally {
+    pub(crate) fn add(&mut self, file: Counts) {
+        self.text_bytes += file.text_bytes;
+        for (word, count) in file.words {
             *self.words.entry(word).or_insert(0) += count;
         }
-        self.census.tallied();
-        Ok(())
     }
+}
 
-    fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
-        Ok(self.write.send(std::mem::take(&mut self.words))?)
+// sort
+
+/// All words of all files, the most frequent first.
+pub(crate) struct Table {
+    text_bytes: u64,
+    rows: Vec<(Box<str>, u64)>,
+}
+
+pub(crate) fn sort(tally: Tally) -> Table {
+    let mut rows: Vec<(Box<str>, u64)> = tally.words.into_iter().collect();
+    rows.sort_unstable_by(|(a, n), (b, m)| (Reverse(n), a).cmp(&(Reverse(m), b)));
+    Table { text_bytes: tally.text_bytes, rows }
+}
+
+impl Table {
+    /// The first rows, and the sums.
+    pub(crate) fn summary(&self, top: usize) -> String {
+        let mut text = String::new();
+        for (word, count) in self.rows.iter().take(top) {
+            text += &format!("{count:>10}  {word}\n");
+        }
+        let words: u64 = self.rows.iter().map(|(_, count)| count).sum();
+        let (different, megabytes) = (self.rows.len(), self.text_bytes as f64 / 1e6);
+        text + &format!(
+            "{different} different words, {words} in all, in {megabytes:.1} MB of text\n"
+        )
     }
 }
 
 // write
 
-/// What the summary says of the words.
-pub(crate) struct Summary {
-    pub(crate) top: Vec<(Box<str>, u64)>,
-    pub(crate) words: u64,
-    pub(crate) different: usize,
-}
-
-/// Sorts the words and writes the table.
-pub(crate) struct Write {
-    pub(crate) top: usize,
-    pub(crate) out: Option<Output>,
-    pub(crate) summary: mpsc::Sender<Summary>,
-}
-
-impl Actor for Write {
-    type Msg = Words;
-
-    fn handle(&mut self, words: Words, cx: &mut Context<Self>) -> exeunt::Result {
-        let mut table: Vec<(Box<str>, u64)> = words.into_iter().collect();
-        table.sort_unstable_by(|(a, n), (b, m)| (Reverse(n), a).cmp(&(Reverse(m), b)));
-        // Before the file: a full disk does not take the result from who looks at the screen.
-        let _ = self.summary.send(Summary {
-            top: table.iter().take(self.top).cloned().collect(),
-            words: table.iter().map(|(_, count)| count).sum(),
-            different: table.len(),
-        });
-        match self.out.take() {
-            Some(out) => write_table(out, &table, cx),
-            None => Ok(()),
-        }
+/// Writes the table, which is one item, so that it is there as a whole or not at all.
+pub(crate) fn write(table: &Table, mut out: Output) -> io::Result<()> {
+    for (word, count) in &table.rows {
+        writeln!(out, "{word}\t{count}")?;
     }
-}
-
-fn write_table(out: Output, table: &Counts, cx: &Context<Write>) -> exeunt::Result {
     let name = out.name().to_owned();
-    out.commit(|file| {
-        for (i, (word, count)) in table.iter().enumerate() {
-            writeln!(file, "{word}\t{count}")?;
-            if i % SIGN_OF_LIFE_EVERY == 0 {
-                cx.progress();
-            }
-        }
-        Ok(())
-    })
-    .map_err(exeunt::Error::msg)?;
-    log::info!("{} words written to {name}", table.len());
+    out.commit()?;
+    log::info!("{} words written to {name}", table.rows.len());
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
-use exeunt::{Event, Report};
+use exeunt::Event;
 
 use super::screen::Screen;
 use super::terminal::screen_of_the_process;
@@ -39,11 +39,11 @@ impl Showing {
         Writer::new()
     }
 
-    /// Takes the live lines away and prints the report. See [`Exit::quiet`](exeunt::Exit::quiet), so that it
-    /// is not printed twice.
+    /// Takes the live lines away and prints the report, or whatever else is to be said in the end. See
+    /// [`Exit::quiet`](exeunt::Exit::quiet), so that the report is not printed twice.
     ///
     /// Returns after a second or two also if standard error takes nothing.
-    pub fn finish(self, report: &Report) {
+    pub fn finish(self, report: &impl fmt::Display) {
         drop(self);
         let text = report.to_string();
         let said = Event::new();

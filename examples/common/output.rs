@@ -14,7 +14,7 @@ pub(crate) struct Output {
     /// What is written to first, and renamed. `None` for what is no file, such as a pipe or a
     /// device: to rename something over it would destroy it.
     temporary: Option<PathBuf>,
-    file: File,
+    file: BufWriter<File>,
 }
 
 impl Output {
@@ -29,7 +29,7 @@ impl Output {
     }
 
     /// Whether both would replace the same file.
-    pub(crate) fn collides_with(&self, other: &Output) -> bool {
+    fn collides_with(&self, other: &Output) -> bool {
         self.temporary.is_some() && self.target == other.target
     }
 
@@ -38,29 +38,47 @@ impl Output {
         [Some(&*self.target), self.temporary.as_deref()].into_iter().flatten()
     }
 
-    /// Writes it all and puts it in its place. An error names the file, and leaves in its place
-    /// what was there before.
-    pub(crate) fn commit(
-        mut self,
-        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), String> {
-        self.write(content).map_err(|error| format!("{}: {error}", self.name))
+    /// Puts in its place what was written. An error leaves there what was there before.
+    pub(crate) fn commit(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.put_in_place().map_err(|error| self.named(&error))
     }
 
-    fn write(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        let mut writer = BufWriter::new(&self.file);
-        content(&mut writer)?;
-        writer.flush()?;
-        drop(writer);
+    fn put_in_place(&mut self) -> io::Result<()> {
         let Some(temporary) = &self.temporary else {
             return Ok(());
         };
         // Some file systems find out only now that the disk is full.
-        self.file.sync_all()?;
+        self.file.get_ref().sync_all()?;
         fs::rename(temporary, &self.target)?;
         self.temporary = None;
         Ok(())
     }
+
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.name))
+    }
+}
+
+/// An error names the file.
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.named(&error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| self.named(&error))
+    }
+}
+
+/// Says which two would replace one file, if there are two.
+pub(crate) fn all_different(outputs: &[&Output]) -> Result<(), String> {
+    for (i, output) in outputs.iter().enumerate() {
+        if let Some(other) = outputs[..i].iter().find(|other| output.collides_with(other)) {
+            return Err(format!("{} and {} are one file", other.name, output.name));
+        }
+    }
+    Ok(())
 }
 
 /// A result that never came leaves nothing behind.
@@ -87,10 +105,10 @@ fn open(path: &Path) -> io::Result<Output> {
     if metadata.is_file() {
         // The file that a symbolic link points to is replaced, not the link.
         let output = replace(name, &fs::canonicalize(path)?)?;
-        output.file.set_permissions(metadata.permissions())?;
+        output.file.get_ref().set_permissions(metadata.permissions())?;
         return Ok(output);
     }
-    Ok(Output { name, target: path.to_owned(), temporary: None, file })
+    Ok(Output { name, target: path.to_owned(), temporary: None, file: BufWriter::new(file) })
 }
 
 /// Opens a temporary file in the folder of the target, since a rename cannot leave a disk.
@@ -101,7 +119,8 @@ fn replace(name: String, target: &Path) -> io::Result<Output> {
         _ => fs::canonicalize(".")?,
     };
     let (temporary, file) = create_hidden(&folder, &file_name.to_string_lossy())?;
-    Ok(Output { name, target: folder.join(file_name), temporary: Some(temporary), file })
+    let (target, file) = (folder.join(file_name), BufWriter::new(file));
+    Ok(Output { name, target, temporary: Some(temporary), file })
 }
 
 fn create_hidden(folder: &Path, name: &str) -> io::Result<(PathBuf, File)> {
