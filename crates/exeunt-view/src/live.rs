@@ -23,6 +23,7 @@ mod showing;
 mod stagehand;
 pub(crate) mod cast;
 mod scene;
+mod table;
 pub(crate) mod text;
 mod screen;
 mod terminal;

@@ -31,7 +31,7 @@ impl Stagehand {
             }
             let scene = self.look();
             let size = terminal.size();
-            let lines = scene.lines(size).into_iter();
+            let lines = scene.lines(size, terminal.ink).into_iter();
             let columns = size.columns.saturating_sub(1);
             self.screen
                 .show(lines.map(|line| line.render(columns, terminal.has_colours)).collect());

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Once, OnceLock};
 use std::thread;
 
-use super::scene::Size;
+use super::scene::{Ink, Size};
 use super::screen::Screen;
 
 /// For a terminal that does not know its own.
@@ -35,6 +35,7 @@ fn standard_error() -> Box<dyn Write + Send> {
 /// The terminal, for the one that draws on it.
 pub(super) struct Terminal {
     pub(super) has_colours: bool,
+    pub(super) ink: Ink,
 }
 
 static IS_CLAIMED: AtomicBool = AtomicBool::new(false);
@@ -51,7 +52,7 @@ impl Terminal {
         }
         step_aside_for_panics();
         let has_colours = env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-        Some(Terminal { has_colours })
+        Some(Terminal { has_colours, ink: ink_of(&locale()) })
     }
 
     pub(super) fn size(&self) -> Size {
@@ -74,6 +75,21 @@ impl Terminal {
         #[cfg(not(unix))]
         true
     }
+}
+
+/// The locale of the characters, if the environment names one.
+fn locale() -> String {
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
+    names.filter_map(|name| env::var(name).ok()).find(|value| !value.is_empty()).unwrap_or_default()
+}
+
+/// Strokes, unless the locale speaks against it: another character set than Unicode, or a language in
+/// which terminals may make strokes two columns wide. Where none is set, terminals nowadays can.
+fn ink_of(locale: &str) -> Ink {
+    let name = locale.to_ascii_lowercase();
+    let is_unicode = name.is_empty() || name.contains("utf-8") || name.contains("utf8");
+    let is_wide = ["ja", "ko", "zh"].iter().any(|language| name.starts_with(language));
+    if is_unicode && !is_wide { Ink::Strokes } else { Ink::Ascii }
 }
 
 impl Drop for Terminal {

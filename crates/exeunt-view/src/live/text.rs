@@ -13,6 +13,7 @@ pub(crate) enum Look {
     Faint,
     Bold,
     Good,
+    Warm,
     Notable,
     Alarming,
 }
@@ -25,6 +26,7 @@ impl Look {
             Look::Faint => "\x1b[2m",
             Look::Bold => "\x1b[1m",
             Look::Good => "\x1b[32m",
+            Look::Warm => "\x1b[33m",
             Look::Notable => "\x1b[1;36m",
             Look::Alarming => "\x1b[1;31m",
         }
@@ -45,6 +47,10 @@ impl Line {
     pub(crate) fn then(mut self, text: impl Into<String>, look: Look) -> Line {
         self.0.push((text.into(), look));
         self
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.0.iter().map(|(text, _)| width(text)).sum()
     }
 
     /// The line in at most so many columns.
