@@ -9,8 +9,10 @@
 use std::env;
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process;
+use std::str::FromStr;
 use std::time::Duration;
 
 use exeunt::{Actor, Addr, Context, Exit, Restart, Status, System, TaskContext};
@@ -23,6 +25,7 @@ Usage: watch [OPTIONS]
 
   --timeline FILE  draw the run there, as an HTML file
   --items N        so many pieces, and then it ends by itself
+  --speed N        so many times as fast
   --log            a line of the log now and then, above the live lines
   --print          a `println` now and then, past the view
   --panic          one of the painters panics now and then, and begins anew
@@ -35,7 +38,7 @@ Usage: watch [OPTIONS]
 fn main() -> Exit {
     let options = Options::parse(env::args().skip(1)).unwrap_or_else(|error| refuse(&error));
     let mut system = System::new("factory");
-    system.set_stall_limit(Duration::from_secs(3));
+    system.set_stall_limit(Duration::from_secs(3) / options.speed);
 
     // Both before anybody is spawned, so that they miss nothing.
     let view = if options.is_plain { View::new().plain() } else { View::new() };
@@ -79,13 +82,14 @@ fn assemble(system: &mut System, options: &Options) -> Result<(), exeunt::SpawnE
     if options.has_guests {
         system.actor("door").feeds_nothing().spawn(Door { guests: 0 })?;
     }
-    let pack = Pack { is_stuck: options.is_stuck, logs: options.logs, prints: options.prints };
+    let speed = options.speed;
+    let Options { is_stuck, logs, prints, panics, .. } = *options;
+    let pack = Pack { speed, is_stuck, logs, prints };
     let pack = system.actor("pack").capacity(24).spawn(pack)?;
     let restart = Restart::on_failure().intensity(1_000, Duration::from_secs(1));
-    let panics = options.panics;
     let paint = system.pool("paint", 2).capacity(48).restart(restart).feeds(&pack);
-    let paint = paint.spawn_with(move || Paint { pack: pack.clone(), panics })?;
-    let cut = system.actor("cut").capacity(24).feeds(&paint).spawn(Cut { paint })?;
+    let paint = paint.spawn_with(move || Paint { speed, pack: pack.clone(), panics })?;
+    let cut = system.actor("cut").capacity(24).feeds(&paint).spawn(Cut { speed, paint })?;
     let items = options.items;
     system.task("source").feeds(&cut).spawn(move |cx| produce(cx, &cut, items))
 }
@@ -101,6 +105,7 @@ fn produce(cx: &TaskContext, cut: &Addr<u64>, items: u64) -> exeunt::Result {
 }
 
 struct Cut {
+    speed: u32,
     paint: Addr<u64>,
 }
 
@@ -108,12 +113,13 @@ impl Actor for Cut {
     type Msg = u64;
 
     fn handle(&mut self, piece: u64, cx: &mut Context<Self>) -> exeunt::Result {
-        cx.sleep(Duration::from_millis(10))?;
+        cx.sleep(Duration::from_millis(10) / self.speed)?;
         Ok(self.paint.send(piece)?)
     }
 }
 
 struct Paint {
+    speed: u32,
     pack: Addr<u64>,
     panics: bool,
 }
@@ -123,12 +129,13 @@ impl Actor for Paint {
 
     fn handle(&mut self, piece: u64, cx: &mut Context<Self>) -> exeunt::Result {
         assert!(!self.panics || piece % 100 != 99, "out of paint at {piece}");
-        cx.sleep(Duration::from_millis(40))?;
+        cx.sleep(Duration::from_millis(40) / self.speed)?;
         Ok(self.pack.send(piece)?)
     }
 }
 
 struct Pack {
+    speed: u32,
     is_stuck: bool,
     logs: bool,
     prints: bool,
@@ -138,7 +145,7 @@ impl Actor for Pack {
     type Msg = u64;
 
     fn handle(&mut self, piece: u64, cx: &mut Context<Self>) -> exeunt::Result {
-        cx.sleep(Duration::from_millis(25))?;
+        cx.sleep(Duration::from_millis(25) / self.speed)?;
         let is_tenth = piece % 10 == 0;
         if self.logs && is_tenth {
             log::info!("packed piece {piece}");
@@ -184,7 +191,8 @@ impl Actor for Door {
 struct Options {
     timeline: Option<PathBuf>,
     items: u64,
-    extras: usize,
+    speed: u32,
+    extras: u32,
     logs: bool,
     prints: bool,
     panics: bool,
@@ -195,14 +203,14 @@ struct Options {
 
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-        let mut options = Options { items: u64::MAX, ..Options::default() };
+        let mut options = Options { items: u64::MAX, speed: 1, ..Options::default() };
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
-            let number = |value: String| value.parse().map_err(|_| format!("{arg}: no number"));
             match arg.as_str() {
                 "--timeline" => options.timeline = Some(value()?.into()),
-                "--items" => options.items = number(value()?)?,
-                "--extras" => options.extras = number(value()?)? as usize,
+                "--items" => options.items = number(&arg, &value()?)?,
+                "--speed" => options.speed = number::<NonZeroU32>(&arg, &value()?)?.get(),
+                "--extras" => options.extras = number(&arg, &value()?)?,
                 "--log" => options.logs = true,
                 "--print" => options.prints = true,
                 "--panic" => options.panics = true,
@@ -218,4 +226,8 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+fn number<N: FromStr>(option: &str, value: &str) -> Result<N, String> {
+    value.parse().map_err(|_| format!("{option} {value}: no number that it can be"))
 }

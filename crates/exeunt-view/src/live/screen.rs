@@ -10,7 +10,8 @@
 //! - a process that dies in the middle of it, in a signal handler even, leaves a terminal with all its modes
 //!   as they were.
 //!
-//! Everything is written in one piece, so that nobody's output comes in between.
+//! It is drawn in pieces, each of which is one write, and leaves the cursor where it was: nobody's output comes
+//! in between, and a Ctrl-C, at which the terminal forgets what nobody has read yet, takes a whole piece away.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -23,6 +24,9 @@ const SAVE_CURSOR: &str = "\x1b7";
 const RESTORE_CURSOR: &str = "\x1b8";
 const ERASE_REST_OF_LINE: &str = "\x1b[K";
 const ERASE_BELOW: &str = "\x1b[J";
+
+/// So many bytes, without a line feed, are written to a terminal as one.
+const LONGEST_PIECE: usize = 2_000;
 
 /// Those who write much are not to draw the lines for each of theirs.
 const REDRAW_AFTER: Duration = Duration::from_millis(30);
@@ -66,8 +70,8 @@ impl Screen {
         let mut state = self.lock();
         state.lines = lines;
         if state.lent_to == 0 {
-            let frame = state.frame();
-            state.draw(frame);
+            let pieces = state.pieces();
+            state.draw(&pieces);
         }
     }
 
@@ -99,11 +103,12 @@ impl Screen {
         all.extend_from_slice(bytes);
         // Else they will be drawn in a moment, by who draws them anyway.
         state.are_shown = state.drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW_AFTER);
+        state.out.write_all(&all)?;
         if state.are_shown {
-            all.extend(state.frame());
-            state.drawn = Some(Instant::now());
+            let pieces = state.pieces();
+            state.draw(&pieces);
         }
-        state.out.write_all(&all)
+        Ok(())
     }
 
     /// Takes the lines away for as long as the loan lasts, for somebody who writes by itself.
@@ -134,30 +139,32 @@ impl Screen {
 }
 
 impl State {
-    fn frame(&self) -> Vec<u8> {
+    /// What draws the lines.
+    fn pieces(&self) -> Vec<String> {
+        // Room below the cursor first, so that it comes back to the same place.
         let count = self.lines.len();
-        let mut frame = String::new();
-        if count > 0 {
-            // Room below the cursor first, so that it comes back to the same place.
-            frame += &DOWN.repeat(count);
-            frame += &format!("\x1b[{count}A");
+        let up = if count > 0 { format!("\x1b[{count}A") } else { String::new() };
+        let room = format!("{}{up}{ERASE_REST_OF_LINE}", DOWN.repeat(count));
+        let mut pieces = vec![room];
+        let mut piece = Piece::below(0);
+        for (above, line) in self.lines.iter().enumerate() {
+            if piece.0.len() + line.len() > LONGEST_PIECE {
+                pieces.push(std::mem::replace(&mut piece, Piece::below(above)).end());
+            }
+            piece.add(line);
         }
-        frame += SAVE_CURSOR;
-        frame += ERASE_REST_OF_LINE;
-        for line in &self.lines {
-            // From one line to the next without writing into its last column.
-            frame.extend(["\r\n", line, ERASE_REST_OF_LINE]);
-        }
-        frame += ERASE_BELOW;
-        frame += RESTORE_CURSOR;
-        frame.into_bytes()
+        piece.0 += ERASE_BELOW;
+        pieces.push(piece.end());
+        pieces
     }
 
-    fn draw(&mut self, bytes: Vec<u8>) {
+    fn draw(&mut self, pieces: &[String]) {
         if self.is_closed {
             return;
         }
-        match self.out.write_all(&bytes).and_then(|()| self.out.flush()) {
+        let mut pieces = pieces.iter();
+        let drawn = pieces.try_for_each(|piece| self.out.write_all(piece.as_bytes()));
+        match drawn.and_then(|()| self.out.flush()) {
             Ok(()) => {
                 self.are_shown = !self.lines.is_empty();
                 self.drawn = Some(Instant::now());
@@ -170,7 +177,7 @@ impl State {
 
     fn hide(&mut self) {
         if self.are_shown {
-            self.draw(ERASE_BELOW.as_bytes().to_vec());
+            self.draw(&[ERASE_BELOW.to_owned()]);
             self.are_shown = false;
         }
     }
@@ -178,6 +185,25 @@ impl State {
     fn lend(&mut self) {
         self.lent_to += 1;
         self.hide();
+    }
+}
+
+/// Lines that are written as one, below so many others.
+struct Piece(String);
+
+impl Piece {
+    fn below(lines: usize) -> Piece {
+        Piece(format!("{SAVE_CURSOR}{}", DOWN.repeat(lines)))
+    }
+
+    fn add(&mut self, line: &str) {
+        // From one line to the next without writing into its last column.
+        self.0.extend(["\r", DOWN, line, ERASE_REST_OF_LINE]);
+    }
+
+    fn end(mut self) -> String {
+        self.0 += RESTORE_CURSOR;
+        self.0
     }
 }
 
@@ -190,5 +216,100 @@ pub(crate) struct Loan<'a> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         self.screen.lock().lent_to -= 1;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::num::NonZeroU16;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::live::lock;
+
+    /// What a screen writes to; each write is one, and may be lost.
+    #[derive(Clone, Default)]
+    struct Writes(Arc<Mutex<Vec<Vec<u8>>>>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            lock(&self.0).push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Writes {
+        fn take(&self) -> Vec<Vec<u8>> {
+            std::mem::take(&mut lock(&self.0))
+        }
+    }
+
+    fn screen() -> (Screen, Writes) {
+        let writes = Writes::default();
+        (Screen::new(Box::new(writes.clone())), writes)
+    }
+
+    fn terminal(rows: u16) -> vt100::Parser {
+        let [rows, columns] = [rows, 80].map(|n| NonZeroU16::new(n).expect("more than nothing"));
+        vt100::Parser::new(rows, columns, 0)
+    }
+
+    fn many_lines() -> Vec<String> {
+        (0..100).map(|line| format!("line {line} {}", "-".repeat(50))).collect()
+    }
+
+    #[test]
+    fn every_piece_leaves_the_cursor_where_it_was_so_that_any_may_be_lost() {
+        let (screen, writes) = screen();
+        screen.show(many_lines());
+        let pieces = writes.take();
+        assert!(pieces.len() > 3, "{} pieces", pieces.len());
+        for lost in 0..pieces.len() {
+            let mut terminal = terminal(120);
+            terminal.process(b"a line\r\nhalf");
+            for (at, piece) in pieces.iter().enumerate() {
+                assert!(piece.len() <= 2_048 && !piece.contains(&b'\n'));
+                if at != lost {
+                    terminal.process(piece);
+                }
+                assert_eq!(terminal.screen().cursor_position(), (1, 4));
+            }
+        }
+    }
+
+    #[test]
+    fn lines_stand_below_the_cursor_also_at_the_bottom_of_the_screen() {
+        let (screen, writes) = screen();
+        let mut terminal = terminal(6);
+        terminal.process(b"1\r\n2\r\n3\r\n4\r\n5\r\n6");
+        screen.show(vec!["a".into(), "b".into()]);
+        writes.take().iter().for_each(|piece| terminal.process(piece));
+        assert_eq!(terminal.screen().contents(), "3\n4\n5\n6\na\nb");
+
+        screen.write(b"!\n").unwrap();
+        screen.show(vec!["c".into()]);
+        writes.take().iter().for_each(|piece| terminal.process(piece));
+        assert_eq!(terminal.screen().contents(), "3\n4\n5\n6!\n\nc");
+
+        screen.clear();
+        writes.take().iter().for_each(|piece| terminal.process(piece));
+        assert_eq!(terminal.screen().contents(), "3\n4\n5\n6!");
+    }
+
+    #[test]
+    fn lent_it_draws_nothing_until_it_is_given_back() {
+        let (screen, writes) = screen();
+        screen.show(vec!["a".into()]);
+        let loan = screen.lend();
+        writes.take();
+        screen.show(vec!["b".into()]);
+        assert!(writes.take().is_empty());
+        drop(loan);
+        screen.show(vec!["c".into()]);
+        assert!(!writes.take().is_empty());
     }
 }
