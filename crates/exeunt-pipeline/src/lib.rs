@@ -31,5 +31,7 @@ pub use op::{
 };
 pub use parallel::Joined;
 pub use pipeline::{Outcome, Pipeline, Ready, Running};
-pub use sink::{Closed, Sink};
+pub use sink::{AppendFile, AtomicFile, Checkpoint, Closed, IntoChannel, Output, Sink};
+#[cfg(feature = "sqlite")]
+pub use sink::{SqliteCheckpoint, SqliteError, SqliteSink};
 pub use source::{ByteLines, Channel, Files, Lines, Next, Source};

@@ -3,8 +3,24 @@
 use crate::ledger::Ending;
 
 mod end;
+mod output;
+mod atomic_file;
+mod append_file;
+mod checkpoint;
+mod into_channel;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
+pub use append_file::AppendFile;
+pub use atomic_file::AtomicFile;
+pub use checkpoint::Checkpoint;
 pub(crate) use end::SinkEnd;
+pub use into_channel::IntoChannel;
+pub use output::Output;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteCheckpoint, SqliteError, SqliteSink};
+
+const BUFFER_BYTES: usize = 1 << 16;
 
 /// So many items at most a sink is handed before it is asked to commit, although more wait, unless it says otherwise.
 const COMMIT_ITEMS: usize = 4096;

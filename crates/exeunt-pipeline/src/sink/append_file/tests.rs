@@ -1,0 +1,100 @@
+use super::*;
+use crate::scratch::Scratch;
+use crate::{Error, Lines, Outcome, Pipeline};
+
+const TEXT: &str = "one\ntwo\nthree\nfour\n";
+
+fn copied(from: &Path, to: AppendFile<Checkpoint<u64>>) -> Result<Outcome, Error> {
+    let lines = Lines::open(from).unwrap().after(to.position().copied()).unwrap();
+    Pipeline::new("copied").source("lines", lines).sink("copy", to).wait()
+}
+
+fn open_with_checkpoint(path: &Path) -> io::Result<AppendFile<Checkpoint<u64>>> {
+    AppendFile::open(path)?.checkpoint()
+}
+
+#[test]
+fn without_a_checkpoint_it_only_grows() {
+    let scratch = Scratch::new();
+    let path = scratch.join("file");
+    for _ in 0..2 {
+        let items = Pipeline::new("grows").iter("items", ["a", "b"]);
+        items.sink("file", AppendFile::open(&path).unwrap()).wait().unwrap();
+    }
+    let items = Pipeline::new("grows").iter("items", ["c", "d"]);
+    items.sink("file", AppendFile::open(&path).unwrap().verbatim()).wait().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\na\nb\ncd");
+}
+
+#[test]
+fn what_is_added_to_the_source_is_added_and_nothing_twice() {
+    let scratch = Scratch::new();
+    let (from, to) = (scratch.join("from"), scratch.write("to", "before\n"));
+    for end in [0, 4, 4, 8, TEXT.len()] {
+        fs::write(&from, &TEXT[..end]).unwrap();
+        copied(&from, open_with_checkpoint(&to).unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), format!("before\n{}", &TEXT[..end]));
+    }
+}
+
+/// A process that is killed leaves one of these behind: before a commit, what was written in part; in a commit, all of it
+/// without the new checkpoint.
+#[test]
+fn what_was_not_committed_is_cut_off_and_written_again() {
+    for torn in ["", "t", "two\n", "two\nthree\nfour\nand much more"] {
+        let scratch = Scratch::new();
+        let (from, to) = (scratch.write("from", "one\n"), scratch.join("to"));
+        copied(&from, open_with_checkpoint(&to).unwrap()).unwrap();
+        scratch.write("from", TEXT);
+        scratch.write("to", format!("one\n{torn}"));
+        copied(&from, open_with_checkpoint(&to).unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), TEXT, "after {torn:?}");
+    }
+    // Before the first commit too.
+    let scratch = Scratch::new();
+    let (from, to) = (scratch.write("from", TEXT), scratch.join("to"));
+    drop(open_with_checkpoint(&to).unwrap());
+    scratch.write("to", "on");
+    copied(&from, open_with_checkpoint(&to).unwrap()).unwrap();
+    assert_eq!(fs::read_to_string(&to).unwrap(), TEXT);
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_is_an_error_that_names_it() {
+    let scratch = Scratch::new();
+    let to = scratch.join("to");
+    let refused = |file: &str, kept: &str| {
+        scratch.write("to", file);
+        let beside = scratch.write("to.checkpoint", kept);
+        let error = open_with_checkpoint(&to).unwrap_err().to_string();
+        let named = format!("{}: ", beside.display());
+        assert_eq!(fs::read_to_string(&to).unwrap(), file);
+        error.strip_prefix(&named).unwrap_or_else(|| panic!("{error}")).to_owned()
+    };
+    assert_eq!(refused("abc", "no"), "it is no checkpoint");
+    let shorter = format!("{} had 4 bytes, and has 3", to.display());
+    assert_eq!(refused("abc", "4\n7"), shorter);
+    assert!(refused("abc", "3\nx").starts_with("its position cannot be read: "));
+}
+
+#[test]
+fn what_cannot_be_opened_is_named() {
+    let scratch = Scratch::new();
+    for path in [scratch.path().to_owned(), scratch.join("missing/file")] {
+        let error = AppendFile::open(&path).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: ", path.display())), "{error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_failure_that_names_the_file() {
+    let full = AppendFile::open("/dev/full").unwrap();
+    let error =
+        Pipeline::new("full").iter("items", ["a"; 9]).sink("file", full).wait().unwrap_err();
+    assert!(error.to_string().starts_with("`file` failed: /dev/full: No space"), "{error}");
+    let ledger = error.outcome().unwrap().ledger();
+    assert!(ledger.balances() && ledger.stage("file").unwrap().passed == 0, "{ledger}");
+    let error = AppendFile::open("/dev/full").unwrap().checkpoint::<u64>().unwrap_err().to_string();
+    assert_eq!(error, "/dev/full: it is no regular file, and cannot have a checkpoint");
+}
