@@ -153,13 +153,12 @@ struct Drawing<'a> {
 
 impl Drawing<'_> {
     fn row(self, f: &mut fmt::Formatter<'_>, number: usize, row: &Row) -> fmt::Result {
-        let name = escaped(&row.line.name);
+        let (name, figures) = (escaped(&row.line.name), figures(row));
         let (depth, bad) = (row.depth.min(8), if row.ended_well() { "" } else { " bad" });
         writeln!(
             f,
-            "<div class=\"row\"><div class=\"who{bad}\" style=\"--depth:{depth}\" title=\"{name}\">\
-             <b><bdi>{name}</bdi></b><small>{}</small></div>",
-            figures(row)
+            "<div class=\"row\"><div class=\"who{bad}\" style=\"--depth:{depth}\" \
+             title=\"{name}: {figures}\"><b><bdi>{name}</bdi></b><small>{figures}</small></div>"
         )?;
         write!(
             f,
