@@ -89,9 +89,12 @@ impl<T: Send + 'static> Op for Window<T> {
     type Out = Vec<T>;
 
     fn push(&mut self, item: T, emit: &mut impl Emit<Vec<T>>) -> Result<(), Halt> {
-        self.base.counts.entered();
         let now = Instant::now();
-        self.tick(now, emit)?;
+        if let Err(halt) = self.tick(now, emit) {
+            self.base.counts.return_unseen(1);
+            return Err(halt);
+        }
+        self.base.counts.entered();
         if self.due.is_none() {
             self.due = now.checked_add(self.span);
         }
