@@ -10,5 +10,6 @@
 
 pub mod protocol;
 pub mod closing;
+pub mod drain;
 #[cfg(test)]
 mod code;

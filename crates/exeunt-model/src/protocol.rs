@@ -1,7 +1,7 @@
 //! What is checked, and by whom: a protocol as steps from state to state, and stateright, which goes
 //! through all of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -99,7 +99,8 @@ pub fn check<P: Protocol>(protocol: P) -> Verdict {
         let last = path.last_state();
         let wrong = protocol.wrong(last).or_else(|| protocol.wrong_at_the_end(last));
         let wrong = wrong.unwrap_or_else(|| unreachable!("it was found for that"));
-        Counterexample { wrong, steps: path.into_actions() }
+        let steps = path.into_actions().into_iter().map(|next| next.step).collect();
+        Counterexample { wrong, steps }
     });
     Verdict { states: checker.unique_state_count(), counterexample }
 }
@@ -131,8 +132,47 @@ pub fn turns_in_a_circle<P: Protocol>(protocol: &P) -> bool {
     false
 }
 
+/// Whether there is, from wherever one has come to, a way to a state in which nobody can do a step any
+/// more. So who looks again and again at something that may take its time comes to an end, if no scheduler
+/// keeps it from that for ever.
+pub fn can_always_end<P: Protocol>(protocol: &P) -> bool {
+    let mut numbers = HashMap::from([(protocol.begin(), 0)]);
+    let mut to_do = vec![protocol.begin()];
+    let mut before: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut ends = Vec::new();
+    while let Some(state) = to_do.pop() {
+        let from = numbers[&state];
+        let next = successors(protocol, &state);
+        if next.is_empty() {
+            ends.push(from);
+        }
+        for state in next {
+            let number = *numbers.entry(state).or_insert_with_key(|state| {
+                to_do.push(state.clone());
+                before.push(Vec::new());
+                before.len() - 1
+            });
+            before[number].push(from);
+        }
+    }
+    let mut reached = vec![false; before.len()];
+    while let Some(number) = ends.pop() {
+        if !std::mem::replace(&mut reached[number], true) {
+            ends.extend(&before[number]);
+        }
+    }
+    reached.into_iter().all(|is_reached| is_reached)
+}
+
 fn successors<P: Protocol>(protocol: &P, state: &P::State) -> Vec<P::State> {
     protocol.steps(state).into_iter().map(|(_, next)| next).collect()
+}
+
+/// A step, with where it leads, so that it need not be worked out twice.
+#[derive(Clone, PartialEq, Debug)]
+struct Move<S> {
+    step: Step,
+    next: S,
 }
 
 /// A protocol as stateright sees it.
@@ -140,18 +180,22 @@ struct Checked<P>(Arc<P>);
 
 impl<P: Protocol> Model for Checked<P> {
     type State = P::State;
-    type Action = Step;
+    type Action = Move<P::State>;
 
     fn init_states(&self) -> Vec<P::State> {
         vec![self.0.begin()]
     }
 
-    fn actions(&self, state: &P::State, actions: &mut Vec<Step>) {
-        actions.extend(self.0.steps(state).into_iter().map(|(step, _)| step));
+    fn actions(&self, state: &P::State, actions: &mut Vec<Self::Action>) {
+        // Nothing is worth knowing of what comes after something wrong.
+        if self.0.wrong(state).is_some() {
+            return;
+        }
+        actions.extend(self.0.steps(state).into_iter().map(|(step, next)| Move { step, next }));
     }
 
-    fn next_state(&self, state: &P::State, step: Step) -> Option<P::State> {
-        self.0.steps(state).into_iter().find(|(other, _)| *other == step).map(|(_, next)| next)
+    fn next_state(&self, _: &P::State, action: Self::Action) -> Option<P::State> {
+        Some(action.next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

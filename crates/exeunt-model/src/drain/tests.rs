@@ -1,0 +1,170 @@
+use std::thread;
+
+use super::*;
+use crate::protocol::{can_always_end, check};
+
+/// Nobody yet.
+fn nobody() -> Drain {
+    Drain {
+        wiring: Wiring::new(Vec::new(), Vec::new()),
+        queued: Vec::new(),
+        sends: 1,
+        from_outside: 1,
+        signals: 1,
+        failures: 0,
+        hangs: 0,
+        doubled: 0,
+        without: Without::Nothing,
+    }
+}
+
+/// A source, what is in between, and a sink.
+fn chain() -> Drain {
+    Drain {
+        wiring: Wiring::new(vec![vec![1], vec![2], vec![]], vec![None; 3]),
+        queued: vec![1, 1, 0],
+        ..nobody()
+    }
+}
+
+/// Two that send to each other, and somebody who sends to them.
+fn ring() -> Drain {
+    Drain {
+        wiring: Wiring::new(vec![vec![1], vec![0], vec![0]], vec![None; 3]),
+        queued: vec![1, 0, 0],
+        ..nobody()
+    }
+}
+
+/// A parent with two children that send to it, and a sink for all of them.
+fn family() -> Drain {
+    Drain {
+        wiring: Wiring::new(
+            vec![vec![1], vec![], vec![0], vec![0, 1]],
+            vec![None, None, Some(0), Some(0)],
+        ),
+        queued: vec![1, 0, 1, 1],
+        from_outside: 0,
+        ..nobody()
+    }
+}
+
+fn badly(drain: Drain) -> Drain {
+    Drain { failures: 1, hangs: 1, ..drain }
+}
+
+/// Whether it holds in all states, of which there are so many at least.
+#[track_caller]
+fn holds(drain: &Drain, states: usize) {
+    let verdict = check(drain.clone());
+    println!("{}: {verdict}", thread::current().name().unwrap_or_default());
+    assert_eq!(verdict.counterexample, None, "{drain:?}: {verdict}");
+    assert!(verdict.states >= states, "{}", verdict.states);
+}
+
+#[test]
+fn o1_o3_a_chain() {
+    holds(&Drain { signals: 2, doubled: 1, ..chain() }, 10_000);
+}
+
+#[test]
+fn m1_d3_a_chain_in_which_things_go_wrong() {
+    holds(&Drain { from_outside: 0, ..badly(chain()) }, 10_000);
+}
+
+#[test]
+fn o4_a_ring() {
+    holds(&ring(), 10_000);
+}
+
+#[test]
+fn m1_o4_a_ring_in_which_things_go_wrong() {
+    holds(&Drain { failures: 0, from_outside: 0, ..badly(ring()) }, 10_000);
+}
+
+#[test]
+fn o3_a_family() {
+    holds(&family(), 500);
+}
+
+#[test]
+fn m1_d3_a_family_in_which_things_go_wrong() {
+    holds(&Drain { failures: 0, sends: 0, ..badly(family()) }, 10_000);
+}
+
+#[test]
+fn the_drain_always_ends() {
+    for drain in [chain(), ring(), family()] {
+        assert!(can_always_end(&drain), "{drain:?}");
+    }
+}
+
+/// What is missed, where, and as what.
+#[test]
+fn nothing_can_be_taken_out() {
+    for without in Without::ALL {
+        let alone = |drain: Drain| Drain { from_outside: 0, ..drain };
+        let idle = |drain: Drain| Drain { sends: 0, ..alone(drain) };
+        let (drain, wrong) = match without {
+            Without::Nothing => unreachable!("it takes nothing out"),
+            Without::WaitForUpstream => (chain(), TOO_EARLY),
+            // The message has to pass both stages, on the side that is not looked at.
+            Without::SecondLook => {
+                (Drain { queued: vec![0, 1, 0], sends: 4, ..alone(ring()) }, REFUSED)
+            }
+            Without::LookAtSleep | Without::TwoStages => (ring(), REFUSED),
+            Without::Ended | Without::Shutdown => (idle(chain()), NEVER_ENDS),
+            Without::HasLeft => (Drain { doubled: 1, ..idle(chain()) }, OVER_EARLY),
+            Without::HasBegun => (Drain { signals: 2, ..idle(chain()) }, TWO_TURNS),
+            Without::Ledger | Without::Disowning => (badly(idle(chain())), OFF_BALANCE),
+            Without::DoorForChildren => (family(), REFUSED),
+            Without::WaitForOrphans => (Drain { failures: 0, ..badly(idle(family())) }, TOO_EARLY),
+        };
+        let found = check(Drain { without, ..drain.clone() }).counterexample;
+        let found = found.unwrap_or_else(|| panic!("{without:?} is not missed"));
+        println!("without {without:?}: {found}");
+        assert_eq!(found.wrong, wrong, "{without:?}: {found}");
+        holds(&drain, 1);
+    }
+}
+
+/// The same throws in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    /// Up to three roots that feed each other as they like, and below one that is in no ring a child.
+    fn wiring(&mut self) -> Wiring {
+        let roots = 1 + self.below(3) as usize;
+        let feeds: Vec<Vec<usize>> = (0..roots)
+            .map(|i| (0..roots).filter(|&to| to != i && self.below(2) == 0).collect())
+            .collect();
+        let alone = Wiring::new(feeds.clone(), vec![None; roots]);
+        let parent = self.below(roots as u64) as usize;
+        if roots > 2 || !alone.rings[parent].is_empty() {
+            return alone;
+        }
+        let parents = [vec![None; roots], vec![Some(parent)]].concat();
+        Wiring::new([feeds, vec![vec![parent]]].concat(), parents)
+    }
+}
+
+#[test]
+fn o1_o3_o4_m1_wirings_at_random() {
+    let mut dice = Dice(7);
+    for _ in 0..12 {
+        let wiring = dice.wiring();
+        let queued: Vec<u8> = wiring.feeds.iter().map(|_| dice.below(2) as u8).collect();
+        let well = Drain { wiring, queued, ..nobody() };
+        let badly = Drain { hangs: 1, sends: 0, from_outside: 0, ..well.clone() };
+        for drain in [well, badly] {
+            holds(&drain, 1);
+            assert!(can_always_end(&drain), "{drain:?}");
+        }
+    }
+}
