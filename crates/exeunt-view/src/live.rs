@@ -53,9 +53,10 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 ///   or that nobody reads, is no trouble of the program's.
 /// - Nothing of the terminal is changed that would have to be restored: no raw mode, no other screen, no
 ///   hidden cursor. Whatever way the process ends, also by a second signal inside the handler, the terminal
-///   is as it was. Lines that were on it when the process died stay below the cursor, until something is
-///   written over them.
-/// - `NO_COLOR` is respected. In the background (`program &`) nothing is drawn.
+///   is as it was. Lines that were on it when the process died, or was stopped with Ctrl-Z, stay below the
+///   cursor until something is written over them.
+/// - `NO_COLOR` is respected. Bars are of `#` where the locale is none of Unicode, or of a language whose
+///   terminals may make strokes two columns wide. In the background (`program &`) nothing is drawn.
 /// - At most one system of a process is drawn; the lines of further ones are plain, and stand above.
 ///
 /// # The program's own output
@@ -109,7 +110,15 @@ impl View {
         View { is_plain: true, ..self }
     }
 
-    /// Sets how often there is a line of progress, among plain lines; 1 s unless set.
+    /// Sets how often there is a line of progress, among plain lines; 1 s unless set, and 100 ms at the least.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt_view::View;
+    ///
+    /// let for_a_log_of_days = View::new().plain().progress_every(Duration::from_secs(600));
+    /// # let _ = for_a_log_of_days;
+    /// ```
     pub fn progress_every(self, time: Duration) -> View {
         View { progress_every: time.max(TICK), ..self }
     }

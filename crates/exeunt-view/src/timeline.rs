@@ -102,6 +102,18 @@ impl Recorder {
     }
 
     /// The same, and looks every so often, at first; once a millisecond at the most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::System;
+    /// use exeunt_view::Recorder;
+    ///
+    /// let mut system = System::new("brief");
+    /// let recorder = Recorder::attach_every(&mut system, Duration::from_millis(1));
+    /// system.spawn_task("blink", |cx| Ok(cx.sleep(Duration::from_millis(5))?));
+    /// let timeline = recorder.finish(&system.wait());
+    /// assert_eq!(timeline.rows(), 1);
+    /// ```
     pub fn attach_every(system: &mut System, interval: Duration) -> Recorder {
         let interval = interval.max(Duration::from_millis(1));
         let recording = Mutex::new(Recording::new(interval));

@@ -167,3 +167,99 @@ fn and_more(rest: &[&Entry]) -> Option<Line> {
     let counts = Vec::from_iter(counts).join(", ");
     Some(Line::of(format!("  … and {} more: {counts}", rest.len()), Look::Faint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::cast::tests::{actor, ended};
+    use crate::live::cast::{Cast, Sight};
+    use std::time::Instant;
+
+    use exeunt::{Capacity, Ended};
+
+    fn draining(id: usize, name: &str, queued: usize) -> Sight {
+        let until_deadline = Some(Duration::from_millis(2_900));
+        Sight { state: State::Draining, queued, until_deadline, ..actor(id, name) }
+    }
+
+    /// Of a drain, unless it has not begun.
+    fn scene(sights: Vec<Sight>, is_draining: bool) -> Scene {
+        Scene {
+            system: "factory".into(),
+            running_for: Duration::from_secs(75),
+            drain: is_draining.then(|| ("SIGINT".into(), Duration::from_millis(1_234))),
+            ends_at_signal: true,
+            entries: Cast::default().look(Instant::now(), sights),
+        }
+    }
+
+    fn shown(scene: &Scene, columns: usize, rows: usize) -> Vec<String> {
+        let lines = scene.lines(Size { columns, rows }, Ink::Ascii);
+        lines.into_iter().map(|line| line.render(columns - 1, false)).collect()
+    }
+
+    #[test]
+    fn a_drain_at_a_glance() {
+        let sights =
+            vec![actor(0, "pack"), draining(1, "paint", 4), ended(2, "cut", Ended::Drained)];
+        let lines = shown(&scene(sights, true), 80, 24);
+        assert_eq!(
+            lines,
+            [
+                "",
+                "factory  draining (SIGINT) for 1.2s: 1 of 3 have left, 4 messages to go",
+                "  in order state                 queue   rate handled deadline",
+                "  cut      drained                   -              0",
+                "> paint    draining   ##........  4/16              0     2.9s",
+                "  pack     working    ..........  0/16              0",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_head_says_as_much_as_there_is_room_for() {
+        let scene = scene(vec![draining(0, "a", 1), ended(1, "b", Ended::Drained)], true);
+        let heads = [(120, "; again to end at once"), (90, " to go"), (50, "have left, 1 to go")];
+        for (columns, end) in heads {
+            let head = shown(&scene, columns, 24).remove(1);
+            assert!(head.ends_with(end), "{columns}: {head}");
+        }
+        assert_eq!(shown(&scene, 22, 5)[0], "draining: 1 to go");
+        assert_eq!(shown(&scene, 10, 5)[0], "1 to go");
+    }
+
+    #[test]
+    fn in_the_least_room_there_is_whose_turn_it_is() {
+        let all: Vec<Sight> = (0..50).map(|id| actor(id, "idle")).collect();
+        let all = [all, vec![draining(50, "paint", 22)]].concat();
+        assert_eq!(shown(&scene(all, true), 12, 3), ["22 to go", "> paint  22"]);
+    }
+
+    #[test]
+    fn nothing_is_higher_or_wider_than_its_terminal() {
+        let long = Sight {
+            capacity: Some(Capacity::Unbounded),
+            queued: usize::MAX,
+            handled: u64::MAX,
+            failed: u64::MAX,
+            doing: Some("in its handler, and has been for a long time".into()),
+            ..draining(1, "渡辺 🎭 and a name that does not end", 0)
+        };
+        let mut sights = vec![ended(0, "b", Ended::Abandoned), long];
+        sights.extend((2..20).map(|id| actor(id, &"x".repeat(id))));
+        for is_draining in [false, true] {
+            let scene = scene(sights.clone(), is_draining);
+            for (columns, rows) in (1..=220).flat_map(|columns| [(columns, 1 + columns % 30)]) {
+                for ink in [Ink::Strokes, Ink::Ascii] {
+                    let lines = scene.lines(Size { columns, rows }, ink);
+                    assert!(lines.len() < rows || lines.is_empty(), "{columns} x {rows}");
+                    for line in lines {
+                        let line = line.render(columns - 1, false);
+                        let width = super::super::text::width(&line);
+                        assert!(width < columns, "{columns} x {rows}: {line}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -54,6 +54,8 @@
       const [from, to, kind, words] = span;
       const what = (words === -1 ? 'mostly ' : '') + data.kinds[kind] + (words >= 0 ? `: ${data.words[words]}` : '');
       told.push(what, `${clock(from)} – ${clock(to)}: ${time(to - from)}`);
+    } else {
+      told.push(`${clock(began)} – ${clock(ended)}: ${time(ended - began)}`);
     }
     if (row.turn !== undefined && moment >= row.turn) {
       const late = row.task || !row.late ? '' : `, ${count(row.late)} handled while draining`;
