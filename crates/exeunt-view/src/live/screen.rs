@@ -16,7 +16,6 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// One row down, in the same column; at the bottom of the screen that scrolls.
 const DOWN: &str = "\x0b";
@@ -28,8 +27,9 @@ const ERASE_BELOW: &str = "\x1b[J";
 /// So many bytes, without a line feed, are written to a terminal as one.
 const LONGEST_PIECE: usize = 2_000;
 
-/// Those who write much are not to draw the lines for each of theirs.
-const REDRAW_AFTER: Duration = Duration::from_millis(30);
+/// Those who write much are not to draw the lines for each of theirs: after so many since the lines were new,
+/// they are away until they are new again.
+const MOST_REDRAWS: usize = 10;
 
 /// How often somebody who panics looks whether the screen is free.
 const ATTEMPTS: usize = 100;
@@ -44,7 +44,8 @@ struct State {
     lines: Vec<String>,
     /// Whether they do.
     are_shown: bool,
-    drawn: Option<Instant>,
+    /// How often these have been drawn anew, below what was written.
+    redraws: usize,
     /// How many have asked for the screen.
     lent_to: usize,
     /// Nobody reads it any more.
@@ -58,7 +59,7 @@ impl Screen {
                 out,
                 lines: Vec::new(),
                 are_shown: false,
-                drawn: None,
+                redraws: 0,
                 lent_to: 0,
                 is_closed: false,
             }),
@@ -69,6 +70,7 @@ impl Screen {
     pub(crate) fn show(&self, lines: Vec<String>) {
         let mut state = self.lock();
         state.lines = lines;
+        state.redraws = 0;
         if state.lent_to == 0 {
             let pieces = state.pieces();
             state.draw(&pieces);
@@ -101,8 +103,9 @@ impl Screen {
         }
         let mut all = ERASE_BELOW.as_bytes().to_vec();
         all.extend_from_slice(bytes);
+        state.redraws += 1;
         // Else they will be drawn in a moment, by who draws them anyway.
-        state.are_shown = state.drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW_AFTER);
+        state.are_shown = state.redraws <= MOST_REDRAWS;
         state.out.write_all(&all)?;
         if state.are_shown {
             let pieces = state.pieces();
@@ -165,10 +168,7 @@ impl State {
         let mut pieces = pieces.iter();
         let drawn = pieces.try_for_each(|piece| self.out.write_all(piece.as_bytes()));
         match drawn.and_then(|()| self.out.flush()) {
-            Ok(()) => {
-                self.are_shown = !self.lines.is_empty();
-                self.drawn = Some(Instant::now());
-            }
+            Ok(()) => self.are_shown = !self.lines.is_empty(),
             // It could not take all of it just now.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.are_shown = true,
             Err(_) => self.is_closed = true,
@@ -293,11 +293,31 @@ mod tests {
         screen.write(b"!\n").unwrap();
         screen.show(vec!["c".into()]);
         writes.take().iter().for_each(|piece| terminal.process(piece));
-        assert_eq!(terminal.screen().contents(), "3\n4\n5\n6!\n\nc");
+        assert_eq!(terminal.screen().contents(), "4\n5\n6!\n\nc");
 
         screen.clear();
         writes.take().iter().for_each(|piece| terminal.process(piece));
-        assert_eq!(terminal.screen().contents(), "3\n4\n5\n6!");
+        assert_eq!(terminal.screen().contents(), "4\n5\n6!");
+    }
+
+    #[test]
+    fn what_is_written_stands_above_and_a_flood_of_it_goes_past() {
+        let (screen, writes) = screen();
+        let mut terminal = terminal(40);
+        screen.show(vec!["live".into()]);
+        for line in 1..=MOST_REDRAWS {
+            screen.write(format!("line {line}\n").as_bytes()).unwrap();
+            writes.take().iter().for_each(|piece| terminal.process(piece));
+            assert!(terminal.screen().contents().ends_with(&format!("line {line}\n\nlive")));
+        }
+        screen.write(b"a flood\n").unwrap();
+        (0..50).for_each(|_| screen.write(b"more\n").unwrap());
+        let written = writes.take().concat();
+        assert_eq!(written.len(), ERASE_BELOW.len() + b"a flood\n".len() + 50 * b"more\n".len());
+        screen.show(vec!["live".into()]);
+        terminal.process(&written);
+        writes.take().iter().for_each(|piece| terminal.process(piece));
+        assert_eq!(terminal.screen().contents().matches("live").count(), 1);
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! What is heard and seen, with moments that nobody has waited for.
+
+use super::*;
+use crate::timeline::props::{ms, snapshot};
+
+const EVERY: Duration = Duration::from_millis(20);
+
+fn started(name: &str) -> Notice {
+    Notice::Started { name: name.into() }
+}
+
+fn ended(name: &str) -> Notice {
+    let (ended, took) = (Ended::Drained, ms(1));
+    Notice::Ended { name: name.into(), ended, handled: 0, returned: 0, took }
+}
+
+#[test]
+fn a_run_of_days_stays_within_its_limits() {
+    let mut recording = Recording::new(EVERY);
+    let (mut now, mut looks) = (Duration::ZERO, 0);
+    let mut actor = snapshot(0, "busy");
+    while now < Duration::from_secs(3 * 86_400) {
+        // Each look sees something new.
+        actor.handled += 1;
+        now += recording.look(now, std::slice::from_ref(&actor));
+        looks += 1;
+    }
+    let samples = recording.tracks[&0].samples.len();
+    assert!((LOOKS / 4..=LOOKS + 1).contains(&samples), "{samples} samples");
+    assert!(looks < 30_000, "{looks} looks");
+
+    // The drain is looked at as closely as the beginning was.
+    let reason = Reason::Shutdown;
+    recording.hear(now, &Notice::DrainBegan { reason, members: 1 });
+    assert_eq!(recording.look(now, &[actor]), EVERY);
+}
+
+#[test]
+fn of_many_one_after_the_other_the_first_are_forgotten() {
+    let mut recording = Recording::new(EVERY);
+    for id in 0..6_000 {
+        let (at, name) = (ms(id as u64), format!("child-{id}"));
+        recording.hear(at, &started(&name));
+        recording.look(at, &[snapshot(id, &name)]);
+        recording.hear(at, &ended(&name));
+    }
+    assert!((TRACKS / 2..=TRACKS).contains(&recording.tracks.len()));
+    assert!((NAMES / 2..=NAMES).contains(&recording.notes.len()));
+    assert!(recording.notes.contains_key("child-5999") && recording.tracks.contains_key(&5999));
+    assert!(!recording.notes.contains_key("child-1") && !recording.tracks.contains_key(&1));
+}
+
+#[test]
+fn many_samples_are_thinned_out() {
+    let mut recording = Recording::new(EVERY);
+    let mut actors: Vec<_> = (0..TRACKS).map(|id| snapshot(id, "a")).collect();
+    let mut now = Duration::ZERO;
+    for _ in 0..400 {
+        actors.iter_mut().for_each(|actor| actor.handled += 1);
+        now += recording.look(now, &actors);
+    }
+    let samples: usize = recording.tracks.values().map(|track| track.samples.len()).sum();
+    assert!(samples <= SAMPLES + TRACKS, "{samples} samples");
+    assert!(samples >= SAMPLES / 4, "{samples} samples");
+}
+
+#[test]
+fn a_restart_lasts_until_it_has_begun_anew() {
+    let mut recording = Recording::new(EVERY);
+    let with = vec!["parser".to_owned()];
+    recording.hear(ms(1), &started("reader"));
+    let error = Some("no line".to_owned());
+    let name = "reader".to_owned();
+    recording.hear(ms(10), &Notice::Restarting { name, error, with, delay: ms(5) });
+    recording.hear(ms(18), &started("parser"));
+    recording.hear(ms(30), &ended("reader"));
+    assert_eq!(recording.notes["parser"].restarts, [(ms(10), Some(ms(18)))]);
+    assert_eq!(recording.notes["reader"].restarts, [(ms(10), Some(ms(30)))]);
+    let marks = &recording.notes["reader"].marks;
+    assert_eq!(marks.len(), 1);
+    assert!(marks[0].text.contains("no line"), "{marks:?}");
+    assert!(recording.notes["parser"].marks.is_empty());
+}
+
+#[test]
+fn one_name_has_so_many_notes() {
+    let mut recording = Recording::new(EVERY);
+    let name = "a".to_owned();
+    let error = "x".repeat(10_000);
+    for at in 0..10_000 {
+        recording.hear(ms(at), &Notice::Failed { name: name.clone(), error: error.clone() });
+    }
+    let marks = &recording.notes["a"].marks;
+    assert_eq!(marks.len(), NOTES);
+    assert!(marks.iter().all(|mark| mark.text.chars().count() <= COLUMNS));
+}
+
+#[test]
+fn a_stopped_process_is_a_gap() {
+    let mut recording = Recording::new(EVERY);
+    let actors = [snapshot(0, "a")];
+    recording.look(ms(0), &actors);
+    recording.look(ms(20), &actors);
+    recording.look(ms(9_000), &actors);
+    let samples = &recording.tracks[&0].samples;
+    let kinds: Vec<(Duration, Kind)> = samples.iter().map(|s| (s.at, s.kind)).collect();
+    let expected = [(0, Kind::Idle), (40, Kind::Unseen), (9_000, Kind::Idle)];
+    assert_eq!(kinds, expected.map(|(at, kind)| (ms(at), kind)));
+}
+
+#[test]
+fn who_is_in_no_snapshot_any_more_is_gone() {
+    let mut recording = Recording::new(EVERY);
+    recording.look(ms(0), &[snapshot(0, "parent"), snapshot(1, "child")]);
+    recording.look(ms(20), &[snapshot(0, "parent")]);
+    recording.look(ms(40), &[snapshot(0, "parent")]);
+    assert_eq!(recording.tracks[&1].gone, Some(ms(20)));
+    assert_eq!(recording.tracks[&0].gone, None);
+}
