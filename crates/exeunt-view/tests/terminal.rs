@@ -172,8 +172,13 @@ fn a_panic_is_said_above_and_its_restart_is_seen() {
     let seen = play.until("the restart", |seen| {
         seen.has("out of paint at 99") && seen.has("1 failed, 1 restart")
     });
-    let row = seen.rows().iter().position(|row| row.contains("out of paint at 99")).unwrap();
-    assert!(row < seen.rows().iter().position(|row| row.contains("4 actors")).unwrap());
+    let rows = seen.rows();
+    let row = rows.iter().position(|row| row.contains("out of paint at 99")).unwrap();
+    assert!(rows[row + 1..].iter().any(|row| row.contains("4 actors")), "{}", seen.text());
+    // Nothing of the live lines is left beside it.
+    assert_eq!(rows[row], "out of paint at 99");
+    let place = &rows[row - 1];
+    assert!(place.starts_with("thread 'paint/") && place.ends_with(':'), "{place}");
     play.signal(Signal::TERM);
     let (status, end) = play.end();
     assert_eq!(status.signal(), SIGTERM);
