@@ -1,13 +1,13 @@
 //! How a pipeline shows itself: live on a terminal, as a timeline in a file, and by its report at the end.
+#![allow(dead_code)] // each program takes its own part of it
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use exeunt::{Exit, Reason, Status, System};
-use exeunt_pipeline::{Outcome, Running};
+use exeunt_pipeline::{AtomicFile, Outcome, Running};
 use exeunt_view::{Recorder, Showing, View};
-
-use crate::output::{self, Output};
 
 /// How a run is to be shown, as it was chosen on the command line.
 #[derive(Default)]
@@ -21,8 +21,8 @@ pub(crate) struct Shown {
 /// A system that is shown, and perhaps recorded.
 pub(crate) struct Show {
     view: Showing,
-    recorder: Option<(Recorder, Output)>,
-    report: Option<Output>,
+    recorder: Option<(Recorder, AtomicFile)>,
+    report: Option<AtomicFile>,
 }
 
 impl Show {
@@ -31,12 +31,12 @@ impl Show {
     pub(crate) fn of(
         system: &mut System,
         shown: &Shown,
-        besides: Option<&Output>,
+        besides: Option<&AtomicFile>,
     ) -> Result<Show, String> {
-        let timeline = shown.timeline.as_deref().map(Output::prepare).transpose()?;
-        let report = shown.report.as_deref().map(Output::prepare).transpose()?;
+        let timeline = shown.timeline.as_ref().map(create).transpose()?;
+        let report = shown.report.as_ref().map(create).transpose()?;
         let outputs = [besides, timeline.as_ref(), report.as_ref()];
-        output::all_different(&outputs.into_iter().flatten().collect::<Vec<_>>())?;
+        all_different(outputs.into_iter().flatten().flat_map(AtomicFile::paths))?;
         let view = if shown.is_plain { View::new().plain() } else { View::new() };
         let view = view.attach(system).map_err(|error| format!("the view: {error}"))?;
         let recorder = timeline.map(|file| (Recorder::attach(system), file));
@@ -44,7 +44,7 @@ impl Show {
     }
 
     /// What it will write to.
-    pub(crate) fn outputs(&self) -> impl Iterator<Item = &Output> {
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &AtomicFile> {
         self.recorder.iter().map(|(_, timeline)| timeline).chain(&self.report)
     }
 
@@ -57,14 +57,28 @@ impl Show {
         }
         let drawn = self.recorder.map_or(Ok(()), |(recorder, mut file)| {
             write!(file, "{}", recorder.finish(outcome.report()))?;
-            file.commit()
+            file.finish()
         });
         let reported = self.report.map_or(Ok(()), |mut file| {
             serde_json::to_writer_pretty(&mut file, outcome)?;
             writeln!(file)?;
-            file.commit()
+            file.finish()
         });
         drawn.and(reported).map_err(|error| error.to_string())
+    }
+}
+
+/// Opens what will be written to, or says, with its name, why that is not possible.
+pub(crate) fn create(path: impl AsRef<Path>) -> Result<AtomicFile, String> {
+    AtomicFile::create(path).map_err(|error| error.to_string())
+}
+
+fn all_different<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    let mut paths = paths;
+    match paths.find(|path| !seen.insert(*path)) {
+        Some(twice) => Err(format!("{}: two outputs cannot be one file", twice.display())),
+        None => Ok(()),
     }
 }
 
@@ -72,6 +86,17 @@ impl Show {
 pub(crate) fn outcome(running: &Running, exit: Exit) -> Outcome {
     let outcome = running.outcome(exit);
     outcome.unwrap_or_else(|failed| failed.into_outcome().expect("a pipeline that ran has one"))
+}
+
+/// Says what was found.
+pub(crate) fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Who reads only the first lines has what they wanted.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How the process is to end. What went wrong after the run makes a failure of it.

@@ -25,29 +25,26 @@ mod common;
 
 #[path = "../common/args.rs"]
 mod args;
-#[path = "../common/output.rs"]
-mod output;
+#[path = "../common/left_out.rs"]
+mod left_out;
 #[path = "../common/show.rs"]
 mod show;
 
-mod left_out;
 mod options;
 mod stages;
 
 use std::fs::{self, FileType};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use exeunt::{Exit, System};
-use exeunt_pipeline::{Diverted, Files, Ledger, Pipeline, Ready};
+use exeunt_pipeline::{AtomicFile, Diverted, Files, Ledger, Pipeline, Ready};
 
 use crate::args::Args;
 use crate::common::{log_to_stderr, refuse};
 use crate::left_out::LeftOut;
 use crate::options::Options;
-use crate::output::Output;
 use crate::show::Show;
 use crate::stages::{Skipped, Table, Tally, read, sort, split, write};
 
@@ -60,10 +57,10 @@ fn main() -> Exit {
 /// Finds out what is wrong before any work has begun, runs, and says what was found.
 fn count(options: Options) -> Result<Exit, String> {
     let files = Files::below(&options.dir).map_err(|error| error.to_string())?;
-    let out = options.out.as_deref().map(Output::prepare).transpose()?;
+    let out = options.out.as_ref().map(show::create).transpose()?;
     let mut system = System::new("pipeline");
     let show = Show::of(&mut system, &options.shown, out.as_ref())?;
-    let outputs = out.iter().chain(show.outputs()).flat_map(Output::files);
+    let outputs = out.iter().chain(show.outputs()).flat_map(AtomicFile::paths);
     let own: Vec<PathBuf> = outputs.filter_map(|file| as_walked(&options.dir, file)).collect();
 
     let (skipped, not_taken) = (LeftOut::default(), LeftOut::default());
@@ -76,7 +73,7 @@ fn count(options: Options) -> Result<Exit, String> {
     let outcome = show::outcome(&running, system.run());
     let shown = show.end(&outcome);
     let summary = summary.try_recv().unwrap_or_default();
-    let printed = print(&(summary + &balance(outcome.ledger(), &skipped, &not_taken)));
+    let printed = show::print(&(summary + &balance(outcome.ledger(), &skipped, &not_taken)));
     Ok(show::exit(outcome, printed.and(shown)))
 }
 
@@ -85,7 +82,7 @@ fn count(options: Options) -> Result<Exit, String> {
 fn assemble(
     options: &Options,
     files: Files,
-    out: Option<Output>,
+    out: Option<AtomicFile>,
     skipped: &LeftOut,
     summary: Sender<String>,
 ) -> Ready {
@@ -173,14 +170,4 @@ fn balance(ledger: &Ledger, skipped: &LeftOut, not_taken: &LeftOut) -> String {
         }
     }
     text
-}
-
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
-        // Who reads only the first lines has what they wanted.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}"))
-        }
-        _ => Ok(()),
-    }
 }

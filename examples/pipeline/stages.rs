@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use crate::output::Output;
+use exeunt_pipeline::AtomicFile;
 
 /// A file travels as one piece, so that it is counted whole or not at all; this is the largest.
 const FILE_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
@@ -148,12 +148,9 @@ impl Table {
 // write
 
 /// Writes the table, which is one item, so that it is there as a whole or not at all.
-pub(crate) fn write(table: &Table, mut out: Output) -> io::Result<()> {
+pub(crate) fn write(table: &Table, mut out: AtomicFile) -> io::Result<()> {
     for (word, count) in &table.rows {
         writeln!(out, "{word}\t{count}")?;
     }
-    let name = out.name().to_owned();
-    out.commit()?;
-    log::info!("{} words written to {name}", table.rows.len());
-    Ok(())
+    out.finish()
 }

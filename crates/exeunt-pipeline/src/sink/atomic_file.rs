@@ -86,6 +86,22 @@ impl AtomicFile {
         self
     }
 
+    /// Where it will be, without symbolic links, and where it is until then; nothing, if it is no regular file. So that a
+    /// program can tell its own files from others, and two outputs that would be one.
+    ///
+    /// ```
+    /// use exeunt_pipeline::AtomicFile;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("exeunt-atomic-paths-{}", std::process::id()));
+    /// let file = AtomicFile::create(&path)?;
+    /// assert!(file.paths().all(|path| path.starts_with(std::env::temp_dir().canonicalize().unwrap())));
+    /// assert_eq!(file.paths().filter(|path| path.exists()).count(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.renaming.iter().flat_map(|Renaming { from, to }| [&**to, &**from])
+    }
+
     /// Puts it in its place.
     ///
     /// # Errors
