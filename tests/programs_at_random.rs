@@ -82,7 +82,7 @@ fn number_in(variable: &str) -> Option<u64> {
 }
 
 fn run(seed: u64) -> Figures {
-    let played = thread::Builder::new().spawn(move || guarded_for(HANG, move || play(seed)));
+    let played = thread::Builder::new().spawn(move || guarded_for(4 * HANG, move || play(seed)));
     played.unwrap().join().unwrap_or_else(|panic| {
         eprintln!("failed: EXEUNT_SEED={seed}\n{:#?}", Program::thrown(&mut Dice(seed)));
         panic::resume_unwind(panic);

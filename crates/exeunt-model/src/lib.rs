@@ -3,13 +3,17 @@
 //! `code`, a module of tests, is code of exeunt itself under [loom](https://docs.rs/loom): the event, those who
 //! wait without a thread, and the bell, in every order that the memory model allows.
 //!
-//! [`closing`] is the protocol of `exeunt/src/mailbox.md`, one transition for each operation on what the threads
-//! share, explored by [stateright](https://docs.rs/stateright): all states, and so all interleavings, and the
-//! shortest way to whatever is wrong. Each guard of a protocol can be taken out of its model, and the tests want
-//! the checker to find what it is there for: a guard that is not missed is not checked.
+//! [`closing`] is the protocol of `exeunt/src/mailbox.md` and [`drain`] that of the conductor, one transition for
+//! each operation on what the threads share, explored by [stateright](https://docs.rs/stateright): all states, and
+//! so all interleavings, and the shortest way to whatever is wrong. [`litmus`] asks the memory model of the
+//! language about the few operations on which the closing stands.
+//!
+//! Each guard can be taken out, and the tests want it to be missed: a guard that is not missed is not checked. The
+//! README beside this crate says what is abstracted from, and where model and code have to change together.
 
 pub mod protocol;
 pub mod closing;
 pub mod drain;
+pub mod litmus;
 #[cfg(test)]
 mod code;
