@@ -17,8 +17,8 @@ Usage: pipeline [OPTIONS] [DIR]
 
   --workers N      threads that read files (default: one per processor)
   --capacity N     files that wait between two threads before the one upstream waits (default: 16)
-  --pace TIME      the least time from one file to the next at the end of the pipeline, such as 20ms or 1s,
-                   so that there is something to watch (default: nothing)
+  --pace TIME      the least time from one file to the next in the tally, such as 20ms or 1s, so
+                   that everything upstream fills, and a drain can be watched (default: none)
   --top N          how many of the most frequent words to print (default: 10)
   --out FILE       write all words and counts there, separated by tabs, the most frequent first
   --timeline FILE  draw there, as HTML, who did what and when

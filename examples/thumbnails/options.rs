@@ -20,7 +20,8 @@ Usage: thumbnails [OPTIONS] DIR
   --size PIXELS    into how large a square a thumbnail fits (default: 128)
   --threads N      threads that decode and resize (default: one per processor)
   --out DIR        where the thumbnails go (default: thumbnails/SIZE in the folder of the pictures);
-                   broken.txt in there says which pictures are broken, and why
+                   broken.txt in there says which pictures are broken, and why; they are tried
+                   again every time
   --timeline FILE  draw there, as HTML, who did what and when
   --report FILE    write there, as JSON, how each actor ended, and what became of every picture
   --plain          write lines instead of a live view
