@@ -664,4 +664,29 @@ mod tests {
         }
         assert!(mailbox.evict().is_empty());
     }
+
+    #[test]
+    fn m1_a_mailbox_is_a_crews_if_several_threads_read_it() {
+        let [one, several] = [1, 2].map(|threads| {
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+            mailbox.staff(threads);
+            mailbox
+        });
+        assert!(one.crew().is_none() && one.resign());
+        assert!(several.crew().is_some() && !several.resign());
+        // Each seat has its bell, and all are rung when somebody resigns.
+        assert!(several.bell_of(0).heard() && several.bell_of(1).heard());
+        assert!(several.resign());
+    }
+
+    #[test]
+    fn m5_it_has_ended_when_the_last_thread_has_left() {
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+        mailbox.staff(2);
+        let post: &dyn Post = &*mailbox;
+        post.end();
+        assert!(!post.is_gone() && !mailbox.ended.is_set());
+        post.end();
+        assert!(post.is_gone() && mailbox.ended.is_set());
+    }
 }

@@ -55,3 +55,30 @@ impl Bell {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn o3_a_ring_is_heard_once_and_wakes_once() {
+        let bell = Bell::new();
+        assert!(!bell.heard() && !bell.pick_up() && !bell.is_rung_before_sleep());
+        bell.ring();
+        bell.ring();
+        assert!(bell.is_rung_before_sleep());
+        assert!(bell.pick_up() && !bell.pick_up());
+        // It woke somebody, who has not yet asked what for.
+        assert!(bell.is_rung_before_sleep() && bell.heard());
+        assert!(!bell.heard() && !bell.is_rung_before_sleep());
+    }
+
+    #[test]
+    fn o3_who_hears_a_ring_need_not_be_woken_by_it() {
+        let bell = Bell::new();
+        bell.ring();
+        assert!(bell.heard() && !bell.pick_up());
+        bell.ring();
+        assert!(bell.pick_up());
+    }
+}

@@ -56,3 +56,37 @@ impl Crew {
         self.asleep.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m1_only_the_last_to_read_and_the_last_to_leave_are_the_last() {
+        let crew = Crew::new(3);
+        assert_eq!([(); 3].map(|()| crew.resign()), [false, false, true]);
+        assert_eq!([(); 3].map(|()| crew.leave()), [false, false, true]);
+    }
+
+    #[test]
+    fn o5_all_are_asleep_when_all_who_still_read_are() {
+        let crew = Crew::new(3);
+        assert!(!crew.fall_asleep() && !crew.fall_asleep());
+        crew.wake_up();
+        assert!(!crew.fall_asleep() && crew.fall_asleep());
+        crew.wake_up();
+        // Who resigns is awake, and need not sleep any more.
+        assert!(!crew.resign());
+        crew.wake_up();
+        assert!(crew.fall_asleep());
+    }
+
+    #[test]
+    fn o3_all_bells_but_that_of_the_first_seat_are_rung_here() {
+        let crew = Crew::new(3);
+        assert!(crew.bell(0).is_none() && crew.bell(3).is_none());
+        crew.ring();
+        let bells = [1, 2].map(|seat| crew.bell(seat).is_some_and(Bell::heard));
+        assert_eq!(bells, [true, true]);
+    }
+}
