@@ -194,6 +194,9 @@ impl<'a> Conductor<'a> {
         if let Some(lost) = lost {
             self.excuse(lost);
         }
+        // Many may leave at once: those who are about to tell us do so now, and whoever has told us is
+        // gone when it is joined, so that we do not go to sleep for each of them.
+        thread::yield_now();
         // No more than there are now: those who begin anew all the time would keep us from all else.
         let others = self.cues.len();
         for cue in cue.into_iter().chain(self.cues.try_iter().take(others)) {
@@ -354,9 +357,12 @@ impl<'a> Conductor<'a> {
         self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states.remove(&index);
         member.has_left.store(true, Ordering::Relaxed);
+        if member.parent().is_some() {
+            // Before it is told: whoever knows that a child has left finds it nowhere.
+            self.stage.forget(index);
+        }
         member.life.departure.tell(&report);
         if let Some(parent) = member.parent() {
-            self.stage.forget(index);
             let family = self.companies.iter_mut().find(|c| c.parent() == Some(parent));
             family.into_iter().for_each(|family| family.left.push(report.clone()));
         }

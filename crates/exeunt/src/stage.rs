@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +44,8 @@ pub(crate) struct Stage {
     cues: Sender<Cue>,
     /// To the usher. Unbounded for the same reason.
     chores: Sender<Chore>,
+    /// Whether anybody listens but the log.
+    is_observed: AtomicBool,
     /// What the two threads read, until each is started.
     reading_ends: Mutex<ReadingEnds>,
     /// Set when the drain of the system begins.
@@ -119,6 +121,7 @@ impl Stage {
             roster: Mutex::default(),
             cues,
             chores,
+            is_observed: AtomicBool::new(false),
             reading_ends: Mutex::new(ReadingEnds {
                 cues: Some(cues_end),
                 chores: Some(chores_end),
@@ -447,8 +450,18 @@ impl Stage {
 
     // What happens, and who is told.
 
+    /// Tells the listeners, if anybody listens: to wake the usher for nobody would cost more than all
+    /// else that there is to do when an actor leaves.
     pub(crate) fn emit(&self, notice: Notice) {
-        let _ = self.chores.send(Chore::Tell(notice));
+        if self.is_observed.load(Ordering::Acquire) || notice.level() <= log::max_level() {
+            let _ = self.chores.send(Chore::Tell(notice));
+        }
+    }
+
+    /// One more listens, to all that happens from now on.
+    pub(crate) fn observe(&self, listener: Listener) {
+        self.is_observed.store(true, Ordering::Release);
+        self.give(Chore::Listen(listener));
     }
 
     pub(crate) fn give(&self, chore: Chore) {
@@ -538,6 +551,7 @@ impl Stage {
     #[cfg(feature = "stepper")]
     pub(crate) fn take_reading_ends(&self) -> Option<(Receiver<Cue>, Receiver<Chore>)> {
         let mut ends = lock(&self.reading_ends);
+        self.is_observed.store(true, Ordering::Release);
         Some((ends.cues.take()?, ends.chores.take()?))
     }
 

@@ -15,7 +15,7 @@ use crate::mailbox::Mailbox;
 use crate::notice::Notice;
 use crate::report::{Reason, Report};
 use crate::snapshot::{ActorSnapshot, Dump};
-use crate::stage::{Chore, Stage};
+use crate::stage::Stage;
 use crate::unwind::lock;
 use crate::watchdog;
 
@@ -128,7 +128,7 @@ impl System {
     /// What it captures lives as long as the system: an [`Addr`] in it keeps an actor from ending
     /// by itself, a [`WeakAddr`](crate::WeakAddr) does not.
     pub fn observe(&mut self, listener: impl FnMut(&Notice) + Send + 'static) -> &mut System {
-        self.handle.stage.give(Chore::Listen(Box::new(listener)));
+        self.handle.stage.observe(Box::new(listener));
         self
     }
 
