@@ -1,17 +1,17 @@
-//! [`Addr`]: where messages are sent; [`Reply`]: where an answer goes.
+//! [`Addr`]: where messages are sent.
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::Waker;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select, Sender};
+use crossbeam_channel::Select;
 
 use crate::asking::{Asked, during, is_over};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::life::{self, Activity, Life, Other};
-use crate::mailbox::{self, Lane, Mailbox, Overflow, Undertaker, Waited, YIELDS};
+use crate::mailbox::{self, Lane, Mailbox, Overflow, Undertaker, Waited};
+use crate::patience::{self, Patience};
+use crate::reply::Reply;
 use crate::report::ActorReport;
 
 /// The address of an actor: what takes messages of type `M`.
@@ -356,29 +356,46 @@ impl<M: Send + 'static> Addr<M> {
     fn wait_for_room(
         &self,
         lane: &Lane<M>,
-        mut message: M,
+        message: M,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<M>> {
         let me = life::current();
         if self.belongs_to(me.as_deref()) {
             return Err(SendTimeoutError::Deadlock(message));
         }
-        for _ in 0..YIELDS {
-            if is_over(deadline, me.as_deref()) {
-                break;
-            }
-            thread::yield_now();
+        patience::of_this_thread(|patience| {
+            self.wait_patiently(lane, message, me.as_deref(), deadline, patience)
+        })
+    }
+
+    /// Looks for room, giving way in between, and goes to sleep when that does not pay.
+    fn wait_patiently(
+        &self,
+        lane: &Lane<M>,
+        mut message: M,
+        me: Option<&Life>,
+        deadline: Option<Instant>,
+        patience: &mut Patience,
+    ) -> Result<(), SendTimeoutError<M>> {
+        let mut looks = 0;
+        while !is_over(deadline, me) && patience.gives_way(looks) {
+            looks += 1;
             match self.mailbox.offer(lane, message) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    patience.paid();
+                    return Ok(());
+                }
                 Err(TrySendError::Full(back)) => message = back,
                 Err(closed) => return Err(self.closed(closed.into_message())),
             }
         }
+        let asleep = Instant::now();
         let sent = during(
-            me.as_deref(),
+            me,
             |me| Activity::Sending(self.owner_as_seen_by(me)),
             |interrupt| self.mailbox.wait_for_room(lane, message, interrupt, deadline),
         );
+        patience.slept(asleep.elapsed());
         sent.map_err(|waited| self.waited_in_vain(waited))
     }
 
@@ -502,71 +519,5 @@ impl<M: Send + 'static> Clone for WeakAddr<M> {
 impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WeakAddr").field(&self.mailbox.name()).finish()
-    }
-}
-
-/// Where the answer to an [ask](Addr::ask) goes. It travels in the question, can be kept for
-/// later or handed on, and tells the asker when it is dropped unused.
-///
-/// # Examples
-///
-/// See [`Addr`].
-pub struct Reply<R> {
-    to: To<R>,
-}
-
-/// A `Reply` lies in the questions of its user, and every word of it is copied with each of his messages:
-/// so what few of them need is elsewhere.
-enum To<R> {
-    Channel(Sender<R>),
-    Waking(Box<Waking<R>>),
-}
-
-/// For whoever does not wait on the channel itself.
-struct Waking<R> {
-    // In this order: whoever is woken finds the answer, or that there will be none.
-    sender: Sender<R>,
-    _waker: WakeOnDrop,
-}
-
-struct WakeOnDrop(Waker);
-
-impl Drop for WakeOnDrop {
-    fn drop(&mut self) {
-        self.0.wake_by_ref();
-    }
-}
-
-impl<R> Reply<R> {
-    /// One, and where the answer will be.
-    pub(crate) fn new() -> (Reply<R>, Receiver<R>) {
-        let (sender, answer) = crossbeam_channel::bounded(1);
-        (Reply { to: To::Channel(sender) }, answer)
-    }
-
-    /// One that wakes somebody when it is used or dropped, and where the answer will be.
-    pub(crate) fn that_wakes(waker: Waker) -> (Reply<R>, Receiver<R>) {
-        let (sender, answer) = crossbeam_channel::bounded(1);
-        let waking = Box::new(Waking { sender, _waker: WakeOnDrop(waker) });
-        (Reply { to: To::Waking(waking) }, answer)
-    }
-
-    /// Answers.
-    ///
-    /// # Errors
-    ///
-    /// Gives the answer back if nobody waits for it any more. Most actors ignore that.
-    pub fn send(self, answer: R) -> Result<(), R> {
-        let sender = match &self.to {
-            To::Channel(sender) => sender,
-            To::Waking(waking) => &waking.sender,
-        };
-        sender.try_send(answer).map_err(crossbeam_channel::TrySendError::into_inner)
-    }
-}
-
-impl<R> fmt::Debug for Reply<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Reply(..)")
     }
 }

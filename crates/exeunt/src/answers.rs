@@ -1,6 +1,6 @@
 //! Answers that come back as events: the asks that an actor has out, and how each comes to its end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) struct Answers<A: Actor> {
     /// The asks that are out.
     pending: BTreeMap<u64, Pending<A>>,
     /// Those who were asked: an ask ends when they do.
-    asked: HashMap<MailboxId, Asked>,
+    asked: BTreeMap<MailboxId, Asked>,
     deadlines: Timers<u64>,
     /// Where an answer knocks. Made with the first ask.
     door: Option<(Sender<u64>, Receiver<u64>)>,
@@ -72,7 +72,7 @@ impl<A: Actor> Answers<A> {
     pub(crate) fn new() -> Answers<A> {
         Answers {
             pending: BTreeMap::new(),
-            asked: HashMap::new(),
+            asked: BTreeMap::new(),
             deadlines: Timers::new(None),
             door: None,
             next_id: 0,

@@ -1,15 +1,16 @@
 //! How an asker waits for its answer.
 
 use std::sync::Arc;
-use std::thread;
+use std::task::{Wake, Waker};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Select, TryRecvError};
+use crossbeam_channel::{Select, Sender};
 
 use crate::error::AskError;
 use crate::event::Event;
 use crate::life::{self, Activity, Life, Other};
-use crate::mailbox::YIELDS;
+use crate::patience;
+use crate::reply::{Answer, NoAnswer};
 
 /// Somebody who is asked, whatever the type of its messages.
 pub(crate) struct Asked<'a> {
@@ -35,49 +36,76 @@ impl Asked<'_> {
 
     pub(crate) fn wait_for_answer<R, M>(
         &self,
-        answer: &Receiver<R>,
+        answer: &Answer<R>,
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
         let me = life::current();
-        let look = || match answer.try_recv() {
-            Ok(value) => Some(Ok(value)),
-            Err(TryRecvError::Disconnected) => Some(Err(AskError::Unanswered)),
-            Err(TryRecvError::Empty) => None,
-        };
-        for _ in 0..YIELDS {
-            if let Some(end) = look() {
-                return end;
-            }
-            if is_over(deadline, me.as_deref()) {
-                break;
-            }
-            thread::yield_now();
-        }
-        let activity = |me: &Life| Activity::Asking(self.seen_by(me));
-        during(me.as_deref(), activity, |interrupt| {
-            loop {
-                let mut select = Select::new();
-                let answered = select.recv(answer);
-                let ended = select.recv(self.ended.receiver());
-                if let Some(interrupt) = interrupt {
-                    select.recv(interrupt.receiver());
-                }
-                let ready = match deadline {
-                    None => Ok(select.ready()),
-                    Some(deadline) => select.ready_deadline(deadline),
-                };
-                // Whatever woke us, an answer that is there counts.
-                if let Some(end) = look() {
+        patience::of_this_thread(|patience| {
+            let mut looks = 0;
+            while !is_over(deadline, me.as_deref()) && patience.gives_way(looks) {
+                looks += 1;
+                if let Some(end) = end_of(answer) {
+                    patience.paid();
                     return end;
                 }
-                match ready {
-                    Err(_) => return Err(AskError::Timeout),
-                    Ok(ready) if ready == answered => {} // not ours after all: wait on
-                    Ok(ready) if ready == ended => return Err(AskError::Ended),
-                    Ok(_) => return Err(AskError::Interrupted),
-                }
             }
+            let asleep = Instant::now();
+            let end = self.sleep(answer, me.as_deref(), deadline);
+            patience.slept(asleep.elapsed());
+            end
         })
+    }
+
+    fn sleep<R, M>(
+        &self,
+        answer: &Answer<R>,
+        me: Option<&Life>,
+        deadline: Option<Instant>,
+    ) -> Result<R, AskError<M>> {
+        let (alarm, ringing) = crossbeam_channel::bounded(1);
+        answer.wake(Waker::from(Arc::new(Alarm(alarm))));
+        // It may have come before there was an alarm.
+        if let Some(end) = end_of(answer) {
+            return end;
+        }
+        let activity = |me: &Life| Activity::Asking(self.seen_by(me));
+        during(me, activity, |interrupt| {
+            let mut select = Select::new();
+            let answered = select.recv(&ringing);
+            let ended = select.recv(self.ended.receiver());
+            if let Some(interrupt) = interrupt {
+                select.recv(interrupt.receiver());
+            }
+            let ready = match deadline {
+                None => Ok(select.ready()),
+                Some(deadline) => select.ready_deadline(deadline),
+            };
+            // Whatever woke us, an answer that is there counts.
+            end_of(answer).unwrap_or(match ready {
+                Err(_) => Err(AskError::Timeout),
+                Ok(ready) if ready == ended => Err(AskError::Ended),
+                Ok(ready) if ready == answered => Err(AskError::Unanswered),
+                Ok(_) => Err(AskError::Interrupted),
+            })
+        })
+    }
+}
+
+/// How an ask has ended, if it has.
+fn end_of<R, M>(answer: &Answer<R>) -> Option<Result<R, AskError<M>>> {
+    match answer.take() {
+        Ok(value) => Some(Ok(value)),
+        Err(NoAnswer::Ever) => Some(Err(AskError::Unanswered)),
+        Err(NoAnswer::Yet) => None,
+    }
+}
+
+/// Wakes an asker that sleeps.
+struct Alarm(Sender<()>);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.try_send(());
     }
 }
 

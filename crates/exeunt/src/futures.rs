@@ -22,13 +22,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crossbeam_channel::{Receiver, TryRecvError};
-
-use crate::address::{Addr, Reply};
+use crate::address::Addr;
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::event::Event;
 use crate::life;
 use crate::mailbox::{self, Mailbox, Overflow};
+use crate::reply::{Answer, NoAnswer, Reply};
 use crate::report::{ActorReport, Report};
 use crate::stage::Stage;
 use crate::system::SystemHandle;
@@ -309,7 +308,7 @@ impl<M: Send + 'static> Mailbox<M> {
 pub struct AskFuture<M: Send + 'static, R: Send + 'static> {
     question: SendFuture<M>,
     is_asked: bool,
-    answer: Receiver<R>,
+    answer: Answer<R>,
     /// Where the [`Reply`] knocks when it is used or dropped.
     knock: Arc<Waiters>,
 }
@@ -350,12 +349,12 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
     fn look(&self) -> Poll<Result<R, AskError<M>>> {
         // Before the look at the answer: one that was given before the end counts.
         let has_ended = self.mailbox().ended.is_set();
-        let none = match self.answer.try_recv() {
+        let none = match self.answer.take() {
             Ok(answer) => return Poll::Ready(Ok(answer)),
-            Err(TryRecvError::Disconnected) => AskError::Unanswered,
-            Err(TryRecvError::Empty) if has_ended => AskError::Ended,
-            Err(TryRecvError::Empty) if is_interrupted() => AskError::Interrupted,
-            Err(TryRecvError::Empty) => return Poll::Pending,
+            Err(NoAnswer::Ever) => AskError::Unanswered,
+            Err(NoAnswer::Yet) if has_ended => AskError::Ended,
+            Err(NoAnswer::Yet) if is_interrupted() => AskError::Interrupted,
+            Err(NoAnswer::Yet) => return Poll::Pending,
         };
         Poll::Ready(Err(none))
     }

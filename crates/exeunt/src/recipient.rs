@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::address::{Addr, Reply};
+use crate::address::Addr;
 use crate::asking::Asked;
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::life;
+use crate::reply::Reply;
 
 /// An address narrowed to one kind of message: to whom a `T` can be sent, whatever else its actor
 /// takes. So that a component need not know the actor's whole enum.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::address::{Addr, Reply};
+use crate::address::Addr;
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::life;
+use crate::reply::Reply;
 
 /// Sends each message to one of several actors.
 ///

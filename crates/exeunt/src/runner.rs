@@ -1,7 +1,7 @@
 //! The runner: how a thread waits, and what it runs. The loop of an actor reads as one match.
 
 use std::sync::Arc;
-use std::thread;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Select};
 
@@ -14,8 +14,9 @@ use crate::context::TaskContext;
 use crate::ending::{self, Fate, Over, Rebirth, Remains, WayOut};
 use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
-use crate::mailbox::{Bell, Crew, Mailbox, YIELDS};
+use crate::mailbox::{Bell, Crew, Mailbox};
 use crate::notice::Notice;
+use crate::patience::Patience;
 use crate::report::ActorReport;
 use crate::unwind;
 
@@ -80,6 +81,8 @@ pub(crate) struct Runner<'a, A: Actor> {
     children: Option<Receiver<Vec<ActorReport>>>,
     /// What there is to do beside messages from the mailbox.
     next: Option<Next<A::Msg>>,
+    /// How long it has lately been worth it to wait without sleeping.
+    patience: Patience,
 }
 
 /// What is next.
@@ -131,7 +134,16 @@ impl<'a, A: Actor> Runner<'a, A> {
             bell.ring();
         }
         mailbox.remind_of_waiters();
-        Runner { cell, life, mailbox, bell, is_in_turn, children: None, next: None }
+        Runner {
+            cell,
+            life,
+            mailbox,
+            bell,
+            is_in_turn,
+            children: None,
+            next: None,
+            patience: Patience::new(),
+        }
     }
 
     fn run(&mut self) -> Over {
@@ -193,19 +205,30 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
             if self.cell.agenda_now().is_in_use() {
                 if self.is_next(Self::take_from_agenda) {
+                    self.has_come(looks);
                     return None;
                 }
             } else if let Some(message) = self.mailbox.take() {
+                self.has_come(looks);
                 return Some(message);
             }
-            if looks < YIELDS {
+            if self.patience.gives_way(looks) {
                 looks += 1;
-                thread::yield_now();
-            } else if self.is_next(Self::last_call)
+                continue;
+            }
+            if self.is_next(Self::last_call)
                 || !self.bell.is_rung_before_sleep() && self.is_next(Self::sleep)
             {
                 return None;
             }
+            looks = 0;
+        }
+    }
+
+    /// What it waited for has come, after so many looks in vain.
+    fn has_come(&mut self, looks: u32) {
+        if looks > 0 {
+            self.patience.paid();
         }
     }
 
@@ -339,6 +362,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         }
         self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
         self.life.fall_asleep();
+        let asleep = Instant::now();
         {
             let mut select = Select::new();
             select.recv(self.mailbox.receiver());
@@ -356,6 +380,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
         }
         self.life.wake_up();
+        self.patience.slept(asleep.elapsed());
         self.mailbox.crew().into_iter().for_each(Crew::wake_up);
         let _ = self.bell.pick_up();
         self.cell.agenda().has_idled().then_some(Affair::Idle.into())

@@ -11,15 +11,14 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::TryRecvError;
-
 use crate::actor::Actor;
-use crate::address::{Addr, Reply};
+use crate::address::Addr;
 use crate::cell::{self, Cell, Failure};
 use crate::ending::{Fate, Over, Remains, WayOut};
 use crate::error::{AskError, Error, SendTimeoutError, TrySendError};
 use crate::life::{self, Activity, Life, Outcome};
 use crate::mailbox::Mailbox;
+use crate::reply::{NoAnswer, Reply};
 use crate::report::{ActorReport, Reason};
 use crate::runner::{Next, Runner};
 use crate::snapshot::ActorSnapshot;
@@ -178,10 +177,10 @@ impl<A: Actor> Stepper<A> {
         let (reply, answer) = Reply::that_wakes(Waker::noop().clone());
         self.send(question(reply)).map_err(|refused| AskError::NotSent(no_waiting(refused)))?;
         self.run();
-        answer.try_recv().map_err(|none| match none {
-            TryRecvError::Disconnected => AskError::Unanswered,
-            TryRecvError::Empty if self.report.is_some() => AskError::Ended,
-            TryRecvError::Empty => AskError::Timeout,
+        answer.take().map_err(|none| match none {
+            NoAnswer::Ever => AskError::Unanswered,
+            NoAnswer::Yet if self.report.is_some() => AskError::Ended,
+            NoAnswer::Yet => AskError::Timeout,
         })
     }
 

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, TryRecvError};
+use crossbeam_channel::{Receiver, Select};
 
 use crate::actor::Actor;
-use crate::address::{Addr, Reply};
+use crate::address::Addr;
 use crate::agenda::{Channel, Input, OnDrain, Taken};
 use crate::answers::{How, Then};
 use crate::context::Context;
@@ -15,6 +15,7 @@ use crate::error::{self, AskError, SendError};
 use crate::life::{Activity, Life};
 use crate::mailbox::{self, Inbox, Mailbox};
 use crate::notice::ReturnedBecause;
+use crate::reply::{Answer, NoAnswer, Reply};
 use crate::report::ActorReport;
 use crate::timer::{Missed, Timer};
 
@@ -333,7 +334,7 @@ impl<A: Actor> Context<A> {
 
 /// An ask that is out.
 struct Asked<M, R, F> {
-    answer: Receiver<R>,
+    answer: Answer<R>,
     then: F,
     _question: std::marker::PhantomData<fn(M)>,
 }
@@ -344,15 +345,15 @@ where
     F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
 {
     fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
-        let Asked { answer: receiver, then, .. } = *self;
+        let Asked { answer: awaited, then, .. } = *self;
         // Whatever it was that ended the ask, an answer that is there counts.
-        let answer = receiver.try_recv().map_err(|none| match (none, how) {
-            (TryRecvError::Disconnected, _) | (_, How::Knocked) => AskError::Unanswered,
-            (TryRecvError::Empty, How::Ended) => AskError::Ended,
-            (TryRecvError::Empty, How::Timeout) => AskError::Timeout,
+        let answer = awaited.take().map_err(|none| match (none, how) {
+            (NoAnswer::Ever, _) | (_, How::Knocked) => AskError::Unanswered,
+            (NoAnswer::Yet, How::Ended) => AskError::Ended,
+            (NoAnswer::Yet, How::Timeout) => AskError::Timeout,
         });
         // From here on, who answers is told that nobody waits.
-        drop(receiver);
+        drop(awaited);
         then(actor, answer, cx)
     }
 }
