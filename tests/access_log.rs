@@ -2,12 +2,14 @@
 //! what is counted here: by other code, which takes the lines apart in another way and leaves the
 //! calendar to SQLite.
 //!
-//! It is killed with SIGKILL at moments that a seed chooses, `EXEUNT_SEED` if that is set; a test that
-//! fails prints it. `EXEUNT_KILLS=200` kills it so often, instead of 10 times.
+//! It is killed with SIGKILL, and stopped with SIGINT, at moments that a seed chooses, `EXEUNT_SEED` if that is
+//! set; a test that fails prints it. `EXEUNT_KILLS=200` does it so often, instead of 20 times.
 #![cfg(unix)]
 // A test that unwraps nothing says less.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/drain.rs"]
+mod drain;
 #[path = "support/examples.rs"]
 mod support;
 
@@ -15,16 +17,29 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use drain::{Dice, assert_balances, assert_left_in_order, of_stage};
 use flate2::read::MultiGzDecoder;
 use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
 use support::{Finished, Folder, Running, example, run};
 
+const SIGINT: i32 = 2;
 const SIGKILL: i32 = 9;
+
+/// Who leaves after whom.
+const ORDER: [&str; 5] = ["logs", "batch", "tally", "tally-out", "store"];
+
+/// The logs that it generates, in the order in which they are read.
+const LOGS: [&str; 5] =
+    ["access.log.4.gz", "access.log.3.gz", "access.log.2.gz", "access.log.1", "access.log"];
 
 /// By minute, path and status: how many requests, and how many bytes.
 type Rows = BTreeMap<(i64, String, u16), (u64, u64)>;
@@ -41,9 +56,8 @@ struct Database {
 /// What the example has stored so far; nothing, if it has not come to that.
 fn stored(db: &Path) -> Option<Database> {
     let db = Connection::open_with_flags(db, OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
-    let figures = db.query_row("SELECT position, lines, broken FROM checkpoint", [], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-    });
+    let figures = "SELECT position, lines, broken FROM exeunt_checkpoints, totals";
+    let figures = db.query_row(figures, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let (position, lines, broken) = figures.ok()?;
     let mut query = db.prepare("SELECT minute, path, status, hits, bytes FROM requests").unwrap();
     let rows = query.query_map([], |row| {
@@ -55,6 +69,11 @@ fn stored(db: &Path) -> Option<Database> {
 
 /// Counts what the logs of a folder hold: the rows, all lines, and those that are broken.
 fn count(folder: &Path) -> (Rows, u64, u64) {
+    count_first(folder, usize::MAX)
+}
+
+/// The same, of so many lines from the first.
+fn count_first(folder: &Path, most: usize) -> (Rows, u64, u64) {
     let calendar = Connection::open_in_memory().unwrap();
     let mut minutes = calendar.prepare("SELECT unixepoch(?1)").unwrap();
     let mut known = BTreeMap::new();
@@ -65,7 +84,7 @@ fn count(folder: &Path) -> (Rows, u64, u64) {
         *minute
     };
     let (mut rows, mut lines, mut broken) = (Rows::new(), 0, 0);
-    for line in text_of(folder).lines() {
+    for line in text_of(folder).lines().take(most) {
         lines += 1;
         match taken_apart(line) {
             None => broken += 1,
@@ -81,12 +100,11 @@ fn count(folder: &Path) -> (Rows, u64, u64) {
 
 fn text_of(folder: &Path) -> String {
     let mut text = String::new();
-    for path in files(folder) {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if name.ends_with(".gz") {
+    for path in LOGS.map(|name| folder.join(name)).into_iter().filter(|path| path.exists()) {
+        if path.extension().is_some_and(|extension| extension == "gz") {
             let mut file = MultiGzDecoder::new(File::open(&path).unwrap());
             file.read_to_string(&mut text).unwrap();
-        } else if name.starts_with("access.log") {
+        } else {
             text += &fs::read_to_string(&path).unwrap();
         }
     }
@@ -211,10 +229,7 @@ fn access_log_goes_on_with_what_was_added() {
     folder.write("access.log", &line[1..]);
     let finished = access_log(folder.path(), &[]);
     assert_eq!(finished.status.code(), Some(2), "{finished:?}");
-    assert!(
-        finished.stderr.contains("access.log: another file than at the last run"),
-        "{finished:?}"
-    );
+    assert!(finished.stderr.contains("; it is another file than at the last run"), "{finished:?}");
 }
 
 #[test]
@@ -241,96 +256,227 @@ fn access_log_names_what_it_cannot_read_and_counts_the_rest() {
     }
 }
 
-/// The moments of the kills.
-struct Dice(u64);
-
-impl Dice {
-    fn seeded() -> Dice {
-        let seed = env::var("EXEUNT_SEED").map(|seed| seed.parse().unwrap());
-        let seed = seed.unwrap_or_else(|_| {
-            SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into()
-        });
-        // Told only if the test fails.
-        println!("EXEUNT_SEED={seed}");
-        Dice(seed)
-    }
-
-    fn up_to(&mut self, most: Duration) -> Duration {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        most.mul_f64((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
-    }
+fn rounds() -> u32 {
+    env::var("EXEUNT_KILLS").map_or(20, |kills| kills.parse().unwrap())
 }
 
-fn kills() -> u32 {
-    env::var("EXEUNT_KILLS").map_or(10, |kills| kills.parse().unwrap())
+/// A folder of logs, what a database of them holds in the end, and how long an uninterrupted run takes for it, with
+/// small batches.
+struct Course {
+    folder: Folder,
+    expected: Database,
+    took: Duration,
+}
+
+const LINES: u64 = 20_000;
+const BATCH: u64 = 50;
+
+impl Course {
+    fn new() -> Course {
+        let folder = Folder::new();
+        generated(folder.path(), LINES);
+        let expected = stored(&folder.path().join("requests.db")).unwrap();
+        let mut course = Course { folder, expected, took: Duration::ZERO };
+        let begun = Instant::now();
+        let finished = course.start("uninterrupted.db").finish();
+        course.took = begun.elapsed();
+        assert!(finished.status.success(), "{finished:?}");
+        course.assert_complete("uninterrupted.db");
+        course
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn start(&self, db: &str) -> Running {
+        let mut command = example("access_log");
+        command.arg("--batch").arg(BATCH.to_string()).arg("--db").arg(self.file(db));
+        command.arg("--report").arg(self.file("report.json"));
+        Running::start(command.arg(self.folder.path()))
+    }
+
+    /// Rather early than late, and sometimes before it has begun.
+    fn wait_for_a_moment(&self, dice: &mut Dice) {
+        let most = dice.between(1, self.took.as_micros() as u64);
+        thread::sleep(Duration::from_micros(dice.below(most)));
+    }
+
+    fn assert_complete(&self, db: &str) {
+        assert_eq!(stored(&self.file(db)).as_ref(), Some(&self.expected));
+    }
+
+    /// What is there by now are the first lines, all of them, and none after. Says how many.
+    fn assert_first_lines(&self, db: &Path) -> u64 {
+        let Some(Database { rows, lines, broken, position }) = stored(db) else { return 0 };
+        assert_eq!(position.is_some(), lines > 0);
+        assert_eq!((rows, lines, broken), count_first(self.folder.path(), lines as usize));
+        lines
+    }
 }
 
 #[test]
 fn access_log_killed_at_any_moment_and_run_again_counts_every_line_once() {
-    const LINES: u64 = 40_000;
     let mut dice = Dice::seeded();
-    let folder = Folder::new();
-    generated(folder.path(), LINES);
-    let expected = stored(&folder.path().join("requests.db")).unwrap();
-    let start = |db: &Path| {
-        let mut command = example("access_log");
-        command.args(["--batch", "50", "--db"]).arg(db).arg(folder.path());
-        Running::start(&mut command)
-    };
-
-    let uninterrupted = folder.path().join("uninterrupted.db");
-    let begun = Instant::now();
-    let finished = start(&uninterrupted).finish();
-    let took = begun.elapsed();
-    assert!(finished.status.success(), "{finished:?}");
-    assert_eq!(stored(&uninterrupted).unwrap(), expected);
-
+    let course = Course::new();
     let (mut in_the_middle, mut databases) = (0, 0);
-    for _ in 0..kills() {
-        let db = folder.path().join(format!("killed-{databases}.db"));
-        let running = start(&db);
-        // Rather early than late, and sometimes before it has begun.
-        let moment = dice.up_to(took);
-        thread::sleep(dice.up_to(moment));
+    for _ in 0..rounds() {
+        let db = format!("killed-{databases}.db");
+        let running = course.start(&db);
+        course.wait_for_a_moment(&mut dice);
         running.signal("KILL");
         let finished = running.finish();
         let was_killed = finished.status.signal() == Some(SIGKILL);
         assert!(was_killed || finished.status.success(), "{finished:?}");
-        let lines = assert_whole_batches(&db);
+        let lines = course.assert_first_lines(&copy_of(&course.file(&db)));
+        assert_eq!(lines % BATCH, 0, "a batch is stored whole or not at all");
         in_the_middle += u32::from(was_killed && (1..LINES).contains(&lines));
         // Once more after the kill, or several times; then to its end.
-        if dice.up_to(took) < took / 2 {
+        if dice.below(2) == 0 {
             continue;
         }
-        let finished = start(&db).finish();
+        let finished = course.start(&db).finish();
         assert!(finished.status.success(), "{finished:?}");
         assert!(lines == 0 || finished.stderr.contains("goes on after "), "{finished:?}");
-        assert_eq!(stored(&db).as_ref(), Some(&expected));
+        course.assert_complete(&db);
         databases += 1;
     }
-    let db = folder.path().join(format!("killed-{databases}.db"));
-    let finished = start(&db).finish();
+    let db = format!("killed-{databases}.db");
+    let finished = course.start(&db).finish();
     assert!(finished.status.success(), "{finished:?}");
-    assert_eq!(stored(&db).as_ref(), Some(&expected));
+    course.assert_complete(&db);
     assert!(in_the_middle > 0, "no kill has come in the middle of its work");
 }
 
-/// What a killed one leaves behind adds up, whenever it was. Says how many lines it has counted.
-/// It looks at a copy: SQLite puts in order what it opens, and that is left to the next run.
-fn assert_whole_batches(db: &Path) -> u64 {
-    let folder = Folder::new();
-    let copy = folder.path().join("copy.db");
+/// SQLite puts in order what it opens, and what a killed one has left is to be left to the next run.
+fn copy_of(db: &Path) -> PathBuf {
+    let copy = db.with_extension("copy");
     for suffix in ["", "-wal"] {
-        let _ =
-            fs::copy(format!("{}{suffix}", db.display()), format!("{}{suffix}", copy.display()));
+        let name = |db: &Path| format!("{}{suffix}", db.display());
+        let _ = fs::remove_file(name(&copy));
+        let _ = fs::copy(name(db), name(&copy));
     }
-    let Some(Database { rows, lines, broken, position }) = stored(&copy) else { return 0 };
-    let hits: u64 = rows.values().map(|(hits, _)| hits).sum();
-    assert_eq!(lines, hits + broken);
-    assert_eq!(position.is_some(), lines > 0);
-    assert_eq!(lines % 50, 0, "a batch is stored whole or not at all");
-    lines
+    copy
+}
+
+#[test]
+fn access_log_stopped_at_any_moment_has_stored_what_it_took_in() {
+    let mut dice = Dice::seeded();
+    let course = Course::new();
+    let (mut in_the_middle, mut before) = (0, 0);
+    for _ in 0..rounds() {
+        let _ = fs::remove_file(course.file("report.json"));
+        let running = course.start("stopped.db");
+        // Before it takes the signals, one ends it as any program.
+        running.await_handlers();
+        course.wait_for_a_moment(&mut dice);
+        running.signal("INT");
+        let finished = running.finish();
+        let was_stopped = finished.status.signal() == Some(SIGINT);
+        assert!(was_stopped || finished.status.success(), "{finished:?}");
+
+        let lines = course.assert_first_lines(&course.file("stopped.db"));
+        let report = fs::read(course.file("report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert_balances(&report);
+        let taken_in = lines - before;
+        assert_eq!(of_stage(&report, "logs", "out"), taken_in, "{report}");
+        assert_eq!(of_stage(&report, "batch", "passed"), taken_in, "{report}");
+        let batches = taken_in.div_ceil(BATCH);
+        for stage in ["tally", "store"] {
+            assert_eq!(of_stage(&report, stage, "passed"), batches, "{report}");
+        }
+        if was_stopped {
+            assert_eq!(report["reason"], "signal");
+            assert_left_in_order(&report, &ORDER);
+            assert!(finished.stderr.contains("  it balances"), "{finished:?}");
+            in_the_middle += u32::from((1..LINES).contains(&lines));
+        }
+        before = lines;
+        if lines == LINES {
+            course.assert_complete("stopped.db");
+            before = 0;
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = fs::remove_file(course.file(&format!("stopped.db{suffix}")));
+            }
+        }
+    }
+    let finished = course.start("stopped.db").finish();
+    assert!(finished.status.success(), "{finished:?}");
+    course.assert_complete("stopped.db");
+    assert!(in_the_middle > 0, "no signal has come in the middle of its work");
+}
+
+#[test]
+fn access_log_on_a_full_disk_names_the_database_and_goes_on_when_there_is_room() {
+    let course = Course::new();
+    let db = course.file("full.db");
+    // A file may be so large and no larger; and a write that would make it larger is an error, not a signal.
+    let limited = r#"trap "" XFSZ; ulimit -f 400; exec "$@""#;
+    let mut command = Command::new("bash");
+    command.args(["-c", limited, "bash"]).arg(example("access_log").get_program());
+    command.args(["--batch", "50", "--db"]).arg(&db).arg(course.folder.path());
+    let finished = run(command.env_remove("RUST_LOG").stdin(Stdio::null()));
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    let error = format!("`store` failed: {}: ", db.display());
+    assert!(finished.stderr.contains(&error), "{finished:?}");
+    assert!(finished.stderr.contains("  it balances"), "{finished:?}");
+    let lines = course.assert_first_lines(&db);
+    assert!((1..LINES).contains(&lines), "{lines}");
+
+    let finished = course.start("full.db").finish();
+    assert!(finished.status.success(), "{finished:?}");
+    course.assert_complete("full.db");
+}
+
+#[test]
+fn access_log_waits_for_nobody_who_holds_the_database_for_long() {
+    let folder = Folder::new();
+    generated(folder.path(), 1000);
+    let db = folder.path().join("requests.db");
+    let holder = Connection::open(&db).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let finished = access_log(folder.path(), &[]);
+    assert_eq!(finished.status.code(), Some(2), "{finished:?}");
+    let error = format!("access_log: {}: database is locked", db.display());
+    assert!(finished.stderr.contains(&error), "{finished:?}");
+}
+
+#[test]
+fn access_log_minds_no_reader_who_leaves_and_says_if_there_is_no_room() {
+    let folder = Folder::new();
+    generated(folder.path(), 1000);
+    let (reader, writer) = UnixStream::pair().unwrap();
+    drop(reader);
+    let to = |out: Stdio| {
+        let mut command = example("access_log");
+        command.arg(folder.path()).stdout(out).stderr(Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().unwrap();
+        (output.status, String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, stderr) = to(OwnedFd::from(writer).into());
+    assert!(status.success() && !stderr.contains("panicked"), "{stderr}");
+    if let Ok(full) = File::options().write(true).open("/dev/full") {
+        let (status, stderr) = to(full.into());
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("standard output: No space left on device"), "{stderr}");
+    }
+}
+
+#[test]
+fn access_log_draws_a_timeline() {
+    let folder = Folder::new();
+    let timeline = folder.path().join("timeline.html");
+    folder
+        .write("logs/access.log", "::1 - - [01/Jan/2025:00:00:00 +0000] \"GET /b HTTP/1.1\" 404 -");
+    let finished = access_log(
+        &folder.path().join("logs"),
+        &["--plain", "--workers", "3", "--timeline", timeline.to_str().unwrap()],
+    );
+    assert!(finished.status.success(), "{finished:?}");
+    let html = fs::read_to_string(timeline).unwrap();
+    assert!(html.starts_with("<!doctype html>"));
+    assert!(ORDER.iter().all(|name| html.contains(name)), "{html}");
 }
 
 #[test]
@@ -347,7 +493,6 @@ fn access_log_refuses_what_it_does_not_know() {
         &["--generate", "--generate", "many", &full],
         &["--batch", "--batch", "0", &full],
         &["--seed", "--seed"],
-        &["--help", "--help=me"],
         &["--colour", "--colour", "red", &full],
         &["one folder", &full, &empty],
         &["not empty, there is access.log in it", "--generate", "5", &full],
@@ -355,6 +500,8 @@ fn access_log_refuses_what_it_does_not_know() {
         &["missing: ", &at("missing")],
         &["foreign.db: file is not a database", "--db", &foreign, &full],
         &["missing/x.db: ", "--db", &at("missing/x.db"), &full],
+        &["missing/report: ", "--report", &at("missing/report"), &full],
+        &["--workers", "--workers", "1000", &full],
     ];
     for case in cases {
         let args = case[1..].iter().filter(|arg| !arg.is_empty());

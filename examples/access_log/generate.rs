@@ -326,14 +326,18 @@ fn date(days_since_1970: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use exeunt::Event;
+    use exeunt_pipeline::Source;
+
     use super::*;
     use crate::folder::Folder;
     use crate::logs::Logs;
     use crate::record::Record;
 
     fn lines(folder: &Folder) -> Vec<String> {
-        let lines = Logs::open(folder.path(), None).unwrap();
-        lines.map(|line| line.unwrap().1).collect()
+        let mut logs = Logs::open(folder.path(), None).unwrap();
+        let lines = std::iter::from_fn(|| logs.next_item(&Event::new()));
+        lines.map(|line| line.unwrap().0).collect()
     }
 
     #[test]

@@ -17,16 +17,15 @@ use std::cmp::Ordering;
 use std::error::Error;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::vec;
 
+use exeunt::Event;
+use exeunt_pipeline::{Lines, Next, Source};
 use flate2::bufread::MultiGzDecoder;
-
-/// No server writes longer lines; what is longer is no log, and would fill the memory.
-const LONGEST_LINE_BYTES: u64 = 1 << 20;
 
 const BUFFER_BYTES: usize = 1 << 16;
 
@@ -34,7 +33,7 @@ const BUFFER_BYTES: usize = 1 << 16;
 /// next one.
 pub(crate) struct Logs {
     files: vec::IntoIter<LogFile>,
-    current: Option<Lines>,
+    current: Option<(Arc<str>, Lines)>,
 }
 
 impl Logs {
@@ -57,35 +56,42 @@ impl Logs {
             return Err(LogError::new(&folder.join(&*position.file), Kind::Gone));
         };
         let rest = files.split_off(index + 1);
-        let current = Some(files[index].open(position.offset)?);
+        let current = files.pop().map(|file| file.open(position.offset)).transpose()?;
         Ok(Logs { files: rest.into_iter(), current })
     }
-}
 
-impl Iterator for Logs {
-    type Item = Result<(Position, String), LogError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// The next line; or the error of a file, after which the next one follows.
+    fn next_line(&mut self, stopping: &Event) -> Option<Next<String, Position>> {
         loop {
-            let Some(lines) = &mut self.current else {
+            let Some((file, lines)) = &mut self.current else {
                 match self.files.next()?.open(0) {
-                    Ok(lines) => self.current = Some(lines),
-                    Err(error) => return Some(Err(error)),
+                    Ok(opened) => self.current = Some(opened),
+                    Err(error) => return Some(Err(error.into())),
                 }
                 continue;
             };
-            match lines.next_line() {
-                Ok(Some(line)) => return Some(Ok((lines.position(), line))),
-                Ok(None) => self.current = None,
-                Err(error) => {
-                    // After a line that is too long there are others, and nothing after the rest.
-                    if !matches!(error.kind, Kind::TooLong { .. }) {
-                        self.current = None;
-                    }
-                    return Some(Err(error));
-                }
-            }
+            let Some(next) = lines.next_item(stopping) else {
+                self.current = None;
+                continue;
+            };
+            return Some(next.map(|(line, offset)| {
+                let file = Arc::clone(file);
+                (line, Position { file, offset })
+            }));
         }
+    }
+}
+
+impl Source for Logs {
+    type Item = String;
+    type Position = Position;
+
+    fn next_item(&mut self, stopping: &Event) -> Option<Next<String, Position>> {
+        let next = self.next_line(stopping);
+        if let Some(Err(error)) = &next {
+            log::error!("{error}");
+        }
+        next
     }
 }
 
@@ -129,7 +135,7 @@ impl FromStr for Position {
     }
 }
 
-/// Why a file, or a line of it, could not be read. It is told with the file's name.
+/// Why a folder, or a file in it, could not be read. It is told with its name.
 #[derive(Debug)]
 pub(crate) struct LogError {
     path: PathBuf,
@@ -141,15 +147,10 @@ enum Kind {
     NoLogs,
     /// The file of a position is not there any more.
     Gone,
-    /// A position is no beginning of a line.
-    Elsewhere {
-        offset: u64,
-    },
-    TooLong {
-        offset: u64,
-    },
     NotUtf8,
     Io(io::Error),
+    /// The same, with the name in it.
+    Lines(io::Error),
 }
 
 impl LogError {
@@ -160,18 +161,20 @@ impl LogError {
 
 impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
+        let path = self.path.display();
         match &self.kind {
-            Kind::NoLogs => f.write_str("no logs in it, such as access.log or access.log.2.gz"),
-            Kind::Gone => f.write_str("gone, and the last run has stopped in the middle of it"),
-            Kind::Elsewhere { offset } => {
-                write!(f, "another file than at the last run: no line begins at byte {offset}")
+            Kind::NoLogs => {
+                write!(f, "{path}: no logs in it, such as access.log or access.log.2.gz")
             }
-            Kind::TooLong { offset } => {
-                write!(f, "the line at byte {offset} is longer than {LONGEST_LINE_BYTES} bytes")
+            Kind::Gone => {
+                write!(f, "{path}: gone, and the last run has stopped in the middle of it")
             }
-            Kind::NotUtf8 => f.write_str("its name is not UTF-8, and could not be noted"),
-            Kind::Io(error) => write!(f, "{error}"),
+            Kind::NotUtf8 => write!(f, "{path}: its name is not UTF-8, and could not be noted"),
+            Kind::Io(error) => write!(f, "{path}: {error}"),
+            Kind::Lines(error) if error.kind() == io::ErrorKind::InvalidData => {
+                write!(f, "{error}; it is another file than at the last run")
+            }
+            Kind::Lines(error) => write!(f, "{error}"),
         }
     }
 }
@@ -179,7 +182,7 @@ impl fmt::Display for LogError {
 impl Error for LogError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
-            Kind::Io(error) => Some(error),
+            Kind::Io(error) | Kind::Lines(error) => Some(error),
             _ => None,
         }
     }
@@ -234,91 +237,26 @@ fn reading_order(name: &str) -> (&str, i64, &str) {
 
 impl LogFile {
     /// Begins at a byte of its text.
-    fn open(&self, offset: u64) -> Result<Lines, LogError> {
-        if self.path.file_name().is_some_and(|name| name.to_str().is_none()) {
-            return Err(LogError::new(&self.path, Kind::NotUtf8));
+    fn open(self, offset: u64) -> Result<(Arc<str>, Lines), LogError> {
+        let LogFile { name, path } = self;
+        if path.file_name().is_some_and(|name| name.to_str().is_none()) {
+            return Err(LogError::new(&path, Kind::NotUtf8));
         }
-        let lines = self.open_before(offset.saturating_sub(1)).and_then(|text| {
-            let (name, path) = (Arc::clone(&self.name), self.path.clone());
-            let mut lines = Lines { name, path, text, offset, buffer: Vec::new() };
-            let is_whole = offset == 0 || lines.goes_past_the_end_of_a_line()?;
-            Ok((lines, is_whole))
-        });
-        match lines {
-            Ok((lines, true)) => Ok(lines),
-            Ok((_, false)) => Err(LogError::new(&self.path, Kind::Elsewhere { offset })),
-            Err(error) => Err(LogError::new(&self.path, Kind::Io(error))),
-        }
-    }
-
-    fn open_before(&self, offset: u64) -> io::Result<Box<dyn BufRead + Send>> {
-        let mut file = File::open(&self.path)?;
-        if self.name.ends_with(".gz") {
-            // One after the other, since logs are put together with `cat`.
-            let text = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, file));
-            let mut text = BufReader::with_capacity(BUFFER_BYTES, text);
-            io::copy(&mut text.by_ref().take(offset), &mut io::sink())?;
-            return Ok(Box::new(text));
-        }
-        file.seek(SeekFrom::Start(offset))?;
-        Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)))
+        let lines = match name.ends_with(".gz") {
+            true => decompressed(&path).map_err(|error| LogError::new(&path, Kind::Io(error)))?,
+            false => {
+                Lines::open(&path).map_err(|error| LogError::new(&path, Kind::Lines(error)))?
+            }
+        };
+        let lines = lines.lossy().after(offset);
+        Ok((name, lines.map_err(|error| LogError::new(&path, Kind::Lines(error)))?))
     }
 }
 
-/// The lines of one file.
-struct Lines {
-    name: Arc<str>,
-    path: PathBuf,
-    text: Box<dyn BufRead + Send>,
-    /// How much of it was read.
-    offset: u64,
-    buffer: Vec<u8>,
-}
-
-impl Lines {
-    fn position(&self) -> Position {
-        Position { file: Arc::clone(&self.name), offset: self.offset }
-    }
-
-    /// Reads one byte, and says whether a line ends there: with a newline, or with the text.
-    fn goes_past_the_end_of_a_line(&mut self) -> io::Result<bool> {
-        let mut byte = [0];
-        if self.text.read(&mut byte)? == 0 {
-            return Ok(false);
-        }
-        Ok(byte == *b"\n" || self.text.fill_buf()?.is_empty())
-    }
-
-    /// Without its newline. The last one counts without having one.
-    fn next_line(&mut self) -> Result<Option<String>, LogError> {
-        let begin = self.offset;
-        self.buffer.clear();
-        let mut text = self.text.by_ref().take(LONGEST_LINE_BYTES);
-        // What comes before an error is half a line.
-        let read = text.read_until(b'\n', &mut self.buffer).map_err(|error| self.error(error))?;
-        self.offset += read as u64;
-        if self.buffer.last() == Some(&b'\n') {
-            self.buffer.pop();
-        } else if read as u64 == LONGEST_LINE_BYTES {
-            self.skip_line().map_err(|error| self.error(error))?;
-            return Err(LogError::new(&self.path, Kind::TooLong { offset: begin }));
-        } else if read == 0 {
-            return Ok(None);
-        }
-        if self.buffer.last() == Some(&b'\r') {
-            self.buffer.pop();
-        }
-        Ok(Some(String::from_utf8_lossy(&self.buffer).into_owned()))
-    }
-
-    fn error(&self, error: io::Error) -> LogError {
-        LogError::new(&self.path, Kind::Io(error))
-    }
-
-    fn skip_line(&mut self) -> io::Result<()> {
-        self.offset += self.text.skip_until(b'\n')? as u64;
-        Ok(())
-    }
+fn decompressed(path: &Path) -> io::Result<Lines> {
+    // One after the other, since logs are put together with `cat`.
+    let text = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?));
+    Ok(Lines::read(path.display(), BufReader::with_capacity(BUFFER_BYTES, text)))
 }
 
 #[cfg(test)]
@@ -341,9 +279,10 @@ mod tests {
 
     /// All lines, and what went wrong.
     fn read(folder: &Folder, after: Option<&Position>) -> Vec<Result<(String, String), String>> {
-        let lines = Logs::open(folder.path(), after).unwrap();
+        let mut logs = Logs::open(folder.path(), after).unwrap();
+        let lines = std::iter::from_fn(|| logs.next_item(&Event::new()));
         let lines = lines.map(|line| match line {
-            Ok((position, line)) => Ok((position.to_string(), line)),
+            Ok((line, position)) => Ok((position.to_string(), line)),
             Err(error) => Err(without_folder(folder, &error)),
         });
         lines.collect()
@@ -354,7 +293,7 @@ mod tests {
         without_folder(folder, &Logs::open(folder.path(), Some(&after)).err().unwrap())
     }
 
-    fn without_folder(folder: &Folder, error: &LogError) -> String {
+    fn without_folder(folder: &Folder, error: &dyn fmt::Display) -> String {
         error.to_string().replace(&format!("{}/", folder.path().display()), "")
     }
 
@@ -398,8 +337,8 @@ mod tests {
             ("access.log.2.gz", &gzip(&["c\n", "d\ne"])),
             ("access.log.11", b"f\n\ng"),
         ]);
-        let lines = Logs::open(folder.path(), None).unwrap();
-        let positions: Vec<Position> = lines.map(|line| line.unwrap().0).collect();
+        let lines = read(&folder, None).into_iter();
+        let positions: Vec<Position> = lines.map(|line| line.unwrap().0.parse().unwrap()).collect();
         assert_eq!(positions.len(), 8);
         assert!(positions.is_sorted());
         for position in &positions {
@@ -446,11 +385,14 @@ mod tests {
     fn a_position_in_other_files_is_refused() {
         let folder =
             logs(&[("access.log", b"one\ntwo\n"), ("access.log.1.gz", &gzip(&["zero\n", "half"]))]);
-        let other = "another file than at the last run: no line begins at byte ";
+        let other = "it is another file than at the last run";
         for position in ["access.log:3", "access.log:9", "access.log.1.gz:8", "access.log.1.gz:10"]
         {
             let (file, offset) = position.split_once(':').unwrap();
-            assert_eq!(refusal(&folder, position), format!("{file}: {other}{offset}"));
+            assert_eq!(
+                refusal(&folder, position),
+                format!("{file}: no line begins at byte {offset}; {other}")
+            );
         }
         let gone = "access.log.2: gone, and the last run has stopped in the middle of it";
         assert_eq!(refusal(&folder, "access.log.2:3"), gone);
@@ -479,15 +421,14 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_an_error_and_the_next_line_follows() {
-        let most = LONGEST_LINE_BYTES as usize;
-        let longest = format!("{}\n", "x".repeat(most - 1));
-        let text = format!("{longest}{}\ngood\n", "y".repeat(3 * most));
+        let text = format!("good\n{}\nbetter\n", "y".repeat(3 << 20));
         let folder = logs(&[("access.log", text.as_bytes())]);
-        let read = read(&folder, None);
-        assert_eq!(read[0], line("access.log:1048576", longest.trim_end()));
-        let error = "access.log: the line at byte 1048576 is longer than 1048576 bytes";
-        assert_eq!(read[1], Err(error.to_owned()));
-        assert_eq!(read[2..], [line(&format!("access.log:{}", text.len()), "good")]);
+        let error = "access.log: the line at byte 5 is longer than 1048576 bytes";
+        let better = line(&format!("access.log:{}", text.len()), "better");
+        assert_eq!(
+            read(&folder, None),
+            [line("access.log:5", "good"), Err(error.to_owned()), better]
+        );
     }
 
     #[test]

@@ -6,26 +6,33 @@
 //! ```
 //!
 //! ```text
-//! logs ──────► record ──────► tally ──────► store
-//!  lines and    one request    a batch of    sums and position,
-//!  positions                   them          in one transaction
+//! logs ───────► batch ───────► tally ────────► store
+//!  lines and     so many        requests of     sums and position,
+//!  positions     lines          a batch, on     in one transaction
+//!                               several threads
 //! ```
 //!
-//! With `--generate 1000000 /tmp/logs` there is something to count. Kill it with `kill -9` in the middle,
-//! run it again, and it goes on after the last transaction: the database has the same rows as if nothing
-//! had happened. It can be looked at meanwhile:
+//! With `--generate 1000000 /tmp/logs` there is something to count. Press Ctrl-C in the middle: every line
+//! that was taken in is stored, and the next run goes on with the next one. Kill it with `kill -9`, and the next
+//! run goes on after the last transaction: the database has the same rows as if nothing had happened. It
+//! can be looked at meanwhile:
 //!
 //! ```text
 //! sqlite3 /tmp/logs/requests.db "SELECT datetime(minute, 'unixepoch'), status, sum(hits)
 //!                                FROM requests GROUP BY 1, 2"
 //! ```
 //!
-//! What goes from one to the other is in [`count`].
+//! The stages follow one another in [`assemble`].
 
 #[path = "../common/mod.rs"]
 mod common;
+
+#[path = "../common/args.rs"]
+mod args;
 #[path = "../common/random.rs"]
 mod random;
+#[path = "../common/show.rs"]
+mod show;
 
 #[cfg(test)]
 mod folder;
@@ -38,60 +45,56 @@ mod tally;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::process::{self, ExitCode};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use exeunt::{Exit, System};
+use exeunt_pipeline::{Ledger, Pipeline, Ready};
+
+use crate::args::Args;
 use crate::common::{log_to_stderr, refuse};
 use crate::generate::generate;
 use crate::logs::Logs;
 use crate::options::Options;
-use crate::record::Record;
-use crate::store::{Store, StoreError};
+use crate::show::Show;
+use crate::store::{Store, Totals};
 use crate::tally::Tally;
 
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// A batch is as large as was asked for, however long that takes; the last one is what there is.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many of the most requested paths are told.
 const TOP: u32 = 5;
 
-fn main() -> ExitCode {
-    let options = match options::parse(std::env::args_os().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            let _ = io::stdout().write_all(options::HELP.as_bytes());
-            process::exit(0);
-        }
-        Err(error) => refuse("access_log", &error),
-    };
+fn main() -> Exit {
+    let options = Options::read(Args::of_the_process());
     log_to_stderr();
-    let (logs, mut store) = match prepare(&options) {
-        Ok(prepared) => prepared,
-        Err(error) => refuse("access_log", &error),
-    };
-    match count(logs, &mut store, options.batch_lines).and_then(|left_out| {
-        print(&store)?;
-        Ok(left_out)
-    }) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(left_out) => {
-            log::error!("{left_out} times something could not be read");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            log::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    options.and_then(|options| count(&options)).unwrap_or_else(|error| refuse("access_log", &error))
 }
 
-/// Finds out what is wrong before any work has begun.
+/// Finds out what is wrong before any work has begun, runs, and says what the database holds.
+fn count(options: &Options) -> Result<Exit, String> {
+    let (logs, store) = prepare(options)?;
+    let mut system = System::new("access_log");
+    let show = Show::of(&mut system, &options.shown, None)?;
+    let pipeline = assemble(options, logs, store).feeds_nothing();
+    let begun = Instant::now();
+    let running = pipeline.spawn(&mut system).map_err(|error| error.to_string())?;
+
+    let outcome = show::outcome(&running, system.run());
+    say_how_fast(outcome.ledger(), begun.elapsed());
+    let shown = show.end(&outcome);
+    let told = tell(&options.db).and(all_read(outcome.ledger()));
+    Ok(show::exit(outcome, told.and(shown)))
+}
+
 fn prepare(options: &Options) -> Result<(Logs, Store), String> {
     if let Some(lines) = options.generate {
-        generate(&options.dir, lines.get(), options.seed)?;
+        generate(&options.dir, lines, options.seed)?;
     }
     // Before the database, which would make a folder of logs of any folder.
     Logs::open(&options.dir, None).map_err(|error| error.to_string())?;
-    let store = Store::open(&options.db).map_err(|error| error.to_string())?;
+    let store = store::open(&options.db).map_err(|error| error.to_string())?;
     match store.position() {
         None => log::info!("begins with the first line"),
         Some(position) => log::info!("goes on after {position}"),
@@ -100,77 +103,48 @@ fn prepare(options: &Options) -> Result<(Logs, Store), String> {
     Ok((logs, store))
 }
 
-/// Counts what is left, a batch at a time. Says how often something could not be read.
-fn count(logs: Logs, store: &mut Store, batch_lines: u64) -> Result<u64, StoreError> {
-    let (mut tally, mut last, mut left_out) = (Tally::default(), None, 0);
-    let mut progress = Progress::new();
-    for line in logs {
-        let (position, line) = match line {
-            Ok(line) => line,
-            Err(error) => {
-                log::error!("{error}");
-                left_out += 1;
-                continue;
-            }
-        };
-        match Record::parse(&line) {
-            Ok(record) => tally.add(&record),
-            Err(error) => {
-                log::debug!("the line before {position} is broken: {error}");
-                tally.add_broken();
-            }
-        }
-        if tally.lines() == batch_lines {
-            progress.stored(&tally);
-            store.apply(&std::mem::take(&mut tally), position)?;
-            last = None;
-        } else {
-            last = Some(position);
-        }
-    }
-    if let Some(position) = last {
-        store.apply(&tally, position)?;
-    }
-    Ok(left_out)
+/// What comes after what. What could not be read has been said by then, and is counted.
+fn assemble(options: &Options, logs: Logs, store: Store) -> Ready {
+    Pipeline::new("access_log")
+        .source("logs", logs)
+        .skip_errors()
+        .batch("batch", options.batch_lines, LONG)
+        .parallel("tally", options.workers, |lines: Vec<String>| Tally::of(&lines))
+        .sink("store", store)
 }
 
-/// Says once a second how far it is.
-struct Progress {
-    begin: Instant,
-    said: Instant,
-    lines: u64,
+fn say_how_fast(ledger: &Ledger, took: Duration) {
+    let lines = ledger.stage("logs").map_or(0, |logs| logs.out);
+    let seconds = took.as_secs_f64();
+    log::info!("{lines} lines in {seconds:.1} s, {:.0} a second", lines as f64 / seconds);
 }
 
-impl Progress {
-    fn new() -> Progress {
-        let now = Instant::now();
-        Progress { begin: now, said: now, lines: 0 }
-    }
-
-    fn stored(&mut self, tally: &Tally) {
-        self.lines += tally.lines();
-        if self.said.elapsed() >= PROGRESS_EVERY {
-            self.said = Instant::now();
-            let a_second = self.lines as f64 / self.begin.elapsed().as_secs_f64();
-            log::info!("{} lines, {a_second:.0} a second", self.lines);
-        }
+fn all_read(ledger: &Ledger) -> Result<(), String> {
+    match ledger.stage("logs").map_or(0, |logs| logs.failed) {
+        0 => Ok(()),
+        failed => Err(format!("{failed} times something could not be read")),
     }
 }
 
 /// Prints what the database holds by now, from this run and those before, and whether it adds up: the
-/// lines are counted by the checkpoint, the requests by the rows.
-fn print(store: &Store) -> Result<(), StoreError> {
+/// lines are counted by the batches, the requests by the rows.
+fn tell(db: &Path) -> Result<(), String> {
+    let totals = Totals::of(db, TOP).map_err(|error| error.to_string())?;
     let mut text = String::new();
-    for path in store.busiest(TOP)? {
+    for path in &totals.busiest {
         let _ = writeln!(text, "{:>10}  {:>8.1} MB  {}", path.hits, path.bytes / 1e6, path.path);
     }
-    let totals = store.totals()?;
     let sign = if totals.lines == totals.requests + totals.broken { "=" } else { "≠" };
     let _ = writeln!(
         text,
         "{} lines {sign} {} requests + {} broken, in {} rows",
         totals.lines, totals.requests, totals.broken, totals.rows
     );
-    let _ = io::stdout().write_all(text.as_bytes());
-    Ok(())
+    match io::stdout().write_all(text.as_bytes()) {
+        // Who reads only the first lines has what they wanted.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
 }

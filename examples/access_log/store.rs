@@ -3,10 +3,11 @@
 //! Both are written in one transaction. So whatever happens to the process, the database says up to
 //! which line it has counted, has counted all lines before, and none after.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use exeunt::Error;
+use exeunt_pipeline::{SqliteCheckpoint, SqliteError, SqliteSink};
+use rusqlite::{Connection, OpenFlags, params};
 
 use crate::logs::Position;
 use crate::tally::Tally;
@@ -15,10 +16,10 @@ use crate::tally::Tally;
 const APPLICATION_ID: i64 = 0x6578_616C;
 
 /// Counts the changes of the tables below.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// A minute is the Unix time at which it began: `datetime(minute, 'unixepoch')` reads it. There is
-/// always one checkpoint.
+/// always one line of totals.
 const SCHEMA: &str = "
     CREATE TABLE requests (
         minute INTEGER NOT NULL,
@@ -28,13 +29,12 @@ const SCHEMA: &str = "
         bytes  INTEGER NOT NULL,
         PRIMARY KEY (minute, path, status)
     ) STRICT, WITHOUT ROWID;
-    CREATE TABLE checkpoint (
+    CREATE TABLE totals (
         one      INTEGER PRIMARY KEY CHECK (one = 1),
-        position TEXT,
         lines    INTEGER NOT NULL,
         broken   INTEGER NOT NULL
     ) STRICT;
-    INSERT INTO checkpoint VALUES (1, NULL, 0, 0);
+    INSERT INTO totals VALUES (1, 0, 0);
 ";
 
 /// A sum that has grown too large stays the largest there is.
@@ -44,31 +44,70 @@ const UPSERT: &str = "
         hits = hits + excluded.hits,
         bytes = min(bytes, 9223372036854775807 - excluded.bytes) + excluded.bytes";
 
-/// Only if it stands where this process has left it.
-const ADVANCE: &str = "
-    UPDATE checkpoint SET position = ?1, lines = lines + ?2, broken = broken + ?3
-    WHERE position IS ?4";
+const COUNT: &str = "UPDATE totals SET lines = lines + ?1, broken = broken + ?2";
 
 /// The paths, and what was sent of each, with the most requested first.
 const BUSIEST: &str = "
     SELECT path, sum(hits), total(bytes) FROM requests
     GROUP BY path ORDER BY sum(hits) DESC, path LIMIT ?1";
 
-pub(crate) struct Store {
-    path: PathBuf,
-    connection: Connection,
-    /// Up to which all is counted, and nothing after.
-    position: Option<Position>,
+const TOTALS: &str = "
+    SELECT lines, broken, (SELECT coalesce(sum(hits), 0) FROM requests), (SELECT count(*) FROM requests)
+    FROM totals";
+
+/// Where batches go, and with each of them the position after it.
+pub(crate) type Store = SqliteSink<Add, SqliteCheckpoint<Position>>;
+
+type Add = fn(&Connection, Tally) -> exeunt::Result;
+
+/// Opens a database, or makes a new one. Each batch is a transaction.
+///
+/// # Errors
+///
+/// If there is something else in the file, or another version of this; or it cannot be written.
+pub(crate) fn open(path: &Path) -> Result<Store, SqliteError> {
+    SqliteSink::open(path, create, add as Add)?.commit_every(1).checkpoint("access_log")
+}
+
+/// Creates the tables in an empty database; in any other they have to be there.
+fn create(db: &Connection) -> exeunt::Result {
+    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    match (number("PRAGMA application_id")?, number("PRAGMA user_version")?) {
+        (0, 0) if tables == 0 => {}
+        (APPLICATION_ID, SCHEMA_VERSION) => return Ok(()),
+        (APPLICATION_ID, version) => {
+            let why = format!("of version {version}, and this program knows {SCHEMA_VERSION}");
+            return Err(Error::msg(why));
+        }
+        _ => return Err(Error::msg("a database of another program")),
+    }
+    db.execute_batch(SCHEMA)?;
+    db.pragma_update(None, "application_id", APPLICATION_ID)?;
+    db.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    Ok(())
+}
+
+fn add(db: &Connection, tally: Tally) -> exeunt::Result {
+    let mut upsert = db.prepare_cached(UPSERT)?;
+    for (key, sums) in tally.rows() {
+        let bytes = i64::try_from(sums.bytes).unwrap_or(i64::MAX);
+        upsert.execute(params![key.minute, key.path, key.status, sums.hits, bytes])?;
+    }
+    db.prepare_cached(COUNT)?.execute([tally.lines(), tally.broken()])?;
+    Ok(())
 }
 
 /// What a database says of itself, each counted apart.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Totals {
     pub(crate) lines: u64,
     pub(crate) broken: u64,
     /// The sum of all hits.
     pub(crate) requests: u64,
     pub(crate) rows: u64,
+    /// The paths with the most requests.
+    pub(crate) busiest: Vec<PathTotals>,
 }
 
 /// A path and what was asked of it, at all times and with every status.
@@ -79,183 +118,33 @@ pub(crate) struct PathTotals {
     pub(crate) bytes: f64,
 }
 
-impl Store {
-    /// Opens a database, or makes a new one.
-    ///
-    /// # Errors
-    ///
-    /// If there is something else in the file, or another version of this; or it cannot be written.
-    pub(crate) fn open(path: &Path) -> Result<Store, StoreError> {
-        let fail = |cause| StoreError { path: path.to_owned(), cause };
-        let mut connection = Connection::open(path).map_err(|error| fail(error.into()))?;
-        let position = prepare(&mut connection).map_err(fail)?;
-        Ok(Store { path: path.to_owned(), connection, position })
+impl Totals {
+    /// Of a database, with so many of its paths.
+    pub(crate) fn of(path: &Path, most: u32) -> Result<Totals, String> {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let totals = db.and_then(|db| Totals::read(&db, most));
+        totals.map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// After which line to go on; `None` if nothing was counted yet.
-    pub(crate) fn position(&self) -> Option<&Position> {
-        self.position.as_ref()
-    }
-
-    /// Adds what lies between the position so far and the new one: all of it or, with an error,
-    /// nothing.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be written; or if somebody else has written to it meanwhile, who will
-    /// have counted the same lines.
-    pub(crate) fn apply(&mut self, tally: &Tally, position: Position) -> Result<(), StoreError> {
-        let before = self.position.as_ref().map(ToString::to_string);
-        let applied = begin(&mut self.connection).and_then(|transaction| {
-            add(&transaction, tally)?;
-            advance(&transaction, before, tally, &position)?;
-            Ok(transaction.commit()?)
-        });
-        applied.map_err(|cause| self.error(cause))?;
-        self.position = Some(position);
-        Ok(())
-    }
-
-    pub(crate) fn totals(&self) -> Result<Totals, StoreError> {
-        let totals = self.connection.query_row(
-            "SELECT lines, broken, (SELECT coalesce(sum(hits), 0) FROM requests),
-                    (SELECT count(*) FROM requests) FROM checkpoint",
-            [],
-            |row| {
-                let (lines, broken) = (row.get(0)?, row.get(1)?);
-                Ok(Totals { lines, broken, requests: row.get(2)?, rows: row.get(3)? })
-            },
-        );
-        totals.map_err(|error| self.error(error.into()))
-    }
-
-    /// The paths with the most requests.
-    pub(crate) fn busiest(&self, count: u32) -> Result<Vec<PathTotals>, StoreError> {
-        let paths = self.connection.prepare(BUSIEST).and_then(|mut query| {
-            let paths = query.query_map([count], |row| {
-                Ok(PathTotals { path: row.get(0)?, hits: row.get(1)?, bytes: row.get(2)? })
-            });
-            paths?.collect()
-        });
-        paths.map_err(|error| self.error(error.into()))
-    }
-
-    fn error(&self, cause: Cause) -> StoreError {
-        StoreError { path: self.path.clone(), cause }
-    }
-}
-
-/// What is wrong with a database. It is told with the file's name.
-#[derive(Debug)]
-pub(crate) struct StoreError {
-    path: PathBuf,
-    cause: Cause,
-}
-
-#[derive(Debug)]
-enum Cause {
-    /// It belongs to another program.
-    Foreign,
-    Version(i64),
-    Position(String),
-    /// Another process counts the same.
-    Overtaken,
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Cause {
-    fn from(error: rusqlite::Error) -> Cause {
-        Cause::Sqlite(error)
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        match &self.cause {
-            Cause::Foreign => f.write_str("a database of another program"),
-            Cause::Version(version) => {
-                write!(f, "of version {version}, and this program knows {SCHEMA_VERSION}")
-            }
-            Cause::Position(error) => f.write_str(error),
-            Cause::Overtaken => f.write_str("another process has written to it meanwhile"),
-            Cause::Sqlite(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
-            Cause::Sqlite(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-/// Makes it what it is to be, and says where it stands.
-fn prepare(connection: &mut Connection) -> Result<Option<Position>, Cause> {
-    // Before anything is changed in it.
-    create(connection)?;
-    // Readers and the writer do not wait for each other, so that one can look while it counts.
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    // The log is not forced onto the disk with each transaction. A killed process loses nothing by
-    // that, since the system has what was written; a power cut can take the last transactions, whole,
-    // and the position with them, so that they are counted again.
-    connection.pragma_update(None, "synchronous", "normal")?;
-    let position: Option<String> =
-        connection.query_row("SELECT position FROM checkpoint", [], |row| row.get(0))?;
-    position.map(|text| text.parse().map_err(Cause::Position)).transpose()
-}
-
-/// Creates the tables in an empty database; in any other they have to be there. In one transaction,
-/// since two processes may begin at once, and either may be killed.
-fn create(connection: &mut Connection) -> Result<(), Cause> {
-    let transaction = begin(connection)?;
-    let number = |sql| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    match (number("PRAGMA application_id")?, number("PRAGMA user_version")?) {
-        (0, 0) if tables == 0 => {}
-        (APPLICATION_ID, SCHEMA_VERSION) => return Ok(()),
-        (APPLICATION_ID, version) => return Err(Cause::Version(version)),
-        _ => return Err(Cause::Foreign),
-    }
-    transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    Ok(transaction.commit()?)
-}
-
-/// One that will write, and has to wait for nobody in the middle.
-fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Cause> {
-    Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
-}
-
-fn add(transaction: &Transaction<'_>, tally: &Tally) -> Result<(), Cause> {
-    let mut upsert = transaction.prepare(UPSERT)?;
-    for (key, sums) in tally.rows() {
-        let bytes = i64::try_from(sums.bytes).unwrap_or(i64::MAX);
-        upsert.execute(params![key.minute, key.path, key.status, sums.hits, bytes])?;
-    }
-    Ok(())
-}
-
-fn advance(
-    transaction: &Transaction<'_>,
-    before: Option<String>,
-    tally: &Tally,
-    position: &Position,
-) -> Result<(), Cause> {
-    let advance = params![position.to_string(), tally.lines(), tally.broken(), before];
-    match transaction.execute(ADVANCE, advance)? {
-        1 => Ok(()),
-        _ => Err(Cause::Overtaken),
+    fn read(db: &Connection, most: u32) -> rusqlite::Result<Totals> {
+        let mut query = db.prepare(BUSIEST)?;
+        let busiest = query.query_map([most], |row| {
+            Ok(PathTotals { path: row.get(0)?, hits: row.get(1)?, bytes: row.get(2)? })
+        })?;
+        let busiest = busiest.collect::<rusqlite::Result<_>>()?;
+        db.query_row(TOTALS, [], |row| {
+            let (lines, broken) = (row.get(0)?, row.get(1)?);
+            Ok(Totals { lines, broken, requests: row.get(2)?, rows: row.get(3)?, busiest })
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
+
+    use exeunt_pipeline::Sink;
 
     use super::*;
     use crate::folder::Folder;
@@ -274,9 +163,25 @@ mod tests {
         }
 
         fn refusal(&self) -> String {
-            let error = Store::open(&self.file()).err().unwrap().to_string();
+            let error = open(&self.file()).err().unwrap().to_string();
             let named = format!("{}: ", self.file().display());
             error.strip_prefix(&named).unwrap().to_owned()
+        }
+
+        /// Stores a tally, as one run does.
+        fn store(&self, tally: Tally, position: &Position) {
+            let mut store = open(&self.file()).unwrap();
+            store.write(tally).unwrap();
+            store.commit(Some(position)).unwrap();
+        }
+
+        fn rows(&self) -> Vec<(i64, String, u16, u64, u64)> {
+            let db = Connection::open(self.file()).unwrap();
+            let mut query = db.prepare("SELECT * FROM requests").unwrap();
+            let rows = query.query_map([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            });
+            rows.unwrap().map(Result::unwrap).collect()
         }
     }
 
@@ -292,62 +197,33 @@ mod tests {
         format!("access.log:{offset}").parse().unwrap()
     }
 
-    fn rows(store: &Store) -> Vec<(i64, String, u16, u64, u64)> {
-        let mut query = store.connection.prepare("SELECT * FROM requests").unwrap();
-        let rows = query.query_map([], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        });
-        rows.unwrap().map(Result::unwrap).collect()
-    }
-
     #[test]
     fn batches_are_added_up_with_their_position() {
         let place = Place::new();
-        let mut store = Store::open(&place.file()).unwrap();
-        assert_eq!(store.position(), None);
+        assert_eq!(open(&place.file()).unwrap().position(), None);
         let mut first = tally(&[(0, "/", 200, 5), (0, "/", 200, 6), (60, "/a", 404, 0)]);
         first.add_broken();
-        store.apply(&first, at(10)).unwrap();
-        drop(store);
+        place.store(first, &at(10));
+        assert_eq!(open(&place.file()).unwrap().position(), Some(&at(10)));
+        place.store(tally(&[(0, "/", 200, 7), (0, "/", 500, 1)]), &at(20));
 
-        let mut store = Store::open(&place.file()).unwrap();
-        assert_eq!(store.position(), Some(&at(10)));
-        store.apply(&tally(&[(0, "/", 200, 7), (0, "/", 500, 1)]), at(20)).unwrap();
-
-        assert_eq!(store.position(), Some(&at(20)));
+        assert_eq!(open(&place.file()).unwrap().position(), Some(&at(20)));
         let expected = [(0, "/", 200, 3, 18), (0, "/", 500, 1, 1), (60, "/a", 404, 1, 0)];
         let expected = expected.map(|(m, path, s, h, b)| (m, path.to_owned(), s, h, b));
-        assert_eq!(rows(&store), expected);
-        let totals = Totals { lines: 6, broken: 1, requests: 5, rows: 3 };
-        assert_eq!(store.totals().unwrap(), totals);
-        let busiest = store.busiest(1).unwrap();
-        assert_eq!(busiest, [PathTotals { path: "/".to_owned(), hits: 4, bytes: 19.0 }]);
+        assert_eq!(place.rows(), expected);
+        let busiest = vec![PathTotals { path: "/".to_owned(), hits: 4, bytes: 19.0 }];
+        let totals = Totals { lines: 6, broken: 1, requests: 5, rows: 3, busiest };
+        assert_eq!(Totals::of(&place.file(), 1).unwrap(), totals);
     }
 
     #[test]
     fn a_sum_that_is_too_large_is_the_largest() {
         let place = Place::new();
-        let mut store = Store::open(&place.file()).unwrap();
-        store.apply(&tally(&[(0, "/", 200, 1 << 62), (0, "/", 200, 5)]), at(1)).unwrap();
-        store.apply(&tally(&[(0, "/", 200, 1 << 62), (0, "/", 200, 5)]), at(2)).unwrap();
-        store.apply(&tally(&[(0, "/", 200, u64::MAX)]), at(3)).unwrap();
-        assert_eq!(rows(&store), [(0, "/".to_owned(), 200, 5, i64::MAX as u64)]);
-        assert_eq!(store.busiest(1).unwrap()[0].hits, 5);
-    }
-
-    #[test]
-    fn two_who_count_the_same_are_found_out() {
-        let place = Place::new();
-        let mut one = Store::open(&place.file()).unwrap();
-        let mut other = Store::open(&place.file()).unwrap();
-        one.apply(&tally(&[(0, "/", 200, 1)]), at(10)).unwrap();
-        let error = other.apply(&tally(&[(0, "/", 200, 1)]), at(10)).unwrap_err().to_string();
-        assert!(
-            error.ends_with("requests.db: another process has written to it meanwhile"),
-            "{error}"
-        );
-        // And nothing of it was written.
-        assert_eq!(rows(&other), [(0, "/".to_owned(), 200, 1, 1)]);
+        place.store(tally(&[(0, "/", 200, 1 << 62), (0, "/", 200, 5)]), &at(1));
+        place.store(tally(&[(0, "/", 200, 1 << 62), (0, "/", 200, 5)]), &at(2));
+        place.store(tally(&[(0, "/", 200, u64::MAX)]), &at(3));
+        assert_eq!(place.rows(), [(0, "/".to_owned(), 200, 5, i64::MAX as u64)]);
+        assert_eq!(Totals::of(&place.file(), 1).unwrap().busiest[0].hits, 5);
     }
 
     #[test]
@@ -368,16 +244,17 @@ mod tests {
         assert_eq!(fs::read(place.file()).unwrap(), before);
 
         let place = Place::new();
-        let store = Store::open(&place.file()).unwrap();
-        store.connection.pragma_update(None, "user_version", 7).unwrap();
+        let store = open(&place.file()).unwrap();
+        store.connection().pragma_update(None, "user_version", 1).unwrap();
         drop(store);
-        assert_eq!(place.refusal(), "of version 7, and this program knows 1");
+        assert_eq!(place.refusal(), "of version 1, and this program knows 2");
 
         let place = Place::new();
-        let store = Store::open(&place.file()).unwrap();
-        store.connection.execute("UPDATE checkpoint SET position = 'here'", []).unwrap();
+        let store = open(&place.file()).unwrap();
+        store.connection().execute("UPDATE exeunt_checkpoints SET position = 'here'", []).unwrap();
         drop(store);
-        assert_eq!(place.refusal(), "\"here\" is no position such as access.log:12345");
+        let refusal = place.refusal();
+        assert!(refusal.ends_with("\"here\" is no position such as access.log:12345"), "{refusal}");
 
         let place = Place::new();
         fs::create_dir(place.file()).unwrap();

@@ -30,6 +30,22 @@ pub(crate) struct Key<'a> {
 }
 
 impl Tally {
+    /// Parses the lines of a batch, and adds them up. They are read where they stand; only a path that is
+    /// new is copied.
+    pub(crate) fn of(lines: &[String]) -> Tally {
+        let mut tally = Tally::default();
+        for line in lines {
+            match Record::parse(line) {
+                Ok(record) => tally.add(&record),
+                Err(error) => {
+                    log::debug!("broken at {error}: {line}");
+                    tally.add_broken();
+                }
+            }
+        }
+        tally
+    }
+
     pub(crate) fn add(&mut self, record: &Record<'_>) {
         self.lines += 1;
         let path = match self.paths.get_mut(&*record.path) {

@@ -149,7 +149,8 @@ impl Lines {
 
     /// Begins after a line, at its position in an earlier run, if there is one.
     ///
-    /// A file is positioned there. Of everything else so much is read and left out, when the pipeline runs.
+    /// A file is positioned there. Of everything else so much is read and left out: at once, or, if it is
+    /// [read aside](Lines::read_aside), when the pipeline runs.
     ///
     /// # Errors
     ///
@@ -168,13 +169,10 @@ impl Lines {
     /// ```
     pub fn after(mut self, position: impl Into<Option<u64>>) -> io::Result<Lines> {
         let lines = &mut self.lines;
-        if let Some(offset) = position.into() {
-            lines.skip = Some(offset);
-            if let Input::File(file) = &mut lines.input {
-                let before = SeekFrom::Start(offset.saturating_sub(1));
-                file.seek(before).map_err(|error| named(&lines.name, &error))?;
-                lines.begin().map_err(|error| named(&lines.name, &error))?;
-            }
+        let Some(offset) = position.into() else { return Ok(self) };
+        lines.skip = Some(offset);
+        if !matches!(lines.input, Input::Unopened(_)) {
+            lines.begin().map_err(|error| named(&lines.name, &error))?;
         }
         Ok(self)
     }
@@ -307,11 +305,13 @@ impl ByteLines {
         Ok(())
     }
 
-    /// Goes to where it is to begin. A file is one byte before that already.
+    /// Goes to where it is to begin.
     fn begin(&mut self) -> io::Result<()> {
         let Some(offset @ 1..) = self.skip.take() else { return Ok(()) };
-        if !matches!(self.input, Input::File(_)) {
-            io::copy(&mut self.text().take(offset - 1), &mut io::sink())?;
+        let before = offset - 1;
+        match &mut self.input {
+            Input::File(file) => drop(file.seek(SeekFrom::Start(before))?),
+            _ => drop(io::copy(&mut self.text().take(before), &mut io::sink())?),
         }
         let mut before = [0];
         let is_there = self.text().read(&mut before)? == 1;

@@ -51,8 +51,10 @@ fn it_begins_after_every_position_of_a_file_and_of_a_reader() {
         let error = Lines::open(&path).unwrap().after(position).unwrap_err();
         let expected = format!("{}: no line begins at byte {position}", path.display());
         assert_eq!(error.to_string(), expected);
-        let errors = read(of(TEXT).after(position).unwrap());
-        assert_eq!(errors, [Err(format!("text: no line begins at byte {position}"))]);
+        let expected = format!("text: no line begins at byte {position}");
+        assert_eq!(of(TEXT).after(position).unwrap_err().to_string(), expected);
+        let errors = read(Lines::read_aside("text", TEXT).after(position).unwrap());
+        assert_eq!(errors, [Err(expected)]);
     }
 }
 
