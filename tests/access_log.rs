@@ -35,7 +35,7 @@ const SIGINT: i32 = 2;
 const SIGKILL: i32 = 9;
 
 /// Who leaves after whom.
-const ORDER: [&str; 5] = ["logs", "batch", "tally", "tally-out", "store"];
+const ORDER: [&str; 5] = ["logs", "batch", "tally-in", "tally", "store"];
 
 /// The logs that it generates, in the order in which they are read.
 const LOGS: [&str; 5] =
@@ -67,13 +67,11 @@ fn stored(db: &Path) -> Option<Database> {
     Some(Database { rows, position, lines, broken })
 }
 
-/// Counts what the logs of a folder hold: the rows, all lines, and those that are broken.
-fn count(folder: &Path) -> (Rows, u64, u64) {
-    count_first(folder, usize::MAX)
-}
+/// A line, by other code than the example's; nothing, if it is broken.
+type Line = Option<((i64, String, u16), u64)>;
 
-/// The same, of so many lines from the first.
-fn count_first(folder: &Path, most: usize) -> (Rows, u64, u64) {
+/// All lines of the logs of a folder, in the order in which they are read.
+fn lines_of(folder: &Path) -> Vec<Line> {
     let calendar = Connection::open_in_memory().unwrap();
     let mut minutes = calendar.prepare("SELECT unixepoch(?1)").unwrap();
     let mut known = BTreeMap::new();
@@ -83,19 +81,28 @@ fn count_first(folder: &Path, most: usize) -> (Rows, u64, u64) {
             .or_insert_with(|| minutes.query_row([date], |row| row.get::<_, i64>(0)).unwrap());
         *minute
     };
-    let (mut rows, mut lines, mut broken) = (Rows::new(), 0, 0);
-    for line in text_of(folder).lines().take(most) {
-        lines += 1;
-        match taken_apart(line) {
-            None => broken += 1,
-            Some((date, path, status, bytes)) => {
-                let row = rows.entry((minute_of(&date), path, status)).or_default();
-                row.0 += 1;
-                row.1 += bytes;
-            }
-        }
+    let text = text_of(folder);
+    let lines = text.lines().map(|line| {
+        let (date, path, status, bytes) = taken_apart(line)?;
+        Some(((minute_of(&date), path, status), bytes))
+    });
+    lines.collect()
+}
+
+/// What lines add up to: the rows, all lines, and those that are broken.
+fn sum(lines: &[Line]) -> (Rows, u64, u64) {
+    let mut rows = Rows::new();
+    for (key, bytes) in lines.iter().flatten() {
+        let row = rows.entry(key.clone()).or_default();
+        row.0 += 1;
+        row.1 += bytes;
     }
-    (rows, lines, broken)
+    let broken = lines.iter().filter(|line| line.is_none()).count();
+    (rows, lines.len() as u64, broken as u64)
+}
+
+fn count(folder: &Path) -> (Rows, u64, u64) {
+    sum(&lines_of(folder))
 }
 
 fn text_of(folder: &Path) -> String {
@@ -264,11 +271,12 @@ fn rounds() -> u32 {
 /// small batches.
 struct Course {
     folder: Folder,
+    lines: Vec<Line>,
     expected: Database,
     took: Duration,
 }
 
-const LINES: u64 = 20_000;
+const LINES: u64 = 10_000;
 const BATCH: u64 = 50;
 
 impl Course {
@@ -276,7 +284,8 @@ impl Course {
         let folder = Folder::new();
         generated(folder.path(), LINES);
         let expected = stored(&folder.path().join("requests.db")).unwrap();
-        let mut course = Course { folder, expected, took: Duration::ZERO };
+        let lines = lines_of(folder.path());
+        let mut course = Course { folder, lines, expected, took: Duration::ZERO };
         let begun = Instant::now();
         let finished = course.start("uninterrupted.db").finish();
         course.took = begun.elapsed();
@@ -310,7 +319,7 @@ impl Course {
     fn assert_first_lines(&self, db: &Path) -> u64 {
         let Some(Database { rows, lines, broken, position }) = stored(db) else { return 0 };
         assert_eq!(position.is_some(), lines > 0);
-        assert_eq!((rows, lines, broken), count_first(self.folder.path(), lines as usize));
+        assert_eq!((rows, lines, broken), sum(&self.lines[..lines as usize]));
         lines
     }
 }
@@ -367,8 +376,6 @@ fn access_log_stopped_at_any_moment_has_stored_what_it_took_in() {
     for _ in 0..rounds() {
         let _ = fs::remove_file(course.file("report.json"));
         let running = course.start("stopped.db");
-        // Before it takes the signals, one ends it as any program.
-        running.await_handlers();
         course.wait_for_a_moment(&mut dice);
         running.signal("INT");
         let finished = running.finish();
@@ -376,21 +383,16 @@ fn access_log_stopped_at_any_moment_has_stored_what_it_took_in() {
         assert!(was_stopped || finished.status.success(), "{finished:?}");
 
         let lines = course.assert_first_lines(&course.file("stopped.db"));
-        let report = fs::read(course.file("report.json")).unwrap();
-        let report: Value = serde_json::from_slice(&report).unwrap();
-        assert_balances(&report);
-        let taken_in = lines - before;
-        assert_eq!(of_stage(&report, "logs", "out"), taken_in, "{report}");
-        assert_eq!(of_stage(&report, "batch", "passed"), taken_in, "{report}");
-        let batches = taken_in.div_ceil(BATCH);
-        for stage in ["tally", "store"] {
-            assert_eq!(of_stage(&report, stage, "passed"), batches, "{report}");
-        }
-        if was_stopped {
-            assert_eq!(report["reason"], "signal");
-            assert_left_in_order(&report, &ORDER);
-            assert!(finished.stderr.contains("  it balances"), "{finished:?}");
-            in_the_middle += u32::from((1..LINES).contains(&lines));
+        match fs::read(course.file("report.json")) {
+            Ok(report) => {
+                let report = serde_json::from_slice(&report).unwrap();
+                assert_stored_what_was_taken_in(&report, lines - before);
+                let is_drained = report["reason"] == "signal";
+                in_the_middle += u32::from(is_drained && (1..LINES).contains(&lines));
+            }
+            // It has not taken signals yet, or no longer: one ends it as any program, and what is there is whole all
+            // the same.
+            Err(_) => assert!(was_stopped, "{finished:?}"),
         }
         before = lines;
         if lines == LINES {
@@ -405,6 +407,19 @@ fn access_log_stopped_at_any_moment_has_stored_what_it_took_in() {
     assert!(finished.status.success(), "{finished:?}");
     course.assert_complete("stopped.db");
     assert!(in_the_middle > 0, "no signal has come in the middle of its work");
+}
+
+fn assert_stored_what_was_taken_in(report: &Value, lines: u64) {
+    assert_balances(report);
+    assert_eq!(of_stage(report, "logs", "out"), lines, "{report}");
+    assert_eq!(of_stage(report, "batch", "passed"), lines, "{report}");
+    let batches = lines.div_ceil(BATCH);
+    for stage in ["tally", "store"] {
+        assert_eq!(of_stage(report, stage, "passed"), batches, "{report}");
+    }
+    if report["reason"] == "signal" {
+        assert_left_in_order(report, &ORDER);
+    }
 }
 
 #[test]
@@ -476,7 +491,7 @@ fn access_log_draws_a_timeline() {
     assert!(finished.status.success(), "{finished:?}");
     let html = fs::read_to_string(timeline).unwrap();
     assert!(html.starts_with("<!doctype html>"));
-    assert!(ORDER.iter().all(|name| html.contains(name)), "{html}");
+    assert!(ORDER.iter().all(|name| html.contains(name)));
 }
 
 #[test]

@@ -74,9 +74,14 @@ fn main() -> Exit {
 
 /// Finds out what is wrong before any work has begun, runs, and says what the database holds.
 fn count(options: &Options) -> Result<Exit, String> {
-    let (logs, store) = prepare(options)?;
+    if let Some(lines) = options.generate {
+        generate(&options.dir, lines, options.seed)?;
+    }
+    // Before the database, which would make a folder of logs of any folder.
+    Logs::open(&options.dir, None).map_err(|error| error.to_string())?;
     let mut system = System::new("access_log");
     let show = Show::of(&mut system, &options.shown, None)?;
+    let (logs, store) = take_up(options)?;
     let pipeline = assemble(options, logs, store).feeds_nothing();
     let begun = Instant::now();
     let running = pipeline.spawn(&mut system).map_err(|error| error.to_string())?;
@@ -88,12 +93,8 @@ fn count(options: &Options) -> Result<Exit, String> {
     Ok(show::exit(outcome, told.and(shown)))
 }
 
-fn prepare(options: &Options) -> Result<(Logs, Store), String> {
-    if let Some(lines) = options.generate {
-        generate(&options.dir, lines, options.seed)?;
-    }
-    // Before the database, which would make a folder of logs of any folder.
-    Logs::open(&options.dir, None).map_err(|error| error.to_string())?;
+/// Begins where the last run has ended, however that was.
+fn take_up(options: &Options) -> Result<(Logs, Store), String> {
     let store = store::open(&options.db).map_err(|error| error.to_string())?;
     match store.position() {
         None => log::info!("begins with the first line"),
