@@ -34,4 +34,6 @@ pub use pipeline::{Outcome, Pipeline, Ready, Running};
 pub use sink::{AppendFile, AtomicFile, Checkpoint, Closed, IntoChannel, Output, Sink};
 #[cfg(feature = "sqlite")]
 pub use sink::{SqliteCheckpoint, SqliteError, SqliteSink};
+#[cfg(feature = "net")]
+pub use source::Listener;
 pub use source::{ByteLines, Channel, Files, Lines, Next, Source};

@@ -6,10 +6,14 @@ mod lines;
 mod aside;
 mod files;
 mod channel;
+#[cfg(feature = "net")]
+mod listener;
 
 pub use channel::Channel;
 pub use files::Files;
 pub use lines::{ByteLines, Lines};
+#[cfg(feature = "net")]
+pub use listener::Listener;
 
 /// Where the items of a pipeline come from.
 ///

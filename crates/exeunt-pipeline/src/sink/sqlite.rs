@@ -144,8 +144,13 @@ impl<W> SqliteSink<W> {
 
 impl<W, C> SqliteSink<W, C> {
     /// Commits after so many items, although more wait; 4096 unless set.
+    ///
+    /// # Panics
+    ///
+    /// If `items` is zero.
     #[must_use]
     pub fn commit_every(self, items: usize) -> SqliteSink<W, C> {
+        assert!(items > 0, "a transaction of nothing");
         SqliteSink { commit_items: items, ..self }
     }
 

@@ -203,6 +203,8 @@ struct Open {
     /// There are no descriptors left.
     is_short: bool,
     is_leaving: bool,
+    /// If it went with the thread that uses it, so would a call that has not been heard yet.
+    _waker: Arc<Waker>,
     over: Event,
 }
 
@@ -210,13 +212,13 @@ impl Open {
     fn new(socket: &mut Socket, stopping: &Event) -> io::Result<Open> {
         let poll = Poll::new()?;
         socket.register(poll.registry(), LISTENER)?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let over = stopping.child();
-        let until = over.clone();
+        let (until, wakes) = (over.clone(), Arc::clone(&waker));
         // Nothing can wait for sockets and for the drain: somebody has to tell.
         thread::Builder::new().name("listener".to_owned()).spawn(move || {
             until.wait();
-            let _ = waker.wake();
+            let _ = wakes.wake();
         })?;
         Ok(Open {
             poll,
@@ -228,6 +230,7 @@ impl Open {
             is_asked: true,
             is_short: false,
             is_leaving: false,
+            _waker: waker,
             over,
         })
     }
