@@ -26,7 +26,7 @@ mod support;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use std::{env, fmt, panic, thread};
 
 use exeunt::{
@@ -97,8 +97,8 @@ struct Program {
     roles: Vec<Role>,
     /// What each of the threads that belong to nobody does, one after the other.
     scripts: Vec<Vec<Deed>>,
-    /// After how many spins the drain begins.
-    patience: usize,
+    /// After what time the drain begins.
+    patience: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -156,7 +156,8 @@ impl Program {
                     .collect()
             })
             .collect();
-        Program { roles, scripts, patience: dice.below(4) * dice.below(3_000) }
+        let patience = Duration::from_micros((dice.below(4) * dice.below(1_000)) as u64);
+        Program { roles, scripts, patience }
     }
 }
 
@@ -362,7 +363,9 @@ fn play(seed: u64) -> Figures {
         })
         .collect();
     drop(addrs);
-    for _ in 0..program.patience {
+    // A yield takes as long as others want it to.
+    let began = Instant::now();
+    while began.elapsed() < program.patience {
         thread::yield_now();
     }
     let report = system.shutdown();
