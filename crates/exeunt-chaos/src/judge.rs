@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::process;
 
 use exeunt::Signal;
 use exeunt_testkit::Finished;
 use serde_json::Value;
 
-use crate::ledger::Figures;
+use crate::ledger::{Figures, senders};
 use crate::part::{Fault, Moment};
 use crate::run::Evidence;
 
 /// How much longer than budget and grace a drain may take: all has to be noticed, and reported.
-pub(crate) const ALLOWANCE_MS: f64 = 100.0;
+const ALLOWANCE_MS: f64 = 100.0;
+/// If the machine had no processor for a child for longer than this, the time of its drain says nothing about it.
+const WITHHELD_MS: f64 = 50.0;
 
 /// What can be wrong with a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -60,14 +63,15 @@ pub(crate) enum Met {
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) wrong: Vec<(Wrong, String)>,
+    /// Somebody else has signalled the child, so that nothing can be said of it.
+    pub(crate) is_disturbed: bool,
     pub(crate) met: Option<Met>,
     pub(crate) accepted: u64,
     pub(crate) handled_while_draining: u64,
     pub(crate) returned: u64,
     pub(crate) given_up: u64,
-    /// How much longer than budget and grace it took, if somebody was given up: by the clock, and less the time for which
-    /// the machine had no processor for it.
-    pub(crate) beyond_limit_ms: Option<(f64, f64)>,
+    /// If somebody was given up: how much longer than budget and grace it took, if that can be judged.
+    pub(crate) overdue: Option<Option<f64>>,
 }
 
 pub(crate) fn judge(run: &Evidence) -> Verdict {
@@ -79,6 +83,10 @@ pub(crate) fn judge(run: &Evidence) -> Verdict {
             return verdict;
         }
     };
+    if run.is_disturbed(finished) {
+        verdict.is_disturbed = true;
+        return verdict;
+    }
     verdict.accepted = run.pages.iter().map(|(_, page)| page.accepted).sum();
     for (name, page) in run.pages.iter().filter(|(_, page)| page.disordered > 0) {
         verdict.blame(Wrong::Disordered, format!("`{name}`: {page}"));
@@ -128,13 +136,15 @@ impl Verdict {
         }
     }
 
+    /// By the clock, if the machine was there.
     fn hold_time(&mut self, drain: &Drain) {
         let beyond = drain.took_ms - drain.limit_ms;
-        if beyond - drain.overslept_ms > ALLOWANCE_MS {
+        let is_judged = drain.overslept_ms <= WITHHELD_MS;
+        if is_judged && beyond > ALLOWANCE_MS {
             self.blame(Wrong::Late, format!("{drain:.1?}"));
         }
         if self.given_up > 0 {
-            self.beyond_limit_ms = Some((beyond, beyond - drain.overslept_ms));
+            self.overdue = Some(is_judged.then_some(beyond));
         }
     }
 
@@ -184,6 +194,12 @@ impl Verdict {
 }
 
 impl Evidence {
+    fn is_disturbed(&self, finished: &Finished) -> bool {
+        // Who is outside its namespace has no number there.
+        let own = if self.plan.part.fault == Fault::Process1 { 0 } else { process::id() };
+        senders(&finished.stderr).any(|sender| sender != own)
+    }
+
     /// Whether the system may have ended before the signal came.
     fn may_have_ended(&self) -> bool {
         let part = &self.plan.part;
@@ -453,14 +469,13 @@ mod tests {
     #[test]
     fn d3_only_the_machine_is_an_excuse_for_a_drain_that_is_late() {
         let blamed = |took_ms, overslept_ms| {
-            let mut verdict = Verdict::default();
+            let mut verdict = Verdict { given_up: 1, ..Verdict::default() };
             verdict.hold_time(&Drain { took_ms, overslept_ms, limit_ms: 500.0 });
-            !verdict.wrong.is_empty()
+            (!verdict.wrong.is_empty(), verdict.overdue.unwrap())
         };
-        assert!(!blamed(600.0, 0.0));
-        assert!(blamed(601.0, 0.0));
-        assert!(!blamed(1601.0, 1001.0));
-        assert!(blamed(1601.0, 1000.0));
+        assert_eq!(blamed(600.0, 0.0), (false, Some(100.0)));
+        assert_eq!(blamed(601.0, 50.0), (true, Some(101.0)));
+        assert_eq!(blamed(601.0, 51.0), (false, None));
     }
 
     #[test]

@@ -14,8 +14,10 @@ use exeunt::{Addr, Notice, Report, SendError, System, TrySendError};
 use serde_json::json;
 
 mod figures;
+mod witness;
 
 pub(crate) use figures::Figures;
+pub(crate) use witness::senders;
 
 /// The variable of the environment that names the folder of a child's ledger and report.
 pub(crate) const FOLDER: &str = "EXEUNT_CHAOS_FOLDER";
@@ -143,7 +145,14 @@ impl Ledger {
 
     /// Says that the child has taken the signals: to be called right after
     /// [`install`](exeunt::Signals::install), before anybody is spawned.
+    ///
+    /// From here on the parent is also told who has sent a signal: on a machine on which numbers of processes are soon
+    /// given to others, it may be somebody who meant another.
     pub fn armed(&self) {
+        if self.0.files.is_some() {
+            // Without a descriptor or a thread for it, a stranger is not known by name.
+            let _ = witness::listen(self);
+        }
         self.say("armed");
     }
 

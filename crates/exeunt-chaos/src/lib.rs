@@ -10,8 +10,8 @@
 //!   child's own code, which are in a file and outlive it (M1);
 //! - the report says the same (R1), and names whoever was given up (D3);
 //! - the exit status follows from the report and the signal (S3);
-//! - the drain took no longer than budget + grace + 100 ms, not counting the time for which the machine had no
-//!   processor for it (D1, D3);
+//! - the drain took no longer than budget + grace + 100 ms, by the child's own clock; it is not judged if the machine
+//!   had no processor for the child for more than 50 ms of it (D1, D3);
 //! - no message overtook another of the same sender (M3);
 //! - it ended at all.
 //!

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::judge::{ALLOWANCE_MS, Met, Verdict, Wrong};
+use crate::judge::{Met, Verdict, Wrong};
 use crate::part::{Fault, Moment, Part};
 
 /// So many failures are kept with all that is known of them. All are counted.
@@ -15,6 +15,7 @@ const KEPT: usize = 20;
 #[derive(Debug, Default)]
 pub struct Tally {
     runs: u64,
+    disturbed: u64,
     counts: BTreeMap<Wrong, u64>,
     failures: Vec<Failure>,
     moments: BTreeMap<(String, Moment), u64>,
@@ -34,35 +35,35 @@ pub struct Tally {
 pub struct Overdue {
     /// How many.
     pub drains: u64,
-    /// The longest by its clock, in milliseconds more than budget and grace; less, if negative.
+    /// For how many of them the machine had a processor all the time, but for 50 ms at most. Of the others, how long
+    /// they took says nothing.
+    pub judged: u64,
+    /// The longest of these, by its clock, in milliseconds more than budget and grace; less, if negative.
     pub longest_ms: Option<f64>,
-    /// The longest, less the time for which the machine had no processor for it.
-    pub longest_net_ms: Option<f64>,
-    /// How many took more than 100 ms more by their clock.
-    pub late_by_clock: u64,
 }
 
 impl Overdue {
-    fn add(&mut self, by_clock_ms: f64, net_ms: f64) {
-        let max =
-            |longest: Option<f64>, ms: f64| Some(longest.map_or(ms, |longest| longest.max(ms)));
+    fn add(&mut self, beyond_ms: Option<f64>) {
         self.drains += 1;
-        self.longest_ms = max(self.longest_ms, by_clock_ms);
-        self.longest_net_ms = max(self.longest_net_ms, net_ms);
-        self.late_by_clock += u64::from(by_clock_ms > ALLOWANCE_MS);
+        if let Some(beyond) = beyond_ms {
+            self.judged += 1;
+            self.longest_ms = Some(self.longest_ms.map_or(beyond, |longest| longest.max(beyond)));
+        }
     }
 }
 
 impl fmt::Display for Overdue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Overdue { drains, late_by_clock, .. } = self;
-        let [longest, net] = [self.longest_ms, self.longest_net_ms].map(Option::unwrap_or_default);
-        write!(
-            f,
-            "{drains} drains met their deadline; the longest took budget + grace {longest:+.1} ms, and {net:+.1} ms \
-             without the time for which the machine had no processor for it; {late_by_clock} took more than \
-             budget + grace + 100 ms by the clock"
-        )
+        let Overdue { drains, judged, longest_ms } = self;
+        write!(f, "{drains} drains met their deadline; ")?;
+        match longest_ms {
+            Some(longest) => write!(
+                f,
+                "of the {judged} for which the machine had a processor all the time, the longest took budget + \
+                 grace {longest:+.1} ms"
+            ),
+            None => write!(f, "for none of them the machine had a processor all the time"),
+        }
     }
 }
 
@@ -89,6 +90,13 @@ impl Tally {
     #[must_use]
     pub fn count(&self, wrong: Wrong) -> u64 {
         self.counts.get(&wrong).copied().unwrap_or(0)
+    }
+
+    /// How many more runs there were in which a process that has nothing to do with the campaign signalled the child.
+    /// They are told, and not counted.
+    #[must_use]
+    pub fn disturbed(&self) -> u64 {
+        self.disturbed
     }
 
     /// Whether there was a run at all, and none was wrong in any way.
@@ -126,6 +134,10 @@ impl Tally {
     }
 
     pub(crate) fn add(&mut self, part: Part, verdict: Verdict, said: impl FnOnce() -> String) {
+        if verdict.is_disturbed {
+            self.disturbed += 1;
+            return;
+        }
         self.runs += 1;
         *self.moments.entry((part.topology.clone(), part.moment)).or_default() += 1;
         *self.faults.entry(part.fault).or_default() += 1;
@@ -134,8 +146,8 @@ impl Tally {
         self.handled_while_draining += verdict.handled_while_draining;
         self.returned += verdict.returned;
         self.given_up += verdict.given_up;
-        if let Some((by_clock, net)) = verdict.beyond_limit_ms {
-            self.overdue.add(by_clock, net);
+        if let Some(beyond) = verdict.overdue {
+            self.overdue.add(beyond);
         }
         let mut kinds: Vec<Wrong> = verdict.wrong.iter().map(|(wrong, _)| *wrong).collect();
         kinds.sort_unstable();
@@ -197,6 +209,13 @@ impl Tally {
             "messages: {accepted} accepted, {drained} of them handled while draining, {returned} returned; \
              {given_up} threads given up"
         )?;
+        if self.disturbed > 0 {
+            writeln!(
+                f,
+                "{} more were signalled by a stranger, and are not counted",
+                self.disturbed
+            )?;
+        }
         if self.overdue.drains > 0 {
             writeln!(f, "{}", self.overdue)?;
         }

@@ -39,7 +39,7 @@ fn obey(request: Request) -> Result<bool, String> {
     match request {
         Request::Help => print!("{HELP}"),
         Request::List => list(),
-        Request::Soak(duration) => return soak::run(duration).map_err(|error| error.to_string()),
+        Request::Soak(duration) => return soak::run(duration),
         Request::Second(options) => {
             let signals = options.signals.unwrap_or(1000);
             let campaign = campaign(options)?.topologies([child::STUCK]).signals(signals);
