@@ -56,6 +56,36 @@ fn every_clause_of_the_contract_has_a_test_named_after_it() {
     }
 }
 
+/// The rows of a table in Markdown that begin with a clause, and the files to which each links.
+fn proofs(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let is_clause = |word: &str| word.len() == 2 && word.ends_with(|c: char| c.is_ascii_digit());
+    rows.filter(|(clause, _)| is_clause(clause))
+        .map(|(clause, row)| {
+            let links = row.split("](").skip(1).filter_map(|link| link.split(')').next());
+            (clause, links.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_clause_is_proved_where_the_page_on_reliability_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = fs::read_to_string(root.join("RELIABILITY.md")).unwrap();
+    let proofs = proofs(&page);
+    assert_eq!(proofs.len(), 27, "{proofs:?}");
+    for (clause, files) in proofs {
+        assert!(!files.is_empty(), "{clause} is not proved anywhere");
+        for file in files {
+            let code = fs::read_to_string(root.join(file)).unwrap_or_default();
+            let clause = format!("{}_", clause.to_lowercase());
+            let names = code.lines().filter_map(|line| line.trim_start().strip_prefix("fn "));
+            let is_named = |name: &str| name.split('(').next().unwrap().contains(&clause);
+            assert!(names.into_iter().any(is_named), "no test in {file} is named after {clause}");
+        }
+    }
+}
+
 #[test]
 fn the_changelog_begins_with_the_version_that_is_built() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

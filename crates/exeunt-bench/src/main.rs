@@ -88,7 +88,7 @@ fn measure_one(work: Workload, options: &Options) -> Result<Table, String> {
     let taking_part: Vec<&Entry> = contender::entries()
         .iter()
         .filter(|entry| options.includes(entry.about.name))
-        .filter(|entry| !entry.keeps_only || work == Workload::Keeps)
+        .filter(|entry| !entry.keeps_only || matches!(work, Workload::Keeps | Workload::Ledger))
         .collect();
     let scale = work.scale(options.quick);
     let figures = interleave(taking_part.len(), scale.rounds, |i| {
@@ -110,6 +110,18 @@ fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exeunt_loses_nothing_whenever_it_is_stopped() {
+        let options = Options {
+            workloads: vec![Workload::Ledger],
+            only: Some(vec!["exeunt".to_owned()]),
+            quick: true,
+            ..Options::default()
+        };
+        let table = measure_one(Workload::Ledger, &options).unwrap();
+        assert_eq!(table.medians("exeunt"), Some(vec![800.0, 800.0, 0.0, 0.0]));
+    }
 
     /// Who keeps everything is a fact, not a figure: it must hold in the smallest form.
     #[test]

@@ -79,7 +79,7 @@ impl Table {
 
     fn last_heading(&self) -> &'static str {
         match self.work {
-            Workload::Keeps => "stop call",
+            Workload::Keeps | Workload::Ledger => "stop call",
             work if work.is_cost() => "× plain",
             _ => "where",
         }
@@ -101,7 +101,7 @@ impl Table {
 
     fn last(&self, row: &Row, spreads: &[Spread]) -> String {
         match self.work {
-            Workload::Keeps => row.about.stop.to_owned(),
+            Workload::Keeps | Workload::Ledger => row.about.stop.to_owned(),
             work if work.is_cost() => self
                 .ratio(spreads[0].median)
                 .map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),

@@ -3,7 +3,9 @@
 use crate::contender::{Contender, Mailbox};
 use crate::measure::Outcome;
 use crate::workloads::savina::Play;
-use crate::workloads::{ask, drain, fan_in, idle, keeps, pipeline, shutdown, spawn, tell, wakeup};
+use crate::workloads::{
+    ask, drain, fan_in, idle, keeps, ledger, pipeline, shutdown, spawn, tell, wakeup,
+};
 
 /// The slots of a bounded mailbox.
 pub(crate) const SLOTS: usize = 1024;
@@ -15,6 +17,7 @@ pub(crate) const FEW_SLOTS: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workload {
     Keeps,
+    Ledger,
     TellBounded,
     TellUnbounded,
     Ask,
@@ -37,7 +40,7 @@ pub(crate) struct Scale {
 }
 
 impl Workload {
-    /// Those that `all` runs, in their order; the plays of Savina would take too long.
+    /// Those that `all` runs, in their order; the ledger and the plays of Savina would take too long.
     pub(crate) const ALL: [Workload; 11] = [
         Workload::Keeps,
         Workload::TellBounded,
@@ -54,12 +57,14 @@ impl Workload {
 
     /// All there are.
     pub(crate) fn every() -> impl Iterator<Item = Workload> {
-        Workload::ALL.into_iter().chain(Play::ALL.map(Workload::Savina))
+        let others = Play::ALL.map(Workload::Savina);
+        Workload::ALL.into_iter().chain([Workload::Ledger]).chain(others)
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Workload::Keeps => "keeps",
+            Workload::Ledger => "ledger",
             Workload::TellBounded => "tell-bounded",
             Workload::TellUnbounded => "tell-unbounded",
             Workload::Ask => "ask",
@@ -88,6 +93,10 @@ impl Workload {
             Workload::Keeps => {
                 "100 accepted messages of 2 ms each, then at once the stop call: how many were handled"
             }
+            Workload::Ledger => {
+                "40 accepted messages for two actors in a row, 1 ms each, and the stop call at a moment \
+                 between none and all of them being handled"
+            }
             Workload::TellBounded => "one sender, one actor, a mailbox of 1,024",
             Workload::TellUnbounded => "one sender, one actor, a mailbox without limit",
             Workload::Ask => "a question and its answer",
@@ -110,6 +119,7 @@ impl Workload {
     pub(crate) fn columns(self) -> &'static [&'static str] {
         match self {
             Workload::Keeps => &["one actor, of 100", "second of two in a row, of 100"],
+            Workload::Ledger => &["accepted", "came through", "lost", "stops with a loss"],
             Workload::Ask | Workload::Wakeup => &["p50, µs", "p99, µs"],
             Workload::TellBounded | Workload::TellUnbounded | Workload::FanIn => &["ns a message"],
             Workload::Pipeline | Workload::Drain => &["ns a message"],
@@ -122,7 +132,7 @@ impl Workload {
 
     /// Whether more is worse, so that a ratio to the floor says something.
     pub(crate) fn is_cost(self) -> bool {
-        !matches!(self, Workload::Keeps | Workload::Idle)
+        !matches!(self, Workload::Keeps | Workload::Ledger | Workload::Idle)
     }
 
     /// Whether it is measured with a mailbox of [`SLOTS`] where the contender has one.
@@ -134,6 +144,7 @@ impl Workload {
         // Five rounds have whole quartiles, as counts should.
         let (rounds, count, quick_rounds, quick_count) = match self {
             Workload::Keeps => (5, 100, 1, 100),
+            Workload::Ledger => (1, 200, 1, 20),
             Workload::TellBounded | Workload::TellUnbounded => (15, 200_000, 3, 100_000),
             Workload::Ask => (11, 5_000, 3, 1_000),
             Workload::FanIn => (11, 200_000, 3, 100_000),
@@ -157,6 +168,7 @@ impl Workload {
         let count = scale.count;
         match self {
             Workload::Keeps => keeps::run::<C>(count),
+            Workload::Ledger => ledger::run::<C>(count),
             Workload::TellBounded => tell::run::<C>(Mailbox::Bounded(SLOTS), count),
             Workload::TellUnbounded => tell::run::<C>(Mailbox::Unbounded, count),
             Workload::Ask => ask::run::<C>(count),

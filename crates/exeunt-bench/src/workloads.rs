@@ -1,6 +1,7 @@
 //! One file for each workload.
 
 pub(crate) mod keeps;
+pub(crate) mod ledger;
 pub(crate) mod tell;
 pub(crate) mod ask;
 pub(crate) mod fan_in;

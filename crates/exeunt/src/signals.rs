@@ -136,8 +136,11 @@ impl Signals {
     /// a process can.
     pub fn install(self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut owner = lock(&OWNER);
-        // Who has ended owns nothing, even if its guard is still somewhere.
-        if let Some(owner) = owner.handle.as_ref().filter(|owner| !owner.has_ended()) {
+        // Who has ended owns nothing, even if its guard is still somewhere. But a system that a signal
+        // has ended before it was run is not to begin anew with the signals: it has had its first,
+        // and an echo of that would be taken for one that finds nobody to drain.
+        let is_taken = |owner: &&SystemHandle| *owner == handle || !owner.has_ended();
+        if let Some(owner) = owner.handle.as_ref().filter(is_taken) {
             return Err(SignalError(Cause::Owned(owner.clone())));
         }
         let numbers = self.to_take()?;
@@ -530,6 +533,22 @@ mod tests {
         assert!(is_default(number::SIGUSR1) && !is_default(number::SIGUSR2));
         drop(guard);
         assert!(is_default(number::SIGUSR2));
+    }
+
+    /// Under start-up a drain may be over before the system is run, and a wrapper still forwards.
+    #[test]
+    fn s2_a_system_that_has_ended_before_it_is_run_does_not_take_an_echo_for_the_first_signal() {
+        let _alone = lock(&STAGE_DOOR);
+        let system = System::new("quick");
+        let handle = system.handle();
+        let guard = Signals::new([number::SIGUSR1]).install(&handle).unwrap();
+        low_level::raise(number::SIGUSR1).unwrap();
+        handle.wait().unwrap();
+        let again = Signals::new([number::SIGUSR1]).install(&handle).map(drop);
+        assert!(again.unwrap_err().is_owned_by(&handle));
+        let report = system.wait();
+        assert_eq!(report.signal, Some(Signal(number::SIGUSR1)));
+        drop(guard);
     }
 
     #[test]
