@@ -2,11 +2,9 @@
 //!
 //! Two ways lead into a mailbox. A stage that is handed chunks fills one of its own and [sends](Outlet::flush) it
 //! when it is full, or when its own mailbox is empty. A source cannot do that, since nobody knows whether its next
-//! item is there or will come in an hour: it puts each item into a [`Shelf`] that the reader empties whenever it has
-//! time, and sends a note only when the shelf was empty before. So nothing is ever held back, and what comes fast
-//! still travels in chunks.
+//! item is there or will come in an hour: it puts each item onto a [`Shelf`].
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use exeunt::{Addr, Event};
@@ -14,6 +12,7 @@ use exeunt::{Addr, Event};
 use crate::ledger::Counts;
 use crate::op::{Emit, Halt, Thread};
 use crate::pace::Pace;
+use crate::shelf::Shelf;
 use crate::wiring::Wire;
 
 /// Items, and what is known of the source's positions among them.
@@ -48,7 +47,7 @@ impl<T> Chunk<T> {
     }
 
     /// Of several marks at one place the last says it all.
-    fn put_mark(&mut self, new: Mark) {
+    pub(crate) fn put_mark(&mut self, new: Mark) {
         match self.marks.last_mut() {
             Some(mark) if mark.after == new.after => *mark = new,
             _ => self.marks.push(new),
@@ -77,39 +76,12 @@ pub(crate) enum Parcel<T> {
 }
 
 impl<T> Parcel<T> {
-    /// What is in it. Of several notes of one shelf the first has it all.
-    pub(crate) fn open(self, empty: Chunk<T>) -> Chunk<T> {
+    /// What is in it, for who counts what nobody takes. Of several notes of one shelf the first has it all.
+    pub(crate) fn open(self) -> Chunk<T> {
         match self {
             Parcel::Chunk(chunk) => chunk,
-            Parcel::Shelf(shelf) => shelf.take(empty),
+            Parcel::Shelf(shelf) => shelf.clear_away(),
         }
-    }
-}
-
-/// Where a source puts its items down, and their reader takes all of them at once.
-#[derive(Debug)]
-pub(crate) struct Shelf<T>(Mutex<Chunk<T>>);
-
-impl<T> Shelf<T> {
-    fn lock(&self) -> MutexGuard<'_, Chunk<T>> {
-        // Nothing of the user's runs under the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, empty: Chunk<T>) -> Chunk<T> {
-        std::mem::replace(&mut *self.lock(), empty)
-    }
-
-    /// Says whether there was nothing on it.
-    fn put(&self, more: &mut Chunk<T>) -> bool {
-        let mut chunk = self.lock();
-        let before = chunk.items.len();
-        let was_empty = chunk.is_empty();
-        chunk.items.append(&mut more.items);
-        for mark in more.marks.drain(..) {
-            chunk.put_mark(Mark { after: before + mark.after, ..mark });
-        }
-        was_empty
     }
 }
 
@@ -205,16 +177,10 @@ impl<T: Send + 'static> Inlet<T> {
 #[derive(Debug)]
 pub(crate) struct Outlet<T: Send + 'static> {
     inlet: Inlet<T>,
-    shelf: Option<ShelfEnd<T>>,
+    shelf: Option<Arc<Shelf<T>>>,
     filling: Chunk<T>,
     next_number: u64,
     must_stop: Option<Event>,
-}
-
-#[derive(Debug)]
-struct ShelfEnd<T> {
-    shelf: Arc<Shelf<T>>,
-    since_note: usize,
 }
 
 impl<T: Send + 'static> Outlet<T> {
@@ -222,8 +188,7 @@ impl<T: Send + 'static> Outlet<T> {
     pub(crate) fn begin(&mut self, thread: &Thread) {
         self.must_stop = Some(thread.must_stop.clone());
         if thread.is_source {
-            let shelf = Arc::new(Shelf(Mutex::new(Chunk::default())));
-            self.shelf = Some(ShelfEnd { shelf, since_note: 0 });
+            self.shelf = Some(Arc::default());
         }
     }
 
@@ -277,14 +242,11 @@ impl<T: Send + 'static> Outlet<T> {
     }
 
     fn put_on_shelf(&mut self) -> Result<(), Halt> {
-        let Some(end) = &mut self.shelf else { return Ok(()) };
-        let items = self.filling.items.len();
-        let was_empty = end.shelf.put(&mut self.filling);
-        end.since_note += items;
-        // While nobody empties the shelf, further notes wait for room in the mailbox, and the source with them.
-        if was_empty || end.since_note >= self.inlet.pace.as_ref().map_or(1, |pace| pace.items()) {
-            end.since_note = 0;
-            let note = Parcel::Shelf(Arc::clone(&end.shelf));
+        let Some(shelf) = &self.shelf else { return Ok(()) };
+        // While the reader is behind, further notes wait for room in the mailbox, and the source with them.
+        let most = self.inlet.pace.as_ref().map_or(1, |pace| pace.items());
+        if shelf.put(&mut self.filling, most) {
+            let note = Parcel::Shelf(Arc::clone(shelf));
             return self.post(note);
         }
         Ok(())
@@ -292,7 +254,7 @@ impl<T: Send + 'static> Outlet<T> {
 
     fn post(&self, parcel: Parcel<T>) -> Result<(), Halt> {
         self.inlet.to.send(parcel).map_err(|refused| {
-            let unseen = refused.into_message().open(Chunk::default());
+            let unseen = refused.into_message().open();
             self.inlet.receiver.return_unseen(unseen.items.len());
             Halt::Refused
         })

@@ -14,6 +14,7 @@ mod scratch;
 
 mod op;
 mod chunk;
+mod shelf;
 mod pace;
 mod wiring;
 mod segment;

@@ -41,8 +41,8 @@ impl Pace {
         }
         let each_nanos = (took.as_nanos() / items as u128).max(1);
         let fit = usize::try_from(self.time.as_nanos() / each_nanos).unwrap_or(self.most);
-        // Twice as many at most, since a chunk of few items says little of the next.
-        let fit = fit.min(items.saturating_mul(2)).clamp(1, self.most);
+        // Twice as many at most, since a few items say little of the next.
+        let fit = fit.min(self.items().saturating_mul(2)).clamp(1, self.most);
         self.items.store(fit, Ordering::Relaxed);
     }
 }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_chunk_takes_about_its_time() {
-        let pace = Pace::new(256);
+        let pace = Pace { items: AtomicUsize::new(256), ..Pace::new(256) };
         pace.learn(200, Duration::from_millis(2));
         assert_eq!(pace.items(), 100);
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use exeunt::{Actor, Context};
 
-use crate::chunk::{Chunk, Outlet, Parcel, Returns};
+use crate::chunk::{Outlet, Parcel, Returns};
 use crate::op::{Base, Each, Emit, Halt, Kind, Op, Policy, Thread, guard};
 use crate::pace::Pace;
 use crate::segment::{End, Process as _, Segment, Watch, failure};
@@ -88,7 +88,7 @@ impl<K: Kind> Actor for Worker<K> {
     }
 
     fn handle(&mut self, parcel: Parcel<K::In>, cx: &mut Context<Self>) -> exeunt::Result {
-        let mut chunk = parcel.open(Chunk::default());
+        let mut chunk = parcel.open();
         let (number, items, began) = (chunk.number, chunk.items.len(), Instant::now());
         let done = Watch::of(cx, |watch| self.segment.chunk(&mut chunk, watch));
         self.pace.learn(items, began.elapsed());

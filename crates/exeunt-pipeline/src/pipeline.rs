@@ -8,7 +8,7 @@ use exeunt::{
     ActorBuilder, Exit, Reason, Report, SpawnError, System, SystemHandle, TaskBuilder, TaskContext,
 };
 
-use crate::chunk::{Chunk, Parcel, Returns};
+use crate::chunk::{Parcel, Returns};
 use crate::error::Error;
 use crate::flow::{Flow, Way};
 use crate::ledger::{Book, Counts, Ledger};
@@ -243,7 +243,7 @@ impl Assembly<'_> {
 
 fn count_returned<T>(receiver: &Arc<Counts>) -> impl FnMut(Parcel<T>) + Send + use<T> {
     let receiver = Arc::clone(receiver);
-    move |parcel| receiver.return_unseen(parcel.open(Chunk::default()).items.len())
+    move |parcel| receiver.return_unseen(parcel.open().items.len())
 }
 
 /// A pipeline that is described from its source to its sinks.

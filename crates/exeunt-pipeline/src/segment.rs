@@ -12,6 +12,7 @@ use crate::op::{Emit, Halt, Op, Thread};
 use crate::pace::Pace;
 use crate::pipeline::Assembly;
 use crate::reorder::Reorder;
+use crate::shelf::{Attendance, Shelf};
 use crate::wiring::Wire;
 
 /// Where a segment ends: at a link to the next thread, at several, or in a sink.
@@ -252,16 +253,16 @@ impl<T: Send + 'static> Actor for SegmentActor<T> {
     }
 
     fn handle(&mut self, parcel: Parcel<T>, cx: &mut Context<Self>) -> exeunt::Result {
-        let empty =
-            if let Parcel::Shelf(_) = parcel { self.returns.get() } else { Chunk::default() };
-        let chunk = parcel.open(empty);
-        let done = Watch::of(cx, |watch| match self.reorder.take() {
-            None => self.take(chunk, watch),
-            Some(mut reorder) => {
-                let done = reorder.put(chunk, |chunk| self.take(chunk, watch));
-                self.reorder = Some(reorder);
-                done
-            }
+        let done = Watch::of(cx, |watch| match parcel {
+            Parcel::Shelf(shelf) => self.attend(shelf, watch),
+            Parcel::Chunk(chunk) => match self.reorder.take() {
+                None => self.take(chunk, watch),
+                Some(mut reorder) => {
+                    let done = reorder.put(chunk, |chunk| self.take(chunk, watch));
+                    self.reorder = Some(reorder);
+                    done
+                }
+            },
         });
         let done = done.and_then(|()| self.look_at_the_clock(cx));
         let is_dry = cx.queued() == 0;
@@ -295,6 +296,27 @@ impl<T: Send + 'static> SegmentActor<T> {
         self.pace.learn(items, began.elapsed());
         self.returns.give(chunk);
         done
+    }
+
+    /// Takes what a source puts down, as long as it does.
+    fn attend(&mut self, shelf: Arc<Shelf<T>>, watch: &Watch<'_>) -> Result<(), Halt> {
+        let receiver = Arc::clone(&self.receiver);
+        let mut attendance = Attendance::begin(shelf, &receiver);
+        loop {
+            if let Some(chunk) = attendance.take(self.returns.get()) {
+                self.take(chunk, watch)?;
+            }
+            if !attendance.has_another_note() {
+                self.settle()?;
+                // Whoever keeps a batch has to look at the clock, and soon.
+                if self.process.due().is_none() && attendance.waits() {
+                    continue;
+                }
+            }
+            if attendance.leaves() {
+                return Ok(());
+            }
+        }
     }
 
     fn settle(&mut self) -> Result<(), Halt> {
