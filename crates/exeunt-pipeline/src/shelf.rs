@@ -14,10 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::chunk::{Chunk, Mark};
 use crate::ledger::Counts;
 
-/// How often the reader looks once more before it goes, and how long it waits in between: about a microsecond in all,
-/// which is much less than it takes to be woken.
-const LOOKS: usize = 4;
-const SPINS: usize = 12;
+/// How long the reader waits before it looks once more and goes: a microsecond or two, which is less than it takes to be
+/// woken, and long enough for a source to put down many items without meeting it at the lock.
+const SPINS: usize = 40;
 
 #[derive(Debug)]
 pub(crate) struct Shelf<T>(Mutex<Shelved<T>>);
@@ -103,10 +102,8 @@ impl<'a, T> Attendance<'a, T> {
 
     /// Whether there is something on it, soon.
     pub(crate) fn waits(&self) -> bool {
-        (0..LOOKS).any(|_| {
-            (0..SPINS).for_each(|_| std::hint::spin_loop());
-            !self.shelf.lock().chunk.is_empty()
-        })
+        (0..SPINS).for_each(|_| std::hint::spin_loop());
+        !self.shelf.lock().chunk.is_empty()
     }
 
     /// Leaves, unless something is there and no note will bring anybody back to it.
