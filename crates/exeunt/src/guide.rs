@@ -15,6 +15,9 @@
 //! | let them talk to each other | [`cycles`] |
 //! | test it | [`testing`] |
 //! | know what is going on in there | [`wrong`] |
+//! | have stages in a row, with a ledger and checkpoints | the crate [exeunt-pipeline](https://docs.rs/exeunt-pipeline) |
+//! | watch it, and its drain | the crate [exeunt-view](https://docs.rs/exeunt-view) |
+//! | hold my own actors to the promise, with signals at random moments | the crate [exeunt-chaos](https://docs.rs/exeunt-chaos) |
 //! | find what I know from OTP, actix, kameo, ractor, tonari-actor or SObjectizer | [`coming_from`] |
 //!
 //! How to begin is on the [first page](crate) of the documentation: an actor, a system, a drain.
