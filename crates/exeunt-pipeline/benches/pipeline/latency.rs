@@ -12,8 +12,11 @@ use crate::quantile;
 const ITEMS: u32 = 1_000;
 const APART: Duration = Duration::from_millis(1);
 
+/// Runs a stream, and says how old each of its items became.
+type Run = fn() -> Vec<Duration>;
+
 pub(crate) fn run(rounds: usize) {
-    let mut contenders: [(&str, fn() -> Vec<Duration>, Vec<Duration>); 2] = [
+    let mut contenders: [(&str, Run, Vec<Duration>); 2] = [
         ("threads, a message an item", threads, Vec::new()),
         ("pipeline, a thread each", pipeline, Vec::new()),
     ];
