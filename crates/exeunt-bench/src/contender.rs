@@ -20,6 +20,8 @@ pub(crate) struct About {
     pub(crate) stop: &'static str,
     /// Why it has no bounded mailbox that holds its senders back, if it has none.
     pub(crate) no_bounded: Option<&'static str>,
+    /// Why messages of one sender may overtake each other, if they may.
+    pub(crate) no_order: Option<&'static str>,
 }
 
 /// What a mailbox holds.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p exeunt-bench -- all [--quick] [--markdown FILE] [--svg FILE]
-//! cargo run --release -p exeunt-bench -- tell ask --only exeunt,plain
+//! cargo run --release -p exeunt-bench -- tell ask --only exeunt,plain --cpus all,1
 //! cargo run --release -p exeunt-bench -- list
 //! ```
 //!
@@ -17,6 +17,7 @@
 //! and [`table`] and [`svg`] how they are shown.
 
 mod options;
+mod placement;
 mod workload;
 mod workloads;
 mod contender;
@@ -25,6 +26,7 @@ mod role;
 mod troupe;
 mod measure;
 mod procfs;
+mod machine;
 mod table;
 mod svg;
 
@@ -35,6 +37,7 @@ use std::process::ExitCode;
 use contender::Entry;
 use measure::{Failure, interleave};
 use options::{Options, Request};
+use placement::{Cpus, Placement};
 use table::Table;
 use workload::Workload;
 
@@ -68,23 +71,34 @@ fn list() {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    let cpus = Cpus::of_this_process()?;
+    let about = machine::describe(cpus.count());
     let mut tables = Vec::new();
-    for &work in &options.workloads {
-        eprintln!("{} ...", work.name());
-        let table = measure_one(work, options)?;
-        println!("{}", table.markdown());
-        tables.push(table);
+    for (number, &placement) in options.placements(cpus.count()).iter().enumerate() {
+        cpus.place(placement)?;
+        for &work in options.workloads.iter().filter(|work| number == 0 || work.is_placed()) {
+            eprintln!("{}{} ...", work.name(), placement.suffix());
+            let table = measure_one(work, placement, options)?;
+            println!("{}", table.markdown());
+            tables.push(table);
+        }
     }
-    write(options.markdown.as_deref(), || page(&tables))?;
-    write(options.svg.as_deref(), || svg::draw(&tables))
+    write(options.markdown.as_deref(), |before| page(before, &about, &tables))?;
+    write(options.svg.as_deref(), |_| svg::draw(&tables))
 }
 
-fn page(tables: &[Table]) -> String {
+/// What a page of one's own has above this line is kept when the figures are written below it anew.
+const FIGURES: &str = "<!-- From here on the command writes. -->\n";
+
+fn page(before: &str, about: &str, tables: &[Table]) -> String {
+    let own = before.split_once(FIGURES).map_or("", |(own, _)| own);
+    let noise = machine::noise(tables).map_or(String::new(), |noise| format!(" {noise}"));
     let parts: Vec<String> = tables.iter().map(Table::markdown).collect();
-    table::contenders(tables) + "\n" + &parts.join("\n")
+    let (contenders, tables) = (table::contenders(tables), parts.join("\n"));
+    format!("{own}{FIGURES}\n## The tables\n\n{about}{noise}\n\n{contenders}\n{tables}")
 }
 
-fn measure_one(work: Workload, options: &Options) -> Result<Table, String> {
+fn measure_one(work: Workload, placement: Placement, options: &Options) -> Result<Table, String> {
     let taking_part: Vec<&Entry> = contender::entries()
         .iter()
         .filter(|entry| options.includes(entry.about.name))
@@ -99,12 +113,14 @@ fn measure_one(work: Workload, options: &Options) -> Result<Table, String> {
             left_out => left_out,
         })
     })?;
-    Ok(Table::new(work, &scale, &taking_part, figures))
+    Ok(Table::new(work, placement, &scale, &taking_part, figures))
 }
 
-fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), String> {
+/// Writes a file, knowing what was in it before.
+fn write(path: Option<&Path>, text: impl FnOnce(&str) -> String) -> Result<(), String> {
     let Some(path) = path else { return Ok(()) };
-    fs::write(path, text()).map_err(|error| format!("{}: {error}", path.display()))
+    let before = fs::read_to_string(path).unwrap_or_default();
+    fs::write(path, text(&before)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -119,8 +135,16 @@ mod tests {
             quick: true,
             ..Options::default()
         };
-        let table = measure_one(Workload::Ledger, &options).unwrap();
+        let table = measure_one(Workload::Ledger, Placement::Free, &options).unwrap();
         assert_eq!(table.medians("exeunt"), Some(vec![800.0, 800.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn what_one_has_written_oneself_is_kept() {
+        let first = page("", "On a machine.", &[]);
+        assert!(first.starts_with(FIGURES) && first.contains("On a machine."));
+        let again = page(&format!("# Mine\n{first}"), "On another.", &[]);
+        assert!(again.starts_with("# Mine\n") && !again.contains("On a machine."), "{again}");
     }
 
     /// Who keeps everything is a fact, not a figure: it must hold in the smallest form.
@@ -132,7 +156,7 @@ mod tests {
             quick: true,
             ..Options::default()
         };
-        let table = measure_one(Workload::Keeps, &options).unwrap();
+        let table = measure_one(Workload::Keeps, Placement::Free, &options).unwrap();
         assert_eq!(table.medians("exeunt"), Some(vec![100.0, 100.0]));
         assert_eq!(table.medians("plain"), Some(vec![100.0, 100.0]));
     }

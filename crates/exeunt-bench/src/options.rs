@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::contender;
+use crate::placement::Placement;
 use crate::workload::Workload;
 
 /// What the command is to do.
@@ -21,17 +22,33 @@ pub(crate) enum Request {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Options {
     pub(crate) workloads: Vec<Workload>,
+    /// Whether all of them were asked for by that name.
+    pub(crate) is_everything: bool,
     pub(crate) only: Option<Vec<String>>,
     pub(crate) quick: bool,
+    /// On how many CPUs, one after the other, if that was said.
+    pub(crate) placements: Vec<Placement>,
     pub(crate) markdown: Option<PathBuf>,
     pub(crate) svg: Option<PathBuf>,
 }
 
 impl Options {
+    /// On how many CPUs, of so many: once and without a choice, unless something else was said.
+    pub(crate) fn placements(&self, cpus: usize) -> Vec<Placement> {
+        match self.placements.as_slice() {
+            [] if self.is_everything && !self.quick => Placement::all(cpus),
+            [] => vec![Placement::Free],
+            chosen => chosen.to_vec(),
+        }
+    }
+
     pub(crate) fn includes(&self, contender: &str) -> bool {
         self.only.as_ref().is_none_or(|names| names.iter().any(|name| name == contender))
     }
 }
+
+/// Every workload, or every CPU.
+const ALL: &str = "all";
 
 /// The name of the option behind [`Request::Memory`].
 pub(crate) const MEMORY: &str = "--memory-of";
@@ -46,9 +63,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
             "--quick" => options.quick = true,
             "--markdown" => options.markdown = Some(value()?.into()),
             "--svg" => options.svg = Some(value()?.into()),
+            "--cpus" => options.placements = placements(&value()?)?,
             "--only" => options.only = Some(contenders(&value()?)?),
             MEMORY => return Ok(Request::Memory(value()?, number(&value()?)?)),
-            _ => options.workloads.extend(workloads(&argument)?),
+            _ => {
+                options.is_everything |= argument == ALL;
+                options.workloads.extend(workloads(&argument)?);
+            }
         }
     }
     if options.workloads.is_empty() {
@@ -72,8 +93,8 @@ fn workloads(name: &str) -> Result<Vec<Workload>, String> {
     if name.starts_with('-') {
         return Err(format!("there is no option {name}"));
     }
-    if name == "all" {
-        return Ok(Workload::ALL.to_vec());
+    if name == ALL {
+        return Ok(Workload::all().collect());
     }
     let named = |work: &Workload| work.name() == name || work.group() == name;
     let found: Vec<Workload> = Workload::every().filter(named).collect();
@@ -86,6 +107,15 @@ fn contenders(list: &str) -> Result<Vec<String>, String> {
 
 fn contender_name(name: &str) -> Result<String, String> {
     contender::find(name).map(|entry| entry.about.name.to_owned())
+}
+
+/// `1`, `2`, `all`, or several of them.
+fn placements(list: &str) -> Result<Vec<Placement>, String> {
+    let placement = |word| match word {
+        ALL => Ok(Placement::Free),
+        count => number(count).map(Placement::Pinned),
+    };
+    list.split(',').map(placement).collect()
 }
 
 fn number(text: &str) -> Result<usize, String> {
@@ -109,7 +139,8 @@ mod tests {
 
     #[test]
     fn all_is_every_workload_once() {
-        assert_eq!(run("all tell").workloads, Workload::ALL);
+        let all: Vec<Workload> = Workload::all().collect();
+        assert_eq!(run("all tell").workloads, all);
     }
 
     #[test]
@@ -126,11 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn a_run_is_placed_where_one_says() {
+        let [one, two] = [1, 2].map(Placement::Pinned);
+        assert_eq!(run("ask").placements(4), [Placement::Free]);
+        assert_eq!(run("ask --cpus 2,1,all").placements(4), [two, one, Placement::Free]);
+        assert_eq!(run("all").placements(4), [Placement::Free, two, one]);
+        assert_eq!(run("all --quick").placements(4), [Placement::Free]);
+    }
+
+    #[test]
     fn an_error_names_the_thing() {
         for (line, error) in [
             ("", "name a workload, or `all`, or `list` to see them"),
             ("sing", "there is no workload sing"),
             ("all --fast", "there is no option --fast"),
+            ("all --cpus some", "some is not a number"),
             ("all --svg", "--svg needs a value"),
             ("all --only hamlet", "there is no contender hamlet"),
         ] {

@@ -7,9 +7,10 @@ use std::fmt::Write;
 use crate::measure::Spread;
 use crate::table::{Row, Table, figure};
 
-const WIDTH: usize = 720;
-const NAMES: usize = 120;
-const BARS: f64 = 400.0;
+/// Of one column of tables; there are two.
+const WIDTH: usize = 460;
+const NAMES: usize = 100;
+const BARS: f64 = 210.0;
 const LINE: usize = 20;
 const HEADING: usize = 34;
 
@@ -19,24 +20,27 @@ text{font:12px sans-serif;fill:#24292f}.h{font-weight:bold}.n{text-anchor:end}\
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.b{fill:#6e7681}.us{fill:#3fb68b}}\
 </style>";
 
-/// All tables below each other.
+/// All tables, in two columns, each at the end of the shorter one.
 pub(crate) fn draw(tables: &[Table]) -> String {
-    let mut body = String::new();
-    let mut top = 0;
+    let mut columns = [(String::new(), 0), (String::new(), 0)];
     for table in tables {
-        top = draw_one(&mut body, table, top);
+        let shorter = usize::from(columns[1].1 < columns[0].1);
+        let (body, bottom) = &mut columns[shorter];
+        *bottom = draw_one(body, table, *bottom);
     }
+    let [(left, left_end), (right, right_end)] = columns;
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{0}\" \
-         viewBox=\"0 0 {WIDTH} {0}\">\n{STYLE}\n{body}</svg>\n",
-        top + LINE
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" \
+         viewBox=\"0 0 {0} {1}\">\n{STYLE}\n{left}<g transform=\"translate({WIDTH})\">\n{right}</g>\n</svg>\n",
+        2 * WIDTH,
+        left_end.max(right_end) + LINE
     )
 }
 
 /// Draws one table from `top` on, and gives where it ends.
 fn draw_one(body: &mut String, table: &Table, top: usize) -> usize {
     let mut y = top + HEADING;
-    let heading = format!("{}: {}", table.work.name(), table.work.columns()[0]);
+    let heading = format!("{}: {}", table.title(), table.work.columns()[0]);
     let _ = writeln!(body, "<text class=\"h\" x=\"8\" y=\"{}\">{heading}</text>", y - 8);
     let greatest = table.rows.iter().filter_map(first).map(|s| s.median).fold(0.0, f64::max);
     for row in &table.rows {
@@ -78,8 +82,8 @@ mod tests {
     fn a_bar_is_as_long_as_its_figure() {
         let figures = [("exeunt", Ok(30.0)), ("plain", Ok(120.0)), ("actix", Err("no room"))];
         let picture = draw(&[table(Workload::TellBounded, &figures)]);
-        assert!(picture.contains("class=\"us\" x=\"128\" y=\"36\" width=\"100.0\""), "{picture}");
-        assert!(picture.contains("width=\"400.0\"") && picture.contains("30 (0.25 × plain)"));
+        assert!(picture.contains("class=\"us\" x=\"108\" y=\"36\" width=\"52.5\""), "{picture}");
+        assert!(picture.contains("width=\"210.0\"") && picture.contains("30 (0.25 × plain)"));
         assert!(!picture.contains("actix"));
         assert_eq!(picture.matches("<rect").count(), 2);
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::contender::{About, Entry, entries};
 use crate::measure::{Spread, Summary};
+use crate::placement::Placement;
 use crate::workload::{Scale, Workload};
 
 /// The floor: what the others are compared to.
@@ -12,6 +13,7 @@ const FLOOR: &str = "plain";
 /// The figures of one workload.
 pub(crate) struct Table {
     pub(crate) work: Workload,
+    placement: Placement,
     rounds: usize,
     count: u64,
     pub(crate) rows: Vec<Row>,
@@ -26,13 +28,14 @@ pub(crate) struct Row {
 impl Table {
     pub(crate) fn new(
         work: Workload,
+        placement: Placement,
         scale: &Scale,
         entries: &[&'static Entry],
         figures: Vec<Summary>,
     ) -> Table {
         let row = |(entry, figures): (&&'static Entry, _)| Row { about: &entry.about, figures };
         let rows = entries.iter().zip(figures).map(row).collect();
-        Table { work, rounds: scale.rounds, count: scale.count, rows }
+        Table { work, placement, rounds: scale.rounds, count: scale.count, rows }
     }
 
     /// The medians of this contender, one for each column.
@@ -49,13 +52,18 @@ impl Table {
 
     /// The table, with a heading.
     pub(crate) fn markdown(&self) -> String {
-        let mut text = format!("## {}\n\n{}.", self.work.name(), self.capitalised());
+        let mut text = format!("### {}\n\n{}.", self.title(), self.capitalised());
         let _ = writeln!(text, " {}.\n", self.effort());
         let _ = writeln!(text, "| contender | {} | {} |", self.headings(), self.last_heading());
         let _ = writeln!(text, "|---|{}---|", "---:|".repeat(self.work.columns().len()));
         self.rows.iter().for_each(|row| text.push_str(&self.row(row)));
         text.push_str(&self.footnote());
         text
+    }
+
+    /// What is measured, and where, if that was chosen.
+    pub(crate) fn title(&self) -> String {
+        format!("{}{}", self.work.name(), self.placement.suffix())
     }
 
     fn capitalised(&self) -> String {
@@ -170,7 +178,7 @@ pub(crate) mod tests {
             figure.map(|value| vec![spread(value)]).map_err(str::to_owned)
         };
         let scale = Scale { rounds: 3, count: 200_000 };
-        Table::new(work, &scale, &entries, figures.iter().map(summary).collect())
+        Table::new(work, Placement::Free, &scale, &entries, figures.iter().map(summary).collect())
     }
 
     #[test]
@@ -179,7 +187,7 @@ pub(crate) mod tests {
         let text = table(Workload::TellBounded, &figures).markdown();
         assert_eq!(
             text,
-            "## tell-bounded\n\nOne sender, one actor, a mailbox of 1,024. 200,000 in each of 3 rounds.\n\n\
+            "### tell-bounded\n\nOne sender, one actor, a mailbox of 1,024. 200,000 in each of 3 rounds.\n\n\
              | contender | ns a message | × plain |\n|---|---:|---|\n\
              | exeunt | 30 (15–60) | 0.25 |\n\
              | plain | 120 (60–240) | 1.00 |\n\

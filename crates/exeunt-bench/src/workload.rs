@@ -40,8 +40,8 @@ pub(crate) struct Scale {
 }
 
 impl Workload {
-    /// Those that `all` runs, in their order; the ledger and the plays of Savina would take too long.
-    pub(crate) const ALL: [Workload; 11] = [
+    /// Those that are neither the ledger nor of Savina, in their order.
+    const OWN: [Workload; 11] = [
         Workload::Keeps,
         Workload::TellBounded,
         Workload::TellUnbounded,
@@ -57,8 +57,12 @@ impl Workload {
 
     /// All there are.
     pub(crate) fn every() -> impl Iterator<Item = Workload> {
-        let others = Play::ALL.map(Workload::Savina);
-        Workload::ALL.into_iter().chain([Workload::Ledger]).chain(others)
+        Workload::all().chain([Workload::Ledger])
+    }
+
+    /// Those that `all` runs; the ledger would take too long.
+    pub(crate) fn all() -> impl Iterator<Item = Workload> {
+        Workload::OWN.into_iter().chain(Play::ALL.map(Workload::Savina))
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -133,6 +137,12 @@ impl Workload {
     /// Whether more is worse, so that a ratio to the floor says something.
     pub(crate) fn is_cost(self) -> bool {
         !matches!(self, Workload::Keeps | Workload::Ledger | Workload::Idle)
+    }
+
+    /// Whether it is measured again on fewer CPUs. The plays of Savina would take too long, and what is
+    /// counted is the same.
+    pub(crate) fn is_placed(self) -> bool {
+        !matches!(self, Workload::Keeps | Workload::Ledger | Workload::Idle | Workload::Savina(_))
     }
 
     /// Whether it is measured with a mailbox of [`SLOTS`] where the contender has one.

@@ -69,6 +69,7 @@ impl Contender for Actix {
         place: "spread over an arbiter (a thread) for each core",
         stop: "`System::current().stop()`, then `runner.run()` and `arbiter.join()`",
         no_bounded: Some("`do_send` ignores the limit, and `send` waits for the answer"),
+        no_order: None,
     };
 
     fn start() -> Actix {

@@ -35,6 +35,7 @@ impl Contender for Exeunt {
         place: "a thread for each actor",
         stop: "`system.shutdown()`",
         no_bounded: None,
+        no_order: None,
     };
 
     fn start() -> Exeunt {

@@ -92,6 +92,7 @@ impl<const THREAD: bool> Contender for Kameo<THREAD> {
         place: if THREAD { "a thread for each actor" } else { "tasks on tokio's threads" },
         stop: STOP,
         no_bounded: None,
+        no_order: None,
     };
 
     fn start() -> Self {

@@ -61,6 +61,7 @@ impl Contender for Plain {
         place: "a thread for each `recv` loop",
         stop: "`drop(sender)`, then `worker.join()`",
         no_bounded: None,
+        no_order: None,
     };
 
     fn start() -> Plain {

@@ -113,6 +113,7 @@ impl<const DRAIN: bool> Contender for Ractor<DRAIN> {
             "`actor.stop(None)`, `handle.await`, upstream first"
         },
         no_bounded: Some("its mailboxes are unbounded"),
+        no_order: None,
     };
 
     fn start() -> Self {

@@ -34,6 +34,7 @@ impl Contender for Select {
         place: "a thread for each `select!` loop",
         stop: "`shutdown.send(())` to each, then `worker.join()`",
         no_bounded: None,
+        no_order: None,
     };
 
     fn start() -> Select {

@@ -58,6 +58,7 @@ impl Contender for Spawned {
         place: "a thread for each actor (`threads`)",
         stop: "a `Shutdown` message whose handler calls `ctx.stop()`, `actor.join()`, upstream first",
         no_bounded: Some("its mailboxes are unbounded"),
+        no_order: None,
     };
 
     fn start() -> Spawned {

@@ -44,6 +44,7 @@ impl Contender for Tonari {
         place: "a thread for each actor",
         stop: "`system.shutdown()`",
         no_bounded: None,
+        no_order: None,
     };
 
     fn start() -> Tonari {

@@ -1,5 +1,8 @@
-//! `xtra`: actors as tasks of tokio's multi-thread runtime, stopped by a message of the user's own
-//! whose handler calls `stop_self`. Senders and askers are tasks of the same runtime.
+//! `xtra`: actors as tasks of tokio's multi-thread runtime, stopped by dropping their addresses.
+//! Senders and askers are tasks of the same runtime.
+//!
+//! A stop by a message whose handler calls `stop_self` would be the other way that its documentation
+//! shows. It loses what is queued: its mailbox is a heap, in which the message may be anywhere.
 
 use std::future::Future;
 use std::ops::Range;
@@ -30,8 +33,6 @@ struct Number(u64);
 
 struct Ask(u64);
 
-struct Shutdown;
-
 impl Handler<Number> for Player {
     type Return = ();
 
@@ -59,14 +60,6 @@ impl Handler<Ask> for Player {
     }
 }
 
-impl Handler<Shutdown> for Player {
-    type Return = ();
-
-    async fn handle(&mut self, _shutdown: Shutdown, ctx: &mut Context<Self>) {
-        ctx.stop_self();
-    }
-}
-
 /// Sends to a mailbox that has room for sure.
 fn send_now(to: &Post, n: u64) {
     let sending = pin!(to.0.send(Number(n)).detach());
@@ -85,17 +78,17 @@ async fn asks(actor: Address<Player>, questions: u64) -> Option<Vec<u64>> {
     Some(times)
 }
 
-async fn stop_all(mut actors: Vec<(Address<Player>, JoinHandle<()>)>, how: Stop) {
-    for (actor, end) in actors.iter_mut().rev() {
-        drop(actor.send(Shutdown).detach().await.expect("it has not stopped"));
-        if how == Stop::Upstream {
-            end.await.expect("an actor that did not panic");
+async fn stop_all(actors: Vec<(Address<Player>, JoinHandle<()>)>, how: Stop) {
+    let mut ends = Vec::new();
+    for (actor, end) in actors.into_iter().rev() {
+        drop(actor);
+        match how {
+            Stop::Upstream => end.await.expect("an actor that did not panic"),
+            Stop::Together => ends.push(end),
         }
     }
-    if how == Stop::Together {
-        for (_, end) in actors {
-            end.await.expect("an actor that did not panic");
-        }
+    for end in ends {
+        end.await.expect("an actor that did not panic");
     }
 }
 
@@ -106,8 +99,11 @@ impl Contender for Xtra {
         name: "xtra",
         version: "xtra 0.6.0",
         place: "tasks on tokio's threads",
-        stop: "a `Shutdown` message whose handler calls `ctx.stop_self()`, `handle.await`, upstream first",
+        stop: "`drop(address)`, `handle.await`, upstream first",
         no_bounded: None,
+        no_order: Some(
+            "messages of one sender may overtake each other: its queue is a heap by priority",
+        ),
     };
 
     fn start() -> Xtra {

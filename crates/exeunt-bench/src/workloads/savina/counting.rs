@@ -2,7 +2,7 @@
 
 use super::{Send, boxed, checked};
 use crate::contender::Contender;
-use crate::measure::Outcome;
+use crate::measure::{Failure, Outcome};
 use crate::troupe::{Message, Scene, play};
 
 const PRODUCER: usize = 0;
@@ -14,6 +14,10 @@ const RETRIEVE: u64 = 2;
 const RESULT: u64 = 3;
 
 pub(crate) fn run<C: Contender>(messages: u64) -> Outcome {
+    if let Some(why) = C::ABOUT.no_order {
+        // The question how many would be asked before all are counted.
+        return Err(Failure::LeftOut(why.to_owned()));
+    }
     let scenes = vec![boxed(Producer(messages)), boxed(Counter(0))];
     // What was counted, and what the producer was told of it.
     checked(play::<C>(scenes, |all| C::send(&all[PRODUCER], Message::of(GO).pack())), 2 * messages)
