@@ -381,10 +381,7 @@ impl<M: Send + 'static> Addr<M> {
         while !is_over(deadline, me) && patience.gives_way(looks) {
             looks += 1;
             match self.mailbox.offer(lane, message) {
-                Ok(()) => {
-                    patience.paid();
-                    return Ok(());
-                }
+                Ok(()) => return Ok(()),
                 Err(TrySendError::Full(back)) => message = back,
                 Err(closed) => return Err(self.closed(closed.into_message())),
             }

@@ -45,7 +45,6 @@ impl Asked<'_> {
             while !is_over(deadline, me.as_deref()) && patience.gives_way(looks) {
                 looks += 1;
                 if let Some(end) = end_of(answer) {
-                    patience.paid();
                     return end;
                 }
             }

@@ -5,6 +5,7 @@
 //! time hardly ever sleep, and somebody to whom nothing comes goes to sleep almost at once.
 
 use std::cell::Cell;
+use std::mem;
 use std::thread;
 use std::time::Duration;
 
@@ -22,16 +23,24 @@ const NAP: Duration = Duration::from_micros(50);
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Patience {
     looks: u32,
+    /// It has looked again, and has not slept since.
+    has_paid: bool,
 }
 
 impl Patience {
     pub(crate) const fn new() -> Patience {
-        Patience { looks: LEAST }
+        Patience { looks: LEAST, has_paid: false }
     }
 
     /// Gives its place on the CPU away, before another look; not, if it has looked so often already that
     /// it is time to sleep.
-    pub(crate) fn gives_way(self, looks: u32) -> bool {
+    ///
+    /// What came of one wait is learned when the next begins: so nothing has to be said when something
+    /// has come, and there is something better to do.
+    pub(crate) fn gives_way(&mut self, looks: u32) -> bool {
+        if looks == 0 && mem::replace(&mut self.has_paid, true) {
+            self.looks = MOST.min(self.looks + 1);
+        }
         let is_patient = looks < self.looks;
         if is_patient {
             thread::yield_now();
@@ -39,13 +48,9 @@ impl Patience {
         is_patient
     }
 
-    /// Something came while it looked.
-    pub(crate) fn paid(&mut self) {
-        self.looks = MOST.min(self.looks + 1);
-    }
-
     /// It had to sleep after all, for so long.
     pub(crate) fn slept(&mut self, time: Duration) {
+        self.has_paid = false;
         self.looks = match time < NAP {
             true => MOST.min(self.looks * 2),
             false => LEAST.max(self.looks - self.looks / 4),
@@ -73,7 +78,7 @@ mod tests {
     #[test]
     fn who_is_rewarded_becomes_more_patient_and_who_is_not_less() {
         let mut patience = Patience::new();
-        (0..MOST).for_each(|_| patience.paid());
+        (0..MOST).for_each(|_| assert!(patience.gives_way(0)));
         assert_eq!(patience.looks, MOST);
         (0..20).for_each(|_| patience.slept(NAP));
         assert_eq!(patience, Patience::new());
@@ -84,7 +89,7 @@ mod tests {
     #[test]
     fn a_thread_remembers_what_it_has_learned() {
         let looks = || of_this_thread(|patience| patience.looks);
-        of_this_thread(Patience::paid);
+        (0..2).for_each(|_| assert!(of_this_thread(|patience| patience.gives_way(0))));
         assert_eq!(looks(), LEAST + 1);
         assert_eq!(thread::spawn(looks).join().ok(), Some(LEAST));
     }

@@ -205,11 +205,9 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
             if self.cell.agenda_now().is_in_use() {
                 if self.is_next(Self::take_from_agenda) {
-                    self.has_come(looks);
                     return None;
                 }
             } else if let Some(message) = self.mailbox.take() {
-                self.has_come(looks);
                 return Some(message);
             }
             if self.patience.gives_way(looks) {
@@ -222,13 +220,6 @@ impl<'a, A: Actor> Runner<'a, A> {
                 return None;
             }
             looks = 0;
-        }
-    }
-
-    /// What it waited for has come, after so many looks in vain.
-    fn has_come(&mut self, looks: u32) {
-        if looks > 0 {
-            self.patience.paid();
         }
     }
 
