@@ -86,7 +86,7 @@ fn count(options: &Options) -> Result<Exit, String> {
     let begun = Instant::now();
     let running = pipeline.spawn(&mut system).map_err(|error| error.to_string())?;
 
-    let outcome = show::outcome(&running, system.run());
+    let outcome = running.ended(system.run());
     say_how_fast(outcome.ledger(), begun.elapsed());
     let shown = show.end(&outcome);
     let told = tell(&options.db).and(all_read(outcome.ledger()));

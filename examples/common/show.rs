@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use exeunt::{Exit, Reason, Status, System};
-use exeunt_pipeline::{AtomicFile, Outcome, Running};
+use exeunt_pipeline::{AtomicFile, Outcome};
 use exeunt_view::{Recorder, Showing, View};
 
 /// How a run is to be shown, as it was chosen on the command line.
@@ -80,12 +80,6 @@ fn all_different<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), String
         Some(twice) => Err(format!("{}: two outputs cannot be one file", twice.display())),
         None => Ok(()),
     }
-}
-
-/// What has become of a pipeline, be it good or bad.
-pub(crate) fn outcome(running: &Running, exit: Exit) -> Outcome {
-    let outcome = running.outcome(exit);
-    outcome.unwrap_or_else(|failed| failed.into_outcome().expect("a pipeline that ran has one"))
 }
 
 /// Says what was found.

@@ -36,7 +36,6 @@ mod stages;
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
-use std::time::Duration;
 
 use exeunt::{Exit, System};
 use exeunt_pipeline::{AtomicFile, Diverted, Files, Ledger, Pipeline, Ready};
@@ -70,7 +69,7 @@ fn count(options: Options) -> Result<Exit, String> {
     let pipeline = assemble(&options, files, out, &skipped, tell);
     let running = pipeline.feeds_nothing().spawn(&mut system).map_err(|error| error.to_string())?;
 
-    let outcome = show::outcome(&running, system.run());
+    let outcome = running.ended(system.run());
     let shown = show.end(&outcome);
     let summary = summary.try_recv().unwrap_or_default();
     let printed = show::print(&(summary + &balance(outcome.ledger(), &skipped, &not_taken)));
@@ -87,8 +86,6 @@ fn assemble(
     summary: Sender<String>,
 ) -> Ready {
     let (top, skipped, mut out) = (options.top, skipped.clone(), out);
-    // No pace is one that nobody notices.
-    let pace = options.pace.max(Duration::from_nanos(1));
     Pipeline::new("pipeline")
         .chunk(1)
         .capacity(options.capacity)
@@ -98,7 +95,7 @@ fn assemble(
         .divert("skipped", move |file: Diverted<PathBuf>| skip(&file, &skipped))
         .map("split", split)
         .thread("tally")
-        .rate_limit("pace", 1, pace)
+        .rate_limit("pace", 1, options.pace)
         .fold("tally", Tally::default(), Tally::add)
         .thread("sort")
         .map("sort", move |tally| {

@@ -83,7 +83,7 @@ fn make_thumbnails(options: Options) -> Result<Exit, String> {
     let pipeline = assemble(&options, files, Broken(Some(broken)));
     let running = pipeline.feeds_nothing().spawn(&mut system).map_err(|error| error.to_string())?;
 
-    let outcome = show::outcome(&running, system.run());
+    let outcome = running.ended(system.run());
     let shown = show.end(&outcome);
     let printed = show::print(&balance(outcome.ledger(), out, &not_taken));
     Ok(show::exit(outcome, printed.and(shown)))

@@ -85,6 +85,9 @@ impl<T> Parcel<T> {
     }
 }
 
+/// So many buffers are kept at most, however many chunks may wait.
+const MOST_RETURNS: usize = 256;
+
 /// Buffers on their way back. Nobody waits for one.
 #[derive(Debug)]
 pub(crate) struct Returns<T> {
@@ -99,9 +102,9 @@ impl<T> Clone for Returns<T> {
 }
 
 impl<T> Returns<T> {
-    /// So many are kept.
+    /// So many are kept, or [fewer](MOST_RETURNS).
     pub(crate) fn new(chunks: usize) -> Returns<T> {
-        let (back, empty) = bounded(chunks);
+        let (back, empty) = bounded(chunks.min(MOST_RETURNS));
         Returns { back, empty }
     }
 

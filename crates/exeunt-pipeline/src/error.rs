@@ -72,7 +72,14 @@ impl From<SpawnError> for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.cause, f)
+        match &*self.cause {
+            // What `main` prints of it should be read, and the outcome fills a screen.
+            Cause::Failed { name, error, .. } => {
+                let mut failed = f.debug_struct("Failed");
+                failed.field("name", name).field("error", error).finish_non_exhaustive()
+            }
+            cause => cause.fmt(f),
+        }
     }
 }
 

@@ -234,15 +234,18 @@ impl fmt::Display for Ledger {
     }
 }
 
-/// How a pipeline has come to its end, as a [sink](crate::Sink::finish) sees it.
+/// How a pipeline has come to its end, as a [sink](crate::Sink::finish) sees it. The worse is the greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Ending {
     /// The sources had no more to give, and all that they gave has come to the sink, or was left out by stages
     /// whose business that is.
     Complete,
-    /// A drain has begun before the sources were at their end, or a deadline has cut it short. What the sink was given
-    /// is all that was taken in, or with a deadline less.
+    /// A drain has begun before the sources were at their end. What the sink was given is all that became of what was
+    /// taken in.
     Interrupted,
+    /// Something that was taken in has not come to the sink, since a deadline has cut the drain short, or a thread
+    /// was abandoned.
+    CutShort,
     /// An error has ended a stage before the sink.
     Failed,
 }
@@ -407,10 +410,11 @@ impl Entry {
 
     fn ending(&self, line: &StageLedger) -> Ending {
         let has_all = !self.is_source() || self.any(|counts| &counts.is_exhausted);
-        match has_all && line.returned == 0 && line.unfinished() == 0 {
-            _ if self.any(|counts| &counts.has_broken_off) => Ending::Failed,
-            true => Ending::Complete,
-            false => Ending::Interrupted,
+        match () {
+            () if self.any(|counts| &counts.has_broken_off) => Ending::Failed,
+            () if line.returned > 0 || line.unfinished() > 0 => Ending::CutShort,
+            () if has_all => Ending::Complete,
+            () => Ending::Interrupted,
         }
     }
 }

@@ -148,9 +148,14 @@
 //!
 //! [`run`](Ready::run) takes the signals and tells the system who feeds whom, so that each stage has its turn when
 //! those before it have ended, and branches drain side by side. A pipeline may also be [spawned](Ready::spawn) into a system
-//! beside other actors; its ledger is then to be had at any time from [`Running`]. A slow stage is not cut short as long as
-//! it finishes items; past its deadline it finishes the one in hand, and the rest of its chunk and its mailbox is
-//! returned, and counted.
+//! beside other actors; its ledger is then to be had at any time from [`Running`]. A program that is one pipeline and no more
+//! returns the [outcome](Outcome#impl-Termination-for-Outcome) from `main`, and so ends with a truthful status.
+//!
+//! A slow stage is not cut short as long as it finishes items; past its deadline it finishes the one in hand, and the rest
+//! of its chunk and its mailbox is returned, and counted. A closure has no way to say that it gets on with a single
+//! item: one that takes longer than the stall limit of the system, 5 s unless
+//! [set](exeunt::System::set_stall_limit), meets the deadline of its stage. Who has larger items spawns the pipeline into a system with
+//! another limit, or cuts them into smaller ones.
 //!
 //! # What it costs
 //!

@@ -1,11 +1,13 @@
 //! [`Pipeline`]: where the description of a pipeline begins; [`Ready`], where it ends; and how it runs.
 
 use std::fmt;
+use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use exeunt::{
-    ActorBuilder, Exit, Reason, Report, SpawnError, System, SystemHandle, TaskBuilder, TaskContext,
+    ActorBuilder, Ended, Exit, Reason, Report, SpawnError, System, SystemHandle, TaskBuilder,
+    TaskContext,
 };
 
 use crate::chunk::{Parcel, Returns};
@@ -141,9 +143,14 @@ impl<S: Source> Reader<S> {
         while let Some(next) = self.next(cx)? {
             match next {
                 Ok((item, position)) => {
+                    // To copy a position is code of the user's, too.
+                    let entered = guard(|| {
+                        position::enter(&books, position);
+                        Ok(())
+                    });
+                    entered.map_err(|panic| self.fail(cx, panic))?;
                     self.counts.handed_on();
                     let numbered = (!books.is_empty()).then_some(number);
-                    position::enter(&books, position);
                     process.one(item, numbered)?;
                     number += 1;
                 }
@@ -275,8 +282,10 @@ impl Ready {
     ///
     /// # Errors
     ///
-    /// What was wrong with the description, before anything has begun; or the error that ended the pipeline, with the
-    /// [outcome](Error::outcome).
+    /// What was wrong with the description, before anything has begun; or the error of a stage that ended, with the
+    /// [outcome](Error::outcome), also if that was in a drain that a signal had begun. That a deadline has cut a drain short
+    /// is none: the [report](Outcome::report) says so, and the status of the process, if `main` returns
+    /// [the outcome](Outcome#impl-Termination-for-Outcome).
     pub fn run(self) -> Result<Outcome, Error> {
         let mut system = System::new(self.name.clone());
         let running = self.feeds_nothing().spawn(&mut system)?;
@@ -347,9 +356,28 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// The failure that ended the system, with the [outcome](Error::outcome).
+    /// The failure that ended the system, or the first one of its drain, with the [outcome](Error::outcome).
     pub fn outcome(&self, exit: impl Into<Exit>) -> Result<Outcome, Error> {
-        Outcome::of(exit.into(), self.ledger())
+        self.ended(exit).failure()
+    }
+
+    /// The same for who wants the figures be it good or bad; what the system failed of stands in the
+    /// [report](Outcome::report).
+    ///
+    /// ```
+    /// use exeunt::{Error, Reason, System};
+    /// use exeunt_pipeline::Pipeline;
+    ///
+    /// let mut system = System::new("program");
+    /// let numbers = Pipeline::new("numbers").iter("numbers", 0..10);
+    /// let running = numbers.sink("out", |_| Err(Error::msg("full"))).spawn(&mut system)?;
+    /// let outcome = running.ended(system.wait());
+    /// assert!(matches!(outcome.report().reason, Reason::Failure { .. }));
+    /// assert_eq!(outcome.ledger().stage("out").unwrap().failed, 1);
+    /// # Ok::<(), exeunt_pipeline::Error>(())
+    /// ```
+    pub fn ended(&self, exit: impl Into<Exit>) -> Outcome {
+        Outcome { exit: exit.into(), ledger: self.ledger() }
     }
 
     /// The system that it runs in.
@@ -367,14 +395,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(exit: Exit, ledger: Ledger) -> Result<Outcome, Error> {
-        let outcome = Outcome { exit, ledger };
-        match &outcome.report().reason {
-            Reason::Failure { name, error } => {
-                let (name, error) = (name.clone(), error.clone());
-                Err(Error::failed(name, error, outcome))
-            }
-            _ => Ok(outcome),
+    /// A failure is the error, also one of a drain that something else had begun.
+    fn failure(self) -> Result<Outcome, Error> {
+        let report = self.report();
+        let mut actors = report.actors.iter();
+        let failed = match &report.reason {
+            Reason::Failure { name, error } => Some((name.clone(), error.clone())),
+            _ => actors
+                .find(|actor| actor.ended == Ended::Failed && !actor.absorbed)
+                .map(|actor| (actor.name.clone(), actor.error.clone().unwrap_or_default())),
+        };
+        match failed {
+            Some((name, error)) => Err(Error::failed(name, error, self)),
+            None => Ok(self),
         }
     }
 
@@ -393,6 +426,22 @@ impl Outcome {
     /// For `main` to return, so that the process ends truthfully.
     pub fn into_exit(self) -> Exit {
         self.exit
+    }
+}
+
+/// As its [exit](Outcome::into_exit): a program of which all is one pipeline returns from `main` what
+/// [`run`](Ready::run) gives. Who drops an outcome instead ends with 0, also after an incomplete drain.
+///
+/// ```
+/// use exeunt_pipeline::{Error, Outcome, Pipeline};
+///
+/// fn main() -> Result<Outcome, Error> {
+///     Pipeline::new("hello").iter("words", ["hello"]).sink("print", |word| { println!("{word}"); Ok(()) }).run()
+/// }
+/// ```
+impl process::Termination for Outcome {
+    fn report(self) -> ExitCode {
+        process::Termination::report(self.exit)
     }
 }
 

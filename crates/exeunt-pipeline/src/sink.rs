@@ -115,6 +115,10 @@ where
 
 /// What a sink's error is if nobody reads any more what it writes: the pipeline ends in order, and that is no failure.
 ///
+/// Whoever is upstream finds out when it has something to hand on, as it is with the pipes of a shell: a source that waits
+/// for its next item goes on waiting until then. Who cannot wait for that calls
+/// [`shutdown`](exeunt::SystemHandle::shutdown) too.
+///
 /// ```
 /// use exeunt_pipeline::{Closed, Pipeline};
 ///

@@ -204,3 +204,50 @@ fn after_a_failure_nothing_is_committed_that_is_not_exact() {
     let passed = outcome.ledger().stage("stored").unwrap().passed;
     assert_eq!(passed, 3 * (last + 1), "{outcome}");
 }
+
+/// A position that cannot be copied.
+struct Fragile(u64);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Fragile {
+        assert!(self.0 != 50, "fragile");
+        Fragile(self.0)
+    }
+}
+
+struct FragileNumbers(std::ops::Range<u64>);
+
+impl Source for FragileNumbers {
+    type Item = u64;
+    type Position = Fragile;
+
+    fn next_item(&mut self, _: &Event) -> Option<Next<u64, Fragile>> {
+        self.0.next().map(|number| Ok((number, Fragile(number))))
+    }
+}
+
+struct Forgetful;
+
+impl Sink<u64, Fragile> for Forgetful {
+    fn write(&mut self, _: u64) -> exeunt::Result {
+        Ok(())
+    }
+
+    fn keeps_positions(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_panic_of_a_position_is_a_failure_of_the_source_and_all_balances() {
+    let error = Pipeline::new("fragile")
+        .source("numbers", FragileNumbers(0..100))
+        .tee("copy", |flow| flow.sink("one", Forgetful))
+        .sink("other", Forgetful)
+        .wait()
+        .unwrap_err();
+    assert_eq!(error.to_string(), "`numbers` failed: it panicked: fragile");
+    let ledger = error.outcome().unwrap().ledger();
+    assert!(ledger.balances(), "{ledger}");
+    assert_eq!(ledger.stage("other").unwrap().passed, 50);
+}

@@ -2,8 +2,9 @@
 //! What each of them does is tested beside it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use exeunt::{Error, System};
+use exeunt::{Error, Reason, System};
 use exeunt_pipeline::{Closed, Ending, Ledger, Pipeline, Sink};
 
 /// Tells what it is asked.
@@ -104,6 +105,24 @@ fn a_drain_and_a_failure_upstream_are_told() {
     assert!(system.wait().is_complete());
     assert_eq!(told.ending(), Some(Ending::Interrupted));
 
+    // Not all of it has arrived: the rate limit holds items up until its deadline.
+    let (told, mut system) = (Told::default(), System::new("cut short"));
+    system.set_stall_limit(Duration::from_millis(50));
+    let handle = system.handle();
+    let running = Pipeline::new("cut short")
+        .iter("numbers", 0..10)
+        .thread("thread")
+        .rate_limit("slow", 1, Duration::MAX)
+        .thread("on")
+        .inspect("look", move |_| handle.shutdown())
+        .sink("told", told.clone())
+        .spawn(&mut system)
+        .unwrap();
+    let outcome = running.outcome(system.wait()).unwrap();
+    let slow = outcome.ledger().stage("slow").unwrap();
+    assert!(slow.passed <= 2 && slow.returned >= 8 && outcome.ledger().balances(), "{outcome}");
+    assert_eq!(told.ending(), Some(Ending::CutShort), "{outcome}");
+
     // Whichever item it is, also the last, and whichever thread.
     for fails_at in [0, 500, 999] {
         for threads in [0, 2] {
@@ -140,6 +159,26 @@ fn the_end_of_a_merge_is_that_of_all_that_is_merged() {
     assert_eq!(ending(u32::MAX, u32::MAX), Some(Ending::Complete));
     assert_eq!(ending(999, u32::MAX), Some(Ending::Failed));
     assert_eq!(ending(u32::MAX, 999), Some(Ending::Failed));
+}
+
+#[test]
+fn a_failure_in_a_drain_is_one() {
+    let mut system = System::new("drained");
+    let handle = system.handle();
+    let fail = move |n: u32| match n {
+        1000 => {
+            handle.shutdown();
+            Err(Error::msg("no"))
+        }
+        n => Ok(n),
+    };
+    let flow = Pipeline::new("drained").iter("numbers", 0..).try_map("fail", fail);
+    let running = flow.sink("told", Told::default()).spawn(&mut system).unwrap();
+    let report = system.wait();
+    assert_eq!(report.reason, Reason::Shutdown);
+    let error = running.outcome(report).unwrap_err();
+    assert_eq!(error.to_string(), "`numbers` failed: `fail`: no");
+    assert_eq!(format!("{error:?}"), r#"Failed { name: "numbers", error: "`fail`: no", .. }"#);
 }
 
 /// Runs until the sink says that it is enough.

@@ -41,6 +41,28 @@ fn parallel_keeps_the_order() {
 }
 
 #[test]
+fn no_time_is_no_limit() {
+    let (out, _) = collect(|out| into(numbers().rate_limit("none", 1, Duration::ZERO), out));
+    assert!(out.into_iter().eq(0..10_000));
+}
+
+#[test]
+fn what_no_machine_has_is_an_error_that_names_it() {
+    let text = |ready: Ready| ready.wait().unwrap_err().to_string();
+    let many = usize::MAX;
+    let end = |flow: Flow<exeunt_pipeline::Joined<u64, u64>>| text(flow.sink("out", |_| Ok(())));
+    let most = "threads, and 4096 are the most";
+    assert_eq!(
+        end(numbers().parallel("same", many, |n| n)),
+        format!("`same` would have {many} {most}")
+    );
+    let lanes = numbers().partition_by("lanes", many, |n| *n, |n| n);
+    assert_eq!(end(lanes), format!("`lanes` would have {many} {most}"));
+    let full = Pipeline::new("full").capacity(many).iter("numbers", 0..10).sink("out", |_| Ok(()));
+    assert!(text(full).contains("`out`"));
+}
+
+#[test]
 fn unordered_has_all_of_them() {
     let (mut out, _) =
         collect(|out| into(numbers().parallel("double", 3, |n| n * 2).unordered(), out));

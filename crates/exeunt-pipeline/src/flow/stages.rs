@@ -11,6 +11,8 @@ use crate::op::{
     TryMap, Window,
 };
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// One item at a time.
 impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     pub(super) fn each<K: Kind<In = O::Out>>(
@@ -96,7 +98,10 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         self.without_positions().then(name, fold)
     }
 
-    /// Lets no more than so many through within a time, evenly spread. Past the deadline of a drain nothing is held up.
+    /// Lets no more than so many through within a time, evenly spread. No time at all is no limit.
+    ///
+    /// A drain waits for each item's turn, as long as that is no longer than the stall limit. Past its deadline nothing is
+    /// held up.
     pub fn rate_limit(
         self,
         name: &str,
@@ -104,8 +109,8 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         per: Duration,
     ) -> Following<O, RateLimit<O::Out>, P> {
         self.way.book.check(name, items > 0, "would let nothing through");
-        self.way.book.check(name, !per.is_zero(), "limits the items of no time");
-        let apart = per / items.max(1);
+        // An item that is due past all clocks is due in a hundred years.
+        let apart = (per / items.max(1)).min(CENTURY);
         self.then(name, |base| RateLimit { base, apart, next: None, item: PhantomData })
     }
 

@@ -13,11 +13,16 @@ use crate::parallel::{self, Joined, Scatter, Settings, Shared, Worker};
 use crate::reorder::Reorder;
 use crate::segment::{Feed, Part, Segment};
 
+/// More threads than this are a mistake; and some thousands more than this abort a process, on systems that refuse a thread
+/// the guard of its stack.
+const MOST_THREADS: usize = 4096;
+
 impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     /// Makes one of one on several threads. The order is kept, unless it is told to go about it
     /// [`unordered`](Flow::unordered); no more than a few chunks for each thread are ever out of order.
     ///
-    /// Each thread has a clone of `f`. How many items a thread takes at once depends on how long they take.
+    /// Each thread has a clone of `f`; there are 4096 of them at most. How many items a thread takes at once depends on how
+    /// long they take.
     pub fn parallel<U: Send + 'static>(
         self,
         name: &str,
@@ -37,6 +42,12 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         self.on_several_threads(name, threads, move || TryMap(f.clone(), PhantomData))
     }
 
+    fn check_threads(&self, name: &str, threads: usize) {
+        self.way.book.check(name, threads > 0, "would have no thread");
+        let too_many = format!("would have {threads} threads, and {MOST_THREADS} are the most");
+        self.way.book.check(name, threads <= MOST_THREADS, &too_many);
+    }
+
     fn on_several_threads<K>(
         self,
         name: &str,
@@ -46,7 +57,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     where
         K: Kind<In = O::Out>,
     {
-        self.way.book.check(name, threads > 0, "would have no thread");
+        self.check_threads(name, threads);
         let settings = Settings { is_ordered: true, policy: Policy::default() };
         let settings: Shared<O::Out> = Arc::new(Mutex::new(settings));
         // Only who is handed chunks can hand them out in the size that suits the pool.
@@ -88,7 +99,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     /// Makes one of one on several threads, with all items of one key on the same thread, in their order. Between
     /// keys there is no order, and so the positions of the source end here.
     ///
-    /// Each thread has a clone of `f`, which may keep a state for its keys.
+    /// Each thread has a clone of `f`, which may keep a state for its keys; there are 4096 of them at most.
     pub fn partition_by<K: Hash + 'static, U: Send + 'static>(
         self,
         name: &str,
@@ -96,7 +107,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         key: impl FnMut(&O::Out) -> K + Send + 'static,
         f: impl FnMut(O::Out) -> U + Clone + Send + 'static,
     ) -> Flow<Joined<O::Out, U>, ()> {
-        self.way.book.check(name, threads > 0, "would have no thread");
+        self.check_threads(name, threads);
         let settings = Settings { is_ordered: false, policy: Policy::default() };
         let settings: Shared<O::Out> = Arc::new(Mutex::new(settings));
         let mut before = self;

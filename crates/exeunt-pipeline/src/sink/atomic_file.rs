@@ -19,9 +19,9 @@ use crate::named::of_file;
 /// As a sink it takes whatever is bytes, each item a line. The end is
 ///
 /// - of a pipeline that is [complete](Ending::Complete): the file is there;
-/// - of one that has [failed](Ending::Failed): it is not;
 /// - of one that was [interrupted](Ending::Interrupted), by SIGINT for example: it is not, unless it is
-///   [told](AtomicFile::even_if_interrupted) to keep what was taken in.
+///   [told](AtomicFile::even_if_interrupted) to keep what was taken in;
+/// - of one that was [cut short](Ending::CutShort), or has [failed](Ending::Failed): it is not.
 ///
 /// It is of use without a pipeline: it is a [`Write`], and [`finish`](AtomicFile::finish) puts it in its place.
 ///
@@ -72,7 +72,8 @@ impl AtomicFile {
         Ok(AtomicFile { path, renaming, file, end: b"\n", is_kept_if_interrupted: false })
     }
 
-    /// Has the file appear also if the pipeline was interrupted: with what was taken in until then.
+    /// Has the file appear also if the pipeline was interrupted: with all that was taken in until then. If that has not
+    /// all arrived, it does not.
     #[must_use]
     pub fn even_if_interrupted(mut self) -> AtomicFile {
         self.is_kept_if_interrupted = true;
@@ -243,6 +244,7 @@ mod tests {
     use crate::scratch::Scratch;
     use crate::{Error, Pipeline, Source};
     use exeunt::System;
+    use std::time::Duration;
 
     fn written(sink: AtomicFile, items: impl Source<Item = &'static str>) -> Result<(), Error> {
         Pipeline::new("written").source("items", items).sink("file", sink).wait().map(drop)
@@ -315,6 +317,28 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).ok(), is_kept.then_some(expected));
             assert_eq!(names(&scratch).len(), usize::from(is_kept));
         }
+    }
+
+    #[test]
+    fn one_that_was_cut_short_is_not_there() {
+        let scratch = Scratch::new();
+        let sink = AtomicFile::create(scratch.join("file")).unwrap().even_if_interrupted();
+        let mut system = System::new("cut short");
+        system.set_stall_limit(Duration::from_millis(50));
+        let handle = system.handle();
+        // It holds items up until its deadline.
+        let ready = Pipeline::new("cut short")
+            .iter("numbers", 0..10)
+            .thread("thread")
+            .rate_limit("slow", 1, Duration::MAX)
+            .thread("on")
+            .inspect("shut down", move |_| handle.shutdown())
+            .map("text", |n| n.to_string())
+            .sink("file", sink);
+        let running = ready.spawn(&mut system).unwrap();
+        assert!(!system.wait().is_complete());
+        assert!(running.ledger().balances(), "{}", running.ledger());
+        assert_eq!(names(&scratch), [""; 0]);
     }
 
     #[test]
