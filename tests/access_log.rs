@@ -35,7 +35,7 @@ const SIGINT: i32 = 2;
 const SIGKILL: i32 = 9;
 
 /// Who leaves after whom.
-const ORDER: [&str; 5] = ["logs", "batch", "tally-in", "tally", "store"];
+const ORDER: [&str; 4] = ["logs", "batch", "tally", "store"];
 
 /// The logs that it generates, in the order in which they are read.
 const LOGS: [&str; 5] =

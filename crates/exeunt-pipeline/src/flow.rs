@@ -28,7 +28,7 @@ pub use branches::{Branch, Pass, Tee};
 ///
 /// Stages that follow one another run on one thread, as one function. A new thread begins with a
 /// [source](crate::Pipeline::source), with each of the threads of [`parallel`](Flow::parallel) and
-/// [`partition_by`](Flow::partition_by), before and after them, with a [`merge`](Flow::merge), with a [`batch`](Flow::batch)
+/// [`partition_by`](Flow::partition_by), after them, and between a source and a `parallel`, with a [`merge`](Flow::merge), with a [`batch`](Flow::batch)
 /// and a [`window`](Flow::window), which have to look at the clock, with each branch of a [`tee`](Flow::tee) and a
 /// [`broadcast`](Flow::broadcast), with a [sink](Flow::sink), and wherever [`thread`](Flow::thread) says so.
 pub struct Flow<O: Op, P = ()> {
@@ -38,8 +38,23 @@ pub struct Flow<O: Op, P = ()> {
     ops: O,
     /// Its first stage.
     head: Option<Head>,
-    /// Whether what comes in goes out.
-    is_empty: bool,
+    begun: Begun,
+}
+
+/// What there is on a thread so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// A source, to which nobody hands chunks, and perhaps stages.
+    Source,
+    /// Nothing: what comes in goes out.
+    Empty,
+    Stages,
+}
+
+impl Begun {
+    fn with_a_stage(self) -> Begun {
+        if self == Begun::Source { self } else { Begun::Stages }
+    }
 }
 
 /// One more stage on the thread.
@@ -133,12 +148,12 @@ impl<O: Op, P> fmt::Debug for Flow<O, P> {
 impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     /// A flow from a source.
     pub(crate) fn begin(way: Way<P>, feed: Feed<O::In>, ops: O) -> Flow<O, P> {
-        Flow { way, feed, ops, head: None, is_empty: false }
+        Flow { way, feed, ops, head: None, begun: Begun::Source }
     }
 
     /// A flow whose thread does nothing so far.
     fn fed_by(way: Way<P>, feed: Feed<O::Out>) -> Flow<Nothing<O::Out>, P> {
-        Flow { way, feed, ops: Nothing(PhantomData), head: None, is_empty: true }
+        Flow { way, feed, ops: Nothing(PhantomData), head: None, begun: Begun::Empty }
     }
 
     fn on_thread_of_its_own(self, name: &str) -> Flow<Nothing<O::Out>, P> {
@@ -153,7 +168,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
 
     /// Where a thread begins: here, if it does.
     fn at_a_beginning(self, name: &str) -> Flow<Nothing<O::Out>, P> {
-        if !self.is_empty {
+        if self.begun != Begun::Empty {
             return self.on_thread_of_its_own(name);
         }
         let Flow { way, feed, .. } = self;
@@ -189,12 +204,13 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     ) -> Following<O, B, P> {
         let second = make(self.enter(name));
         let ops = Then { first: self.ops, second };
-        Flow { ops, way: self.way, feed: self.feed, head: self.head, is_empty: false }
+        let begun = self.begun.with_a_stage();
+        Flow { ops, way: self.way, feed: self.feed, head: self.head, begun }
     }
 
     fn without_positions(self) -> Flow<O, ()> {
-        let Flow { way, feed, ops, head, is_empty } = self;
-        Flow { way: way.without_positions(), feed, ops, head, is_empty }
+        let Flow { way, feed, ops, head, begun } = self;
+        Flow { way: way.without_positions(), feed, ops, head, begun }
     }
 
     /// Nothing more happens on this thread: what it makes goes to an inlet. If no stage is on the thread, it is called so.

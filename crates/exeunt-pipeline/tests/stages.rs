@@ -41,6 +41,23 @@ fn parallel_keeps_the_order() {
 }
 
 #[test]
+fn a_pool_has_a_thread_before_it_only_after_a_source() {
+    let names = |ready: Ready| {
+        let outcome = ready.wait().unwrap();
+        assert!(outcome.ledger().balances(), "{outcome}");
+        let mut names: Vec<_> =
+            outcome.report().actors.iter().map(|actor| actor.name.clone()).collect();
+        names.retain(|name| !name.contains('/'));
+        names.sort();
+        names
+    };
+    let flow = numbers().map("one", |n| n).parallel("pool", 2, |n| n);
+    assert_eq!(names(flow.sink("out", |_| Ok(()))), ["numbers", "out", "pool", "pool-in"]);
+    let flow = numbers().batch("batch", 7, LONG).parallel("pool", 2, |batch| batch);
+    assert_eq!(names(flow.sink("out", |_| Ok(()))), ["batch", "numbers", "out", "pool"]);
+}
+
+#[test]
 fn no_time_is_no_limit() {
     let (out, _) = collect(|out| into(numbers().rate_limit("none", 1, Duration::ZERO), out));
     assert!(out.into_iter().eq(0..10_000));

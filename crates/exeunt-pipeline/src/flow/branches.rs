@@ -49,7 +49,8 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         let base = self.enter(name);
         let side = self.branch(branch);
         let ops = Then { first: self.ops, second: Tee { base, side } };
-        Flow { ops, way: self.way, feed: self.feed, head: self.head, is_empty: false }
+        let begun = self.begun.with_a_stage();
+        Flow { ops, way: self.way, feed: self.feed, head: self.head, begun }
     }
 
     /// Gives a copy of each item to each of several branches, each with a sink of its own.

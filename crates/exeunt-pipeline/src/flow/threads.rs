@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use exeunt::Error;
 
-use super::Flow;
+use super::{Begun, Flow};
 use crate::chunk::{Inlet, Permits};
 use crate::op::{Base, Each, Kind, Map, Op, Policy, TryMap};
 use crate::parallel::{self, Joined, Scatter, Settings, Shared, Worker};
@@ -58,10 +58,27 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         K: Kind<In = O::Out>,
     {
         self.check_threads(name, threads);
+        // Only who is handed chunks can hand them out in the size that suits the pool.
+        match self.begun {
+            Begun::Source => {
+                self.on_thread_of_its_own(&format!("{name}-in")).into_pool(name, threads, kind)
+            }
+            _ => self.into_pool(name, threads, kind),
+        }
+    }
+
+    fn into_pool<K>(
+        self,
+        name: &str,
+        threads: usize,
+        kind: impl Fn() -> K + Send + 'static,
+    ) -> Flow<Joined<O::Out, K::Out>, P>
+    where
+        K: Kind<In = O::Out>,
+    {
         let settings = Settings { is_ordered: true, policy: Policy::default() };
         let settings: Shared<O::Out> = Arc::new(Mutex::new(settings));
-        // Only who is handed chunks can hand them out in the size that suits the pool.
-        let mut before = self.at_a_beginning(&format!("{name}-in"));
+        let mut before = self;
         let members = before.way.stage(name);
         let counts = members.first();
         let (way, close) = before.close(format!("{name}-in"));
@@ -93,7 +110,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
             )
         });
         let ops = Joined { settings, item: PhantomData };
-        Flow { way, feed, ops, head: None, is_empty: true }
+        Flow { way, feed, ops, head: None, begun: Begun::Empty }
     }
 
     /// Makes one of one on several threads, with all items of one key on the same thread, in their order. Between
@@ -140,6 +157,6 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
             close(assembly, lanes)
         });
         let ops = Joined { settings, item: PhantomData };
-        Flow { way: way.without_positions(), feed, ops, head: None, is_empty: true }
+        Flow { way: way.without_positions(), feed, ops, head: None, begun: Begun::Empty }
     }
 }
