@@ -393,7 +393,7 @@ mod tests {
     #[test]
     fn nothing_that_is_there_is_written_over() {
         let folder = Folder::new();
-        fs::write(folder.join("access.log"), "of a real server").unwrap();
+        fs::write(folder.join("access.log"), "of a real server\n").unwrap();
         let error = generate(folder.path(), 10, 1).unwrap_err();
         assert!(error.contains("not empty, there is access.log in it"), "{error}");
         assert_eq!(lines(&folder), ["of a real server"]);

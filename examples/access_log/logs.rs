@@ -9,6 +9,8 @@
 //! access.log.10.gz  access.log.9.gz  ...  access.log.1  access.log
 //! ```
 //!
+//! A line of that one which has no end yet is left for the next run: the server may be writing it.
+//!
 //! A file that cannot be read, or breaks off, is an error that names it, and the next one follows.
 //! Bytes that are not UTF-8 become `�`: servers escape them, so they are rare, and no reason to lose
 //! a line.
@@ -216,6 +218,11 @@ fn is_log(name: &str) -> bool {
     stem.ends_with(".log") || stem.ends_with("_log")
 }
 
+/// Whether it has not been rotated yet.
+fn is_written_to(name: &str) -> bool {
+    matches!(reading_order(name), (_, 0, _))
+}
+
 /// What names are sorted by: the name without what rotation has added to it, then how old that says
 /// it is (the older, the smaller), then all of it, so that no two names are the same.
 fn reading_order(name: &str) -> (&str, i64, &str) {
@@ -245,7 +252,10 @@ impl LogFile {
         let lines = match name.ends_with(".gz") {
             true => decompressed(&path).map_err(|error| LogError::new(&path, Kind::Io(error)))?,
             false => {
-                Lines::open(&path).map_err(|error| LogError::new(&path, Kind::Lines(error)))?
+                let lines = Lines::open(&path);
+                let lines = lines.map_err(|error| LogError::new(&path, Kind::Lines(error)))?;
+                // The server may be in the middle of a line.
+                if is_written_to(&name) { lines.only_whole() } else { lines }
             }
         };
         let lines = lines.lossy().after(offset);
@@ -333,7 +343,7 @@ mod tests {
     #[test]
     fn positions_are_ordered_as_the_lines_are_and_survive_as_text() {
         let folder = logs(&[
-            ("access.log", b"a\nb\n"),
+            ("access.log", b"a\nb\nhalf"),
             ("access.log.2.gz", &gzip(&["c\n", "d\ne"])),
             ("access.log.11", b"f\n\ng"),
         ]);
@@ -354,7 +364,7 @@ mod tests {
         let folder = logs(&[
             ("access.log.2.gz", &gzip(&["one\n", "two\nthr", "ee\n"])),
             ("access.log.1", b""),
-            ("access.log", b"four\r\n\n\xFFive"),
+            ("access.log", b"four\r\n\n\xFFive\nsi"),
         ]);
         let all = read(&folder, None);
         let expected = [
@@ -363,7 +373,7 @@ mod tests {
             line("access.log.2.gz:14", "three"),
             line("access.log:6", "four"),
             line("access.log:7", ""),
-            line("access.log:11", "\u{FFFD}ive"),
+            line("access.log:12", "\u{FFFD}ive"),
         ];
         assert_eq!(all, expected);
         for (count, line) in (1..).zip(&all) {
@@ -376,6 +386,8 @@ mod tests {
     fn what_is_added_to_the_last_log_is_read_by_the_next_run() {
         let folder = logs(&[("access.log", b"one\n"), ("access.log.1", b"zero\n")]);
         let end = "access.log:4".parse().unwrap();
+        assert_eq!(read(&folder, Some(&end)), []);
+        fs::write(folder.join("access.log"), "one\ntw").unwrap();
         assert_eq!(read(&folder, Some(&end)), []);
         fs::write(folder.join("access.log"), "one\ntwo\n").unwrap();
         assert_eq!(read(&folder, Some(&end)), [line("access.log:8", "two")]);

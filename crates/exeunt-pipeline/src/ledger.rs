@@ -192,6 +192,10 @@ impl Ledger {
         None
     }
 
+    fn is_sink(&self, stage: usize) -> bool {
+        !self.stages.iter().any(|next| next.inputs.contains(&stage))
+    }
+
     /// How many items were handed to a stage by those before it.
     fn given(&self, stage: &StageLedger) -> u64 {
         match stage.diverted_from {
@@ -214,13 +218,14 @@ impl fmt::Display for Ledger {
             "  {:width$} {:>10} {:>10} {:>9} {:>8} {:>9} {:>9}",
             "stage", "in", "out", "filtered", "failed", "diverted", "returned"
         )?;
-        for stage in &self.stages {
+        for (at, stage) in self.stages.iter().enumerate() {
+            // Nobody is after a sink, so that a zero would tell of a loss.
+            let out = if self.is_sink(at) { "-".to_owned() } else { stage.out.to_string() };
             writeln!(
                 f,
-                "  {:width$} {:>10} {:>10} {:>9} {:>8} {:>9} {:>9}",
+                "  {:width$} {:>10} {out:>10} {:>9} {:>8} {:>9} {:>9}",
                 stage.name,
                 stage.entered,
-                stage.out,
                 stage.filtered,
                 stage.failed,
                 stage.diverted,

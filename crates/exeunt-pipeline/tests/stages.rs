@@ -58,6 +58,20 @@ fn a_pool_has_a_thread_before_it_only_after_a_source() {
 }
 
 #[test]
+fn the_table_of_a_ledger_fits_a_terminal_and_a_sink_hands_nothing_on() {
+    let (_, ledger) = collect(|out| into(numbers().filter("even", |n| n % 2 == 0), out));
+    let table = ledger.to_string();
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let row = |name: &str| -> Vec<String> {
+        let mut rows = table.lines().map(|line| line.split_whitespace().map(str::to_owned));
+        rows.find_map(|row| row.clone().next().filter(|first| first == name).map(|_| row.collect()))
+            .unwrap()
+    };
+    assert_eq!(row("even"), ["even", "10000", "5000", "5000", "0", "0", "0"]);
+    assert_eq!(row("out"), ["out", "5000", "-", "0", "0", "0", "0"]);
+}
+
+#[test]
 fn no_time_is_no_limit() {
     let (out, _) = collect(|out| into(numbers().rate_limit("none", 1, Duration::ZERO), out));
     assert!(out.into_iter().eq(0..10_000));

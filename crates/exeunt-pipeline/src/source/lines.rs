@@ -142,6 +142,7 @@ impl Lines {
             offset: 0,
             skip: None,
             buffer: Vec::new(),
+            needs_end: false,
             is_over: false,
         };
         Lines { lines, is_lossy: false }
@@ -154,7 +155,8 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// If no line begins there: it is another file than it was then, or its last line, which had no end, has grown.
+    /// If no line begins there: it is another file than it was then, it was made shorter, or its last line, which had no
+    /// end, has grown, which cannot be if that is [left out](Lines::only_whole).
     ///
     /// ```
     /// use exeunt_pipeline::Lines;
@@ -186,6 +188,24 @@ impl Lines {
     pub fn line_limit(mut self, bytes: usize) -> Lines {
         assert!(bytes > 0, "no line would be short enough");
         self.lines.limit_bytes = bytes;
+        self
+    }
+
+    /// Leaves out a last line that has no end: whoever writes the file may be in the middle of it. It is given, whole, by
+    /// the run that begins [after](Lines::after) the position of the line before.
+    ///
+    /// ```
+    /// use exeunt::Event;
+    /// use exeunt_pipeline::{Lines, Source};
+    ///
+    /// let mut lines = Lines::read("log", &b"one\ntw"[..]).only_whole();
+    /// let (line, position) = lines.next_item(&Event::new()).unwrap().unwrap();
+    /// assert_eq!((line.as_str(), position), ("one", 4));
+    /// assert!(lines.next_item(&Event::new()).is_none());
+    /// ```
+    #[must_use]
+    pub fn only_whole(mut self) -> Lines {
+        self.lines.needs_end = true;
         self
     }
 
@@ -245,6 +265,8 @@ pub struct ByteLines {
     skip: Option<u64>,
     /// The line.
     buffer: Vec<u8>,
+    /// Whether a last line without an end is none.
+    needs_end: bool,
     is_over: bool,
 }
 
@@ -344,7 +366,7 @@ impl ByteLines {
         Ok(match has_end {
             _ if self.buffer.len() > limit => Filled::TooLong { begin },
             // Nobody knows how it would have gone on.
-            false if read == 0 || is_cut_off => Filled::Nothing,
+            false if read == 0 || is_cut_off || self.needs_end => Filled::Nothing,
             _ => Filled::Line,
         })
     }

@@ -202,6 +202,7 @@ struct Open {
     is_asked: bool,
     /// There are no descriptors left.
     is_short: bool,
+    is_shortage_told: bool,
     is_leaving: bool,
     /// If it went with the thread that uses it, so would a call that has not been heard yet.
     _waker: Arc<Waker>,
@@ -229,6 +230,7 @@ impl Open {
             next: 0,
             is_asked: true,
             is_short: false,
+            is_shortage_told: false,
             is_leaving: false,
             _waker: waker,
             over,
@@ -269,9 +271,13 @@ impl Open {
         }
         match socket.accept() {
             Ok(mut connection) => {
+                self.is_shortage_told = false;
                 let token = Token(self.next);
                 self.next = (self.next + 1) % WAKER.0;
-                connection.register(self.poll.registry(), token)?;
+                if let Err(error) = connection.register(self.poll.registry(), token) {
+                    log::warn!("a connection is closed, since it cannot be watched: {error}");
+                    return Ok(true);
+                }
                 self.connections.insert(token, connection);
                 // It may have been sent something before it was registered.
                 self.ready.push_back(token);
@@ -285,7 +291,10 @@ impl Open {
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) => {
-                log::warn!("nobody can be accepted for now: {error}");
+                // It is tried again ten times a second, and told once.
+                if !std::mem::replace(&mut self.is_shortage_told, true) {
+                    log::warn!("nobody can be accepted for now: {error}");
+                }
                 self.is_short = true;
                 Ok(false)
             }

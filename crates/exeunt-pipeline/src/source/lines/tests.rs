@@ -31,6 +31,17 @@ fn lines_end_as_the_standard_library_ends_them() {
 }
 
 #[test]
+fn a_line_that_is_being_written_is_left_for_the_next_run() {
+    let scratch = Scratch::new();
+    let path = scratch.write("log", "one\ntw");
+    let open = || Lines::open(&path).unwrap().only_whole();
+    assert_eq!(read(open()), [line("one", 4)]);
+    scratch.write("log", "one\ntwo\n");
+    assert_eq!(read(open().after(4).unwrap()), [line("two", 8)]);
+    assert_eq!(read(open().after(8).unwrap()), []);
+}
+
+#[test]
 fn it_begins_after_every_position_of_a_file_and_of_a_reader() {
     const TEXT: &[u8] = b"one\n\nthree\r\nfour";
     let scratch = Scratch::new();
