@@ -179,10 +179,11 @@ fn drained_at_random(input: &Folder, walk: &[u32], dice: &mut Dice, run_number: 
 
 #[test]
 fn it_says_what_was_returned_at_a_deadline() {
-    let input = corpus(10);
+    let (input, results) = (corpus(10), Folder::new());
+    let table = results.path().join("words.tsv");
     let mut pipeline = example("pipeline");
     // The tally rests for longer than the stall limit, so that its deadline comes.
-    pipeline.args(["--workers", "1", "--pace", "60s"]);
+    pipeline.args(["--workers", "1", "--pace", "60s"]).arg("--out").arg(&table);
 
     let mut running = Running::start(pipeline.arg(input.path()));
     running.wait_for("split 10 handled"); // in a line of progress
@@ -194,6 +195,7 @@ fn it_says_what_was_returned_at_a_deadline() {
     assert!(finished.stdout.contains(balance), "{finished:?}");
     assert!(finished.stderr.contains("INCOMPLETE"), "{finished:?}");
     assert_eq!(finished.status.code(), Some(75));
+    assert!(!table.exists(), "a table that lacks files that were taken in");
 }
 
 #[test]

@@ -45,7 +45,7 @@ use crate::common::{log_to_stderr, refuse};
 use crate::left_out::LeftOut;
 use crate::options::Options;
 use crate::show::Show;
-use crate::stages::{Skipped, Table, Tally, read, sort, split, write};
+use crate::stages::{Skipped, Tally, Write, read, sort, split};
 
 fn main() -> Exit {
     let options = Options::read(Args::of_the_process());
@@ -85,7 +85,7 @@ fn assemble(
     skipped: &LeftOut,
     summary: Sender<String>,
 ) -> Ready {
-    let (top, skipped, mut out) = (options.top, skipped.clone(), out);
+    let (top, skipped) = (options.top, skipped.clone());
     Pipeline::new("pipeline")
         .chunk(1)
         .capacity(options.capacity)
@@ -104,10 +104,7 @@ fn assemble(
             let _ = summary.send(table.summary(top));
             table
         })
-        .sink("write", move |table: Table| match out.take() {
-            Some(out) => Ok(write(&table, out)?),
-            None => Ok(()),
-        })
+        .sink("write", Write(out.map(AtomicFile::even_if_interrupted)))
 }
 
 /// Symbolic links are not followed: what they point to below the folder is found anyway, and a loop

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use exeunt_pipeline::AtomicFile;
+use exeunt_pipeline::{AtomicFile, Ending, Sink};
 
 /// A file travels as one piece, so that it is counted whole or not at all; this is the largest.
 const FILE_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
@@ -147,10 +147,31 @@ impl Table {
 
 // write
 
-/// Writes the table, which is one item, so that it is there as a whole or not at all.
-pub(crate) fn write(table: &Table, mut out: AtomicFile) -> io::Result<()> {
-    for (word, count) in &table.rows {
-        writeln!(out, "{word}\t{count}")?;
+/// Writes the table, if there is a file for it. Of a drain that was cut short there is none: a table that
+/// lacks files that were taken in does not pass for one that has them.
+pub(crate) struct Write(pub(crate) Option<AtomicFile>);
+
+impl Sink<Table> for Write {
+    fn write(&mut self, table: Table) -> exeunt::Result {
+        let Some(out) = &mut self.0 else { return Ok(()) };
+        for (word, count) in &table.rows {
+            writeln!(out, "{word}\t{count}")?;
+        }
+        Ok(())
     }
-    out.finish()
+
+    /// A full disk is found out here, so that the table counts as failed.
+    fn commit(&mut self, _: Option<&()>) -> exeunt::Result {
+        match &mut self.0 {
+            Some(out) => Ok(out.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, ending: Ending) -> exeunt::Result {
+        match &mut self.0 {
+            Some(out) => Sink::<String>::finish(out, ending),
+            None => Ok(()),
+        }
+    }
 }
