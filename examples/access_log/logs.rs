@@ -95,6 +95,10 @@ impl Source for Logs {
         }
         next
     }
+
+    fn is_next_at_hand(&self) -> bool {
+        self.current.as_ref().is_none_or(|(_, lines)| lines.is_next_at_hand())
+    }
 }
 
 /// A place between two lines of a folder of logs: a file, and how many bytes of its text, when

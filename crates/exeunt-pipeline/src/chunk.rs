@@ -54,6 +54,18 @@ impl<T> Chunk<T> {
         }
     }
 
+    /// Puts all of another after what is there already.
+    pub(crate) fn append(&mut self, more: &mut Chunk<T>) {
+        if self.is_empty() {
+            return std::mem::swap(self, more);
+        }
+        let before = self.items.len();
+        self.items.append(&mut more.items);
+        for mark in more.marks.drain(..) {
+            self.put_mark(Mark { after: before + mark.after, ..mark });
+        }
+    }
+
     /// Whether there is anything to tell of it.
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.marks.is_empty() && !self.is_last

@@ -9,7 +9,7 @@
 //! use exeunt_pipeline::Pipeline;
 //!
 //! let outcome = Pipeline::new("squares")
-//!     .iter("numbers", 0..1_000_u64)
+//!     .items("numbers", 0..1_000_u64)
 //!     .parallel("square", 4, |n| n * n) // on four threads, in order
 //!     .filter("even", |n| n % 2 == 0)
 //!     .batch("batch", 100, Duration::from_millis(50))
@@ -32,7 +32,8 @@
 //! - **A drain leaves the result of a prefix.** What comes out of stages that keep the order is exactly what they make of
 //!   the items that the ledger says the source gave. The same holds after an error: what came before it comes out.
 //! - **Nothing is held back.** A stage sends what it has as soon as nothing more waits for it, so that a slow stream is as
-//!   quick as if each item travelled by itself. Only a batch, a window and a fold keep something.
+//!   quick as if each item travelled by itself; a source, as soon as [it may have to wait](Source::is_next_at_hand). Only a
+//!   batch, a window and a fold keep something.
 //! - **A position is never ahead.** A sink that [keeps positions](Sink::keeps_positions) is told one exactly when all
 //!   that became of the source's items up to there has been written; what it was given and that position can be
 //!   made lasting in one transaction, so that after `kill -9` nothing is missing and nothing is double.
@@ -178,6 +179,7 @@ mod named;
 #[cfg(test)]
 mod scratch;
 
+mod reader;
 mod op;
 mod chunk;
 mod shelf;

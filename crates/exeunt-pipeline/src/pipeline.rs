@@ -3,22 +3,22 @@
 use std::fmt;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use exeunt::{
     ActorBuilder, Ended, Exit, Reason, Report, SpawnError, System, SystemHandle, TaskBuilder,
-    TaskContext,
 };
 
 use crate::chunk::{Parcel, Returns};
 use crate::error::Error;
 use crate::flow::{Flow, Way};
 use crate::ledger::{Book, Counts, Ledger};
-use crate::op::{Given, Halt, Thread, guard};
+use crate::op::Given;
 use crate::pace::Pace;
-use crate::position::{self, Books};
-use crate::segment::{Feed, Part, Process, failure, log_second};
-use crate::source::{Next, Source};
+use crate::position::Books;
+use crate::reader::{Burst, Reader};
+use crate::segment::{Feed, Process};
+use crate::source::{AtHand, Source};
 
 /// Where the description of a pipeline begins.
 ///
@@ -91,7 +91,8 @@ impl Pipeline {
         let counts = book.add(name, Vec::new()).1.first();
         let skips_errors = Arc::new(AtomicBool::new(false));
         let given = Given::new(Arc::clone(&skips_errors));
-        let reader = Reader { source, books: books.clone(), counts, skips_errors };
+        let burst = Burst::new(chunk);
+        let reader = Reader { source, books: books.clone(), counts, skips_errors, burst };
         let task = name.to_owned();
         let feed: Feed<S::Item> = Box::new(move |assembly, part| {
             assembly.task(&task, &*part.process).spawn(move |cx| reader.run(part, cx))
@@ -99,95 +100,36 @@ impl Pipeline {
         Flow::begin(Way::new(self.name, self.limits, book, books), feed, given)
     }
 
-    /// Takes its items from an iterator.
+    /// Takes its items from what gives them without a wait: a `Vec`, a range, whatever is computed. They are handed on
+    /// together, many at a time.
+    ///
+    /// It is not for an iterator that may wait: up to a [chunk](Pipeline::chunk) of the items that it has given before
+    /// would wait with it. For that there is [`iter`](Pipeline::iter).
+    ///
+    /// ```
+    /// use exeunt_pipeline::Pipeline;
+    ///
+    /// let outcome = Pipeline::new("words")
+    ///     .items("words", vec!["one", "two", "three"])
+    ///     .filter("long", |word| word.len() > 3)
+    ///     .sink("print", |word| { println!("{word}"); Ok(()) })
+    ///     .run()?;
+    /// assert_eq!(outcome.ledger().stage("print").unwrap().passed, 1);
+    /// # Ok::<(), exeunt_pipeline::Error>(())
+    /// ```
+    pub fn items<I>(self, name: &str, items: I) -> Flow<Given<I::Item>, ()>
+    where
+        I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
+    {
+        self.source(name, AtHand(items.into_iter()))
+    }
+
+    /// Takes its items from an iterator, which may wait: each is on its way before it is asked for the next one.
     pub fn iter<I>(self, name: &str, items: I) -> Flow<Given<I::Item>, ()>
     where
         I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
     {
         self.source(name, items.into_iter().map(Ok::<_, exeunt::Error>))
-    }
-}
-
-/// What a source says when it is asked.
-type Said<S> = Option<Next<<S as Source>::Item, <S as Source>::Position>>;
-
-/// Feeds a segment from a source, on the thread of a task.
-struct Reader<S: Source> {
-    source: S,
-    books: Books<S::Position>,
-    counts: Arc<Counts>,
-    skips_errors: Arc<AtomicBool>,
-}
-
-impl<S: Source> Reader<S> {
-    fn run(mut self, part: Part<S::Item>, cx: &TaskContext) -> exeunt::Result {
-        let mut process = part.process;
-        process.begin(&Thread { must_stop: cx.must_stop().clone(), is_source: true });
-        let done = self.read(&mut *process, cx);
-        let done = match done {
-            Ok(()) => process.end(),
-            Err(halt) => {
-                log_second(cx.name(), process.break_off());
-                Err(halt)
-            }
-        };
-        match done {
-            Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
-            Ok(()) | Err(Halt::Refused | Halt::Enough | Halt::Late) => Ok(()),
-        }
-    }
-
-    fn read(&mut self, process: &mut dyn Process<S::Item>, cx: &TaskContext) -> Result<(), Halt> {
-        let books = self.books.all();
-        let mut number = 0;
-        while let Some(next) = self.next(cx)? {
-            match next {
-                Ok((item, position)) => {
-                    // To copy a position is code of the user's, too.
-                    let entered = guard(|| {
-                        position::enter(&books, position);
-                        Ok(())
-                    });
-                    entered.map_err(|panic| self.fail(cx, panic))?;
-                    self.counts.handed_on();
-                    let numbered = (!books.is_empty()).then_some(number);
-                    process.one(item, numbered)?;
-                    number += 1;
-                }
-                Err(error) if self.skips_errors.load(Ordering::Relaxed) => {
-                    log::debug!("`{}` skips an item: {error}", cx.name());
-                    self.counts.entered();
-                    self.counts.failed();
-                }
-                Err(error) => return Err(self.fail(cx, error)),
-            }
-        }
-        if !cx.stopping().is_set() {
-            self.counts.exhausted();
-        }
-        Ok(())
-    }
-
-    /// What the source gives next; or, once the drain has begun, what it has left.
-    fn next(&mut self, cx: &TaskContext) -> Result<Said<S>, Halt> {
-        let (source, stopping) = (&mut self.source, cx.stopping());
-        let given = guard(|| {
-            let next = if stopping.is_set() { None } else { source.next_item(stopping) };
-            Ok(match next {
-                None if stopping.is_set() => source.leftover(),
-                next => next,
-            })
-        });
-        given.map_err(|panic| self.fail(cx, panic))
-    }
-
-    /// It has given an error instead of an item.
-    #[cold]
-    fn fail(&self, cx: &TaskContext, error: exeunt::Error) -> Halt {
-        self.counts.entered();
-        self.counts.failed();
-        self.counts.broke_off();
-        Halt::failed(cx.name(), error)
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) trait Process<T: Send + 'static>: Send {
     fn begin(&mut self, thread: &Thread);
     /// Takes all that is in the chunk.
     fn chunk(&mut self, chunk: &mut Chunk<T>, watch: &Watch<'_>) -> Result<(), Halt>;
-    /// Takes one item of a source, and holds nothing back.
+    /// Takes one item of a source, which is to settle it before it waits for the next one.
     fn one(&mut self, item: T, number: Option<u64>) -> Result<(), Halt>;
     fn settle(&mut self) -> Result<(), Halt>;
     fn due(&self) -> Option<Instant>;
@@ -143,10 +143,7 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
     fn one(&mut self, item: O::In, number: Option<u64>) -> Result<(), Halt> {
         self.held_mark = None;
         self.ops.push(item, &mut self.end)?;
-        if let Some(number) = number {
-            self.mark(number)?;
-        }
-        Process::settle(self)
+        number.map_or(Ok(()), |number| self.mark(number))
     }
 
     fn settle(&mut self) -> Result<(), Halt> {

@@ -11,7 +11,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::chunk::{Chunk, Mark};
+use crate::chunk::Chunk;
 use crate::ledger::Counts;
 
 /// How long the reader waits before it looks once more and goes: a microsecond or two, which is less than it takes to be
@@ -48,12 +48,8 @@ impl<T> Shelf<T> {
     #[inline]
     pub(crate) fn put(&self, more: &mut Chunk<T>, most: usize) -> bool {
         let mut shelved = self.lock();
-        let before = shelved.chunk.items.len();
         shelved.since_note += more.items.len();
-        shelved.chunk.items.append(&mut more.items);
-        for mark in more.marks.drain(..) {
-            shelved.chunk.put_mark(Mark { after: before + mark.after, ..mark });
-        }
+        shelved.chunk.append(more);
         let is_seen = shelved.is_attended || shelved.notes > 0;
         if is_seen && shelved.since_note < most {
             return false;

@@ -2,6 +2,7 @@
 
 use exeunt::{Error, Event};
 
+mod at_hand;
 mod lines;
 mod aside;
 mod files;
@@ -9,6 +10,7 @@ mod channel;
 #[cfg(feature = "net")]
 mod listener;
 
+pub(crate) use at_hand::AtHand;
 pub use channel::Channel;
 pub use files::Files;
 pub use lines::{ByteLines, Lines};
@@ -69,6 +71,41 @@ pub trait Source: Send + 'static {
     /// As for [`next_item`](Source::next_item).
     fn leftover(&mut self) -> Option<Next<Self::Item, Self::Position>> {
         None
+    }
+
+    /// Whether [`next_item`](Source::next_item) would come back at once: with an item, an error, or the end.
+    ///
+    /// `false`, unless it is implemented, and then every item is on its way to the next thread before the next one is asked
+    /// for. While it says `true`, items are kept for up to about a millisecond, to travel together, which costs much
+    /// less. So it may say `true` only if nothing has to be waited for that may never come: the next line is in a buffer,
+    /// for example, or whatever comes is computed.
+    ///
+    /// It is asked after every item, and should be quick.
+    ///
+    /// ```
+    /// use std::collections::VecDeque;
+    /// use exeunt::{Error, Event};
+    /// use exeunt_pipeline::Source;
+    ///
+    /// /// Words, of which the keyboard gives a line at a time.
+    /// struct Words { line: VecDeque<String> }
+    ///
+    /// impl Source for Words {
+    ///     type Item = String;
+    ///     type Position = ();
+    ///
+    ///     fn next_item(&mut self, _stopping: &Event) -> Option<Result<(String, ()), Error>> {
+    ///         // Here it would wait for another line.
+    ///         self.line.pop_front().map(|word| Ok((word, ())))
+    ///     }
+    ///
+    ///     fn is_next_at_hand(&self) -> bool {
+    ///         !self.line.is_empty()
+    ///     }
+    /// }
+    /// ```
+    fn is_next_at_hand(&self) -> bool {
+        false
     }
 }
 

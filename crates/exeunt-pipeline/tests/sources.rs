@@ -1,5 +1,5 @@
-//! Sources in a pipeline that runs: how they end, of themselves and when the drain begins. What each of them gives is tested beside
-//! it.
+//! Sources in a pipeline that runs: how they end, of themselves and when the drain begins; and what they keep back, which is
+//! nothing. What each of them gives is tested beside it.
 
 use std::sync::mpsc;
 use std::thread;
@@ -101,4 +101,52 @@ fn a_source_that_panics_has_failed_and_what_it_gave_before_arrives() {
         assert_eq!(ledger.stage("numbers").unwrap().failed, 1);
         assert!(given.into_iter().eq(0..5));
     }
+}
+
+/// Gives so many at hand, with an error at the end of them, and then waits until all of them are there.
+struct Bursts {
+    lengths: Vec<u32>,
+    left: u32,
+    has_failed: bool,
+    arrived: crossbeam_channel::Receiver<()>,
+}
+
+impl Source for Bursts {
+    type Item = u32;
+    type Position = ();
+
+    fn next_item(&mut self, _: &Event) -> Option<Next<u32, ()>> {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return Some(Ok((left, ())));
+        }
+        if !std::mem::replace(&mut self.has_failed, true) {
+            return Some(Err(Error::msg("the end of a burst")));
+        }
+        self.arrived.recv_timeout(GUARD).expect("nothing is kept back while the source waits");
+        (self.left, self.has_failed) = (self.lengths.pop()?, false);
+        self.next_item(&Event::new())
+    }
+
+    fn is_next_at_hand(&self) -> bool {
+        self.left > 0 || !self.has_failed
+    }
+}
+
+#[test]
+fn nothing_is_kept_back_when_the_next_item_is_not_at_hand() {
+    let (tell, arrived) = unbounded();
+    tell.send(()).unwrap();
+    let lengths = vec![1, 2, 3, 1_000, 5, 255, 256, 257, 1];
+    let items: u64 = lengths.iter().copied().map(u64::from).sum();
+    let source = Bursts { lengths, left: 0, has_failed: true, arrived };
+    let outcome = Pipeline::new("bursts")
+        .source("source", source)
+        .skip_errors()
+        .map("same", |n| n)
+        .sink("out", move |n| if n == 0 { Ok(tell.send(())?) } else { Ok(()) })
+        .run()
+        .unwrap();
+    assert!(outcome.ledger().balances(), "{outcome}");
+    assert_eq!(outcome.ledger().stage("out").unwrap().passed, items);
 }

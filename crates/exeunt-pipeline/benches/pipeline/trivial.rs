@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use exeunt_pipeline::{Ending, Pipeline, Sink};
+use exeunt_pipeline::{Ending, Flow, Op, Pipeline, Sink};
 use rayon::iter::{ParallelBridge as _, ParallelIterator as _};
 
 use crate::{Contender, interleave};
@@ -36,6 +36,7 @@ pub(crate) fn run(rounds: usize) {
         Contender::new("threads, a message an item", threads),
         Contender::new("pipeline, a thread each", pipeline_of_threads),
         Contender::new("pipeline, as it is written", pipeline),
+        Contender::new("the same, if it may wait", pipeline_that_may_wait),
         Contender::new("rayon par_bridge", par_bridge),
         Contender::new("std iterator", iterator),
     ];
@@ -85,7 +86,7 @@ fn hand_on(from: &Receiver<u64>, to: &Sender<u64>, stage: fn(u64) -> u64) {
 fn pipeline_of_threads() -> Duration {
     let began = Instant::now();
     let (sink, total) = totals();
-    let flow = Pipeline::new("trivial").iter("numbers", 0..ITEMS).thread("first");
+    let flow = Pipeline::new("trivial").items("numbers", 0..ITEMS).thread("first");
     let flow = flow.map("one", one).thread("second").map("two", two).thread("third");
     let outcome = flow.map("three", three).sink("sum", sink).wait();
     assert!(outcome.is_ok_and(|outcome| outcome.ledger().balances()));
@@ -95,10 +96,18 @@ fn pipeline_of_threads() -> Duration {
 
 /// Stages that follow one another share a thread.
 fn pipeline() -> Duration {
+    fused(|| Pipeline::new("trivial").items("numbers", 0..ITEMS))
+}
+
+/// The same, for an iterator of which nobody knows whether it waits.
+fn pipeline_that_may_wait() -> Duration {
+    fused(|| Pipeline::new("trivial").iter("numbers", 0..ITEMS))
+}
+
+fn fused<O: Op<Out = u64>>(begin: impl FnOnce() -> Flow<O>) -> Duration {
     let began = Instant::now();
     let (sink, total) = totals();
-    let flow = Pipeline::new("trivial").iter("numbers", 0..ITEMS);
-    let flow = flow.map("one", one).map("two", two).map("three", three);
+    let flow = begin().map("one", one).map("two", two).map("three", three);
     let outcome = flow.sink("sum", sink).wait();
     assert!(outcome.is_ok_and(|outcome| outcome.ledger().balances()));
     assert_eq!(total.recv(), Ok(sum()));

@@ -100,7 +100,7 @@ fn pipeline(is_ordered: bool) -> Duration {
     let (totals, total) = crossbeam_channel::bounded(1);
     let sink = move |n: u64| Ok(totals.send(n)?);
     let add = |sum: &mut u64, n: u64| *sum = sum.wrapping_add(n);
-    let flow = Pipeline::new("work").iter("numbers", 0..ITEMS).parallel("work", cores(), work);
+    let flow = Pipeline::new("work").items("numbers", 0..ITEMS).parallel("work", cores(), work);
     let ready = match is_ordered {
         true => flow.fold("sum", 0, add).sink("total", sink),
         false => flow.unordered().fold("sum", 0, add).sink("total", sink),

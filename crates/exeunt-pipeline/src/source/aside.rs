@@ -23,6 +23,11 @@ impl Aside {
         let blocks = stopping.interrupts(move || Blocks::Unopened(Some(open)))?;
         Ok(Aside { blocks, block: Vec::new(), at: 0 })
     }
+
+    /// Whether there is all of one in what was read.
+    pub(super) fn has_line(&self) -> bool {
+        self.block[self.at..].contains(&b'\n')
+    }
 }
 
 impl BufRead for Aside {

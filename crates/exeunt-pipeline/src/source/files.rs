@@ -215,6 +215,11 @@ impl Source for Files {
     fn next_item(&mut self, _: &Event) -> Option<Next<PathBuf, String>> {
         Some(self.next_file()?.map_err(Into::into))
     }
+
+    /// A folder is read in no more time than it takes.
+    fn is_next_at_hand(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -252,6 +252,10 @@ impl Source for Lines {
         };
         Some(Ok((line, self.lines.offset)))
     }
+
+    fn is_next_at_hand(&self) -> bool {
+        self.lines.is_next_at_hand()
+    }
 }
 
 /// Lines as bytes. Made by [`Lines::bytes`].
@@ -390,6 +394,14 @@ impl Source for ByteLines {
     fn next_item(&mut self, stopping: &Event) -> Option<Next<Vec<u8>, u64>> {
         let line = self.read_line(stopping)?.map(<[u8]>::to_vec);
         Some(line.map(|line| (line, self.offset)).map_err(Into::into))
+    }
+
+    fn is_next_at_hand(&self) -> bool {
+        match &self.input {
+            Input::File(_) | Input::Reader(_) => true,
+            Input::Unopened(_) => false,
+            Input::Aside(aside) => aside.has_line(),
+        }
     }
 }
 

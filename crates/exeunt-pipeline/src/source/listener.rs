@@ -159,6 +159,10 @@ impl Source for Listener {
         let line = open.line_that_is_there(self.limit_bytes)?;
         Some(Ok((line, ())))
     }
+
+    fn is_next_at_hand(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.lines.is_empty())
+    }
 }
 
 impl Listener {

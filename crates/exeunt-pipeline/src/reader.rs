@@ -1,0 +1,164 @@
+//! [`Reader`]: the thread of a source, which feeds the first stages from it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use exeunt::TaskContext;
+
+use crate::ledger::Counts;
+use crate::op::{Halt, Thread, guard};
+use crate::pace::Pace;
+use crate::position::{self, Books};
+use crate::segment::{Part, Process, failure, log_second};
+use crate::source::{Next, Source};
+
+/// What a source says when it is asked.
+type Said<S> = Option<Next<<S as Source>::Item, <S as Source>::Position>>;
+
+/// Feeds a segment from a source, on the thread of a task.
+pub(crate) struct Reader<S: Source> {
+    pub(crate) source: S,
+    pub(crate) books: Books<S::Position>,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) skips_errors: Arc<AtomicBool>,
+    pub(crate) burst: Burst,
+}
+
+impl<S: Source> Reader<S> {
+    pub(crate) fn run(mut self, part: Part<S::Item>, cx: &TaskContext) -> exeunt::Result {
+        let mut process = part.process;
+        process.begin(&Thread { must_stop: cx.must_stop().clone(), is_source: true });
+        let done = self.read(&mut *process, cx);
+        let done = match done {
+            Ok(()) => process.end(),
+            Err(halt) => {
+                log_second(cx.name(), process.break_off());
+                Err(halt)
+            }
+        };
+        match done {
+            Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
+            Ok(()) | Err(Halt::Refused | Halt::Enough | Halt::Late) => Ok(()),
+        }
+    }
+
+    fn read(&mut self, process: &mut dyn Process<S::Item>, cx: &TaskContext) -> Result<(), Halt> {
+        let books = self.books.all();
+        let mut number = 0;
+        while let Some(next) = self.next(cx)? {
+            match next {
+                Ok((item, position)) => {
+                    // To copy a position is code of the user's, too.
+                    let entered = guard(|| {
+                        position::enter(&books, position);
+                        Ok(())
+                    });
+                    entered.map_err(|panic| self.fail(cx, panic))?;
+                    self.counts.handed_on();
+                    let numbered = (!books.is_empty()).then_some(number);
+                    process.one(item, numbered)?;
+                    number += 1;
+                }
+                Err(error) if self.skips_errors.load(Ordering::Relaxed) => {
+                    log::debug!("`{}` skips an item: {error}", cx.name());
+                    self.counts.entered();
+                    self.counts.failed();
+                }
+                Err(error) => return Err(self.fail(cx, error)),
+            }
+            let is_at_hand = guard(|| Ok(self.source.is_next_at_hand()));
+            if self.burst.is_over(is_at_hand.map_err(|panic| self.fail(cx, panic))?) {
+                process.settle()?;
+            }
+        }
+        if !cx.stopping().is_set() {
+            self.counts.exhausted();
+        }
+        Ok(())
+    }
+
+    /// What the source gives next; or, once the drain has begun, what it has left.
+    fn next(&mut self, cx: &TaskContext) -> Result<Said<S>, Halt> {
+        let (source, stopping) = (&mut self.source, cx.stopping());
+        let given = guard(|| {
+            let next = if stopping.is_set() { None } else { source.next_item(stopping) };
+            Ok(match next {
+                None if stopping.is_set() => source.leftover(),
+                next => next,
+            })
+        });
+        given.map_err(|panic| self.fail(cx, panic))
+    }
+
+    /// It has given an error instead of an item.
+    #[cold]
+    fn fail(&self, cx: &TaskContext, error: exeunt::Error) -> Halt {
+        self.counts.entered();
+        self.counts.failed();
+        self.counts.broke_off();
+        Halt::failed(cx.name(), error)
+    }
+}
+
+/// The items that a source gives while the next one is at hand: they may be kept, to travel together, but not for long,
+/// whatever the stages on the source's thread do with them.
+pub(crate) struct Burst {
+    pace: Pace,
+    items: usize,
+    /// `None` when the source may have to wait: how long it does says nothing of how long its items take.
+    began: Option<Instant>,
+}
+
+impl Burst {
+    pub(crate) fn new(most: usize) -> Burst {
+        Burst { pace: Pace::new(most), items: 0, began: None }
+    }
+
+    /// One item more. Says whether what was kept is to go now.
+    #[inline]
+    fn is_over(&mut self, is_next_at_hand: bool) -> bool {
+        let Some(began) = self.began.filter(|_| is_next_at_hand) else {
+            self.items = 0;
+            self.began = is_next_at_hand.then(Instant::now);
+            return true;
+        };
+        self.items += 1;
+        if self.items < self.pace.items() {
+            return false;
+        }
+        let now = Instant::now();
+        self.pace.learn(self.items, now - began);
+        self.items = 0;
+        self.began = Some(now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_once_the_source_may_wait() {
+        let mut burst = Burst::new(256);
+        assert!((0..1_000).filter(|_| !burst.is_over(true)).count() > 0);
+        assert!((0..1_000).all(|_| burst.is_over(false)));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_makes_a_chunk() {
+        let mut burst = Burst::new(3);
+        let kept: Vec<bool> = (0..1_000).map(|_| !burst.is_over(true)).collect();
+        assert!(kept.windows(3).all(|three| three.contains(&false)));
+    }
+
+    #[test]
+    fn what_takes_its_time_is_kept_no_more() {
+        let mut burst = Burst::new(256);
+        (0..1_000).for_each(|_| assert!(burst.is_over(true) || burst.items > 0));
+        burst.began = Instant::now().checked_sub(std::time::Duration::from_secs(10));
+        while !burst.is_over(true) {}
+        assert_eq!(burst.pace.items(), 1);
+    }
+}
