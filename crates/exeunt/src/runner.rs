@@ -432,3 +432,56 @@ fn fate_of_task(life: &Arc<Life>, result: Result<(), Failure>) -> Fate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::context::Context;
+    use crate::stage::Stage;
+
+    struct Anybody;
+
+    impl Actor for Anybody {
+        type Msg = u32;
+
+        fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
+            Ok(())
+        }
+    }
+
+    fn life() -> Arc<Life> {
+        Arc::new(Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into()))))
+    }
+
+    #[test]
+    fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        mailbox.staff(1);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        assert!(runner.attend_to(Affair::Dry).is_ok());
+        assert_eq!(mailbox.take(), Some(1));
+        assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
+        assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
+    }
+
+    #[test]
+    fn f1_a_task_that_is_to_begin_anew_with_others_need_not_ask_for_it() {
+        let life = life();
+        life.summon(Summons::Retire);
+        for result in [Ok(()), Err(Failure::of("tripped".into()))] {
+            assert!(matches!(fate_of_task(&life, result), Fate::Anew(Rebirth::Together)));
+        }
+    }
+
+    #[test]
+    fn f3_a_task_that_fails_in_its_turn_has_failed_though_it_was_to_begin_anew() {
+        let life = life();
+        life.summon(Summons::Retire);
+        life.stopping.set();
+        let fate = fate_of_task(&life, Err(Failure::of("tripped".into())));
+        assert!(matches!(fate, Fate::Leave(Outcome::Failed(error)) if error == "tripped"));
+    }
+}

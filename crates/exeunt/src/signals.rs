@@ -552,6 +552,15 @@ mod tests {
     }
 
     #[test]
+    fn s5_a_system_that_has_its_signals_before_it_is_run_keeps_them() {
+        let _alone = lock(&STAGE_DOOR);
+        let system = System::new("early");
+        let guard = Signals::default().install(&system.handle()).unwrap();
+        assert_eq!(system.run().report().reason, Reason::Completed);
+        drop(guard);
+    }
+
+    #[test]
     fn s5_the_signal_that_prints_the_snapshot_is_given_back_with_the_others() {
         let _alone = lock(&STAGE_DOOR);
         let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
