@@ -44,8 +44,9 @@ fn it_sees_who_is_idle_busy_and_blocked_and_by_whom() {
     wait_until(&recorder, |recording| was_seen(recording, 0, Kind::Idle));
 
     let target = slow.clone();
-    system.spawn_task("pusher", move |_| {
+    system.spawn_task("pusher", move |cx| {
         (0..4).try_for_each(|n| target.send(n))?;
+        cx.stopping().wait(); // so that it, and who it feeds, have a turn
         Ok(())
     });
     let (sleeps, until) = (Event::new(), mpsc::channel::<()>().1);
