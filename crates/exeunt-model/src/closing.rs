@@ -7,7 +7,7 @@
 //! one order with the operations on `closed`, which are sequentially consistent. What rests on weaker orders is
 //! not looked at here: see `code` and `litmus`.
 
-use crate::protocol::{Protocol, Step};
+use crate::protocol::{Protocol, Step, Steps};
 
 /// What is taken out of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -246,23 +246,9 @@ impl Protocol for Closing {
     }
 }
 
-/// The steps from a state, as they are found.
-struct Steps<'a> {
-    from: &'a State,
-    all: Vec<(Step, State)>,
-}
-
-impl Steps<'_> {
-    fn add(&mut self, who: impl Into<String>, does: &str, step: impl FnOnce(&mut State)) {
-        let mut next = self.from.clone();
-        step(&mut next);
-        self.all.push((Step::new(who, does), next));
-    }
-}
-
 impl Closing {
     /// The steps of a sender: `offer`, `wait_for_room`, `look_again`, `settle`.
-    fn send(&self, i: usize, steps: &mut Steps<'_>) {
+    fn send(&self, i: usize, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let Sender { at, message, .. } = from.senders[i];
         let parcel = Parcel { message, ticket: i };
@@ -344,7 +330,7 @@ impl Closing {
         }
     }
 
-    fn put(&self, parcel: Parcel, name: String, steps: &mut Steps<'_>) {
+    fn put(&self, parcel: Parcel, name: String, steps: &mut Steps<'_, State>) {
         steps.add(name, &format!("puts message {} in", parcel.message), |next| {
             next.channel.push(parcel);
             match self.without {
@@ -355,7 +341,7 @@ impl Closing {
     }
 
     /// The steps of the conductor: `Member::call`.
-    fn conduct(&self, steps: &mut Steps<'_>) {
+    fn conduct(&self, steps: &mut Steps<'_, State>) {
         let is_closed_by_the_actor = self.without == Without::CloseBeforeDrain;
         match steps.from.conductor {
             Conductor::Close if is_closed_by_the_actor => {
@@ -388,7 +374,7 @@ impl Closing {
     }
 
     /// The steps of the actor: `Runner::run`, `finish`, `evict`.
-    fn act(&self, steps: &mut Steps<'_>) {
+    fn act(&self, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let may_look = from.lock.is_none() || self.without == Without::LockInFinish;
         let may_evict = from.lock.is_none() || self.without == Without::LockInEvict;
@@ -503,14 +489,14 @@ impl Closing {
         }
     }
 
-    fn close(&self, wake: Actor, on: Actor, steps: &mut Steps<'_>) {
+    fn close(&self, wake: Actor, on: Actor, steps: &mut Steps<'_, State>) {
         steps.add("actor", "closes", |next| {
             let was_closed = std::mem::replace(&mut next.closed, true);
             next.actor = if was_closed { on } else { wake };
         });
     }
 
-    fn wake_as(&self, on: Actor, steps: &mut Steps<'_>) {
+    fn wake_as(&self, on: Actor, steps: &mut Steps<'_, State>) {
         steps.add("actor", "wakes who waits for room", |next| {
             self.wake(next);
             next.actor = on;

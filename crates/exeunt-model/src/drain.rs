@@ -5,7 +5,7 @@
 //! step each: how they get on with a closing is for [`closing`](crate::closing). Time is not modelled: a
 //! deadline may pass at any moment, and a grace.
 
-use crate::protocol::{Protocol, Step};
+use crate::protocol::{Protocol, Step, Steps};
 
 /// What is taken out of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -428,23 +428,9 @@ impl Protocol for Drain {
     }
 }
 
-/// The steps from a state, as they are found.
-struct Steps<'a> {
-    from: &'a State,
-    all: Vec<(Step, State)>,
-}
-
-impl Steps<'_> {
-    fn add(&mut self, who: impl Into<String>, does: &str, step: impl FnOnce(&mut State)) {
-        let mut next = self.from.clone();
-        step(&mut next);
-        self.all.push((Step::new(who, does), next));
-    }
-}
-
 /// The actors.
 impl Drain {
-    fn act(&self, i: usize, steps: &mut Steps<'_>) {
+    fn act(&self, i: usize, steps: &mut Steps<'_, State>) {
         let name = format!("actor {i}");
         let from = steps.from;
         let actor = &from.actors[i];
@@ -532,7 +518,7 @@ impl Drain {
         if self.has_children(i) { At::AwaitChildren } else { At::Leave }
     }
 
-    fn handle(&self, i: usize, steps: &mut Steps<'_>) {
+    fn handle(&self, i: usize, steps: &mut Steps<'_, State>) {
         let name = format!("actor {i}");
         let from = steps.from;
         for &to in self.wiring.feeds[i].iter().filter(|_| from.sends > 0) {
@@ -582,7 +568,7 @@ impl Drain {
 
 /// The conductor.
 impl Drain {
-    fn conduct(&self, steps: &mut Steps<'_>) {
+    fn conduct(&self, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let conductor = &from.conductor;
         if let Some(look) = &conductor.look {
@@ -700,7 +686,7 @@ impl Drain {
     }
 
     /// turns.rs, enforce_deadlines: at any moment.
-    fn enforce(&self, i: usize, steps: &mut Steps<'_>) {
+    fn enforce(&self, i: usize, steps: &mut Steps<'_, State>) {
         let conductor = &steps.from.conductor;
         let awaits_children = self.has_children(i) && conductor.families[i] && !conductor.told[i];
         match conductor.turns[i] {
@@ -752,7 +738,7 @@ impl Drain {
 
     // rings.rs
 
-    fn begin_looks(&self, steps: &mut Steps<'_>) {
+    fn begin_looks(&self, steps: &mut Steps<'_, State>) {
         let conductor = &steps.from.conductor;
         for i in 0..self.len() {
             let ring = self.ring(i);
@@ -769,7 +755,7 @@ impl Drain {
     }
 
     /// settle
-    fn look(&self, look: &Look, steps: &mut Steps<'_>) {
+    fn look(&self, look: &Look, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let has_stayed = |i: &usize| !from.conductor.has_left[*i];
         let ring: Vec<usize> = self.ring(look.of).iter().copied().filter(has_stayed).collect();

@@ -55,6 +55,20 @@ impl Debug for Step {
     }
 }
 
+/// The steps from a state, as they are found.
+pub(crate) struct Steps<'a, S> {
+    pub(crate) from: &'a S,
+    pub(crate) all: Vec<(Step, S)>,
+}
+
+impl<S: Clone> Steps<'_, S> {
+    pub(crate) fn add(&mut self, who: impl Into<String>, does: &str, step: impl FnOnce(&mut S)) {
+        let mut next = self.from.clone();
+        step(&mut next);
+        self.all.push((Step::new(who, does), next));
+    }
+}
+
 /// What the checker says of a protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verdict {
