@@ -8,7 +8,7 @@ use exeunt::Signal;
 use exeunt_testkit::Finished;
 use serde_json::Value;
 
-use crate::ledger::{Figures, senders};
+use crate::ledger::{Figures, has_finished, senders};
 use crate::part::{Fault, Moment};
 use crate::run::Evidence;
 
@@ -108,10 +108,10 @@ impl Verdict {
     }
 
     /// A report is missing. A signal that comes when the system has ended, and before its report is
-    /// written, has its default effect (S5); then all is handled already.
+    /// written, has its default effect (S5); then the drain was over, and nothing is left.
     fn excuse(&mut self, run: &Evidence, finished: &Finished) {
-        let is_dead = died_of(finished, run.plan.signal);
-        if !(run.is_signalled && run.may_have_ended() && is_dead && !run.pages.is_empty()) {
+        let is_dead = run.is_signalled && died_of(finished, run.plan.signal);
+        if !(is_dead && has_finished(&finished.stderr) && !run.pages.is_empty()) {
             self.blame(Wrong::MissingReport, format!("ended by {}", finished.status));
             return;
         }
@@ -226,20 +226,15 @@ fn contradiction(name: &str, page: &Figures, claim: &Sum) -> Option<String> {
     // What was in a handler when its thread was given up is a failure to the report, whatever
     // became of it afterwards.
     let handled = page.handled == claim.handled || claim.is_abandoned;
-    let others = match claim.returns_silently {
-        false => {
-            balances(page)
-                && page.entered == claim.handled + claim.failed
-                && page.returned == claim.returned
-        }
-        // Only the library can know what became of those that never entered.
-        true => {
-            page.offered == page.accepted + page.refused
-                && page.accepted == claim.handled + claim.failed + claim.returned
-                && page.entered <= claim.handled + claim.failed
-                && (claim.is_abandoned || page.failed == claim.failed)
-        }
+    // So is the rest of its chunk, which has not even entered.
+    let entered = match claim.is_abandoned && claim.in_chunks {
+        false => page.entered,
+        true => page.accepted.saturating_sub(page.returned),
     };
+    let others = page.offered == page.accepted + page.refused
+        && page.accepted == entered + page.returned
+        && entered == claim.handled + claim.failed
+        && page.returned == claim.returned;
     (!(handled && others)).then(|| format!("`{name}`: {page}; the report: {claim:?}"))
 }
 
@@ -249,7 +244,7 @@ struct Sum {
     handled: u64,
     failed: u64,
     returned: u64,
-    returns_silently: bool,
+    in_chunks: bool,
     is_abandoned: bool,
 }
 
@@ -298,12 +293,11 @@ impl<'a> Closing<'a> {
             sum.handled += number("handled");
             sum.failed += number("failed");
             sum.returned += number("returned");
-            sum.returns_silently |= claim["returns_silently"] == true;
+            sum.in_chunks |= claim["in_chunks"] == true;
         }
         for actor in self.actors().filter(|actor| is_abandoned(actor)) {
-            let abandoned = claims
-                .iter_mut()
-                .filter(|(name, sum)| sum.returns_silently || actor["name"] == **name);
+            let abandoned =
+                claims.iter_mut().filter(|(name, sum)| sum.in_chunks || actor["name"] == **name);
             abandoned.for_each(|(_, sum)| sum.is_abandoned = true);
         }
         claims
@@ -464,6 +458,24 @@ mod tests {
         };
         assert_eq!(blamed(stuck, &given_up(json!("in a handler"))), []);
         assert_eq!(blamed(stuck, &given_up(Value::Null)), [Wrong::MissingReport]);
+    }
+
+    #[test]
+    fn d3_the_rest_of_a_chunk_that_was_given_up_has_failed() {
+        let stuck = Figures { handled: 5, entered: 6, ..page() };
+        let in_chunks = |ended: &str, in_chunks: bool| {
+            closing(|closing| {
+                closing["report"]["actors"][0]["ended"] = json!(ended);
+                closing["report"]["actors"][0]["error"] = json!("in a handler");
+                closing["claims"][0] = json!({
+                    "name": "a", "handled": 5, "failed": 3, "returned": 1, "in_chunks": in_chunks,
+                });
+            })
+        };
+        assert_eq!(blamed(stuck, &in_chunks("abandoned", true)), []);
+        assert_eq!(blamed(stuck, &in_chunks("abandoned", false)), [Wrong::Unaccounted]);
+        let come_back = Figures { failed: 1, ..stuck };
+        assert_eq!(blamed(come_back, &in_chunks("drained", true)), [Wrong::Unaccounted]);
     }
 
     #[test]

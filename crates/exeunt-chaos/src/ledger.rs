@@ -26,6 +26,13 @@ pub(crate) const LEDGER: &str = "ledger";
 pub(crate) const REPORT: &str = "report";
 /// With what a line begins that tells the parent something.
 pub(crate) const FACT: &str = "chaos: ";
+/// The fact that the drain is over.
+const FINISHED: &str = "finished";
+
+/// Whether the drain was over, by what a child has said.
+pub(crate) fn has_finished(said: &str) -> bool {
+    said.lines().any(|line| line.strip_prefix(FACT) == Some(FINISHED))
+}
 
 /// What a child's own code keeps of its messages: a page for each actor, held by the parent
 /// against the [`Report`] of the library.
@@ -169,13 +176,13 @@ impl Ledger {
         }
     }
 
-    /// Says when the drain begins, and measures it; and measures by a thread that only sleeps for how long the
+    /// Says when the drain begins and when it is over, and measures it; and measures by a thread that only sleeps for how long the
     /// machine had no processor for this process, or the process was stopped: nobody can be held to what it does in
     /// that time.
     pub fn watch(&self, system: &mut System) {
         let ledger = self.clone();
-        system.observe(move |notice| {
-            if let Notice::DrainBegan { .. } = notice {
+        system.observe(move |notice| match notice {
+            Notice::DrainBegan { .. } => {
                 lock(&ledger.0.timing).drain_began = Some(Instant::now());
                 ledger.say("draining");
                 let book = Arc::clone(&ledger.0);
@@ -183,6 +190,9 @@ impl Ledger {
                 let thread = thread::Builder::new().name("metronome".to_owned());
                 let _ = thread.spawn(move || metronome(&book));
             }
+            // As long as somebody listens to this, the system has not ended, and has the signals.
+            Notice::Finished { .. } => ledger.say(FINISHED),
+            _ => {}
         });
     }
 
@@ -270,8 +280,9 @@ pub struct Claim {
     pub failed: u64,
     /// Those that it never saw.
     pub returned: u64,
-    /// Whether no hook of the child's is told of those.
-    pub returns_silently: bool,
+    /// Whether its threads are handed many at a time, so that one that is given up has some in its hands that it has
+    /// not seen yet; they have failed.
+    pub in_chunks: bool,
 }
 
 impl Claim {
@@ -283,18 +294,18 @@ impl Claim {
             handled: actor.handled,
             failed: actor.failed,
             returned: actor.returned,
-            returns_silently: false,
+            in_chunks: false,
         }
     }
 
     fn to_json(&self) -> serde_json::Value {
-        let Claim { name, handled, failed, returned, returns_silently } = self;
+        let Claim { name, handled, failed, returned, in_chunks } = self;
         json!({
             "name": name,
             "handled": handled,
             "failed": failed,
             "returned": returned,
-            "returns_silently": returns_silently,
+            "in_chunks": in_chunks,
         })
     }
 }
@@ -462,4 +473,15 @@ impl<M: Send + 'static> Clone for Port<M> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing of the user's runs under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s5_whether_the_drain_was_over_is_read_from_what_was_said() {
+        assert!(has_finished(&format!("{FACT}draining\n{FACT}{FINISHED}\n")));
+        assert!(!has_finished(&format!("{FACT}draining\nfinished\n{FACT}unfinished\n")));
+    }
 }

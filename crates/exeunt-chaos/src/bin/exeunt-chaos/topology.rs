@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{Actor, ActorBuilder, Capacity, Context, System, SystemHandle, TaskContext, mailbox};
-use exeunt_chaos::{Claim, Fault, Ledger, Page, Part};
+use exeunt_chaos::{Claim, Entry, Fault, Ledger, Page, Part};
 use exeunt_pipeline::{Pipeline, Running};
 
 use crate::conduct::{Conduct, restart};
@@ -391,20 +391,19 @@ fn pipeline(build: &mut Build<'_>) -> Built {
     let [into_map, into_sink] = ["map", "sink"].map(|name| cast.ledger.page(name));
     let (sink_conduct, map_conduct) = (cast.next_conduct(), cast.next_conduct());
     let begun = Arc::new(AtomicU64::new(0));
-    let source = source(&cast, build.system.handle(), into_map.clone(), Arc::clone(&begun));
-    let out = into_sink.clone();
-    let map = move |n: u64| {
+    let source = source(&cast, build.system.handle(), into_map, Arc::clone(&begun));
+    let map = move |piece: Piece| {
         begun.fetch_add(1, Ordering::Relaxed);
-        let entry = into_map.enter();
+        let entry = piece.enter();
         map_conduct.act(entry.number())?;
-        accept(&out);
+        let made = Piece::new(&into_sink);
         entry.handled();
-        Ok::<u64, exeunt::Error>(n)
+        Ok::<Piece, exeunt::Error>(made)
     };
     let flow = Pipeline::new("pipeline").iter("source", source).try_parallel("map", 2, map);
     let flow = if cast.part.fault == Fault::Panics { flow.skip_errors() } else { flow };
-    let ready = flow.sink("sink", move |_n: u64| {
-        let entry = into_sink.enter();
+    let ready = flow.sink("sink", move |piece: Piece| {
+        let entry = piece.enter();
         sink_conduct.act(entry.number())?;
         entry.handled();
         Ok(())
@@ -414,29 +413,48 @@ fn pipeline(build: &mut Build<'_>) -> Built {
     Ok(())
 }
 
-/// Numbers, not too far ahead of what has begun, so that there is always something on its way, and a drain has an end.
+/// Pieces, not too far ahead of what has begun, so that there is always something on its way, and a drain has an end.
 fn source(
     cast: &Cast,
     system: SystemHandle,
     into: Page,
     begun: Arc<AtomicU64>,
-) -> impl Iterator<Item = u64> + Send + use<> {
+) -> impl Iterator<Item = Piece> + Send + use<> {
     let drains_at = cast.part.drains_at();
-    (1..).inspect(move |&n| {
+    (1..).map(move |n| {
         while n > begun.load(Ordering::Relaxed) + 400 && !system.is_draining() {
             thread::sleep(Duration::from_micros(100));
         }
         if drains_at == Some(n) {
             system.shutdown();
         }
-        accept(&into);
+        Piece::new(&into)
     })
 }
 
-/// Counts an item that is given on, which in a pipeline nobody refuses.
-fn accept(page: &Page) {
-    let given: Result<(), ()> = page.offer(|| Ok(()));
-    debug_assert!(given.is_ok());
+/// An item of a pipeline, which keeps the page of the stage that it is given to.
+struct Piece(Option<Page>);
+
+impl Piece {
+    /// One that is given on, which in a pipeline nobody refuses.
+    fn new(into: &Page) -> Piece {
+        let given: Result<(), ()> = into.offer(|| Ok(()));
+        debug_assert!(given.is_ok());
+        Piece(Some(into.clone()))
+    }
+
+    fn enter(mut self) -> Entry {
+        self.0.take().expect("it is consumed by this").enter()
+    }
+}
+
+/// Without having entered the stage: no hook is told of it, and none has to be.
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Some(page) = self.0.take() {
+            (page.returned())(());
+        }
+    }
 }
 
 /// What was given to a stage and is nowhere else is in the hands of a thread that was given up: a chunk, and what
@@ -451,7 +469,7 @@ fn claims(running: &Running) -> Vec<Claim> {
             let handled = stage.passed + stage.filtered + stage.diverted;
             let returned = stage.returned;
             let failed = given(&stage.inputs).saturating_sub(handled + returned);
-            Claim { name: stage.name.clone(), handled, failed, returned, returns_silently: true }
+            Claim { name: stage.name.clone(), handled, failed, returned, in_chunks: true }
         })
         .collect()
 }
