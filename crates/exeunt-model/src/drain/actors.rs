@@ -1,0 +1,141 @@
+//! The actors' part: `Runner::run` and `WayOut::leave`, as far as a drain is concerned.
+
+use super::{At, Cue, Drain, State, Without};
+use crate::protocol::Steps;
+
+impl Drain {
+    pub(super) fn act(&self, i: usize, steps: &mut Steps<'_, State>) {
+        let name = format!("actor {i}");
+        let from = steps.from;
+        let actor = &from.actors[i];
+        let is_told = from.conductor.told[i];
+        let awaits_children = actor.has_dismissed && !is_told;
+        match actor.at {
+            // runner.rs, sleep
+            At::Asleep => {
+                let has_heard_all = awaits_children && !actor.must_stop;
+                if actor.queue > 0 || (actor.stopping || actor.must_stop) && !has_heard_all {
+                    steps.add(name, "wakes up", |next| next.actors[i].at = At::Awake);
+                }
+            }
+            At::Awake => {
+                // runner.rs, take_orders
+                if actor.must_stop {
+                    steps.add(name.clone(), "hears that it must stop", |next| {
+                        next.actors[i].at = At::Evict;
+                    });
+                }
+                if actor.queue > 0 {
+                    steps.add(name, "takes a message", |next| {
+                        next.actors[i].queue -= 1;
+                        next.actors[i].at = At::Handling;
+                    });
+                } else if !actor.stopping || awaits_children {
+                    // Only of those in rings it is asked whether they sleep.
+                    if !actor.must_stop && !self.ring(i).is_empty() {
+                        steps.add(name, "falls asleep", |next| next.actors[i].at = At::Asleep);
+                    }
+                } else if self.has_children(i) && !actor.has_dismissed {
+                    // runner.rs, dismiss_children
+                    steps.add(name, "tells its children to leave", |next| self.dismiss(next, i));
+                } else {
+                    // mailbox.rs, finish
+                    steps.add(name, "has handled all", |next| {
+                        next.actors[i].gone = true;
+                        next.actors[i].at = At::Leave;
+                    });
+                }
+            }
+            At::Handling => self.handle(i, steps),
+            At::Hung if actor.disowned => {
+                steps.add(name, "comes back", |next| {
+                    next.actors[i].figures.handled += 1;
+                    next.actors[i].at = At::Evict;
+                });
+            }
+            // ending.rs, return_rest; life.rs, take_returned
+            At::Evict if actor.disowned => {
+                steps.add(name, "finds that it was given up", |next| next.actors[i].at = At::Leave);
+            }
+            At::Evict => steps.add(name, "returns what is left", |next| {
+                let actor = &mut next.actors[i];
+                actor.closed = true;
+                actor.gone = true;
+                let left = std::mem::take(&mut actor.queue);
+                actor.at = match self.without {
+                    Without::Ledger => At::Count(left),
+                    _ => self.after_the_rest(i),
+                };
+                actor.figures.returned += if self.without == Without::Ledger { 0 } else { left };
+            }),
+            At::Count(left) => steps.add(name, "counts what it returned", |next| {
+                next.actors[i].figures.returned += left;
+                next.actors[i].at = self.after_the_rest(i);
+            }),
+            // ending.rs, stop
+            At::AwaitChildren if self.has_children(i) && !actor.has_dismissed => {
+                steps.add(name, "tells its children to leave", |next| self.dismiss(next, i));
+            }
+            At::AwaitChildren if !awaits_children => {
+                steps.add(name, "ends its thread", |next| next.actors[i].at = At::Leave);
+            }
+            // stage.rs, enter
+            At::Leave => steps.add(name, "says that it has ended", |next| {
+                next.actors[i].at = At::Ended;
+                self.tell(next, Cue::Ended(i));
+            }),
+            At::Hung | At::AwaitChildren | At::Ended => {}
+        }
+    }
+
+    fn after_the_rest(&self, i: usize) -> At {
+        if self.has_children(i) { At::AwaitChildren } else { At::Leave }
+    }
+
+    fn handle(&self, i: usize, steps: &mut Steps<'_, State>) {
+        let name = format!("actor {i}");
+        let from = steps.from;
+        for &to in self.wiring.feeds[i].iter().filter(|_| from.sends > 0) {
+            steps.add(name.clone(), &format!("sends to {to}"), |next| {
+                next.sends -= 1;
+                self.send(next, Some(i), to);
+            });
+        }
+        steps.add(name.clone(), "has handled its message", |next| {
+            next.actors[i].figures.handled += 1;
+            next.actors[i].at = if from.actors[i].disowned { At::Evict } else { At::Awake };
+        });
+        if from.failures > 0 && !from.actors[i].disowned {
+            steps.add(name.clone(), "fails, and nobody restarts it", |next| {
+                next.failures -= 1;
+                next.actors[i].figures.failed += 1;
+                next.actors[i].at = At::Evict;
+                self.tell(next, Cue::Shutdown);
+            });
+        }
+        if from.hangs > 0 && !from.actors[i].disowned {
+            steps.add(name, "hangs", |next| {
+                next.hangs -= 1;
+                next.actors[i].at = At::Hung;
+            });
+        }
+    }
+
+    fn dismiss(&self, next: &mut State, i: usize) {
+        next.actors[i].has_dismissed = true;
+        self.tell(next, Cue::Dismiss(i));
+    }
+
+    pub(super) fn tell(&self, next: &mut State, cue: Cue) {
+        let may_be_lost = match cue {
+            Cue::Ended(_) => self.without == Without::Ended,
+            Cue::Shutdown => self.without == Without::Shutdown,
+            Cue::Dismiss(_) => false,
+        };
+        if may_be_lost && next.to_lose > 0 {
+            next.to_lose -= 1;
+        } else {
+            next.cues.push(cue);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The conductor's part: what it is told, whose turn it gives, and what its deadlines say. Functions are those of
+//! `exeunt/src/conductor.rs` and `conductor/turns.rs`, if no other file is named.
+
+use super::{At, Cue, Drain, Figures, State, TOO_EARLY, Turn, Without};
+use crate::protocol::Steps;
+
+impl Drain {
+    pub(super) fn conduct(&self, steps: &mut Steps<'_, State>) {
+        let from = steps.from;
+        let conductor = &from.conductor;
+        if let Some(look) = &conductor.look {
+            return self.look(look, steps);
+        }
+        // take
+        if let Some(&cue) = from.cues.first() {
+            steps.add("conductor", &format!("takes {cue:?}"), |next| {
+                next.cues.remove(0);
+                self.take(next, cue);
+            });
+        }
+        // drain: `while !self.all_have_left()`
+        if conductor.has_begun && usize::from(conductor.left) >= self.len() {
+            steps.add("conductor", "writes the report", |next| next.conductor.is_over = true);
+        }
+        for i in (0..self.len()).filter(|&i| !conductor.has_left[i]) {
+            if conductor.turns[i] == Turn::None && self.is_due(from, i) {
+                steps.add("conductor", &format!("gives {i} its turn"), |next| {
+                    self.give_turn(next, i);
+                });
+            }
+            self.enforce(i, steps);
+        }
+        self.begin_looks(steps);
+    }
+
+    fn take(&self, next: &mut State, cue: Cue) {
+        match cue {
+            // wait_for_the_end, begin
+            Cue::Shutdown if next.conductor.has_begun && self.without == Without::HasBegun => {
+                next.conductor.turns.fill(Turn::None);
+            }
+            Cue::Shutdown => next.conductor.has_begun = true,
+            // see_off: `.filter(|member| !member.has_left())`
+            Cue::Ended(i) if next.conductor.has_left[i] && self.without != Without::HasLeft => {}
+            Cue::Ended(i) => {
+                let actor = &next.actors[i];
+                let figures = actor.figures;
+                self.leave(next, i, figures);
+            }
+            // dismiss_family
+            Cue::Dismiss(parent) => next.conductor.families[parent] = true,
+        }
+        self.disband(next);
+    }
+
+    fn leave(&self, next: &mut State, i: usize, figures: Figures) {
+        let conductor = &mut next.conductor;
+        conductor.has_left[i] = true;
+        conductor.left += 1;
+        conductor.report[i].get_or_insert(figures);
+        conductor.turns[i] = Turn::Called;
+        if self.has_children(i) && self.without != Without::WaitForOrphans {
+            conductor.families[i] = true;
+        } else {
+            conductor.families[i] |= self.has_children(i);
+            conductor.ended[i] = true;
+        }
+        self.disband(next);
+    }
+
+    /// Lets those companies go that have all left.
+    fn disband(&self, next: &mut State) {
+        let conductor = &mut next.conductor;
+        for parent in (0..self.len()).filter(|&i| self.has_children(i)) {
+            let have_left = self.children(parent).iter().all(|&child| conductor.ended[child]);
+            if conductor.families[parent] && have_left {
+                conductor.told[parent] = true;
+                conductor.ended[parent] |= conductor.has_left[parent];
+            }
+        }
+    }
+
+    /// company.rs, take_due
+    fn is_due(&self, state: &State, i: usize) -> bool {
+        let conductor = &state.conductor;
+        let is_to_leave = match self.wiring.parents[i] {
+            None => conductor.has_begun,
+            Some(parent) => conductor.families[parent],
+        };
+        let lets_go = |&other: &usize| match self.without {
+            Without::WaitForUpstream => conductor.turns[other] != Turn::None,
+            _ => conductor.ended[other],
+        };
+        is_to_leave && self.wiring.upstream[i].iter().all(lets_go)
+    }
+
+    /// turns.rs, give_turns
+    fn give_turn(&self, next: &mut State, i: usize) {
+        // Of those who have left for good, with all that is theirs: no order but this is asked here.
+        let has_gone = |&other: &usize| {
+            self.wiring.trees[other].iter().all(|&one| next.conductor.has_left[one])
+        };
+        if !self.wiring.upstream[i].iter().all(has_gone) {
+            next.wrong.get_or_insert(TOO_EARLY);
+        }
+        if self.ring(i).is_empty() {
+            self.call(next, i);
+        }
+        // What one of a ring waits for, all of it wait for: so their turns come at once.
+        for &i in self.ring(i) {
+            if next.conductor.turns[i] == Turn::None {
+                next.conductor.turns[i] = Turn::Settling;
+            }
+        }
+    }
+
+    /// member.rs, call
+    pub(super) fn call(&self, next: &mut State, i: usize) {
+        next.conductor.turns[i] = Turn::Called;
+        next.conductor.given[i] += 1;
+        next.actors[i].closed = true;
+        next.actors[i].stopping = true;
+    }
+
+    /// turns.rs, enforce_deadlines: at any moment.
+    fn enforce(&self, i: usize, steps: &mut Steps<'_, State>) {
+        let conductor = &steps.from.conductor;
+        let awaits_children = self.has_children(i) && conductor.families[i] && !conductor.told[i];
+        match conductor.turns[i] {
+            Turn::None => {}
+            Turn::Halted if awaits_children => {}
+            Turn::Halted => {
+                let at = steps.from.actors[i].at;
+                if matches!(at, At::Handling | At::Hung | At::Evict | At::Count(_)) {
+                    steps.add("conductor", &format!("gives {i} up"), |next| self.abandon(next, i));
+                }
+            }
+            _ if self.hangs > 0 => {
+                steps.add("conductor", &format!("tells {i} that it must stop"), |next| {
+                    self.halt(next, i);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// turns.rs, halt
+    fn halt(&self, next: &mut State, i: usize) {
+        if !next.actors[i].stopping {
+            self.call(next, i);
+        }
+        next.conductor.turns[i] = Turn::Halted;
+        next.actors[i].must_stop = true;
+        let family = if next.conductor.families[i] { self.children(i) } else { &[] };
+        for &child in family {
+            if !next.conductor.has_left[child] && next.conductor.turns[child] != Turn::Halted {
+                self.halt(next, child);
+            }
+        }
+    }
+
+    /// abandon; life.rs, disown; member.rs, take_over
+    fn abandon(&self, next: &mut State, i: usize) {
+        let actor = &mut next.actors[i];
+        actor.disowned = true;
+        let mut figures = actor.figures;
+        figures.failed += u8::from(matches!(actor.at, At::Handling | At::Hung));
+        figures.returned += if actor.gone { 0 } else { std::mem::take(&mut actor.queue) };
+        actor.gone = true;
+        if self.without == Without::Disowning {
+            actor.figures = figures;
+        }
+        self.leave(next, i, figures);
+    }
+}
