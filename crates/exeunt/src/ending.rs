@@ -297,13 +297,8 @@ impl<M: Send + 'static> WayOut<M> {
     /// Returns what will not be handled. After a complete drain there is nothing, since the mailbox
     /// has been closed for good by [`Mailbox::finish`].
     fn return_rest(&self, outcome: &Outcome) {
+        self.resign();
         // What others go on reading is theirs.
-        self.life.take_returned(|| {
-            if self.life.resign_once() {
-                self.is_last.set(self.mailbox.resign());
-            }
-            Vec::<M>::new()
-        });
         if !self.is_last.get() {
             return;
         }
@@ -318,5 +313,76 @@ impl<M: Send + 'static> WayOut<M> {
             self.mailbox.tell_returned(mailbox::all(&rest), why);
             self.life.in_hook(Activity::Returning, || self.mailbox.bury(rest));
         }
+    }
+
+    /// Reads the mailbox no more. Who is given up from here on, and before it has taken out the rest, has
+    /// left it to the system.
+    fn resign(&self) {
+        self.life.take_returned(|| {
+            if self.life.resign_once() {
+                self.is_last.set(self.mailbox.resign());
+            }
+            Vec::<M>::new()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::mailbox::Post;
+    use crate::member::Member;
+    use crate::order::Node;
+    use crate::stage::Stage;
+
+    /// So many threads, which read one mailbox with one message in it, and what comes back of it.
+    fn crew(threads: usize) -> (Arc<Mailbox<u32>>, Vec<Member>, mpsc::Receiver<u32>) {
+        let (sender, returned) = mpsc::channel();
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        mailbox.staff(threads);
+        mailbox.set_dead_letters(Box::new(move |n| sender.send(n).unwrap()));
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        let stage = Arc::new(Stage::new("test".into()));
+        let members = (0..threads).map(|index| {
+            let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(&stage)));
+            let node = Node { mailbox: None, feeds: None, after: Vec::new(), daemon: false };
+            Member::unstarted(life, Arc::clone(&mailbox) as Arc<dyn Post>, node)
+        });
+        (Arc::clone(&mailbox), members.collect(), returned)
+    }
+
+    /// What the system takes over from somebody whom it gives up.
+    fn give_up(member: &Member) -> u64 {
+        assert!(member.life.disown().is_some());
+        let (taken, bury) = member.take_over(ReturnedBecause::Abandoned);
+        bury();
+        taken
+    }
+
+    #[test]
+    fn m1_d3_who_is_given_up_when_it_has_resigned_leaves_the_rest_to_the_system() {
+        let (mailbox, members, returned) = crew(1);
+        let way_out = WayOut::new(&members[0].life, &mailbox);
+        way_out.resign();
+        assert_eq!(give_up(&members[0]), 1);
+        way_out.return_rest(&Outcome::Overdue);
+        assert_eq!(members[0].life.figures().returned, 1);
+        assert_eq!(returned.iter().collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn m1_d3_what_others_read_is_theirs_though_one_is_given_up_when_it_has_resigned() {
+        let (mailbox, members, returned) = crew(2);
+        let ways_out: Vec<_> = members.iter().map(|m| WayOut::new(&m.life, &mailbox)).collect();
+        ways_out[0].resign();
+        assert_eq!(give_up(&members[0]), 0);
+        assert_eq!(mailbox.len(), 1);
+        // The last one out has what is left, whoever takes it out.
+        ways_out[1].return_rest(&Outcome::Overdue);
+        let figures: Vec<u64> = members.iter().map(|m| m.life.figures().returned).collect();
+        assert_eq!((figures, returned.try_iter().collect::<Vec<_>>()), (vec![0, 1], vec![1]));
     }
 }

@@ -169,6 +169,11 @@ impl<M: Send + 'static> Mailbox<M> {
         is_last
     }
 
+    /// Whether no thread reads it any more. To be asked when one has [resigned](Mailbox::resign).
+    fn is_unread(&self) -> bool {
+        self.crew.get().is_none_or(Crew::is_unread)
+    }
+
     /// A thread that read it has ended. After the last no answer can come any more.
     pub(crate) fn end(&self) {
         if self.crew.get().is_none_or(Crew::leave) {
@@ -498,6 +503,8 @@ pub(crate) trait Post: Send + Sync {
     fn ring(&self);
     /// A thread reads it no more. Whether none does.
     fn resign(&self) -> bool;
+    /// Whether none does, to be asked when one has resigned.
+    fn is_unread(&self) -> bool;
     /// A thread that read it has ended.
     fn end(&self);
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
@@ -542,6 +549,10 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn resign(&self) -> bool {
         Mailbox::resign(self)
+    }
+
+    fn is_unread(&self) -> bool {
+        Mailbox::is_unread(self)
     }
 
     fn end(&self) {

@@ -106,9 +106,13 @@ impl Member {
     /// they are buried.
     pub(crate) fn take_over(&self, why: ReturnedBecause) -> (u64, Burial) {
         let own = lock(&self.post).take();
-        // Others may go on reading it.
-        let is_last = |post: &Arc<dyn Post>| self.life.resign_once() && post.resign();
-        let to_empty = own.iter().filter(|&post| is_last(post)).cloned();
+        // Others may go on reading it. If nobody does, though it had resigned before, it had perhaps not yet
+        // taken out the rest, and will not now.
+        let is_unread = |post: &Arc<dyn Post>| match self.life.resign_once() {
+            true => post.resign(),
+            false => post.is_unread(),
+        };
+        let to_empty = own.iter().filter(|&post| is_unread(post)).cloned();
         let posts = to_empty.chain(self.life.annexes());
         let (counts, burials): (Vec<u64>, Vec<Burial>) =
             posts.map(|post| post.take_over(why)).unzip();
@@ -119,5 +123,24 @@ impl Member {
         let returned = counts.iter().sum();
         self.life.count_returned(returned);
         (returned, Box::new(move || burials.into_iter().for_each(|bury| bury())))
+    }
+}
+
+#[cfg(test)]
+impl Member {
+    /// A reader of that mailbox, without a thread.
+    pub(crate) fn unstarted(life: Arc<Life>, post: Arc<dyn Post>, node: Node) -> Member {
+        Member {
+            life,
+            post: Mutex::new(Some(post)),
+            front: None,
+            capacity: None,
+            node,
+            limits: OwnLimits::default(),
+            message_type: None,
+            started: Instant::now(),
+            thread: Mutex::new(None),
+            has_left: AtomicBool::new(false),
+        }
     }
 }

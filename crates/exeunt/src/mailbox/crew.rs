@@ -41,6 +41,11 @@ impl Crew {
         self.reading.fetch_sub(1, Ordering::SeqCst) == 1
     }
 
+    /// Whether none of them reads any more.
+    pub(super) fn is_unread(&self) -> bool {
+        self.reading.load(Ordering::SeqCst) == 0
+    }
+
     /// One of them has left. Whether it was the last.
     pub(super) fn leave(&self) -> bool {
         self.present.fetch_sub(1, Ordering::SeqCst) == 1
@@ -64,7 +69,9 @@ mod tests {
     #[test]
     fn m1_only_the_last_to_read_and_the_last_to_leave_are_the_last() {
         let crew = Crew::new(3);
-        assert_eq!([(); 3].map(|()| crew.resign()), [false, false, true]);
+        let resigned = [(); 3].map(|()| (crew.is_unread(), crew.resign()));
+        assert_eq!(resigned, [(false, false), (false, false), (false, true)]);
+        assert!(crew.is_unread());
         assert_eq!([(); 3].map(|()| crew.leave()), [false, false, true]);
     }
 
