@@ -8,7 +8,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -19,34 +18,10 @@ const GUARD: Duration = Duration::from_secs(60);
 
 /// A command that runs an example, which is built if it is not yet.
 pub(crate) fn example(name: &str) -> Command {
-    let program = folder_of_examples().join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    let program = exeunt_testkit::example("exeunt-examples", name);
     let mut command = command_with_default_signals(program.into());
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
-}
-
-/// Builds the examples once, beside this test: its own place (`target/debug/deps/…`) tells with
-/// which profile and where, whatever cargo was told. `cargo test` at the root has built them
-/// already; `cargo test -p exeunt-tests` has not.
-fn folder_of_examples() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let profile_folder = test.ancestors().nth(2).unwrap();
-        let profile = match profile_folder.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let status = Command::new(env!("CARGO"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["build", "--quiet", "--package", "exeunt-examples"])
-            .args(["--examples", "--profile", profile, "--target-dir"])
-            .arg(profile_folder.parent().unwrap())
-            .status()
-            .unwrap();
-        assert!(status.success(), "the examples do not build");
-        profile_folder.join("examples")
-    })
 }
 
 /// A child inherits ignored signals, and a program of ours leaves them ignored: in a test run

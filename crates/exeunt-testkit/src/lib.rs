@@ -280,8 +280,9 @@
 //! | make it fail | [`Stepper::inject_panic`], [`Stepper::inject_error`] |
 //! | know that a report is right | [`assert_ledger`], [`assert_balanced`] |
 //! | run a program, and talk to it | [`Process`], [`Running`] |
+//! | run an example of the workspace | [`example`](example()) |
 //! | signal it | [`Running::signal`], [`Running::signal_group`] |
-//! | know how it ended | [`Finished`] |
+//! | know how it ended | [`Finished`]; [`Hang`], for who counts hangs instead of failing of one |
 //!
 //! Processes and signals are for Unix (not OpenBSD, which has no `waitid`); the rest is for
 //! everywhere.
@@ -292,12 +293,14 @@ use std::time::Duration;
 
 mod probe;
 mod balance;
+mod example;
 #[cfg(all(unix, not(target_os = "openbsd")))]
 mod process;
 #[cfg(all(unix, not(target_os = "openbsd")))]
 mod signal;
 
 pub use balance::{assert_balanced, assert_ledger};
+pub use example::example;
 pub use exeunt::stepper::{Step, Stepper, StepperBuilder, Verdict};
 pub use probe::Probe;
 #[cfg(all(unix, not(target_os = "openbsd")))]

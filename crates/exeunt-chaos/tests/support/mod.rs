@@ -3,6 +3,7 @@
 use exeunt_testkit::{Finished, Process};
 
 /// Runs it with the words of this line.
+#[allow(dead_code, reason = "not of interest to every program of tests")]
 pub(crate) fn chaos(line: &str) -> Finished {
     let program = Process::new(env!("CARGO_BIN_EXE_exeunt-chaos"));
     program.args(line.split_whitespace()).limit(std::time::Duration::from_secs(600)).run()

@@ -1,14 +1,14 @@
 //! The factory of the example `watch`, on a terminal of its own.
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use exeunt_testkit::example;
 use pty_process::blocking::{self, Pty};
 use rustix::process::{Pid, Signal};
 use rustix::termios::{Termios, tcgetattr};
@@ -195,28 +195,9 @@ fn at_least_one(number: u16) -> NonZeroU16 {
     NonZeroU16::new(number).unwrap()
 }
 
-/// The example, built beside this test: `cargo test --test terminal` alone does not build it.
-pub(crate) fn watch() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let profile_folder = test.ancestors().nth(2).unwrap();
-        let profile = match profile_folder.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let status = Command::new(env!("CARGO"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["build", "--quiet", "--package", "exeunt-view", "--example", "watch"])
-            .args(["--profile", profile, "--target-dir"])
-            .arg(profile_folder.parent().unwrap())
-            .stdin(Stdio::null())
-            .status();
-        assert!(status.as_ref().is_ok_and(ExitStatus::success), "{status:?}");
-        let program = profile_folder.join("examples").join("watch");
-        assert!(program.exists(), "{}", program.display());
-        program
-    })
+/// The program of the example.
+pub(crate) fn watch() -> PathBuf {
+    example("exeunt-view", "watch")
 }
 
 /// What a process without a terminal said.
