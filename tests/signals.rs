@@ -742,12 +742,13 @@ fn m1_a_process_that_is_stopped_and_continued_in_its_drain_loses_nothing() {
 
 #[test]
 fn d1_the_time_in_which_the_process_was_stopped_is_nobodys_stall() {
-    let words = ["chain", "compute", "pace_us=500000", "limit=6", "shutdown_at=6"];
-    let mut victim = Victim::play(&[&words[..], &["stall_ms=1000"]].concat());
+    // A message takes a fifth of the stall limit, so that a busy machine does not make a stall of it.
+    let words = ["chain", "compute", "pace_us=400000", "limit=6", "shutdown_at=6"];
+    let mut victim = Victim::play(&[&words[..], &["stall_ms=2000"]].concat());
     victim.hear("handles 3"); // in the middle of a drain
     thread::sleep(Duration::from_millis(250)); // and so long that the conductor has looked
     victim.signal(Signal::STOP);
-    thread::sleep(Duration::from_millis(2500)); // time is the subject
+    thread::sleep(Duration::from_millis(4500)); // time is the subject
     victim.signal(Signal::CONT);
     let end = victim.end();
     end.is_exit(0).balances();

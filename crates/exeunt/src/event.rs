@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -66,17 +66,18 @@ pub struct Event {
 }
 
 /// The channel carries nothing, ever: dropping its only sender disconnects it, and a disconnected
-/// channel is ready for every receiver at once. That is the broadcast.
+/// channel is ready for every receiver at once. That is the broadcast. It is made for the first who
+/// waits: most events are only ever looked at.
 struct Inner {
     set: AtomicBool,
-    channel: Receiver<Infallible>,
+    channel: OnceLock<Receiver<Infallible>>,
     guts: Mutex<Guts>,
     /// The futures that wait for it.
     waiters: Waiters,
 }
 
 struct Guts {
-    /// Present while the event is not set.
+    /// Present while the event is not set, and there is a channel.
     sender: Option<Sender<Infallible>>,
     children: Vec<Weak<Inner>>,
     /// Children at which those that are gone are swept out; doubles, so that a long-lived parent of
@@ -88,11 +89,10 @@ impl Event {
     /// Makes an event that is not set.
     #[must_use]
     pub fn new() -> Event {
-        let (sender, channel) = crossbeam_channel::bounded(0);
-        let guts = Guts { sender: Some(sender), children: Vec::new(), sweep_at_children: 8 };
+        let guts = Guts { sender: None, children: Vec::new(), sweep_at_children: 8 };
         let inner = Inner {
             set: AtomicBool::new(false),
-            channel,
+            channel: OnceLock::new(),
             guts: Mutex::new(guts),
             waiters: Waiters::default(),
         };
@@ -119,8 +119,10 @@ impl Event {
 
     /// Waits until the event is set.
     pub fn wait(&self) {
-        // The only thing that can come out of the channel is its end.
-        let _ = self.inner.channel.recv();
+        if !self.is_set() {
+            // The only thing that can come out of the channel is its end.
+            let _ = self.receiver().recv();
+        }
     }
 
     /// Waits until the event is set, for `timeout` at most, and says whether it was set.
@@ -129,7 +131,7 @@ impl Event {
     /// A `timeout` too long for the clock is no time-out.
     #[must_use = "whether the event was set is the answer to `shall I go on?`"]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        match self.inner.channel.recv_timeout(timeout) {
+        match self.receiver().recv_timeout(timeout) {
             Err(RecvTimeoutError::Timeout) => self.is_set(),
             Err(RecvTimeoutError::Disconnected) => true,
             Ok(never) => match never {},
@@ -140,7 +142,7 @@ impl Event {
     /// when the event is set, and never carries a value.
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Infallible> {
-        &self.inner.channel
+        self.inner.channel.get_or_init(|| self.inner.open_channel())
     }
 
     /// Makes an event that is set when this one is, and can be set alone.
@@ -164,7 +166,7 @@ impl Event {
     pub fn child(&self) -> Event {
         let child = Event::new();
         let mut guts = self.inner.lock();
-        if guts.sender.is_some() {
+        if !self.is_set() {
             if guts.children.len() >= guts.sweep_at_children {
                 guts.children.retain(|child| child.strong_count() > 0);
                 guts.sweep_at_children = 8.max(2 * guts.children.len());
@@ -195,6 +197,16 @@ impl Inner {
         drop(guts);
         self.waiters.wake_all();
         children
+    }
+
+    fn open_channel(&self) -> Receiver<Infallible> {
+        let (sender, channel) = crossbeam_channel::bounded(0);
+        // Under the lock under which it is set: who sets it finds the sender, or is found here.
+        let mut guts = self.lock();
+        if !self.set.load(Ordering::Relaxed) {
+            guts.sender = Some(sender);
+        }
+        channel
     }
 
     fn lock(&self) -> MutexGuard<'_, Guts> {

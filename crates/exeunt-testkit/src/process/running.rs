@@ -282,7 +282,11 @@ impl Running {
     /// If it hangs. It is killed then.
     #[track_caller]
     pub fn wait_within(self, limit: Duration) -> Finished {
-        self.try_wait_within(limit).unwrap_or_else(|hang| panic!("{hang}"))
+        // Not in a closure, which would be blamed itself.
+        match self.try_wait_within(limit) {
+            Ok(finished) => finished,
+            Err(hang) => panic!("{hang}"),
+        }
     }
 
     /// Waits for its end, as [`wait`](Running::wait) does, for those who count hangs instead of
