@@ -27,8 +27,13 @@ const EVENT: &[Mutant] = &[
     ("no_wake_up", "guts.sender = None;", ""),
     (
         "child_without_lock",
-        "let mut guts = self.inner.lock();\n        if guts.sender.is_some() {",
-        "let is_unset = self.inner.lock().sender.is_some();\n        let mut guts = self.inner.lock();\n        if is_unset {",
+        "let mut guts = self.inner.lock();\n        if !self.is_set() {",
+        "let is_set = self.is_set();\n        let mut guts = self.inner.lock();\n        if !is_set {",
+    ),
+    (
+        "channel_without_lock",
+        "let mut guts = self.lock();\n        if !self.set.load(Ordering::Relaxed) {",
+        "let is_set = self.set.load(Ordering::Relaxed);\n        let mut guts = self.lock();\n        if !is_set {",
     ),
     ("child_of_a_set_one", "            child.set();\n", ""),
     (

@@ -83,8 +83,8 @@ pub(crate) struct Entry {
     /// A second stop call of one that already takes part.
     pub(crate) keeps_only: bool,
     pub(crate) run: fn(Workload, &Scale) -> Outcome,
-    /// KiB an actor, of so many, in a process that has done nothing else.
-    pub(crate) memory: fn(u64) -> Result<f64, String>,
+    /// KiB an actor, of so many, with its stack and without, in a process that has done nothing else.
+    pub(crate) memory: fn(u64) -> Result<[f64; 2], String>,
 }
 
 const fn entry<C: Contender>() -> Entry {

@@ -54,7 +54,10 @@ fn main() -> ExitCode {
 fn obey(request: &Request) -> Result<(), String> {
     match request {
         Request::List => list(),
-        Request::Memory(name, actors) => println!("{}", workloads::spawn::measure(name, *actors)?),
+        Request::Memory(name, actors) => {
+            let [all, beyond_stacks] = workloads::spawn::measure(name, *actors)?;
+            println!("{all} {beyond_stacks}");
+        }
         Request::Run(options) => run(options)?,
     }
     Ok(())

@@ -127,7 +127,7 @@ impl Workload {
             Workload::Ask | Workload::Wakeup => &["p50, µs", "p99, µs"],
             Workload::TellBounded | Workload::TellUnbounded | Workload::FanIn => &["ns a message"],
             Workload::Pipeline | Workload::Drain => &["ns a message"],
-            Workload::Spawn => &["µs an actor", "KiB resident an actor"],
+            Workload::Spawn => &["µs an actor", "KiB resident an actor", "of it beyond the stack"],
             Workload::Shutdown => &["µs an actor"],
             Workload::Idle => &["wake-ups a second"],
             Workload::Savina(_) => &["ms"],

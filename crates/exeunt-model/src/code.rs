@@ -15,6 +15,19 @@ mod sync {
 
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
+    /// Made once, by the first who wants it; whoever comes meanwhile waits. It is never dropped.
+    pub(crate) struct OnceLock<T: 'static>(Mutex<Option<&'static T>>);
+
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> OnceLock<T> {
+            OnceLock(Mutex::new(None))
+        }
+
+        pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+            super::unwind::lock(&self.0).get_or_insert_with(|| Box::leak(Box::new(make())))
+        }
+    }
+
     /// The atomics.
     pub(crate) mod atomic {
         pub(crate) use std::sync::atomic::AtomicU64;
@@ -68,6 +81,7 @@ read_in! {
     event_look_relaxed
     event_no_wake_up
     event_child_without_lock
+    event_channel_without_lock
     event_child_of_a_set_one
     event_futures_before_flag
     bell
