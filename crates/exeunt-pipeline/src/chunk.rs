@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use exeunt::{Addr, Event};
 
+use crate::demand::Node;
 use crate::ledger::Counts;
 use crate::op::{Emit, Halt, Thread};
 use crate::pace::Pace;
@@ -139,6 +140,7 @@ pub(crate) struct Permits(pub(crate) Receiver<()>);
 #[derive(Debug)]
 pub(crate) struct Inlet<T: Send + 'static> {
     pub(crate) to: Addr<Parcel<T>>,
+    pub(crate) node: Node,
     pub(crate) returns: Returns<T>,
     /// The stage that is to count what is refused.
     pub(crate) receiver: Arc<Counts>,
@@ -151,6 +153,7 @@ impl<T: Send + 'static> Clone for Inlet<T> {
     fn clone(&self) -> Inlet<T> {
         Inlet {
             to: self.to.clone(),
+            node: self.node,
             returns: self.returns.clone(),
             receiver: Arc::clone(&self.receiver),
             permits: self.permits.clone(),
@@ -172,7 +175,7 @@ impl<T: Send + 'static> Inlet<T> {
 
     /// Declares who is at its end.
     pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
-        wire.feeds_also(&self.to)
+        wire.feeds_also(&self.to, self.node)
     }
 
     /// For who decides itself where a chunk ends.

@@ -248,8 +248,8 @@ pub enum Ending {
     /// A drain has begun before the sources were at their end. What the sink was given is all that became of what was
     /// taken in.
     Interrupted,
-    /// Something that was taken in has not come to the sink, since a deadline has cut the drain short, or a thread
-    /// was abandoned.
+    /// Something that was taken in has not come to the sink, since a deadline has cut the drain short, a thread
+    /// was abandoned, or, for a branch, the main way had [enough](crate::Closed).
     CutShort,
     /// An error has ended a stage before the sink.
     Failed,

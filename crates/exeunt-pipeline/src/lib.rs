@@ -135,7 +135,7 @@
 //!
 //! What is wrong with a description, two stages of one name, a batch of nothing, no thread at all, is an [`Error`] of
 //! [`run`](Ready::run) before anything has begun. A sink that returns [`Closed`], since nobody reads its output any more,
-//! ends the pipeline, and that is no failure.
+//! ends all that works for it alone, and that is no failure.
 //!
 //! # Positions
 //!
@@ -185,6 +185,7 @@ mod chunk;
 mod shelf;
 mod pace;
 mod wiring;
+mod demand;
 mod segment;
 mod parallel;
 mod reorder;

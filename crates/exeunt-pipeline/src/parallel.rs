@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use exeunt::{Actor, Context};
 
 use crate::chunk::{Outlet, Parcel, Returns};
+use crate::demand::Wanted;
 use crate::op::{Base, Each, Emit, Halt, Kind, Op, Policy, Thread, guard};
 use crate::pace::Pace;
 use crate::segment::{End, Process as _, Segment, Watch, failure};
@@ -77,20 +78,26 @@ pub(crate) struct Worker<K: Kind> {
     segment: Segment<Each<K>, Outlet<K::Out>>,
     returns: Returns<K::In>,
     pace: Arc<Pace>,
+    wanted: Wanted,
 }
 
 impl<K: Kind> Actor for Worker<K> {
     type Msg = Parcel<K::In>;
 
     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        self.segment.begin(&Thread { must_stop: cx.must_stop().clone(), is_source: false });
+        self.wanted.begin(cx.stopping(), cx.must_stop());
+        let must_stop = self.wanted.must_stop().clone();
+        self.segment.begin(&Thread { must_stop, is_source: false });
         Ok(())
     }
 
     fn handle(&mut self, parcel: Parcel<K::In>, cx: &mut Context<Self>) -> exeunt::Result {
         let mut chunk = parcel.open();
         let (number, items, began) = (chunk.number, chunk.items.len(), Instant::now());
-        let done = Watch::of(cx, |watch| self.segment.chunk(&mut chunk, watch));
+        let done = {
+            let segment = &mut self.segment;
+            Watch::of(cx, &self.wanted, |watch| segment.chunk(&mut chunk, watch))
+        };
         self.pace.learn(items, began.elapsed());
         self.returns.give(chunk);
         // Somebody waits for that number, whatever has become of it.
@@ -103,6 +110,7 @@ impl<K: Kind> Actor for Worker<K> {
             Ok(()) | Err(Halt::Late) => Ok(()),
             Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
             Err(Halt::Refused | Halt::Enough) => {
+                self.wanted.close();
                 cx.stop();
                 Ok(())
             }
@@ -121,9 +129,10 @@ impl<K: Kind> Worker<K> {
         outlet: Outlet<K::Out>,
         returns: Returns<K::In>,
         pace: Arc<Pace>,
+        wanted: Wanted,
     ) -> Worker<K> {
         let counts = Arc::clone(&stage.base.counts);
-        Worker { segment: Segment::new(stage, outlet, counts), returns, pace }
+        Worker { segment: Segment::new(stage, outlet, counts), returns, pace, wanted }
     }
 }
 

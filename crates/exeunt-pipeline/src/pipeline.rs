@@ -10,6 +10,7 @@ use exeunt::{
 };
 
 use crate::chunk::{Parcel, Returns};
+use crate::demand::{Demand, Node, Wanted};
 use crate::error::Error;
 use crate::flow::{Flow, Way};
 use crate::ledger::{Book, Counts, Ledger};
@@ -95,7 +96,9 @@ impl Pipeline {
         let reader = Reader { source, books: books.clone(), counts, skips_errors, burst };
         let task = name.to_owned();
         let feed: Feed<S::Item> = Box::new(move |assembly, part| {
-            assembly.task(&task, &*part.process).spawn(move |cx| reader.run(part, cx))
+            let wanted = assembly.wanted(&part.process.outputs());
+            let task = assembly.task(&task, &*part.process);
+            task.spawn(move |cx| reader.run(part, wanted, cx))
         });
         Flow::begin(Way::new(self.name, self.limits, book, books), feed, given)
     }
@@ -140,6 +143,7 @@ pub(crate) struct Assembly<'a> {
     /// Whether each says whom it feeds. Who says nothing has its turn before all that stand before it, which is
     /// right whatever its closures send to.
     is_declared: bool,
+    demand: Demand,
 }
 
 impl Assembly<'_> {
@@ -172,6 +176,11 @@ impl Assembly<'_> {
         let is_declared = self.is_declared;
         let builder = self.system.task(name);
         if is_declared { process.wire_task(builder.feeds_nothing()) } else { builder }
+    }
+
+    /// For a thread that feeds those.
+    pub(crate) fn wanted(&self, outputs: &[Node]) -> Wanted {
+        self.demand.add(outputs)
     }
 
     /// For buffers that come back from a reader.
@@ -275,7 +284,7 @@ impl Ready {
         self.book.faultless()?;
         let Ready { limits, book, start, is_declared, .. } = self;
         let handle = system.handle();
-        start(&mut Assembly { system, limits, is_declared })?;
+        start(&mut Assembly { system, limits, is_declared, demand: Demand::default() })?;
         Ok(Running { book, system: handle })
     }
 }

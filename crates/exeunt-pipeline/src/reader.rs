@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use exeunt::TaskContext;
 
+use crate::demand::Wanted;
 use crate::ledger::Counts;
 use crate::op::{Halt, Thread, guard};
 use crate::pace::Pace;
@@ -26,16 +27,25 @@ pub(crate) struct Reader<S: Source> {
 }
 
 impl<S: Source> Reader<S> {
-    pub(crate) fn run(mut self, part: Part<S::Item>, cx: &TaskContext) -> exeunt::Result {
-        let mut process = part.process;
-        process.begin(&Thread { must_stop: cx.must_stop().clone(), is_source: true });
-        let done = self.read(&mut *process, cx);
-        let done = match done {
+    pub(crate) fn run(
+        mut self,
+        part: Part<S::Item>,
+        mut wanted: Wanted,
+        cx: &TaskContext,
+    ) -> exeunt::Result {
+        let Part { mut process, receiver, .. } = part;
+        wanted.begin(cx.stopping(), cx.must_stop());
+        process.begin(&Thread { must_stop: wanted.must_stop().clone(), is_source: true });
+        let done = match self.read(&mut *process, &wanted, cx) {
             Ok(()) => process.end(),
             Err(halt) => {
                 log_second(cx.name(), process.break_off());
                 Err(halt)
             }
+        };
+        let done = match done {
+            Err(Halt::Refused | Halt::Enough) => self.give_back(&receiver, cx),
+            done => done,
         };
         match done {
             Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
@@ -43,10 +53,15 @@ impl<S: Source> Reader<S> {
         }
     }
 
-    fn read(&mut self, process: &mut dyn Process<S::Item>, cx: &TaskContext) -> Result<(), Halt> {
+    fn read(
+        &mut self,
+        process: &mut dyn Process<S::Item>,
+        wanted: &Wanted,
+        cx: &TaskContext,
+    ) -> Result<(), Halt> {
         let books = self.books.all();
         let mut number = 0;
-        while let Some(next) = self.next(cx)? {
+        while let Some(next) = self.next(wanted, cx)? {
             match next {
                 Ok((item, position)) => {
                     // To copy a position is code of the user's, too.
@@ -60,35 +75,63 @@ impl<S: Source> Reader<S> {
                     process.one(item, numbered)?;
                     number += 1;
                 }
-                Err(error) if self.skips_errors.load(Ordering::Relaxed) => {
-                    log::debug!("`{}` skips an item: {error}", cx.name());
-                    self.counts.entered();
-                    self.counts.failed();
-                }
-                Err(error) => return Err(self.fail(cx, error)),
+                Err(error) => self.skip(cx, error)?,
             }
             let is_at_hand = guard(|| Ok(self.source.is_next_at_hand()));
             if self.burst.is_over(is_at_hand.map_err(|panic| self.fail(cx, panic))?) {
                 process.settle()?;
             }
         }
-        if !cx.stopping().is_set() {
+        if !wanted.stopping().is_set() {
             self.counts.exhausted();
         }
         Ok(())
     }
 
     /// What the source gives next; or, once the drain has begun, what it has left.
-    fn next(&mut self, cx: &TaskContext) -> Result<Said<S>, Halt> {
-        let (source, stopping) = (&mut self.source, cx.stopping());
-        let given = guard(|| {
-            let next = if stopping.is_set() { None } else { source.next_item(stopping) };
-            Ok(match next {
-                None if stopping.is_set() => source.leftover(),
-                next => next,
-            })
-        });
-        given.map_err(|panic| self.fail(cx, panic))
+    fn next(&mut self, wanted: &Wanted, cx: &TaskContext) -> Result<Said<S>, Halt> {
+        let (source, stopping) = (&mut self.source, wanted.stopping());
+        let next = match stopping.is_set() {
+            true => None,
+            false => {
+                guard(|| Ok(source.next_item(stopping))).map_err(|panic| self.fail(cx, panic))?
+            }
+        };
+        match next {
+            None if wanted.is_over() => Err(Halt::Enough),
+            None if stopping.is_set() => self.leftover(cx),
+            next => Ok(next),
+        }
+    }
+
+    fn leftover(&mut self, cx: &TaskContext) -> Result<Said<S>, Halt> {
+        guard(|| Ok(self.source.leftover())).map_err(|panic| self.fail(cx, panic))
+    }
+
+    /// What the source has taken in and nobody will have is in the ledger all the same.
+    fn give_back(&mut self, receiver: &Counts, cx: &TaskContext) -> Result<(), Halt> {
+        while let Some(next) = self.leftover(cx)? {
+            match next {
+                Ok(_) => {
+                    self.counts.handed_on();
+                    receiver.return_unseen(1);
+                }
+                Err(error) => self.skip(cx, error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// An error of the source's, if it is to go on after one.
+    #[cold]
+    fn skip(&self, cx: &TaskContext, error: exeunt::Error) -> Result<(), Halt> {
+        if !self.skips_errors.load(Ordering::Relaxed) {
+            return Err(self.fail(cx, error));
+        }
+        log::debug!("`{}` skips an item: {error}", cx.name());
+        self.counts.entered();
+        self.counts.failed();
+        Ok(())
     }
 
     /// It has given an error instead of an item.

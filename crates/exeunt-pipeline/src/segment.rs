@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 use std::vec;
 
-use exeunt::{Actor, ActorBuilder, Context, Error, Event, SpawnError, TaskBuilder};
+use exeunt::{Actor, ActorBuilder, Context, Error, SpawnError, TaskBuilder};
 
 use crate::chunk::{Chunk, Inlet, Outlet, Parcel, Returns};
+use crate::demand::{Node, Outputs, Wanted};
 use crate::ledger::Counts;
 use crate::op::{Emit, Halt, Op, Thread};
 use crate::pace::Pace;
@@ -53,31 +54,37 @@ impl<T: Send + 'static> End<T> for Outlet<T> {
     }
 }
 
-/// What a thread looks at between two items, so that a drain sees that it goes on, and that it ends with its deadline
-/// although its chunk does not.
+/// What a thread looks at between two items, so that a drain sees that it goes on, and that it ends with its deadline,
+/// or when nobody wants anything of it any more, although its chunk does not.
 pub(crate) struct Watch<'a> {
-    stopping: &'a Event,
-    must_stop: &'a Event,
+    wanted: &'a Wanted,
     progress: &'a dyn Fn(),
 }
 
 impl Watch<'_> {
     /// Lends the watch of an actor.
-    pub(crate) fn of<A: Actor, R>(cx: &Context<A>, look: impl FnOnce(&Watch<'_>) -> R) -> R {
-        let progress = || cx.progress();
-        look(&Watch { stopping: cx.stopping(), must_stop: cx.must_stop(), progress: &progress })
+    pub(crate) fn of<A: Actor, R>(
+        cx: &Context<A>,
+        wanted: &Wanted,
+        look: impl FnOnce(&Watch<'_>) -> R,
+    ) -> R {
+        look(&Watch { wanted, progress: &|| cx.progress() })
     }
 
-    /// One load, as long as nobody drains.
+    /// Whether it may go on. One load, as long as nobody drains.
     #[inline]
-    fn is_late(&self) -> bool {
-        self.stopping.is_set() && self.is_late_in_a_drain()
+    fn look(&self) -> Result<(), Halt> {
+        if self.wanted.stopping().is_set() { self.look_closer() } else { Ok(()) }
     }
 
     #[cold]
-    fn is_late_in_a_drain(&self) -> bool {
+    fn look_closer(&self) -> Result<(), Halt> {
         (self.progress)();
-        self.must_stop.is_set()
+        match () {
+            () if self.wanted.is_over() => Err(Halt::Enough),
+            () if self.wanted.must_stop().is_set() => Err(Halt::Late),
+            () => Ok(()),
+        }
     }
 }
 
@@ -86,6 +93,8 @@ pub(crate) trait Process<T: Send + 'static>: Send {
     /// Declares whom it feeds.
     fn wire_actor<'a>(&self, builder: ActorBuilder<'a, Parcel<T>>) -> ActorBuilder<'a, Parcel<T>>;
     fn wire_task<'a>(&self, builder: TaskBuilder<'a>) -> TaskBuilder<'a>;
+    /// Whom it feeds, but for what goes aside.
+    fn outputs(&self) -> Vec<Node>;
     fn begin(&mut self, thread: &Thread);
     /// Takes all that is in the chunk.
     fn chunk(&mut self, chunk: &mut Chunk<T>, watch: &Watch<'_>) -> Result<(), Halt>;
@@ -120,6 +129,10 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
 
     fn wire_task<'a>(&self, builder: TaskBuilder<'a>) -> TaskBuilder<'a> {
         self.wire(builder)
+    }
+
+    fn outputs(&self) -> Vec<Node> {
+        self.end.wire(Outputs::default()).0
     }
 
     fn begin(&mut self, thread: &Thread) {
@@ -206,8 +219,8 @@ impl<O: Op, E: End<O::Out>> Segment<O, E> {
         watch: &Watch<'_>,
     ) -> Result<(), Halt> {
         for _ in 0..most {
-            if rest.items.len() > 0 && watch.is_late() {
-                return Err(Halt::Late);
+            if rest.items.len() > 0 {
+                watch.look()?;
             }
             let Some(item) = rest.items.next() else { break };
             self.held_mark = None;
@@ -231,58 +244,102 @@ impl<T> Drop for Rest<'_, T> {
 
 /// The actor of a segment.
 pub(crate) struct SegmentActor<T> {
-    pub(crate) process: Box<dyn Process<T>>,
-    pub(crate) receiver: Arc<Counts>,
-    pub(crate) returns: Returns<T>,
-    pub(crate) pace: Arc<Pace>,
+    intake: Intake<T>,
+    wanted: Wanted,
     /// Puts in order again what comes from several threads.
-    pub(crate) reorder: Option<Reorder<T>>,
-    /// It takes nothing more, though it is still handed what waits.
-    pub(crate) is_over: bool,
+    reorder: Option<Reorder<T>>,
 }
 
 impl<T: Send + 'static> Actor for SegmentActor<T> {
     type Msg = Parcel<T>;
 
     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        self.process.begin(&Thread { must_stop: cx.must_stop().clone(), is_source: false });
+        self.wanted.begin(cx.stopping(), cx.must_stop());
+        let must_stop = self.wanted.must_stop().clone();
+        self.intake.process.begin(&Thread { must_stop, is_source: false });
         Ok(())
     }
 
     fn handle(&mut self, parcel: Parcel<T>, cx: &mut Context<Self>) -> exeunt::Result {
-        let done = Watch::of(cx, |watch| match parcel {
-            Parcel::Shelf(shelf) => self.attend(shelf, watch),
-            Parcel::Chunk(chunk) => match self.reorder.take() {
-                None => self.take(chunk, watch),
-                Some(mut reorder) => {
-                    let done = reorder.put(chunk, |chunk| self.take(chunk, watch));
-                    self.reorder = Some(reorder);
-                    done
-                }
-            },
+        let SegmentActor { intake, wanted, reorder } = self;
+        let done = Watch::of(cx, wanted, |watch| match (parcel, reorder) {
+            (Parcel::Shelf(shelf), _) => intake.attend(shelf, watch),
+            (Parcel::Chunk(chunk), None) => intake.take(chunk, watch),
+            (Parcel::Chunk(chunk), Some(reorder)) => {
+                reorder.put(chunk, |chunk| intake.take(chunk, watch))
+            }
         });
         let done = done.and_then(|()| self.look_at_the_clock(cx));
         let is_dry = cx.queued() == 0;
-        let done = done.and_then(|()| if is_dry { self.settle() } else { Ok(()) });
+        let done = done.and_then(|()| if is_dry { self.intake.settle() } else { Ok(()) });
         self.conclude(done, cx)
     }
 
     fn idle(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        let done = self.look_at_the_clock(cx).and_then(|()| self.settle());
+        let done = self.look_at_the_clock(cx).and_then(|()| self.intake.settle());
         self.conclude(done, cx)
     }
 
     fn stopped(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
         self.reorder.iter_mut().for_each(Reorder::give_up);
-        if self.is_over {
+        if self.intake.is_over {
             return Ok(());
         }
-        let done = self.process.end();
+        let done = self.intake.process.end();
         self.conclude(done, cx)
     }
 }
 
 impl<T: Send + 'static> SegmentActor<T> {
+    /// A batch may have waited long enough; if not, somebody is to look again when it has.
+    fn look_at_the_clock(&mut self, cx: &mut Context<Self>) -> Result<(), Halt> {
+        if self.intake.is_over || self.intake.process.due().is_none() {
+            cx.set_idle_timeout(None);
+            return Ok(());
+        }
+        let now = Instant::now();
+        self.intake.process.tick(now)?;
+        cx.set_idle_timeout(
+            self.intake.process.due().map(|due| due.saturating_duration_since(now)),
+        );
+        Ok(())
+    }
+
+    fn conclude(&mut self, done: Result<(), Halt>, cx: &mut Context<Self>) -> exeunt::Result {
+        let Err(halt) = done else { return Ok(()) };
+        self.intake.is_over = true;
+        // What was made before is on its way, whatever has happened since.
+        let halt = match (halt, &mut self.intake.process) {
+            (Halt::Late, process) => process.end().err().unwrap_or(Halt::Late),
+            (halt, process) => {
+                log_second(cx.name(), process.break_off());
+                halt
+            }
+        };
+        match halt {
+            Halt::Failed { stage, error } => Err(failure(cx.name(), &stage, error)),
+            // No failure of ours. What waits for us is counted as returned, and upstream is told, or refused.
+            Halt::Refused | Halt::Enough => {
+                self.wanted.close();
+                cx.stop();
+                Ok(())
+            }
+            Halt::Late => Ok(()),
+        }
+    }
+}
+
+/// What takes in what an actor is handed.
+struct Intake<T> {
+    process: Box<dyn Process<T>>,
+    receiver: Arc<Counts>,
+    returns: Returns<T>,
+    pace: Arc<Pace>,
+    /// It takes nothing more, though it is still handed what waits.
+    is_over: bool,
+}
+
+impl<T: Send + 'static> Intake<T> {
     fn take(&mut self, mut chunk: Chunk<T>, watch: &Watch<'_>) -> Result<(), Halt> {
         if self.is_over {
             self.receiver.return_unseen(chunk.items.len());
@@ -318,40 +375,6 @@ impl<T: Send + 'static> SegmentActor<T> {
 
     fn settle(&mut self) -> Result<(), Halt> {
         if self.is_over { Ok(()) } else { self.process.settle() }
-    }
-
-    /// A batch may have waited long enough; if not, somebody is to look again when it has.
-    fn look_at_the_clock(&mut self, cx: &mut Context<Self>) -> Result<(), Halt> {
-        if self.is_over || self.process.due().is_none() {
-            cx.set_idle_timeout(None);
-            return Ok(());
-        }
-        let now = Instant::now();
-        self.process.tick(now)?;
-        cx.set_idle_timeout(self.process.due().map(|due| due.saturating_duration_since(now)));
-        Ok(())
-    }
-
-    fn conclude(&mut self, done: Result<(), Halt>, cx: &mut Context<Self>) -> exeunt::Result {
-        let Err(halt) = done else { return Ok(()) };
-        self.is_over = true;
-        // What was made before is on its way, whatever has happened since.
-        let halt = match (halt, &mut self.process) {
-            (Halt::Late, process) => process.end().err().unwrap_or(Halt::Late),
-            (halt, process) => {
-                log_second(cx.name(), process.break_off());
-                halt
-            }
-        };
-        match halt {
-            Halt::Failed { stage, error } => Err(failure(cx.name(), &stage, error)),
-            // No failure of ours. What waits for us is counted as returned, and upstream is refused.
-            Halt::Refused | Halt::Enough => {
-                cx.stop();
-                Ok(())
-            }
-            Halt::Late => Ok(()),
-        }
     }
 }
 
@@ -391,17 +414,18 @@ impl<T: Send + 'static> Part<T> {
         let Part { name, receiver, process } = self;
         let returns = assembly.returns();
         let pace = Arc::new(assembly.pace());
+        let wanted = assembly.wanted(&process.outputs());
+        let node = wanted.node();
         let builder = assembly.actor(&name, &receiver, |builder| process.wire_actor(builder));
-        let actor = SegmentActor {
+        let intake = Intake {
             process,
             receiver: Arc::clone(&receiver),
             returns: returns.clone(),
             pace: Arc::clone(&pace),
-            reorder,
             is_over: false,
         };
-        let to = builder.spawn(actor)?;
-        Ok(Inlet { to, returns, receiver, permits: None, pace: Some(pace) })
+        let to = builder.spawn(SegmentActor { intake, wanted, reorder })?;
+        Ok(Inlet { to, node, returns, receiver, permits: None, pace: Some(pace) })
     }
 }
 

@@ -115,9 +115,14 @@ where
 
 /// What a sink's error is if nobody reads any more what it writes: the pipeline ends in order, and that is no failure.
 ///
-/// Whoever is upstream finds out when it has something to hand on, as it is with the pipes of a shell: a source that waits
-/// for its next item goes on waiting until then. Who cannot wait for that calls
-/// [`shutdown`](exeunt::SystemHandle::shutdown) too.
+/// Whoever feeds only sinks that have enough learns of it at once, also where nothing comes that could be refused: a source
+/// ends its wait for the next item, a stage leaves the rest of what it was handed, which is counted as returned, as is
+/// what the source had [taken in](crate::Source::leftover). Who feeds another sink too goes on for that one; the way aside of
+/// a [`tee`](crate::Flow::tee) is none of these, and ends with the main way.
+///
+/// An iterator that waits inside its own `next` cannot be woken: its thread ends when that comes back. What waits for
+/// others is better a [`Channel`](crate::Channel), [`Lines::read_aside`](crate::Lines::read_aside), or a
+/// [`Source`](crate::Source) that looks at `stopping`.
 ///
 /// ```
 /// use exeunt_pipeline::{Closed, Pipeline};

@@ -51,9 +51,9 @@ pub trait Source: Send + 'static {
 
     /// The next item, with its position; `None` at the end.
     ///
-    /// It may wait; `stopping` is set when the drain has begun, and a source that waits should then
-    /// come back with `None`. One that does not is waited for up to the stall limit. Between
-    /// items the pipeline looks itself.
+    /// It may wait; `stopping` is set when the drain has begun, or when [no sink](crate::Closed) wants anything of it any
+    /// more, and a source that waits should then come back with `None`. One that does not is waited for: in a drain up to
+    /// the stall limit, and without one for as long as it takes. Between items the pipeline looks itself.
     ///
     /// # Errors
     ///
@@ -61,7 +61,8 @@ pub trait Source: Send + 'static {
     /// [skip errors](crate::Flow::skip_errors). A panic ends it in any case: nobody knows what comes after it.
     fn next_item(&mut self, stopping: &Event) -> Option<Next<Self::Item, Self::Position>>;
 
-    /// When the drain has begun: what was taken in before and has not been given, one after the other, until `None`.
+    /// When the drain has begun: what was taken in before and has not been given, one after the other, until `None`. If it
+    /// is not wanted any more, it is counted as returned.
     ///
     /// Nothing, unless it is implemented. It is for who takes in what nobody would have otherwise: what was sent to
     /// it, for example. It must not wait, and not take in more.

@@ -89,6 +89,8 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
             let reorder = is_ordered.then(|| Reorder::new(give_back, Arc::clone(&part.receiver)));
             let to = part.or_named(&format!("{pool}-out")).spawn(assembly, reorder)?;
             let (returns, pace) = (assembly.returns(), Arc::new(assembly.pace_of_a_pool()));
+            let wanted = assembly.wanted(&[to.node]);
+            let node = wanted.node();
             let make = {
                 let (returns, pace, policy) = (returns.clone(), Arc::clone(&pace), policy.clone());
                 let (name, to) = (Arc::<str>::from(&*pool), to.clone());
@@ -97,7 +99,8 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
                     let base = Base { name: Arc::clone(&name), counts, must_stop: None };
                     let stage = Each { kind: kind(), base, policy: policy.clone() };
                     let outlet = to.clone().in_whole_chunks().outlet();
-                    Worker::new(stage, outlet, returns.clone(), Arc::clone(&pace))
+                    let (returns, pace) = (returns.clone(), Arc::clone(&pace));
+                    Worker::new(stage, outlet, returns, pace, wanted.clone())
                 }
             };
             let pool = assembly
@@ -106,7 +109,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
             let permits = is_ordered.then_some(Permits(permits));
             close(
                 assembly,
-                Inlet { to: pool, returns, receiver: counts, permits, pace: Some(pace) },
+                Inlet { to: pool, node, returns, receiver: counts, permits, pace: Some(pace) },
             )
         });
         let ops = Joined { settings, item: PhantomData };

@@ -11,8 +11,8 @@ use crate::named::named;
 /// It takes whatever is bytes. What was written is flushed whenever nothing more waits, so that the reader has it at once, and
 /// a stream that is quick is written in large blocks.
 ///
-/// A reader that has had enough, such as `head`, is no failure: the pipeline ends in order, as with [`Closed`]. Other errors
-/// end it too, and name the output.
+/// A reader that has had enough, such as `head`, is no failure: the pipeline ends in order, as with [`Closed`]. It is noticed
+/// with the next item that is written. Other errors end it too, and name the output.
 ///
 /// # Examples
 ///
