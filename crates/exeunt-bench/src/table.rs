@@ -7,8 +7,14 @@ use crate::measure::{Spread, Summary};
 use crate::placement::Placement;
 use crate::workload::{Scale, Workload};
 
+/// What all this is about.
+const OURS: &str = "exeunt";
+
 /// The floor: what the others are compared to.
 const FLOOR: &str = "plain";
+
+/// Who is no peer.
+const NO_PEERS: [&str; 3] = [OURS, FLOOR, "select"];
 
 /// The figures of one workload.
 pub(crate) struct Table {
@@ -58,6 +64,7 @@ impl Table {
         let _ = writeln!(text, "|---|{}---|", "---:|".repeat(self.work.columns().len()));
         self.rows.iter().for_each(|row| text.push_str(&self.row(row)));
         text.push_str(&self.footnote());
+        text.push_str(&self.peers());
         text
     }
 
@@ -115,6 +122,18 @@ impl Table {
                 .map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
             _ => row.about.place.to_owned(),
         }
+    }
+
+    /// How far the quickest of the peers is behind, or ahead.
+    fn peers(&self) -> String {
+        let ours = self.medians(OURS).filter(|medians| self.work.is_cost() && medians[0] > 0.0);
+        let peers = self.rows.iter().filter(|row| !NO_PEERS.contains(&row.about.name));
+        let figures = peers.filter_map(|row| Some((row.figures.as_ref().ok()?[0].median, row)));
+        let Some((ours, (best, row))) = ours.zip(figures.min_by(|a, b| a.0.total_cmp(&b.0))) else {
+            return String::new();
+        };
+        let ratio = best / ours[0];
+        format!("\nThe quickest of the peers is `{}`: {ratio:.2} × `{OURS}`.\n", row.about.name)
     }
 
     fn footnote(&self) -> String {
@@ -193,6 +212,24 @@ pub(crate) mod tests {
              | plain | 120 (60–240) | 1.00 |\n\
              | actix | – | no room |\n"
         );
+    }
+
+    #[test]
+    fn the_quickest_of_the_peers_is_held_against_ours() {
+        let figures = [
+            ("exeunt", Ok(30.0)),
+            ("plain", Ok(20.0)),
+            ("select", Ok(40.0)),
+            ("ractor", Ok(330.0)),
+            ("xtra", Ok(165.0)),
+            ("actix", Err("no room")),
+        ];
+        let said = |work, figures: &[_]| table(work, figures).peers();
+        let expected = "\nThe quickest of the peers is `xtra`: 5.50 × `exeunt`.\n";
+        assert_eq!(said(Workload::TellBounded, &figures), expected);
+        assert_eq!(said(Workload::Keeps, &figures), "");
+        assert_eq!(said(Workload::TellBounded, &figures[..3]), "");
+        assert_eq!(said(Workload::TellBounded, &figures[1..]), "");
     }
 
     #[test]
