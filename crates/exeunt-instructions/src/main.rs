@@ -2,8 +2,8 @@
 //! `tests/instructions.rs` runs under callgrind.
 //!
 //! ```text
-//! cargo build --release -p exeunt-bench --bin instructions
-//! valgrind --tool=callgrind target/release/instructions drain unbounded exeunt 60000
+//! cargo build --release -p exeunt-instructions
+//! valgrind --tool=callgrind target/release/exeunt-instructions drain unbounded exeunt 60000
 //! ```
 //!
 //! All messages are queued before the reader begins: nobody ever waits, and the count does not
@@ -16,7 +16,7 @@ mod plain;
 use std::mem;
 use std::process::ExitCode;
 
-const USAGE: &str = "instructions fill|drain|forward bounded|unbounded|large exeunt|plain N";
+const USAGE: &str = "exeunt-instructions fill|drain|forward bounded|unbounded|large exeunt|plain N";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
