@@ -1,5 +1,5 @@
-//! The closing of a mailbox: senders that send, one that waits for room, the conductor that closes, and the
-//! actor that drains, fails or meets its deadline.
+//! The closing of a mailbox of one lane or two: senders that send, wait for room or displace what waits; the
+//! conductor that closes, and gives up who does not come back; and the actor that drains, fails or meets its deadline.
 //!
 //! Each step is one operation on what the threads share, and its comment names the function of
 //! `exeunt/src/mailbox.rs` that it is of, if no other file. The channel is taken to be what crossbeam says that
@@ -8,61 +8,48 @@
 //! not looked at here: see `code` and `litmus`.
 
 use crate::protocol::{Protocol, Step, Steps};
+pub use guards::Without;
 
-/// What is taken out of the protocol.
+mod guards;
+mod senders;
+mod displacing;
+mod actor;
+mod conductor;
+
+/// What a send does that finds no room in the ordinary lane.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Without {
-    /// Nothing: the protocol as it is.
-    Nothing,
-    /// The second look at `closed`: who got its message in has been accepted.
-    SecondLook,
-    /// The lock of a late sender: one that finds the mailbox closed takes it that the actor will look once
-    /// more.
-    Settling,
-    /// The lock around the actor's last look and `gone`.
-    LockInFinish,
-    /// The actor's last look.
-    LastLook,
-    /// The order of close and drain: the actor drains, then closes, and is gone.
-    CloseBeforeDrain,
-    /// The lock around an eviction, in which the actor is gone when it has taken out all there is.
-    LockInEvict,
-    /// The comparison of tickets: a late sender takes what it finds first.
-    Tickets,
-    /// What others put aside: a late sender drops what it finds and does not own.
-    Strays,
-    /// The waking of those who wait for room.
-    WakeUp,
+pub enum Overflow {
+    /// It waits.
+    Wait,
+    /// It is returned itself.
+    DropNewest,
+    /// What has waited longest is returned in its place.
+    DropOldest,
 }
 
-impl Without {
-    /// Everything that can be taken out.
-    pub const ALL: [Without; 9] = [
-        Without::SecondLook,
-        Without::Settling,
-        Without::LockInFinish,
-        Without::LastLook,
-        Without::CloseBeforeDrain,
-        Without::LockInEvict,
-        Without::Tickets,
-        Without::Strays,
-        Without::WakeUp,
-    ];
-}
+/// The ordinary lane.
+pub const ORDINARY: usize = 0;
+/// The urgent lane.
+pub const URGENT: usize = 1;
 
 /// The closing of a mailbox.
 #[derive(Clone, Debug)]
 pub struct Closing {
-    /// How many messages each sender sends, one after the other, each from the same frame.
-    pub sends: Vec<u8>,
+    /// Into which lanes each sender sends, one message after the other, each from the same frame.
+    pub sends: Vec<Vec<usize>>,
     /// The last of the senders begins in its wait for room.
     pub last_is_blocked: bool,
-    /// The capacity of the mailbox. It is full at the beginning.
-    pub capacity: usize,
+    /// The capacities of the lanes: of the ordinary one, and of the urgent one if there is one. They are full at
+    /// the beginning.
+    pub capacities: Vec<usize>,
+    /// What was chosen for the ordinary lane.
+    pub overflow: Overflow,
     /// Whether a handler may fail, and the deadline pass, at any moment.
     pub may_end_badly: bool,
     /// Whether a handler may never return.
     pub may_hang: bool,
+    /// Whether one that does not is given up, and then comes back at any moment.
+    pub is_given_up: bool,
     /// What is taken out.
     pub without: Without,
 }
@@ -78,18 +65,31 @@ pub struct State {
     gone: bool,
     /// Who has the lock of the last word.
     lock: Option<Thread>,
-    channel: Vec<Parcel>,
+    /// Who has the lock of the ledger.
+    ledger: Option<Thread>,
+    /// Who has the dead-letter hook.
+    hook: Option<Thread>,
+    lanes: Vec<Vec<Parcel>>,
     strays: Vec<Parcel>,
     senders: Vec<Sender>,
     conductor: Conductor,
     actor: Actor,
     /// What became of each message.
     fates: Vec<Fate>,
+    /// How many were counted as handled, failed or returned.
+    counted: usize,
+    /// The same, as the last word had it: the actor's, or the system's.
+    report: Option<usize>,
+    is_disowned: bool,
+    /// For each sender and lane, from which message on none has been handled.
+    next_in_order: Vec<[usize; 2]>,
+    wrong: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Thread {
     Sender(usize),
+    Conductor,
     Actor,
 }
 
@@ -122,7 +122,8 @@ struct Sender {
     at: Sending,
     /// The message that it sends, or sent last.
     message: usize,
-    left: u8,
+    /// How many it has sent.
+    sent: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -134,9 +135,26 @@ enum Sending {
     Lock,
     /// Under the lock: is it gone?
     Settle,
-    /// Under the lock: takes out what there is, one after the other.
-    Sweep,
+    /// Under the lock: takes out what there is, one after the other, of the lanes from this one down.
+    Sweep(usize),
+    /// Has found no room, and displaces.
+    Displace(Displacing),
     Done,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Displacing {
+    WaitForHook,
+    Ledger,
+    Lock,
+    Look,
+    /// Under both locks, with so many messages taken out.
+    Offer(usize),
+    TakeOldest(usize),
+    Unlock(usize),
+    Count(usize),
+    /// With an answer, and whatever it may still have in its hands.
+    Home(bool),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -144,6 +162,11 @@ enum Conductor {
     Close,
     Wake,
     Tell,
+    Watch,
+    TakeLock,
+    TakeGone,
+    /// Takes out what there is, one after the other, of the lanes from this one down.
+    TakeOut(usize),
     Done,
 }
 
@@ -154,34 +177,81 @@ enum Actor {
     FinishClose,
     FinishWake,
     FinishLock,
-    FinishLook,
+    /// It looks at the lanes from this one down.
+    FinishLook(usize),
     /// It has looked, under the lock, and found nothing.
     FinishGone,
     EvictClose,
     EvictWake,
+    EvictLedger,
     EvictLock,
     EvictGone,
-    EvictTake,
+    /// It takes out what there is, one after the other, of the lanes from this one down.
+    EvictTake(usize),
     /// Without the lock: it has found no more.
     EvictLate,
+    /// It has its last word to say.
+    End,
     Ended,
     /// In a handler that does not return.
-    Hung,
+    Hung(usize),
+}
+
+const LOST: &str = "an accepted message is lost";
+const OFF_BALANCE: &str = "the report says something else than was accepted";
+const WAITS: &str = "a sender waits for ever";
+const ANOTHERS: &str = "a sender has got somebody else's message back";
+const DISORDER: &str = "two messages of one sender have changed places";
+
+impl Closing {
+    /// The uppermost lane, which is emptied first.
+    fn top(&self) -> usize {
+        self.capacities.len() - 1
+    }
+
+    fn has_room(&self, state: &State, lane: usize) -> bool {
+        state.lanes[lane].len() < self.capacities[lane]
+    }
+
+    /// Takes the next message out of a lane.
+    fn take(&self, next: &mut State, lane: usize) -> Parcel {
+        let lane = &mut next.lanes[lane];
+        if self.without == Without::Order { lane.pop() } else { Some(lane.remove(0)) }
+            .unwrap_or_else(|| unreachable!("it was seen there"))
+    }
+
+    /// Who sent a message, and into which lane.
+    fn origin(&self, message: usize) -> (usize, usize) {
+        let mut first = self.capacities.iter().sum();
+        if message < first {
+            return (0, usize::from(message >= self.capacities[ORDINARY]));
+        }
+        for (sender, sends) in self.sends.iter().enumerate() {
+            if let Some(&lane) = sends.get(message - first) {
+                return (sender, lane);
+            }
+            first += sends.len();
+        }
+        unreachable!("nobody sends message {message}")
+    }
 }
 
 impl Protocol for Closing {
     type State = State;
 
     fn begin(&self) -> State {
-        let messages: usize = self.sends.iter().map(|&sends| usize::from(sends)).sum();
-        let mut fates = vec![Fate::default(); self.capacity + messages];
+        let queued: usize = self.capacities.iter().sum();
+        let messages: usize = self.sends.iter().map(Vec::len).sum();
+        let mut fates = vec![Fate::default(); queued + messages];
+        fates.iter_mut().take(queued).for_each(|fate| fate.answer = Answer::Accepted);
         // Sent before: from the frame of the first sender, who is in it again now.
-        let channel = (0..self.capacity).map(|message| Parcel { message, ticket: 0 });
-        fates.iter_mut().take(self.capacity).for_each(|fate| fate.answer = Answer::Accepted);
-        let mut first = self.capacity;
-        let senders = self.sends.iter().map(|&sends| {
-            let sender = Sender { at: Sending::Look, message: first, left: sends };
-            first += usize::from(sends);
+        let mut before = (0..queued).map(|message| Parcel { message, ticket: 0 });
+        let lanes = self.capacities.iter().map(|&room| before.by_ref().take(room).collect());
+        let lanes = lanes.collect();
+        let mut first = queued;
+        let senders = self.sends.iter().map(|sends| {
+            let sender = Sender { at: Sending::Look, message: first, sent: 0 };
+            first += sends.len();
             sender
         });
         let mut senders: Vec<Sender> = senders.collect();
@@ -194,12 +264,19 @@ impl Protocol for Closing {
             stopping: false,
             gone: false,
             lock: None,
-            channel: channel.collect(),
+            ledger: None,
+            hook: None,
+            lanes,
             strays: Vec::new(),
+            next_in_order: vec![[0; 2]; senders.len()],
             senders,
             conductor: Conductor::Close,
             actor: Actor::Work,
             fates,
+            counted: 0,
+            report: None,
+            is_disowned: false,
+            wrong: None,
         }
     }
 
@@ -218,368 +295,46 @@ impl Protocol for Closing {
             let seen = fate.handled + fate.failed + fate.returned;
             match fate.answer {
                 _ if seen > 1 => return Some("a message is counted twice"),
-                Answer::Refused(other) if other != message => {
-                    return Some("a sender has got somebody else's message back");
-                }
+                Answer::Refused(other) if other != message => return Some(ANOTHERS),
                 Answer::Refused(_) if seen > 0 => return Some("a refused message is counted"),
                 _ => {}
             }
         }
-        None
+        state.wrong
     }
 
     fn wrong_at_the_end(&self, state: &State) -> Option<&'static str> {
         if state.senders.iter().any(|sender| sender.at != Sending::Done) {
-            return Some("a sender waits for ever");
+            return Some(WAITS);
         }
         match state.actor {
             Actor::Ended => {}
             // What it has left is the system's to take.
-            Actor::Hung => return None,
+            Actor::Hung(_) if !self.is_given_up => return None,
             _ => return Some("the actor never ends"),
         }
-        // The actor counts nothing after its end: so its figures are final if they balance.
-        let is_lost = |fate: &Fate| {
-            fate.answer == Answer::Accepted && fate.handled + fate.failed + fate.returned != 1
-        };
-        state.fates.iter().any(is_lost).then_some("an accepted message is lost")
-    }
-}
-
-impl Closing {
-    /// The steps of a sender: `offer`, `wait_for_room`, `look_again`, `settle`.
-    fn send(&self, i: usize, steps: &mut Steps<'_, State>) {
-        let from = steps.from;
-        let Sender { at, message, .. } = from.senders[i];
-        let parcel = Parcel { message, ticket: i };
-        let name = format!("sender {i}");
-        let has_room = from.channel.len() < self.capacity;
-        match at {
-            // offer: `if self.closed.load(Ordering::Acquire)`
-            Sending::Look if from.closed => {
-                steps.add(name, "finds it closed", |next| next.answer(i, Answer::Refused(message)));
-            }
-            Sending::Look => {
-                steps.add(name, "finds it open", |next| next.senders[i].at = Sending::TrySend);
-            }
-            // offer: `lane.sender.try_send(..)`
-            Sending::TrySend if has_room => self.put(parcel, name, steps),
-            Sending::TrySend => {
-                steps.add(name, "finds it full", |next| next.senders[i].at = Sending::WaitForRoom);
-            }
-            // wait_for_room: `select.select()`, which is ready for either
-            Sending::WaitForRoom => {
-                if has_room {
-                    self.put(parcel, name.clone(), steps);
-                }
-                if from.closing {
-                    steps.add(name, "is woken by the closing", |next| {
-                        next.answer(i, Answer::Refused(message));
-                    });
-                }
-            }
-            // look_again: `if self.closed.load(Ordering::SeqCst)`
-            Sending::LookAgain if !from.closed => {
-                steps.add(name, "finds it open still", |next| next.answer(i, Answer::Accepted));
-            }
-            Sending::LookAgain if self.without == Without::Settling => {
-                let does = "finds it closed now, and takes it that the actor looks";
-                steps.add(name, does, |next| next.answer(i, Answer::Accepted));
-            }
-            Sending::LookAgain => {
-                steps.add(name, "finds it closed now", |next| next.senders[i].at = Sending::Lock);
-            }
-            // settle: `self.last_word()`
-            Sending::Lock if from.lock.is_none() => steps.add(name, "takes the lock", |next| {
-                next.lock = Some(Thread::Sender(i));
-                next.senders[i].at = Sending::Settle;
-            }),
-            Sending::Lock | Sending::Done => {}
-            // settle: `if !last_word.gone`
-            Sending::Settle if !from.gone => {
-                steps.add(name, "finds the actor there, lets the lock go", |next| {
-                    next.lock = None;
-                    next.answer(i, Answer::Accepted);
-                });
-            }
-            Sending::Settle => {
-                steps.add(name, "finds the actor gone", |next| next.senders[i].at = Sending::Sweep);
-            }
-            // settle: `last_word.strays.extend(lane.receiver.try_iter())`, one by one
-            Sending::Sweep => match from.channel.first() {
-                Some(found) => {
-                    let does = format!("takes message {} out", found.message);
-                    steps.add(name, &does, |next| {
-                        let found = next.channel.remove(0);
-                        if self.without != Without::Strays || found.ticket == i {
-                            next.strays.push(found);
-                        }
-                    });
-                }
-                // settle: `last_word.strays.iter().position(..)`
-                None => steps.add(name, "looks for its own, lets the lock go", |next| {
-                    let is_its_own =
-                        |stray: &Parcel| stray.ticket == i || self.without == Without::Tickets;
-                    let own = next.strays.iter().position(is_its_own);
-                    let own = own.map(|at| next.strays.swap_remove(at));
-                    next.lock = None;
-                    let refused = |own: Parcel| Answer::Refused(own.message);
-                    next.answer(i, own.map_or(Answer::Accepted, refused));
-                }),
-            },
+        // The last word stands: so its figures are final if they balance.
+        let is_accepted = |fate: &&Fate| fate.answer == Answer::Accepted;
+        let is_lost = |fate: &Fate| fate.handled + fate.failed + fate.returned != 1;
+        if state.fates.iter().filter(is_accepted).any(is_lost) {
+            return Some(LOST);
         }
-    }
-
-    fn put(&self, parcel: Parcel, name: String, steps: &mut Steps<'_, State>) {
-        steps.add(name, &format!("puts message {} in", parcel.message), |next| {
-            next.channel.push(parcel);
-            match self.without {
-                Without::SecondLook => next.answer(parcel.ticket, Answer::Accepted),
-                _ => next.senders[parcel.ticket].at = Sending::LookAgain,
-            }
-        });
-    }
-
-    /// The steps of the conductor: `Member::call`.
-    fn conduct(&self, steps: &mut Steps<'_, State>) {
-        let is_closed_by_the_actor = self.without == Without::CloseBeforeDrain;
-        match steps.from.conductor {
-            Conductor::Close if is_closed_by_the_actor => {
-                steps.add("conductor", "says that it is its turn", |next| {
-                    next.stopping = true;
-                    next.conductor = Conductor::Done;
-                });
-            }
-            // close: `if !self.closed.swap(true, Ordering::SeqCst)`
-            Conductor::Close => steps.add("conductor", "closes", |next| {
-                let was_closed = std::mem::replace(&mut next.closed, true);
-                next.conductor = if was_closed { Conductor::Tell } else { Conductor::Wake };
-            }),
-            // close: `self.closing.set()`
-            Conductor::Wake => steps.add("conductor", "wakes who waits for room", |next| {
-                self.wake(next);
-                next.conductor = Conductor::Tell;
-            }),
-            // member.rs, call: `self.life.stopping.set()`
-            Conductor::Tell => steps.add("conductor", "says that it is its turn", |next| {
-                next.stopping = true;
-                next.conductor = Conductor::Done;
-            }),
-            Conductor::Done => {}
-        }
-    }
-
-    fn wake(&self, next: &mut State) {
-        next.closing = self.without != Without::WakeUp;
-    }
-
-    /// The steps of the actor: `Runner::run`, `finish`, `evict`.
-    fn act(&self, steps: &mut Steps<'_, State>) {
-        let from = steps.from;
-        let may_look = from.lock.is_none() || self.without == Without::LockInFinish;
-        let may_evict = from.lock.is_none() || self.without == Without::LockInEvict;
-        match from.actor {
-            Actor::Work => {
-                if self.may_end_badly {
-                    // runner.rs, take_orders: `if self.life.must_stop.is_set()`
-                    steps.add("actor", "meets its deadline", |next| next.actor = Actor::EvictClose);
-                }
-                match from.channel.first() {
-                    // take
-                    Some(parcel) => {
-                        let message = parcel.message;
-                        steps.add("actor", &format!("takes message {message}"), |next| {
-                            next.channel.remove(0);
-                            next.actor = Actor::Handle(message);
-                        });
-                    }
-                    // runner.rs, last_call: `self.life.stopping.is_set()`
-                    None if from.stopping => {
-                        steps.add("actor", "finds nothing, in its turn", |next| {
-                            next.actor = Actor::FinishClose;
-                        });
-                    }
-                    None => {}
-                }
-            }
-            Actor::Handle(message) => {
-                steps.add("actor", &format!("handles message {message}"), |next| {
-                    next.fates[message].handled += 1;
-                    next.actor = Actor::Work;
-                });
-                if self.may_end_badly {
-                    steps.add("actor", &format!("fails on message {message}"), |next| {
-                        next.fates[message].failed += 1;
-                        next.actor = Actor::EvictClose;
-                    });
-                }
-                if self.may_hang {
-                    steps.add("actor", &format!("hangs in message {message}"), |next| {
-                        next.actor = Actor::Hung;
-                    });
-                }
-            }
-            // finish: `self.close()`
-            Actor::FinishClose => self.close(Actor::FinishWake, Actor::FinishLock, steps),
-            Actor::FinishWake => self.wake_as(Actor::FinishLock, steps),
-            // finish: `self.last_word()`
-            Actor::FinishLock if may_look => {
-                steps.add("actor", "takes the lock to finish", |next| {
-                    if self.without != Without::LockInFinish {
-                        next.lock = Some(Thread::Actor);
-                    }
-                    let looks =
-                        !matches!(self.without, Without::LastLook | Without::CloseBeforeDrain);
-                    next.actor = if looks { Actor::FinishLook } else { Actor::FinishGone };
-                });
-            }
-            // finish: `last_word.gone |= self.lanes().all(|lane| lane.receiver.is_empty())`
-            Actor::FinishLook if from.channel.is_empty() => {
-                steps.add("actor", "finds nothing at its last look", |next| {
-                    next.actor = Actor::FinishGone;
-                });
-            }
-            Actor::FinishLook => steps.add("actor", "finds something, lets the lock go", |next| {
-                next.lock = None;
-                next.actor = Actor::Work;
-            }),
-            Actor::FinishGone => steps.add("actor", "is gone, lets the lock go", |next| {
-                next.gone = true;
-                next.lock = next.lock.filter(|&holder| holder != Thread::Actor);
-                next.actor = Actor::Ended;
-            }),
-            // ending.rs, return_rest: `self.mailbox.close()`
-            Actor::EvictClose => self.close(Actor::EvictWake, Actor::EvictLock, steps),
-            Actor::EvictWake => self.wake_as(Actor::EvictLock, steps),
-            // evict: `self.last_word()`
-            Actor::EvictLock if may_evict => {
-                steps.add("actor", "takes the lock to evict", |next| {
-                    let has_lock = self.without != Without::LockInEvict;
-                    next.lock = if has_lock { Some(Thread::Actor) } else { next.lock };
-                    next.actor = if has_lock { Actor::EvictGone } else { Actor::EvictTake };
-                });
-            }
-            Actor::FinishLock | Actor::EvictLock | Actor::Ended | Actor::Hung => {}
-            // evict: `last_word.gone = true`
-            Actor::EvictGone => steps.add("actor", "is gone", |next| {
-                next.gone = true;
-                next.actor = Actor::EvictTake;
-            }),
-            // evict: `std::iter::from_fn(|| lane.take())`, one by one
-            Actor::EvictTake => match from.channel.first() {
-                Some(parcel) => {
-                    let message = parcel.message;
-                    steps.add("actor", &format!("returns message {message}"), |next| {
-                        next.channel.remove(0);
-                        next.fates[message].returned += 1;
-                    });
-                }
-                None if self.without == Without::LockInEvict => {
-                    steps.add("actor", "finds no more", |next| next.actor = Actor::EvictLate);
-                }
-                None => steps.add("actor", "finds no more, lets the lock go", |next| {
-                    next.lock = None;
-                    next.actor = Actor::Ended;
-                }),
-            },
-            Actor::EvictLate => steps.add("actor", "is gone", |next| {
-                next.gone = true;
-                next.actor = Actor::Ended;
-            }),
-        }
-    }
-
-    fn close(&self, wake: Actor, on: Actor, steps: &mut Steps<'_, State>) {
-        steps.add("actor", "closes", |next| {
-            let was_closed = std::mem::replace(&mut next.closed, true);
-            next.actor = if was_closed { on } else { wake };
-        });
-    }
-
-    fn wake_as(&self, on: Actor, steps: &mut Steps<'_, State>) {
-        steps.add("actor", "wakes who waits for room", |next| {
-            self.wake(next);
-            next.actor = on;
-        });
+        let accepted = state.fates.iter().filter(is_accepted).count();
+        (state.report != Some(accepted)).then_some(OFF_BALANCE)
     }
 }
 
 impl State {
     /// The send of a sender returns. It goes on with its next, if there is one.
-    fn answer(&mut self, i: usize, answer: Answer) {
+    fn answer(&mut self, i: usize, answer: Answer, of: &Closing) {
         let sender = &mut self.senders[i];
         self.fates[sender.message].answer = answer;
-        sender.left -= 1;
-        sender.at = if sender.left > 0 { Sending::Look } else { Sending::Done };
-        sender.message += usize::from(sender.left > 0);
+        sender.sent += 1;
+        let goes_on = sender.sent < of.sends[i].len();
+        sender.at = if goes_on { Sending::Look } else { Sending::Done };
+        sender.message += usize::from(goes_on);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{check, turns_in_a_circle};
-
-    /// Two senders and a third that waits for room, at a mailbox of one place.
-    fn closing(without: Without) -> Closing {
-        Closing {
-            sends: vec![1, 1, 1],
-            last_is_blocked: true,
-            capacity: 1,
-            may_end_badly: true,
-            may_hang: true,
-            without,
-        }
-    }
-
-    #[test]
-    fn m1_every_message_is_accounted_for_once_and_nobody_waits_for_ever() {
-        for (sends, capacity) in [(vec![1, 1, 1], 1), (vec![2, 1, 1], 1), (vec![1, 1, 1], 2)] {
-            let closing = Closing { sends, capacity, ..closing(Without::Nothing) };
-            let verdict = check(closing.clone());
-            println!("{closing:?}: {verdict}");
-            assert_eq!(verdict.counterexample, None);
-            assert!(verdict.states > 50_000, "{}", verdict.states);
-        }
-    }
-
-    #[test]
-    fn m4_every_way_comes_to_an_end() {
-        assert!(!turns_in_a_circle(&closing(Without::Nothing)));
-    }
-
-    #[test]
-    fn m1_nothing_can_be_taken_out() {
-        for without in Without::ALL {
-            let verdict = check(closing(without));
-            println!("without {without:?}: {verdict}");
-            let found =
-                verdict.counterexample.unwrap_or_else(|| panic!("{without:?} is not missed"));
-            let expected = match without {
-                Without::Tickets => "a sender has got somebody else's message back",
-                // Who closes only after the drain leaves those who wait to a handler that hangs.
-                Without::WakeUp | Without::CloseBeforeDrain => "a sender waits for ever",
-                _ => "an accepted message is lost",
-            };
-            assert_eq!(found.wrong, expected, "{without:?}");
-        }
-    }
-
-    /// To be drained alone, without failures and deadlines, needs every step of the way, too.
-    #[test]
-    fn m1_a_drain_that_goes_well_loses_nothing_either() {
-        let well = |without| Closing { may_end_badly: false, may_hang: false, ..closing(without) };
-        assert_eq!(check(well(Without::Nothing)).counterexample, None);
-        let missed = [
-            Without::SecondLook,
-            Without::Settling,
-            Without::LockInFinish,
-            Without::LastLook,
-            Without::CloseBeforeDrain,
-        ];
-        for without in missed {
-            let found = check(well(without)).counterexample.map(|found| found.wrong);
-            assert_eq!(found, Some("an accepted message is lost"), "{without:?}");
-        }
-    }
-}
+mod tests;

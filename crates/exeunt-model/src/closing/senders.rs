@@ -1,0 +1,121 @@
+//! The senders' part: `offer`, `wait_for_room`, `look_again`, `settle`.
+
+use super::{
+    Answer, Closing, Displacing, ORDINARY, Overflow, Parcel, Sender, Sending, State, Thread,
+    URGENT, Without,
+};
+use crate::protocol::Steps;
+
+impl Closing {
+    pub(super) fn send(&self, i: usize, steps: &mut Steps<'_, State>) {
+        let from = steps.from;
+        let Sender { at, message, sent } = from.senders[i];
+        let Some(&lane) = self.sends[i].get(sent) else { return };
+        let parcel = Parcel { message, ticket: i };
+        let name = format!("sender {i}");
+        let has_room = self.has_room(from, lane);
+        let looks = lane != URGENT || self.without != Without::ClosedForUrgent;
+        let drops = lane == ORDINARY && self.overflow != Overflow::Wait;
+        match at {
+            // offer: `if self.closed.load(Ordering::Acquire)`
+            Sending::Look if from.closed && looks => {
+                steps.add(name, "finds it closed", |next| {
+                    next.answer(i, Answer::Refused(message), self);
+                });
+            }
+            Sending::Look => {
+                steps.add(name, "finds it open", |next| next.senders[i].at = Sending::TrySend);
+            }
+            // offer: `lane.sender.try_send(..)`
+            Sending::TrySend if has_room => self.put(parcel, lane, name, steps),
+            Sending::TrySend => steps.add(name, "finds it full", |next| {
+                next.senders[i].at = match drops {
+                    true => Sending::Displace(Displacing::WaitForHook),
+                    false => Sending::WaitForRoom,
+                };
+            }),
+            // wait_for_room: `select.select()`, which is ready for either
+            Sending::WaitForRoom => {
+                if has_room {
+                    self.put(parcel, lane, name.clone(), steps);
+                }
+                if from.closing {
+                    steps.add(name, "is woken by the closing", |next| {
+                        next.answer(i, Answer::Refused(message), self);
+                    });
+                }
+            }
+            // look_again: `if self.closed.load(Ordering::SeqCst)`
+            Sending::LookAgain if !from.closed || !looks => {
+                steps.add(name, "finds it open still", |next| {
+                    next.answer(i, Answer::Accepted, self);
+                });
+            }
+            Sending::LookAgain if self.without == Without::Settling => {
+                let does = "finds it closed now, and takes it that the actor looks";
+                steps.add(name, does, |next| next.answer(i, Answer::Accepted, self));
+            }
+            Sending::LookAgain => {
+                steps.add(name, "finds it closed now", |next| next.senders[i].at = Sending::Lock);
+            }
+            // settle: `self.last_word()`
+            Sending::Lock if from.lock.is_none() => steps.add(name, "takes the lock", |next| {
+                next.lock = Some(Thread::Sender(i));
+                next.senders[i].at = Sending::Settle;
+            }),
+            Sending::Lock | Sending::Done => {}
+            // settle: `if !last_word.gone`
+            Sending::Settle if !from.gone => {
+                steps.add(name, "finds the actor there, lets the lock go", |next| {
+                    next.lock = None;
+                    next.answer(i, Answer::Accepted, self);
+                });
+            }
+            Sending::Settle => steps.add(name, "finds the actor gone", |next| {
+                let is_seen = self.without != Without::UrgentInSettle;
+                next.senders[i].at = Sending::Sweep(if is_seen { self.top() } else { ORDINARY });
+            }),
+            Sending::Sweep(lane) => self.sweep(i, lane, name, steps),
+            Sending::Displace(how) => self.displace(i, how, name, steps),
+        }
+    }
+
+    fn put(&self, parcel: Parcel, lane: usize, name: String, steps: &mut Steps<'_, State>) {
+        steps.add(name, &format!("puts message {} in", parcel.message), |next| {
+            next.lanes[lane].push(parcel);
+            match self.without {
+                Without::SecondLook => next.answer(parcel.ticket, Answer::Accepted, self),
+                _ => next.senders[parcel.ticket].at = Sending::LookAgain,
+            }
+        });
+    }
+
+    /// settle, with the lock
+    fn sweep(&self, i: usize, lane: usize, name: String, steps: &mut Steps<'_, State>) {
+        match steps.from.lanes[lane].first() {
+            // `last_word.strays.extend(lane.receiver.try_iter())`, one by one
+            Some(found) => {
+                let does = format!("takes message {} out", found.message);
+                steps.add(name, &does, |next| {
+                    let found = next.lanes[lane].remove(0);
+                    if self.without != Without::Strays || found.ticket == i {
+                        next.strays.push(found);
+                    }
+                });
+            }
+            None if lane > ORDINARY => steps.add(name, "finds the urgent lane empty", |next| {
+                next.senders[i].at = Sending::Sweep(lane - 1);
+            }),
+            // `last_word.strays.iter().position(..)`
+            None => steps.add(name, "looks for its own, lets the lock go", |next| {
+                let is_its_own =
+                    |stray: &Parcel| stray.ticket == i || self.without == Without::Tickets;
+                let own = next.strays.iter().position(is_its_own);
+                let own = own.map(|at| next.strays.swap_remove(at));
+                next.lock = None;
+                let refused = |own: Parcel| Answer::Refused(own.message);
+                next.answer(i, own.map_or(Answer::Accepted, refused), self);
+            }),
+        }
+    }
+}
