@@ -11,7 +11,7 @@ use exeunt::{Addr, Event};
 
 use crate::demand::Node;
 use crate::ledger::Counts;
-use crate::op::{Emit, Halt, Thread};
+use crate::op::{Halt, Thread};
 use crate::pace::Pace;
 use crate::shelf::Shelf;
 use crate::wiring::Wire;
@@ -24,6 +24,8 @@ pub(crate) struct Chunk<T> {
     pub(crate) marks: Vec<Mark>,
     /// Its place in the order, if it is on its way through several threads.
     pub(crate) number: u64,
+    /// More of the chunk of that number follows.
+    pub(crate) is_part: bool,
     /// Nothing that is in order follows, since an item after those in it has ended a thread.
     pub(crate) is_last: bool,
 }
@@ -38,7 +40,7 @@ pub(crate) struct Mark {
 
 impl<T> Default for Chunk<T> {
     fn default() -> Chunk<T> {
-        Chunk { items: Vec::new(), marks: Vec::new(), number: 0, is_last: false }
+        Chunk { items: Vec::new(), marks: Vec::new(), number: 0, is_part: false, is_last: false }
     }
 }
 
@@ -60,6 +62,8 @@ impl<T> Chunk<T> {
         if self.is_empty() {
             return std::mem::swap(self, more);
         }
+        self.is_part = more.is_part;
+        self.is_last = more.is_last;
         let before = self.items.len();
         self.items.append(&mut more.items);
         for mark in more.marks.drain(..) {
@@ -76,6 +80,7 @@ impl<T> Chunk<T> {
         self.items.clear();
         self.marks.clear();
         self.number = 0;
+        self.is_part = false;
         self.is_last = false;
     }
 }
@@ -210,6 +215,12 @@ impl<T: Send + 'static> Outlet<T> {
         }
     }
 
+    #[inline]
+    pub(crate) fn put(&mut self, item: T) -> Result<(), Halt> {
+        self.filling.items.push(item);
+        if self.is_full() { self.flush() } else { Ok(()) }
+    }
+
     /// Sends what it has, unless that is nothing.
     pub(crate) fn flush(&mut self) -> Result<(), Halt> {
         if self.filling.is_empty() {
@@ -220,22 +231,23 @@ impl<T: Send + 'static> Outlet<T> {
         }
         let mut chunk = std::mem::replace(&mut self.filling, self.inlet.returns.get());
         chunk.number = self.next_number;
-        self.next_number += 1;
+        // Who hands on whole chunks is not at the end of one yet.
+        chunk.is_part = self.inlet.pace.is_none();
+        self.next_number += u64::from(!chunk.is_part);
         self.send(chunk)
     }
 
-    /// The last that is in order: an item after it has ended this thread.
-    pub(crate) fn flush_last(&mut self, number: u64) -> Result<(), Halt> {
-        let mut chunk = std::mem::take(&mut self.filling);
-        chunk.number = number;
-        chunk.is_last = true;
-        self.send(chunk)
+    /// What it has from here on is the chunk of that number, or a part of it.
+    pub(crate) fn begin_chunk(&mut self, number: u64) {
+        self.next_number = number;
     }
 
-    /// Sends what it has as the chunk of that number, also if it is nothing: somebody waits for that number.
-    pub(crate) fn flush_as(&mut self, number: u64) -> Result<(), Halt> {
+    /// Sends what is left of the chunk, also if that is nothing: somebody waits for its number. If it is the last that is
+    /// in order, an item after it has ended this thread.
+    pub(crate) fn end_chunk(&mut self, is_last: bool) -> Result<(), Halt> {
         let mut chunk = std::mem::replace(&mut self.filling, self.inlet.returns.get());
-        chunk.number = number;
+        chunk.number = self.next_number;
+        chunk.is_last = is_last;
         self.send(chunk)
     }
 
@@ -297,13 +309,5 @@ impl<T: Send + 'static> Outlet<T> {
 impl<T: Send + 'static> Drop for Outlet<T> {
     fn drop(&mut self) {
         self.inlet.receiver.return_unseen(self.filling.items.len());
-    }
-}
-
-impl<T: Send + 'static> Emit<T> for Outlet<T> {
-    #[inline]
-    fn emit(&mut self, item: T) -> Result<(), Halt> {
-        self.filling.items.push(item);
-        if self.is_full() { self.flush() } else { Ok(()) }
     }
 }

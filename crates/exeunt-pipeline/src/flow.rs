@@ -194,7 +194,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         let counts = self.way.stage(name).first();
         let head = || Head { name: name.to_owned(), counts: Arc::clone(&counts) };
         self.head.get_or_insert_with(head);
-        Base { name: name.into(), counts, must_stop: None }
+        Base { name: name.into(), counts }
     }
 
     fn then<B: Op<In = O::Out>>(

@@ -31,7 +31,8 @@
 //!   hands when it had to be abandoned is named as unfinished.
 //! - **A drain leaves the result of a prefix.** What comes out of stages that keep the order is exactly what they make of
 //!   the items that the ledger says the source gave. The same holds after an error: what came before it comes out.
-//! - **Nothing is held back.** A stage sends what it has as soon as nothing more waits for it, so that a slow stream is as
+//! - **Nothing is held back.** A stage sends what it has as soon as nothing more waits for it, before it waits itself, and
+//!   if its items are slow, after about a millisecond, so that a slow stream is as
 //!   quick as if each item travelled by itself; a source, as soon as [it may have to wait](Source::is_next_at_hand). Only a
 //!   batch, a window and a fold keep something.
 //! - **A position is never ahead.** A sink that [keeps positions](Sink::keeps_positions) is told one exactly when all
@@ -101,8 +102,7 @@
 //! # Errors
 //!
 //! An error, or a panic, is one of its item. Unless a stage is told otherwise it ends the pipeline in order, and is the
-//! result. A stage may instead [skip and count it](Flow::skip_errors), [try again](Flow::retry) with a backoff that ends
-//! with the deadline of a drain, or [divert](Flow::divert) the item to a sink of its own:
+//! result. A stage may instead [skip and count it](Flow::skip_errors), [try again](Flow::retry) with a backoff, or [divert](Flow::divert) the item to a sink of its own:
 //!
 //! ```
 //! use std::time::Duration;
@@ -153,7 +153,9 @@
 //! returns the [outcome](Outcome#impl-Termination-for-Outcome) from `main`, and so ends with a truthful status.
 //!
 //! A slow stage is not cut short as long as it finishes items; past its deadline it finishes the one in hand, and the rest
-//! of its chunk and its mailbox is returned, and counted. A closure has no way to say that it gets on with a single
+//! of its chunk and its mailbox is returned, and counted. To wait for the next [try](Flow::retry) or the next
+//! [turn](Flow::rate_limit) is no stall: only the [budget](exeunt::System::set_drain_budget) of the drain, 30 s unless
+//! set, ends that. A closure has no way to say that it gets on with a single
 //! item: one that takes longer than the stall limit of the system, 5 s unless
 //! [set](exeunt::System::set_stall_limit), meets the deadline of its stage. Who has larger items spawns the pipeline into a system with
 //! another limit, or cuts them into smaller ones.
@@ -184,8 +186,10 @@ mod op;
 mod chunk;
 mod shelf;
 mod pace;
+mod haste;
 mod wiring;
 mod demand;
+mod watch;
 mod segment;
 mod parallel;
 mod reorder;

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use exeunt::{Error, Event};
 
@@ -97,6 +97,10 @@ pub struct Thread {
 #[doc(hidden)]
 pub trait Emit<T> {
     fn emit(&mut self, item: T) -> Result<(), Halt>;
+
+    /// Has the thread wait, after what was made so far has gone on its way. Says whether its deadline has passed meanwhile;
+    /// it is an error if nobody wants anything any more.
+    fn wait(&mut self, delay: Duration) -> Result<bool, Halt>;
 }
 
 /// Why a thread of a pipeline ends before its input does.
@@ -224,5 +228,10 @@ impl<B: Op, E: Emit<B::Out>> Emit<B::In> for Into<'_, B, E> {
     #[inline]
     fn emit(&mut self, item: B::In) -> Result<(), Halt> {
         self.op.push(item, self.emit)
+    }
+
+    fn wait(&mut self, delay: Duration) -> Result<bool, Halt> {
+        self.op.settle()?;
+        self.emit.wait(delay)
     }
 }

@@ -12,7 +12,8 @@ use crate::chunk::{Outlet, Parcel, Returns};
 use crate::demand::Wanted;
 use crate::op::{Base, Each, Emit, Halt, Kind, Op, Policy, Thread, guard};
 use crate::pace::Pace;
-use crate::segment::{End, Process as _, Segment, Watch, failure};
+use crate::segment::{End, Process as _, Segment, failure};
+use crate::watch::Watch;
 use crate::wiring::Wire;
 
 /// Chunks for each thread of a pool that may be out of order.
@@ -93,18 +94,16 @@ impl<K: Kind> Actor for Worker<K> {
 
     fn handle(&mut self, parcel: Parcel<K::In>, cx: &mut Context<Self>) -> exeunt::Result {
         let mut chunk = parcel.open();
-        let (number, items, began) = (chunk.number, chunk.items.len(), Instant::now());
+        let (items, began) = (chunk.items.len(), Instant::now());
+        self.segment.end.begin_chunk(chunk.number);
         let done = {
             let segment = &mut self.segment;
-            Watch::of(cx, &self.wanted, |watch| segment.chunk(&mut chunk, watch))
+            Watch::of(cx, &self.wanted, |watch| segment.chunk(&mut chunk, began, watch))
         };
         self.pace.learn(items, began.elapsed());
         self.returns.give(chunk);
         // Somebody waits for that number, whatever has become of it.
-        let sent = match &done {
-            Ok(()) => self.segment.end.flush_as(number),
-            Err(_) => self.segment.end.flush_last(number),
-        };
+        let sent = self.segment.end.end_chunk(done.is_err());
         let settled = if cx.queued() == 0 { self.segment.ops.settle() } else { Ok(()) };
         match done.and(sent).and(settled) {
             Ok(()) | Err(Halt::Late) => Ok(()),
@@ -144,13 +143,13 @@ pub(crate) struct Scatter<T: Send + 'static, K, F> {
     pub(crate) kind: PhantomData<fn() -> K>,
 }
 
-impl<T, K, F> Emit<T> for Scatter<T, K, F>
+impl<T, K, F> End<T> for Scatter<T, K, F>
 where
     T: Send + 'static,
-    K: Hash,
-    F: FnMut(&T) -> K,
+    K: Hash + 'static,
+    F: FnMut(&T) -> K + Send + 'static,
 {
-    fn emit(&mut self, item: T) -> Result<(), Halt> {
+    fn put(&mut self, item: T) -> Result<(), Halt> {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         // To hash a key is code of the user's, too.
         let hash = guard(|| Ok(hasher.hash_one((self.key)(&item)))).map_err(|error| {
@@ -160,16 +159,9 @@ where
         })?;
         let lanes = self.lanes.len() as u64;
         // The remainder of a division by their number is one of them.
-        self.lanes[(hash % lanes) as usize].emit(item)
+        self.lanes[(hash % lanes) as usize].put(item)
     }
-}
 
-impl<T, K, F> End<T> for Scatter<T, K, F>
-where
-    T: Send + 'static,
-    K: Hash + 'static,
-    F: FnMut(&T) -> K + Send + 'static,
-{
     fn wire<W: Wire>(&self, wire: W) -> W {
         self.lanes.iter().fold(wire, |wire, lane| lane.wire(wire))
     }
@@ -182,7 +174,7 @@ where
         Ok(()) // between lanes there is no order
     }
 
-    fn settle(&mut self) -> Result<(), Halt> {
+    fn send(&mut self) -> Result<(), Halt> {
         // One that is refused is no reason to keep from the others what is theirs.
         let mut done = Ok(());
         for lane in &mut self.lanes {

@@ -13,6 +13,7 @@ use crate::pace::Pace;
 use crate::position::{self, Books};
 use crate::segment::{Part, Process, failure, log_second};
 use crate::source::{Next, Source};
+use crate::watch::Watch;
 
 /// What a source says when it is asked.
 type Said<S> = Option<Next<<S as Source>::Item, <S as Source>::Position>>;
@@ -36,13 +37,14 @@ impl<S: Source> Reader<S> {
         let Part { mut process, receiver, .. } = part;
         wanted.begin(cx.stopping(), cx.must_stop());
         process.begin(&Thread { must_stop: wanted.must_stop().clone(), is_source: true });
-        let done = match self.read(&mut *process, &wanted, cx) {
-            Ok(()) => process.end(),
+        let read = |watch: &Watch<'_>| match self.read(&mut *process, watch, cx) {
+            Ok(()) => process.end(watch),
             Err(halt) => {
                 log_second(cx.name(), process.break_off());
                 Err(halt)
             }
         };
+        let done = Watch::of_task(cx, &wanted, read);
         let done = match done {
             Err(Halt::Refused | Halt::Enough) => self.give_back(&receiver, cx),
             done => done,
@@ -56,9 +58,10 @@ impl<S: Source> Reader<S> {
     fn read(
         &mut self,
         process: &mut dyn Process<S::Item>,
-        wanted: &Wanted,
+        watch: &Watch<'_>,
         cx: &TaskContext,
     ) -> Result<(), Halt> {
+        let wanted = watch.wanted();
         let books = self.books.all();
         let mut number = 0;
         while let Some(next) = self.next(wanted, cx)? {
@@ -72,7 +75,7 @@ impl<S: Source> Reader<S> {
                     entered.map_err(|panic| self.fail(cx, panic))?;
                     self.counts.handed_on();
                     let numbered = (!books.is_empty()).then_some(number);
-                    process.one(item, numbered)?;
+                    process.one(item, numbered, watch)?;
                     number += 1;
                 }
                 Err(error) => self.skip(cx, error)?,

@@ -1,6 +1,7 @@
 //! [`Reorder`]: chunks that several threads have worked on, in their order again.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
@@ -9,7 +10,8 @@ use crate::chunk::Chunk;
 use crate::ledger::Counts;
 use crate::op::Halt;
 
-/// Keeps chunks until those before them have come. How many there can be is bounded by the permits.
+/// Keeps chunks until those before them have come. How many there can be is bounded by the permits. A chunk may come in parts,
+/// one after the other: those of the next in order are handed on as they come.
 #[derive(Debug)]
 pub(crate) struct Reorder<T> {
     next: u64,
@@ -32,12 +34,16 @@ impl<T> Reorder<T> {
         chunk: Chunk<T>,
         mut hand_on: impl FnMut(Chunk<T>) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        self.early.insert(chunk.number, chunk);
+        let mut chunk = chunk;
+        match self.early.entry(chunk.number) {
+            Entry::Vacant(place) => drop(place.insert(chunk)),
+            Entry::Occupied(begun) => begun.into_mut().append(&mut chunk),
+        }
         while !self.is_broken {
             let Some(chunk) = self.early.remove(&self.next) else { return Ok(()) };
-            self.next += 1;
             self.is_broken = chunk.is_last;
-            self.give_back_a_permit();
+            self.next += u64::from(!chunk.is_part);
+            self.give_back_permit_of(&chunk);
             hand_on(chunk)?;
         }
         self.give_up();
@@ -49,13 +55,16 @@ impl<T> Reorder<T> {
         self.is_broken = true;
         while let Some((_, chunk)) = self.early.pop_first() {
             self.receiver.return_unseen(chunk.items.len());
-            self.give_back_a_permit();
+            self.give_back_permit_of(&chunk);
         }
     }
 
-    fn give_back_a_permit(&self) {
-        // There is always room: no more are given back than were taken.
-        let _ = self.permits.try_send(());
+    /// With its last part.
+    fn give_back_permit_of(&self, chunk: &Chunk<T>) {
+        if !chunk.is_part {
+            // There is always room: no more are given back than were taken.
+            let _ = self.permits.try_send(());
+        }
     }
 }
 

@@ -1,23 +1,27 @@
 //! A segment: what runs on one thread, from the chunks that it is handed to those that it sends.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::vec;
 
 use exeunt::{Actor, ActorBuilder, Context, Error, SpawnError, TaskBuilder};
 
 use crate::chunk::{Chunk, Inlet, Outlet, Parcel, Returns};
 use crate::demand::{Node, Outputs, Wanted};
+use crate::haste::Haste;
 use crate::ledger::Counts;
 use crate::op::{Emit, Halt, Op, Thread};
 use crate::pace::Pace;
 use crate::pipeline::Assembly;
 use crate::reorder::Reorder;
 use crate::shelf::{Attendance, Shelf};
+use crate::watch::Watch;
 use crate::wiring::Wire;
 
 /// Where a segment ends: at a link to the next thread, at several, or in a sink.
-pub(crate) trait End<T>: Emit<T> + Send + 'static {
+pub(crate) trait End<T>: Send + 'static {
+    fn put(&mut self, item: T) -> Result<(), Halt>;
+
     /// Declares whom it feeds.
     fn wire<W: Wire>(&self, wire: W) -> W;
 
@@ -26,8 +30,13 @@ pub(crate) trait End<T>: Emit<T> + Send + 'static {
     /// All that has been emitted so far is exactly the source's items up to that number.
     fn mark(&mut self, upto: u64) -> Result<(), Halt>;
 
+    /// What was put there is to go on its way, though more may follow.
+    fn send(&mut self) -> Result<(), Halt>;
+
     /// Nothing more has come for now.
-    fn settle(&mut self) -> Result<(), Halt>;
+    fn settle(&mut self) -> Result<(), Halt> {
+        self.send()
+    }
 
     /// Nothing more will come.
     fn end(&mut self) -> Result<(), Halt> {
@@ -36,6 +45,11 @@ pub(crate) trait End<T>: Emit<T> + Send + 'static {
 }
 
 impl<T: Send + 'static> End<T> for Outlet<T> {
+    #[inline]
+    fn put(&mut self, item: T) -> Result<(), Halt> {
+        Outlet::put(self, item)
+    }
+
     fn wire<W: Wire>(&self, wire: W) -> W {
         Outlet::wire(self, wire)
     }
@@ -49,42 +63,8 @@ impl<T: Send + 'static> End<T> for Outlet<T> {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Halt> {
+    fn send(&mut self) -> Result<(), Halt> {
         self.flush()
-    }
-}
-
-/// What a thread looks at between two items, so that a drain sees that it goes on, and that it ends with its deadline,
-/// or when nobody wants anything of it any more, although its chunk does not.
-pub(crate) struct Watch<'a> {
-    wanted: &'a Wanted,
-    progress: &'a dyn Fn(),
-}
-
-impl Watch<'_> {
-    /// Lends the watch of an actor.
-    pub(crate) fn of<A: Actor, R>(
-        cx: &Context<A>,
-        wanted: &Wanted,
-        look: impl FnOnce(&Watch<'_>) -> R,
-    ) -> R {
-        look(&Watch { wanted, progress: &|| cx.progress() })
-    }
-
-    /// Whether it may go on. One load, as long as nobody drains.
-    #[inline]
-    fn look(&self) -> Result<(), Halt> {
-        if self.wanted.stopping().is_set() { self.look_closer() } else { Ok(()) }
-    }
-
-    #[cold]
-    fn look_closer(&self) -> Result<(), Halt> {
-        (self.progress)();
-        match () {
-            () if self.wanted.is_over() => Err(Halt::Enough),
-            () if self.wanted.must_stop().is_set() => Err(Halt::Late),
-            () => Ok(()),
-        }
     }
 }
 
@@ -96,14 +76,14 @@ pub(crate) trait Process<T: Send + 'static>: Send {
     /// Whom it feeds, but for what goes aside.
     fn outputs(&self) -> Vec<Node>;
     fn begin(&mut self, thread: &Thread);
-    /// Takes all that is in the chunk.
-    fn chunk(&mut self, chunk: &mut Chunk<T>, watch: &Watch<'_>) -> Result<(), Halt>;
+    /// Takes all that is in the chunk, which it begins to do now.
+    fn chunk(&mut self, chunk: &mut Chunk<T>, now: Instant, watch: &Watch<'_>) -> Result<(), Halt>;
     /// Takes one item of a source, which is to settle it before it waits for the next one.
-    fn one(&mut self, item: T, number: Option<u64>) -> Result<(), Halt>;
+    fn one(&mut self, item: T, number: Option<u64>, watch: &Watch<'_>) -> Result<(), Halt>;
     fn settle(&mut self) -> Result<(), Halt>;
     fn due(&self) -> Option<Instant>;
-    fn tick(&mut self, now: Instant) -> Result<(), Halt>;
-    fn end(&mut self) -> Result<(), Halt>;
+    fn tick(&mut self, now: Instant, watch: &Watch<'_>) -> Result<(), Halt>;
+    fn end(&mut self, watch: &Watch<'_>) -> Result<(), Halt>;
     /// Its thread ends before its input: what was made is sent, or made lasting.
     fn break_off(&mut self) -> Result<(), Halt>;
 }
@@ -117,6 +97,25 @@ pub(crate) struct Segment<O, E> {
     pub(crate) receiver: Arc<Counts>,
     /// What has come in is exactly the source's items up to this number, but a stage holds some of it.
     held_mark: Option<u64>,
+    haste: Haste,
+}
+
+/// The end of a segment, for its last stage.
+struct Last<'a, E> {
+    end: &'a mut E,
+    watch: &'a Watch<'a>,
+}
+
+impl<T, E: End<T>> Emit<T> for Last<'_, E> {
+    #[inline]
+    fn emit(&mut self, item: T) -> Result<(), Halt> {
+        self.end.put(item)
+    }
+
+    fn wait(&mut self, delay: Duration) -> Result<bool, Halt> {
+        self.end.send()?;
+        self.watch.wait(delay)
+    }
 }
 
 impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
@@ -140,7 +139,13 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
         self.end.begin(thread);
     }
 
-    fn chunk(&mut self, chunk: &mut Chunk<O::In>, watch: &Watch<'_>) -> Result<(), Halt> {
+    fn chunk(
+        &mut self,
+        chunk: &mut Chunk<O::In>,
+        now: Instant,
+        watch: &Watch<'_>,
+    ) -> Result<(), Halt> {
+        self.haste.begin(now);
         let Chunk { items, marks, .. } = chunk;
         let receiver = Arc::clone(&self.receiver);
         let mut rest = Rest { items: items.drain(..), receiver: &receiver };
@@ -153,13 +158,14 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
         self.take(&mut rest, usize::MAX, watch)
     }
 
-    fn one(&mut self, item: O::In, number: Option<u64>) -> Result<(), Halt> {
+    fn one(&mut self, item: O::In, number: Option<u64>, watch: &Watch<'_>) -> Result<(), Halt> {
         self.held_mark = None;
-        self.ops.push(item, &mut self.end)?;
+        self.ops.push(item, &mut Last { end: &mut self.end, watch })?;
         number.map_or(Ok(()), |number| self.mark(number))
     }
 
     fn settle(&mut self) -> Result<(), Halt> {
+        self.haste.settled();
         self.ops.settle()?;
         self.end.settle()
     }
@@ -168,13 +174,13 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
         self.ops.due()
     }
 
-    fn tick(&mut self, now: Instant) -> Result<(), Halt> {
-        self.ops.tick(now, &mut self.end)?;
+    fn tick(&mut self, now: Instant, watch: &Watch<'_>) -> Result<(), Halt> {
+        self.ops.tick(now, &mut Last { end: &mut self.end, watch })?;
         self.mark_what_was_held()
     }
 
-    fn end(&mut self) -> Result<(), Halt> {
-        self.ops.end(&mut self.end)?;
+    fn end(&mut self, watch: &Watch<'_>) -> Result<(), Halt> {
+        self.ops.end(&mut Last { end: &mut self.end, watch })?;
         self.mark_what_was_held()?;
         self.ops.settle()?;
         self.end.end()
@@ -188,7 +194,7 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
 
 impl<O: Op, E: End<O::Out>> Segment<O, E> {
     pub(crate) fn new(ops: O, end: E, receiver: Arc<Counts>) -> Segment<O, E> {
-        Segment { ops, end, receiver, held_mark: None }
+        Segment { ops, end, receiver, held_mark: None, haste: Haste::new() }
     }
 
     pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
@@ -224,7 +230,11 @@ impl<O: Op, E: End<O::Out>> Segment<O, E> {
             }
             let Some(item) = rest.items.next() else { break };
             self.held_mark = None;
-            self.ops.push(item, &mut self.end)?;
+            self.ops.push(item, &mut Last { end: &mut self.end, watch })?;
+            if self.haste.is_due() {
+                self.ops.settle()?;
+                self.end.send()?;
+            }
         }
         Ok(())
     }
@@ -285,7 +295,7 @@ impl<T: Send + 'static> Actor for SegmentActor<T> {
         if self.intake.is_over {
             return Ok(());
         }
-        let done = self.intake.process.end();
+        let done = self.end(cx);
         self.conclude(done, cx)
     }
 }
@@ -298,21 +308,27 @@ impl<T: Send + 'static> SegmentActor<T> {
             return Ok(());
         }
         let now = Instant::now();
-        self.intake.process.tick(now)?;
+        let SegmentActor { intake, wanted, .. } = self;
+        Watch::of(cx, wanted, |watch| intake.process.tick(now, watch))?;
         cx.set_idle_timeout(
             self.intake.process.due().map(|due| due.saturating_duration_since(now)),
         );
         Ok(())
     }
 
+    fn end(&mut self, cx: &Context<Self>) -> Result<(), Halt> {
+        let SegmentActor { intake, wanted, .. } = self;
+        Watch::of(cx, wanted, |watch| intake.process.end(watch))
+    }
+
     fn conclude(&mut self, done: Result<(), Halt>, cx: &mut Context<Self>) -> exeunt::Result {
         let Err(halt) = done else { return Ok(()) };
         self.intake.is_over = true;
         // What was made before is on its way, whatever has happened since.
-        let halt = match (halt, &mut self.intake.process) {
-            (Halt::Late, process) => process.end().err().unwrap_or(Halt::Late),
-            (halt, process) => {
-                log_second(cx.name(), process.break_off());
+        let halt = match halt {
+            Halt::Late => self.end(cx).err().unwrap_or(Halt::Late),
+            halt => {
+                log_second(cx.name(), self.intake.process.break_off());
                 halt
             }
         };
@@ -346,7 +362,7 @@ impl<T: Send + 'static> Intake<T> {
             return Ok(());
         }
         let (items, began) = (chunk.items.len(), Instant::now());
-        let done = self.process.chunk(&mut chunk, watch);
+        let done = self.process.chunk(&mut chunk, began, watch);
         self.pace.learn(items, began.elapsed());
         self.returns.give(chunk);
         done

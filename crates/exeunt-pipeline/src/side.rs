@@ -6,7 +6,7 @@ use exeunt::Error;
 
 use crate::chunk::{Inlet, Outlet};
 use crate::ledger::Counts;
-use crate::op::{Emit, Thread, guard};
+use crate::op::{Thread, guard};
 use crate::wiring::Wire;
 
 /// Where the way leads, once that is known.
@@ -87,7 +87,7 @@ impl<T: Send + 'static> Side<T> {
 
     /// Puts an item aside. That nobody takes it there any more is no matter of the main way's.
     pub(crate) fn put(&mut self, item: T) {
-        match self.outlet.as_mut().map(|outlet| outlet.emit(item)) {
+        match self.outlet.as_mut().map(|outlet| outlet.put(item)) {
             Some(Ok(())) => {}
             Some(Err(_)) => self.outlet = None,
             None => self.lose_one(),

@@ -107,7 +107,7 @@ fn a_drain_and_a_failure_upstream_are_told() {
 
     // Not all of it has arrived: the rate limit holds items up until its deadline.
     let (told, mut system) = (Told::default(), System::new("cut short"));
-    system.set_stall_limit(Duration::from_millis(50));
+    system.set_drain_budget(Duration::from_millis(50));
     let handle = system.handle();
     let running = Pipeline::new("cut short")
         .iter("numbers", 0..10)

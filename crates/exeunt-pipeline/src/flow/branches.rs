@@ -164,8 +164,8 @@ struct Copies<T: Send + 'static> {
     sides: Vec<Side<T>>,
 }
 
-impl<T: Clone + Send + 'static> Emit<T> for Copies<T> {
-    fn emit(&mut self, item: T) -> Result<(), Halt> {
+impl<T: Clone + Send + 'static> End<T> for Copies<T> {
+    fn put(&mut self, item: T) -> Result<(), Halt> {
         self.base.counts.handed_on();
         let Some((last, others)) = self.sides.split_last_mut() else { return Ok(()) };
         let mut copied = Ok(());
@@ -176,9 +176,7 @@ impl<T: Clone + Send + 'static> Emit<T> for Copies<T> {
         copied.map_err(|error| self.base.halt(error))?;
         if self.sides.iter().all(Side::is_closed) { Err(Halt::Refused) } else { Ok(()) }
     }
-}
 
-impl<T: Clone + Send + 'static> End<T> for Copies<T> {
     fn wire<W: Wire>(&self, wire: W) -> W {
         self.sides.iter().fold(wire, |wire, side| side.wire(wire))
     }
@@ -192,7 +190,7 @@ impl<T: Clone + Send + 'static> End<T> for Copies<T> {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Halt> {
+    fn send(&mut self) -> Result<(), Halt> {
         self.sides.iter_mut().for_each(Side::flush);
         Ok(())
     }

@@ -17,8 +17,9 @@ impl<A: Op, K: Kind<In = A::Out>, P: Clone + Send + 'static> Flow<Then<A, Each<K
         self
     }
 
-    /// Tries an item again, so many times, before what is done about errors is done. It waits in between; the wait ends
-    /// with the deadline of a drain.
+    /// Tries an item again, so many times, before what is done about errors is done. It waits in between. In a drain that
+    /// is no stall, however long it is: only the [budget](exeunt::System::set_drain_budget) of the drain ends it, and
+    /// then the item is not tried again.
     pub fn retry(mut self, times: u32, backoff: Backoff) -> Self
     where
         K::In: Clone,
@@ -55,8 +56,9 @@ impl<T: Send + 'static, U: Send + 'static, P: Clone + Send + 'static> Flow<Joine
         self
     }
 
-    /// Tries an item again, so many times, before what is done about errors is done. It waits in between; the wait ends
-    /// with the deadline of a drain.
+    /// Tries an item again, so many times, before what is done about errors is done. It waits in between. In a drain that
+    /// is no stall, however long it is: only the [budget](exeunt::System::set_drain_budget) of the drain ends it, and
+    /// then the item is not tried again.
     pub fn retry(self, times: u32, backoff: Backoff) -> Self
     where
         T: Clone,

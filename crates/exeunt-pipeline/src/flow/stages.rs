@@ -100,8 +100,8 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
 
     /// Lets no more than so many through within a time, evenly spread. No time at all is no limit.
     ///
-    /// A drain waits for each item's turn, as long as that is no longer than the stall limit. Past its deadline nothing is
-    /// held up.
+    /// A drain waits for each item's turn, which is no stall, however long it takes: only its
+    /// [budget](exeunt::System::set_drain_budget) ends that. Past its deadline nothing is held up.
     pub fn rate_limit(
         self,
         name: &str,

@@ -96,7 +96,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
                 let (name, to) = (Arc::<str>::from(&*pool), to.clone());
                 move || {
                     let counts = members.one_more();
-                    let base = Base { name: Arc::clone(&name), counts, must_stop: None };
+                    let base = Base { name: Arc::clone(&name), counts };
                     let stage = Each { kind: kind(), base, policy: policy.clone() };
                     let outlet = to.clone().in_whole_chunks().outlet();
                     let (returns, pace) = (returns.clone(), Arc::clone(&pace));
@@ -132,7 +132,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         let settings: Shared<O::Out> = Arc::new(Mutex::new(settings));
         let mut before = self;
         let members = before.way.stage(name);
-        let base = Base { name: name.into(), counts: members.first(), must_stop: None };
+        let base = Base { name: name.into(), counts: members.first() };
         let (way, close) = before.close_with(format!("{name}-in"), |lanes: Vec<Inlet<O::Out>>| {
             let lanes = lanes.into_iter().map(Inlet::outlet).collect();
             (Arc::clone(&base.counts), Scatter { lanes, key, base, kind: PhantomData })
@@ -143,11 +143,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
             let inlet = part.or_named(&format!("{lane}-out")).spawn(assembly, None)?;
             let mut lanes = Vec::new();
             for number in 1..=threads {
-                let base = Base {
-                    name: lane.as_str().into(),
-                    counts: members.one_more(),
-                    must_stop: None,
-                };
+                let base = Base { name: lane.as_str().into(), counts: members.one_more() };
                 let kind = Map(f.clone(), PhantomData);
                 let ops = Each { kind, base, policy: policy.clone() };
                 let receiver = Arc::clone(&ops.base.counts);

@@ -2,9 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
-use exeunt::{Backoff, Error, Event};
+use exeunt::{Backoff, Error};
 
 use super::{Emit, Halt, Op, Thread};
 use crate::ledger::Counts;
@@ -37,8 +36,6 @@ pub struct Each<K: Kind> {
 pub(crate) struct Base {
     pub(crate) name: Arc<str>,
     pub(crate) counts: Arc<Counts>,
-    /// Ends its waits.
-    pub(crate) must_stop: Option<Event>,
 }
 
 /// What is done about an item of which a closure makes an error or a panic.
@@ -132,14 +129,6 @@ fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
 }
 
 impl Base {
-    /// Waits, and says whether its thread must stop instead.
-    pub(crate) fn waits(&self, delay: Duration) -> bool {
-        match &self.must_stop {
-            Some(must_stop) => must_stop.wait_timeout(delay),
-            None => false,
-        }
-    }
-
     #[cold]
     pub(crate) fn halt(&self, error: Error) -> Halt {
         self.counts.broke_off();
@@ -164,7 +153,6 @@ impl<K: Kind> Op for Each<K> {
     }
 
     fn begin(&mut self, thread: &Thread) {
-        self.base.must_stop = Some(thread.must_stop.clone());
         if let AtLast::Divert { to, .. } = &mut self.policy.at_last {
             to.begin(thread);
         }
@@ -239,10 +227,16 @@ impl<K: Kind> Each<K> {
     ) -> Result<(), Halt> {
         if let Some(Retry { times, backoff, copy }) = &self.policy.retry {
             let (times, copy, mut delays) = (*times, *copy, backoff.delays());
+            self.settle()?;
             for _ in 0..times {
                 let Some(kept_item) = &kept else { break };
-                if self.base.waits(delays.next().unwrap_or_default()) {
-                    break; // its deadline has passed
+                match emit.wait(delays.next().unwrap_or_default()) {
+                    Ok(false) => {}
+                    Ok(true) => break, // its deadline has passed
+                    Err(halt) => {
+                        self.base.counts.return_entered(1);
+                        return Err(halt);
+                    }
                 }
                 self.base.counts.retried();
                 match guard(|| self.kind.call(copy(kept_item))) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Base, Emit, Halt, Op, Thread, guard};
+use super::{Base, Emit, Halt, Op, guard};
 
 /// So many items together, or as many as came within a time.
 #[derive(Debug)]
@@ -211,16 +211,17 @@ impl<T: Send + 'static> Op for RateLimit<T> {
     type In = T;
     type Out = T;
 
-    fn begin(&mut self, thread: &Thread) {
-        self.base.must_stop = Some(thread.must_stop.clone());
-    }
-
     fn push(&mut self, item: T, emit: &mut impl Emit<T>) -> Result<(), Halt> {
         self.base.counts.entered();
         let now = Instant::now();
         let turn = self.next.unwrap_or(now).max(now);
         // Past its deadline nothing is held up any more.
-        let _ = turn > now && self.base.waits(turn - now);
+        if turn > now {
+            if let Err(halt) = emit.wait(turn - now) {
+                self.base.counts.return_entered(1);
+                return Err(halt);
+            }
+        }
         self.next = turn.checked_add(self.apart);
         self.base.counts.passed();
         self.base.counts.out();

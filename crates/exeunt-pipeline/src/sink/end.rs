@@ -6,7 +6,7 @@ use exeunt::Error;
 
 use super::{Closed, Sink};
 use crate::ledger::Upstream;
-use crate::op::{Base, Emit, Halt, Thread, guard};
+use crate::op::{Base, Halt, Thread, guard};
 use crate::position::Book;
 use crate::segment::End;
 use crate::wiring::Wire;
@@ -105,12 +105,13 @@ where
     }
 }
 
-impl<T, P, S> Emit<T> for SinkEnd<S, T, P>
+impl<T, P, S> End<T> for SinkEnd<S, T, P>
 where
     S: Sink<T, P>,
+    T: Send + 'static,
     P: Send + 'static,
 {
-    fn emit(&mut self, item: T) -> Result<(), Halt> {
+    fn put(&mut self, item: T) -> Result<(), Halt> {
         self.base.counts.entered();
         let sink = &mut self.sink;
         match guard(|| sink.write(item)) {
@@ -124,14 +125,7 @@ where
             Err(error) => Err(self.refuse(error)),
         }
     }
-}
 
-impl<T, P, S> End<T> for SinkEnd<S, T, P>
-where
-    S: Sink<T, P>,
-    T: Send + 'static,
-    P: Send + 'static,
-{
     fn wire<W: Wire>(&self, wire: W) -> W {
         wire
     }
@@ -143,6 +137,11 @@ where
         let is_enough = self.uncommitted >= self.sink.commit_items()
             || upto.saturating_sub(self.first) >= COMMIT_POSITIONS;
         if self.owes_commit || is_enough { self.commit() } else { Ok(()) }
+    }
+
+    /// A commit waits until nothing more does.
+    fn send(&mut self) -> Result<(), Halt> {
+        Ok(())
     }
 
     fn settle(&mut self) -> Result<(), Halt> {
