@@ -117,7 +117,8 @@ impl<A: Actor> Context<A> {
     ///
     /// It is attached to this incarnation of the actor, and gone without a word when that is restarted:
     /// attach it in [`started`](Actor::started), each time, from a receiver that `spawn_with` clones for
-    /// each value. (The example below, which takes its only one, is never restarted.)
+    /// each value. (The example below, which takes its only one, is never restarted.) One that fails in its turn is
+    /// restarted for what is in its mailbox, and not for a channel alone: what is left there then stays.
     ///
     /// An item counts as accepted when it is taken. A panic of `map` counts it as failed.
     ///

@@ -1,0 +1,197 @@
+//! The actors, and what they and their hooks write down.
+
+use std::panic;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use exeunt::{Actor, Addr, Capacity, Context, Error, Event, Reply, SendError, TrySendError};
+
+use super::program::{Kind, Number, Way};
+
+/// What one who sends knows of what it sent: to whom, what, and whether it was accepted.
+pub(crate) type Account = Vec<(String, Number, bool)>;
+
+/// What one actor, all of its incarnations and threads together, has seen, and what it has sent.
+#[derive(Default, Debug)]
+pub(crate) struct Book {
+    pub(crate) handled: Vec<Number>,
+    pub(crate) failed: Vec<Number>,
+    pub(crate) returned: Vec<Number>,
+    pub(crate) sent: Account,
+    /// By whom its sends were refused because the mailbox was closed.
+    pub(crate) closed: Vec<String>,
+    /// Whether its `stopped` hook was called, and how often a handler after that.
+    pub(crate) is_stopped: bool,
+    pub(crate) called_after_its_end: u32,
+}
+
+pub(crate) type Shared = Arc<Mutex<Book>>;
+
+pub(crate) struct Letter {
+    pub(crate) number: Number,
+    pub(crate) reply: Option<Reply<Number>>,
+}
+
+/// Somebody to whom a player sends.
+#[derive(Clone)]
+pub(crate) struct Friend {
+    pub(crate) name: String,
+    pub(crate) addr: Addr<Letter>,
+    /// Whether it drains as one with the player, so that no goodbye can reach it.
+    pub(crate) is_of_the_ring: bool,
+    /// Whether the player may wait for room there.
+    pub(crate) is_waited_for: bool,
+}
+
+pub(crate) struct Player {
+    pub(crate) book: Shared,
+    pub(crate) child: Option<(String, Shared)>,
+    pub(crate) to_child: Option<Friend>,
+    pub(crate) feeds: Vec<Friend>,
+    pub(crate) channel: Option<Receiver<Letter>>,
+    /// The number of its own sends, so that no two are alike.
+    pub(crate) sends: Arc<AtomicU32>,
+    pub(crate) me: u32,
+    /// Those that hang come back when it is set.
+    pub(crate) curtain: Event,
+}
+
+/// A panic that is part of the test and need not be printed.
+pub(crate) struct Planned;
+
+/// Why a send was refused.
+enum Refused {
+    Closed(Letter),
+    Otherwise(Letter),
+}
+
+impl From<SendError<Letter>> for Refused {
+    fn from(error: SendError<Letter>) -> Refused {
+        match error {
+            SendError::Closed(letter) => Refused::Closed(letter),
+            other => Refused::Otherwise(other.into_message()),
+        }
+    }
+}
+
+impl From<TrySendError<Letter>> for Refused {
+    fn from(error: TrySendError<Letter>) -> Refused {
+        match error {
+            TrySendError::Closed(letter) => Refused::Closed(letter),
+            other => Refused::Otherwise(other.into_message()),
+        }
+    }
+}
+
+impl Friend {
+    fn send(&self, number: Number) -> Result<(), Refused> {
+        let letter = Letter { number, reply: None };
+        match (number.way, self.is_waited_for) {
+            (Way::Urgent, true) => self.addr.send_urgent(letter)?,
+            (Way::Urgent, false) => self.addr.try_send_urgent(letter)?,
+            (_, true) => self.addr.send(letter)?,
+            (_, false) => self.addr.try_send(letter)?,
+        }
+        Ok(())
+    }
+}
+
+impl Player {
+    fn pass_on(&mut self, way: Way, to: impl Fn(&Friend) -> bool) {
+        let friends = self.feeds.iter().chain(&self.to_child).filter(|&friend| to(friend));
+        for friend in friends {
+            let place = self.sends.fetch_add(1, Ordering::Relaxed);
+            let number = Number { sender: self.me, place, way, kind: Kind::Work };
+            let refused = friend.send(number).err();
+            let mut book = self.book.lock().unwrap();
+            book.sent.push((friend.name.clone(), number, refused.is_none()));
+            if let Some(Refused::Closed(letter) | Refused::Otherwise(letter)) = &refused {
+                assert_eq!(letter.number, number, "another's message");
+            }
+            if let Some(Refused::Closed(_)) = refused {
+                book.closed.push(friend.name.clone());
+            }
+        }
+    }
+}
+
+impl Actor for Player {
+    type Msg = Letter;
+
+    fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+        self.book.lock().unwrap().is_stopped = false;
+        if let Some(channel) = &self.channel {
+            cx.attach(channel.clone(), |letter| letter);
+        }
+        if let Some((name, book)) = &self.child {
+            let child = Player {
+                book: Arc::clone(book),
+                child: None,
+                to_child: None,
+                feeds: Vec::new(),
+                channel: None,
+                sends: Arc::clone(&self.sends),
+                me: self.me,
+                curtain: self.curtain.clone(),
+            };
+            let returned = returned_to(book);
+            let builder = cx.actor(name).capacity(Capacity::Unbounded).returned(returned);
+            self.to_child = builder.feeds_nothing().spawn(child).ok().map(|addr| Friend {
+                name: name.clone(),
+                addr,
+                is_of_the_ring: false,
+                is_waited_for: true,
+            });
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, letter: Letter, _cx: &mut Context<Self>) -> exeunt::Result {
+        let Letter { number, reply } = letter;
+        {
+            let mut book = self.book.lock().unwrap();
+            book.called_after_its_end += u32::from(book.is_stopped);
+        }
+        match number.kind {
+            Kind::Fail | Kind::Panic => {
+                self.book.lock().unwrap().failed.push(number);
+                if number.kind == Kind::Panic {
+                    panic::panic_any(Planned);
+                }
+                return Err(Error::msg("as it was told"));
+            }
+            Kind::Hang => {
+                // It is given up in here, and whatever it does later counts nowhere.
+                self.book.lock().unwrap().failed.push(number);
+                self.curtain.wait();
+                return Ok(());
+            }
+            Kind::Dawdle => thread::sleep(Duration::from_micros(300)),
+            Kind::Pass => self.pass_on(Way::Ordinary, |_| true),
+            Kind::Hurry => self.pass_on(Way::Urgent, |_| true),
+            Kind::Work => {}
+        }
+        if let Some(reply) = reply {
+            let _ = reply.send(number);
+        }
+        self.book.lock().unwrap().handled.push(number);
+        Ok(())
+    }
+
+    fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
+        // Its goodbye comes last, and is handled too.
+        self.to_child = None;
+        self.child = None;
+        self.pass_on(Way::Ordinary, |friend| !friend.is_of_the_ring);
+        self.book.lock().unwrap().is_stopped = true;
+        Ok(())
+    }
+}
+
+pub(crate) fn returned_to(book: &Shared) -> impl FnMut(Letter) + Send + use<> {
+    let book = Arc::clone(book);
+    move |letter| book.lock().unwrap().returned.push(letter.number)
+}

@@ -1,0 +1,213 @@
+//! The audit: what all have written down, held against each other and against the report.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use exeunt::{ActorReport, Ended, Overflow, Report};
+
+use super::Figures;
+use super::actors::{Account, Book, Shared};
+use super::play::{Asked, STAGEHAND};
+use super::program::{Kind, Number, Program, Way};
+
+pub(crate) struct Audit<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) books: &'a BTreeMap<String, Shared>,
+    pub(crate) report: &'a Report,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) asked: Asked,
+    /// What was left in the channels.
+    pub(crate) left: Vec<(String, Number)>,
+}
+
+impl Audit<'_> {
+    pub(crate) fn hold(&self) -> Figures {
+        exeunt_testkit::assert_balanced(self.report);
+        for (name, book) in self.books {
+            let book = book.lock().unwrap();
+            self.m1_m2_seen_once_or_never(name, &book);
+            self.m3_in_order(name, &book);
+            self.r1_figures(name, &book);
+            let is_pool = self.role_of(name).threads > 1;
+            assert!(is_pool || book.called_after_its_end == 0, "{name} handled after its end");
+        }
+        self.m5_answers();
+        for i in 0..self.program.roles.len() {
+            self.o1_order(i);
+            self.o3_all_is_handled(i);
+            self.m1_what_others_read_is_theirs(i);
+            self.d3_who_hangs_is_given_up(i);
+        }
+        self.o2_o4_nobody_is_refused();
+        self.figures()
+    }
+
+    fn figures(&self) -> Figures {
+        let (accepted, refused): (Vec<_>, Vec<_>) =
+            self.accounts.iter().flatten().partition(|(.., accepted)| *accepted);
+        let sum = |figure: fn(&ActorReport) -> u64| self.report.actors.iter().map(figure).sum();
+        let answers = self.asked.iter().filter(|(.., answer)| answer.is_ok()).count();
+        let by = |way: Way| accepted.iter().filter(|(_, number, _)| number.way == way).count();
+        let all = 0..self.program.roles.len();
+        let in_rings = all.filter(|&i| self.drained(i) && !self.program.ring(i).is_empty());
+        Figures([
+            accepted.len() as u64,
+            refused.len() as u64,
+            sum(|line| line.handled),
+            sum(|line| line.failed),
+            sum(|line| line.returned),
+            sum(|line| line.overflowed),
+            sum(|line| line.restarts),
+            answers as u64,
+            (self.asked.len() - answers) as u64,
+            by(Way::Urgent) as u64,
+            by(Way::Channel) as u64,
+            self.left.len() as u64,
+            in_rings.count() as u64,
+            sum(|line| line.threads.len() as u64),
+            sum(|line| u64::from(line.ended == Ended::Abandoned)),
+        ])
+    }
+
+    fn m1_m2_seen_once_or_never(&self, name: &str, book: &Book) {
+        let seen: Vec<Number> = [&book.handled[..], &book.failed, &book.returned].concat();
+        let unique: HashSet<Number> = seen.iter().copied().collect();
+        assert_eq!(seen.len(), unique.len(), "{name} saw something twice\n{}", self.report);
+        let sent = self.accounts.iter().flatten().filter(|(to, ..)| to == name);
+        let (accepted, refused): (Vec<_>, Vec<_>) = sent.partition(|(.., accepted)| *accepted);
+        let accepted: HashSet<Number> = accepted.iter().map(|(_, number, _)| *number).collect();
+        assert_eq!(unique, accepted, "{name}: seen, and accepted\n{}", self.report);
+        for (_, number, _) in refused {
+            assert!(!unique.contains(number), "{name} saw {number:?}, which was refused");
+        }
+    }
+
+    /// Of each sender, on each way. Several threads take in that order, and may finish in another.
+    fn m3_in_order(&self, name: &str, book: &Book) {
+        if self.role_of(name).threads > 1 {
+            return;
+        }
+        for seen in [&book.handled, &book.failed] {
+            let mut last: HashMap<(u32, Way), u32> = HashMap::new();
+            for number in seen {
+                let before = last.insert((number.sender, number.way), number.place);
+                assert!(before < Some(number.place), "{name}: {number:?} after {before:?}");
+            }
+        }
+    }
+
+    /// A child has a line for each incarnation of its parent.
+    fn r1_figures(&self, name: &str, book: &Book) {
+        let lines: Vec<_> = self.report.actors.iter().filter(|line| line.name == name).collect();
+        if !name.ends_with('c') {
+            assert_eq!(lines.len(), 1, "{name}\n{}", self.report);
+        }
+        let sums = lines.iter().fold([0; 3], |[handled, failed, returned], line| {
+            [handled + line.handled, failed + line.failed, returned + line.returned]
+        });
+        let seen = [&book.handled, &book.failed, &book.returned].map(|list| list.len() as u64);
+        assert_eq!(sums, seen, "{name}\n{}", self.report);
+    }
+
+    fn m5_answers(&self) {
+        for (name, number, answer) in &self.asked {
+            let book = self.books[name].lock().unwrap();
+            match answer {
+                Ok(answer) => {
+                    assert_eq!(answer, number, "an answer to another question");
+                    assert!(book.handled.contains(number), "{number:?} was answered unhandled");
+                }
+                Err(was_accepted) => {
+                    let is_handled = book.handled.contains(number);
+                    assert!(!is_handled, "{number:?}, {was_accepted}: handled, without answer");
+                }
+            }
+        }
+    }
+
+    /// Whose name that is, or whose child's.
+    fn index_of(name: &str) -> usize {
+        name[1..].trim_end_matches('c').parse().unwrap()
+    }
+
+    fn role_of(&self, name: &str) -> &super::program::Role {
+        &self.program.roles[Self::index_of(name)]
+    }
+
+    fn line(&self, i: usize) -> &ActorReport {
+        self.report.actor(&format!("a{i}")).unwrap()
+    }
+
+    /// Whether it left in its turn: not before, because it was told to or had failed.
+    fn drained(&self, i: usize) -> bool {
+        self.line(i).ended == Ended::Drained && !self.is_told_to_stop(i)
+    }
+
+    fn is_told_to_stop(&self, i: usize) -> bool {
+        let deeds = self.program.scripts.iter().flatten();
+        deeds.into_iter().any(|deed| matches!(deed, super::program::Deed::Stop(at) if *at == i))
+    }
+
+    fn place(&self, i: usize) -> usize {
+        let name = format!("a{i}");
+        self.report.actors.iter().position(|line| line.name == name).unwrap()
+    }
+
+    fn o1_order(&self, i: usize) {
+        for to in self.program.downstream(i).into_iter().filter(|&to| self.drained(to)) {
+            assert!(self.place(i) < self.place(to), "a{to} left before a{i}\n{}", self.report);
+        }
+    }
+
+    fn o2_o4_nobody_is_refused(&self) {
+        for (name, book) in self.books {
+            for to in &book.lock().unwrap().closed {
+                let i = Self::index_of(to);
+                let left_early = !self.drained(i) || self.program.roles[i].deadline.is_some();
+                // What a parent sends to a child that leaves with it is between the two.
+                let is_child = to.ends_with('c');
+                assert!(left_early || is_child, "{name} was refused by {to}\n{}", self.report);
+            }
+        }
+    }
+
+    fn o3_all_is_handled(&self, i: usize) {
+        let (role, line) = (&self.program.roles[i], self.line(i));
+        let book = self.books[&format!("a{i}")].lock().unwrap();
+        if line.ended == Ended::Drained {
+            assert_eq!(line.returned, line.overflowed, "a{i}\n{}", self.report);
+            let drops = matches!(role.overflow, Overflow::DropNewest | Overflow::DropOldest);
+            assert!(drops || line.overflowed == 0, "a{i}\n{}", self.report);
+            // Who was about to begin anew, and found nothing to do, need not have stopped twice.
+            assert!(book.is_stopped, "a{i} has not said goodbye\n{}", self.report);
+        }
+        // A failure may have begun the drain before anything was put there; and who fails in its turn, with nothing
+        // in its mailbox, is not made anew for the sake of a channel.
+        let is_certain = role.threads == 1 && line.failed == 0 && !self.report.is_failure();
+        if self.drained(i) && is_certain {
+            let name = format!("a{i}");
+            let left =
+                self.left.iter().any(|(to, number)| *to == name && number.sender == STAGEHAND);
+            assert!(!left, "a{i} has left what was in its channel\n{}", self.report);
+        }
+        if !role.is_restarted && line.failed > 0 && line.ended != Ended::Abandoned {
+            assert_eq!(line.ended, Ended::Failed, "a{i}\n{}", self.report);
+            assert!(line.failed <= role.threads as u64, "a{i}\n{}", self.report);
+        }
+    }
+
+    /// A thread that fails leaves the mailbox to the other threads of its pool.
+    fn m1_what_others_read_is_theirs(&self, i: usize) {
+        let line = self.line(i);
+        if line.threads.iter().any(|thread| thread.ended == Ended::Drained) {
+            assert_eq!(line.returned, line.overflowed, "a{i}\n{}", self.report);
+        }
+    }
+
+    /// And nobody else is.
+    fn d3_who_hangs_is_given_up(&self, i: usize) {
+        let book = self.books[&format!("a{i}")].lock().unwrap();
+        let has_hung = book.failed.iter().any(|number| number.kind == Kind::Hang);
+        let is_given_up = self.line(i).ended == Ended::Abandoned;
+        assert_eq!(has_hung, is_given_up, "a{i}\n{}", self.report);
+    }
+}

@@ -1,0 +1,116 @@
+//! Programs at random, against a sequential account of them: who is spawned (with which wiring, cycles
+//! included, capacity, urgent lane, overflow, channel beside the mailbox, policy, deadline, children, and with
+//! how many threads), who sends what to whom and how, who is asked, who fails, who never returns, who is told to
+//! stop, and when the drain begins, all of it thrown from one seed.
+//!
+//! Every message has a number of its own, and says by it what its handler will do. Each who sends keeps an
+//! account; afterwards all accounts are held against what the handlers and the dead-letter hooks saw, and
+//! against the report:
+//!
+//! - M1: what was accepted was seen exactly once, as the report says;
+//! - M2: what was refused came back, and was seen never;
+//! - M3: what one sender sent to one actor was handled in its order, in each lane and from each channel;
+//! - M5: every ask ended, with the answer to its own question if with one at all;
+//! - O1: who feeds others left before them, declared or not;
+//! - O2: nobody that drains was refused by whom it feeds, unless that one had left for a reason of its own;
+//! - O3: who drained had handled all but what overflowed, and what lay in its channel when the drain began; its
+//!   `stopped` hook was the last that was called;
+//! - O4: nobody of a cycle was refused by another of it;
+//! - D3: who never returned was given up, and nobody else was;
+//! - R1: everybody has one line in the report.
+//!
+//! What is put into a channel is accepted when it is taken: what was left in there was seen by nobody.
+//!
+//! Single actors under restarts are for `restarts_at_random.rs`.
+//!
+//! `EXEUNT_PROGRAMS=20000 cargo test --release --test programs_at_random` runs so many instead of 150; a
+//! failure prints the seed of its program, which `EXEUNT_SEED` runs alone.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+mod program;
+mod actors;
+mod play;
+mod audit;
+
+use std::sync::Once;
+use std::time::SystemTime;
+use std::{env, fmt, panic, thread};
+
+use actors::Planned;
+use play::play;
+use program::{Dice, Program};
+use support::{HANG, guarded_for};
+
+#[test]
+fn m1_m2_m3_m5_o1_o2_o3_o4_d3_r1_programs_at_random() {
+    silence_planned_panics();
+    if let Some(seed) = number_in("EXEUNT_SEED") {
+        eprintln!("{:?}", run(seed));
+        return;
+    }
+    let first = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let programs = number_in("EXEUNT_PROGRAMS").unwrap_or(150);
+    let mut all = Figures::default();
+    for n in 0..programs {
+        let one = run(first.wrapping_add(n));
+        for (all, one) in all.0.iter_mut().zip(one.0) {
+            *all += one;
+        }
+    }
+    eprintln!("{programs} programs: {all:?}");
+    // What is asserted of what never happens is not asserted.
+    assert!(all.0.iter().all(|&figure| figure > 0), "too quiet for a test: {all:?}");
+}
+
+/// What there was to be held against what.
+#[derive(Default)]
+struct Figures([u64; 15]);
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [
+            "accepted",
+            "refused",
+            "handled",
+            "failed",
+            "returned",
+            "overflowed",
+            "restarts",
+            "answers",
+            "unanswered",
+            "urgent",
+            "taken from channels",
+            "left in channels",
+            "in rings",
+            "threads of pools",
+            "given up",
+        ];
+        f.debug_map().entries(names.iter().zip(self.0)).finish()
+    }
+}
+
+fn number_in(variable: &str) -> Option<u64> {
+    env::var(variable).ok().map(|number| number.parse().expect(variable))
+}
+
+fn run(seed: u64) -> Figures {
+    let played = thread::Builder::new().spawn(move || guarded_for(4 * HANG, move || play(seed)));
+    played.unwrap().join().unwrap_or_else(|panic| {
+        eprintln!("failed: EXEUNT_SEED={seed}\n{:#?}", Program::thrown(&mut Dice(seed)));
+        panic::resume_unwind(panic);
+    })
+}
+
+fn silence_planned_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !info.payload().is::<Planned>() {
+                usual(info);
+            }
+        }));
+    });
+}

@@ -1,0 +1,265 @@
+//! The play: the actors are spawned, the scripts performed, the system drained, and all of it audited.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use exeunt::{
+    Addr, AskError, Event, Inbox, Restart, SendError, SendTimeoutError, System, TrySendError,
+};
+
+use super::Figures;
+use super::actors::{Account, Friend, Letter, Player, Shared, returned_to};
+use super::audit::Audit;
+use super::program::{Deed, Dice, Kind, Number, Program, Way};
+use super::support::{HANG, ms};
+
+/// How an ask ended: whom it asked, what, and what came back.
+pub(crate) type Asked = Vec<(String, Number, Result<Number, bool>)>;
+
+/// Who the thread is that puts something into each channel just before the drain.
+pub(crate) const STAGEHAND: u32 = 900;
+
+/// A channel to one of the actors, with both its ends.
+type Channel = Option<(Sender<Letter>, Receiver<Letter>)>;
+
+/// Who is there to be sent to.
+#[derive(Clone)]
+struct Cast {
+    addrs: Vec<Addr<Letter>>,
+    channels: Vec<Channel>,
+}
+
+/// Lets those come back that hang, however the play ends.
+struct Curtain(Event);
+
+impl Drop for Curtain {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+pub(crate) fn play(seed: u64) -> Figures {
+    let program = Program::thrown(&mut Dice(seed));
+    let curtain = Curtain(Event::new());
+    let mut system = System::new("random");
+    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);
+    if program.hangs {
+        system.set_stall_limit(ms(500)).set_grace(ms(300));
+    }
+    let books = BTreeMap::new();
+    let mut spawning =
+        Spawning { system: &mut system, program: &program, curtain: &curtain.0, books };
+    let cast = spawning.all();
+    let books = spawning.books;
+    let asked: Arc<Mutex<Asked>> = Arc::default();
+    let senders: Vec<thread::JoinHandle<Account>> = program
+        .scripts
+        .iter()
+        .map(|script| {
+            let (script, cast, asked) = (script.clone(), cast.clone(), Arc::clone(&asked));
+            thread::spawn(move || perform(&script, &cast, &asked))
+        })
+        .collect();
+    let Cast { addrs, channels } = cast;
+    drop(addrs);
+    // A yield takes as long as others want it to.
+    let began = Instant::now();
+    while began.elapsed() < program.patience {
+        thread::yield_now();
+    }
+    let mut accounts = vec![put_into_each(&channels)];
+    let report = system.shutdown();
+    accounts.extend(senders.into_iter().map(|sender| sender.join().unwrap()));
+    accounts.extend(books.values().map(|book| book.lock().unwrap().sent.clone()));
+    let left = take_back(&channels, &mut accounts);
+    let asked = std::mem::take(&mut *asked.lock().unwrap());
+    Audit { program: &program, books: &books, report: &report, accounts, asked, left }.hold()
+}
+
+/// What lies in a channel when the drain begins is taken.
+fn put_into_each(channels: &[Channel]) -> Account {
+    let mut account = Account::new();
+    for (i, channel) in channels.iter().enumerate() {
+        let Some((sender, _)) = channel else { continue };
+        for place in 0..2 {
+            let kind = Kind::Work;
+            let number = Number { sender: STAGEHAND, place, way: Way::Channel, kind };
+            sender.send(Letter { number, reply: None }).unwrap();
+            account.push((format!("a{i}"), number, true));
+        }
+    }
+    account
+}
+
+/// What was left in the channels was not accepted: nobody had said so. Gives it.
+fn take_back(channels: &[Channel], accounts: &mut [Account]) -> Vec<(String, Number)> {
+    let mut left = Vec::new();
+    for (i, channel) in channels.iter().enumerate() {
+        let receiver = channel.iter().map(|(_, receiver)| receiver);
+        let letters = receiver.flat_map(Receiver::try_iter);
+        left.extend(letters.map(|letter| (format!("a{i}"), letter.number)));
+    }
+    for (to, number, is_accepted) in accounts.iter_mut().flatten() {
+        let is_left = |(name, other): &(String, Number)| name == to && other == number;
+        *is_accepted &= !left.iter().any(is_left);
+    }
+    left
+}
+
+/// What is spawned, from what, and into what.
+struct Spawning<'a> {
+    system: &'a mut System,
+    program: &'a Program,
+    curtain: &'a Event,
+    books: BTreeMap<String, Shared>,
+}
+
+impl Spawning<'_> {
+    fn all(&mut self) -> Cast {
+        let roles = &self.program.roles;
+        // Those whom somebody before them sends to have their mailboxes before that one.
+        let is_fed_early = |i: &usize| roles.iter().any(|role| role.feeds_back.contains(i));
+        let early = (0..roles.len()).filter(is_fed_early);
+        let mut early: BTreeMap<usize, (Addr<Letter>, Inbox<Letter>)> =
+            early.map(|i| (i, exeunt::mailbox(roles[i].capacity))).collect();
+        let addrs_of_early: BTreeMap<usize, Addr<Letter>> =
+            early.iter().map(|(&i, (addr, _))| (i, addr.clone())).collect();
+        let mut cast = Cast { addrs: Vec::new(), channels: Vec::new() };
+        for (i, role) in roles.iter().enumerate() {
+            let ring = self.program.ring(i);
+            let friend = |to: usize, addr: &Addr<Letter>| Friend {
+                name: format!("a{to}"),
+                addr: addr.clone(),
+                is_of_the_ring: ring.contains(&to),
+                is_waited_for: to < i,
+            };
+            let before = role.feeds.iter().map(|&to| friend(to, &cast.addrs[to]));
+            let after = role.feeds_back.iter().map(|&to| friend(to, &addrs_of_early[&to]));
+            let feeds: Vec<Friend> = before.chain(after).collect();
+            let inbox = early.remove(&i).map(|(_, inbox)| inbox);
+            let channel: Channel = role.has_channel.then(crossbeam_channel::unbounded);
+            let receiver = channel.as_ref().map(|(_, receiver)| receiver.clone());
+            cast.addrs.push(self.one(i, inbox, feeds, receiver));
+            cast.channels.push(channel);
+        }
+        cast
+    }
+
+    fn one(
+        &mut self,
+        i: usize,
+        inbox: Option<Inbox<Letter>>,
+        feeds: Vec<Friend>,
+        channel: Option<Receiver<Letter>>,
+    ) -> Addr<Letter> {
+        let role = &self.program.roles[i];
+        let name = format!("a{i}");
+        let book = Shared::default();
+        self.books.insert(name.clone(), Arc::clone(&book));
+        let child = role.has_child.then(|| (format!("a{i}c"), Shared::default()));
+        self.books.extend(child.clone());
+        let mut builder = match role.threads {
+            1 => self.system.actor(&name),
+            threads => self.system.pool(&name, threads),
+        };
+        builder = match inbox {
+            Some(inbox) => builder.inbox(inbox),
+            None => builder.capacity(role.capacity),
+        };
+        builder = builder.overflow(role.overflow).returned(returned_to(&book));
+        if let Some(capacity) = role.urgent {
+            builder = builder.urgent(capacity);
+        }
+        if role.is_restarted {
+            builder = builder.restart(Restart::on_failure().intensity(u32::MAX, Duration::MAX));
+        }
+        if let Some(deadline) = role.deadline {
+            builder = builder.drain_deadline(deadline);
+        }
+        if role.is_declared {
+            builder = builder.feeds_nothing();
+            for friend in &feeds {
+                builder = builder.feeds(&friend.addr);
+            }
+        }
+        let is_pool = role.threads > 1;
+        let (sends, made) = (Arc::new(AtomicU32::new(0)), AtomicU32::new(0));
+        let me = 1_000 * (i as u32 + 1);
+        let curtain = self.curtain.clone();
+        builder
+            .spawn_with(move || Player {
+                book: Arc::clone(&book),
+                child: child.clone(),
+                to_child: None,
+                feeds: feeds.clone(),
+                channel: channel.clone(),
+                sends: Arc::clone(&sends),
+                // One thread after the other is one sender; several at once are several.
+                me: me + if is_pool { made.fetch_add(1, Ordering::Relaxed) } else { 0 },
+                curtain: curtain.clone(),
+            })
+            .unwrap()
+    }
+}
+
+fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Account {
+    let mut account = Account::new();
+    let plain = |number| Letter { number, reply: None };
+    let addrs = &cast.addrs;
+    for &deed in script {
+        let (to, number, back) = match deed {
+            Deed::Stop(to) => {
+                addrs[to].stop();
+                continue;
+            }
+            Deed::Pause => {
+                thread::yield_now();
+                continue;
+            }
+            Deed::Send(to, number) => {
+                (to, number, addrs[to].send(plain(number)).err().map(SendError::into_message))
+            }
+            Deed::TrySend(to, number) => {
+                let sent = addrs[to].try_send(plain(number));
+                (to, number, sent.err().map(TrySendError::into_message))
+            }
+            Deed::SendTimeout(to, number) => {
+                let sent = addrs[to].send_timeout(plain(number), Duration::from_micros(200));
+                (to, number, sent.err().map(SendTimeoutError::into_message))
+            }
+            Deed::SendUrgent(to, number) => {
+                let sent = addrs[to].send_urgent(plain(number));
+                (to, number, sent.err().map(SendError::into_message))
+            }
+            Deed::TrySendUrgent(to, number) => {
+                let sent = addrs[to].try_send_urgent(plain(number));
+                (to, number, sent.err().map(TrySendError::into_message))
+            }
+            Deed::Put(to, number) => {
+                let Some((sender, _)) = &cast.channels[to] else { continue };
+                (to, number, sender.send(plain(number)).err().map(|error| error.0))
+            }
+            Deed::Ask(to, number) => {
+                let question = |reply| Letter { number, reply: Some(reply) };
+                let answer = addrs[to].ask_timeout(question, HANG / 2);
+                assert!(!matches!(answer, Err(AskError::Timeout)), "an ask did not end");
+                let name = addrs[to].name().to_owned();
+                let (answer, back) = match answer {
+                    Ok(answer) => (Ok(answer), None),
+                    Err(AskError::NotSent(error)) => (Err(false), Some(error.into_message())),
+                    Err(_) => (Err(true), None),
+                };
+                asked.lock().unwrap().push((name, number, answer));
+                (to, number, back)
+            }
+        };
+        let is_accepted = back.is_none();
+        back.iter().for_each(|letter| assert_eq!(letter.number, number, "another's message"));
+        account.push((addrs[to].name().to_owned(), number, is_accepted));
+    }
+    account
+}
