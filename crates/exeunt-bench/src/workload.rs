@@ -124,7 +124,8 @@ impl Workload {
         match self {
             Workload::Keeps => &["one actor, of 100", "second of two in a row, of 100"],
             Workload::Ledger => &["accepted", "came through", "lost", "stops with a loss"],
-            Workload::Ask | Workload::Wakeup => &["p50, µs", "p99, µs"],
+            Workload::Ask => &["p50, µs", "p99, µs"],
+            Workload::Wakeup => &["p50, µs", "p99, µs", "CPU µs a message"],
             Workload::TellBounded | Workload::TellUnbounded | Workload::FanIn => &["ns a message"],
             Workload::Pipeline | Workload::Drain => &["ns a message"],
             Workload::Spawn => &["µs an actor", "KiB resident an actor", "of it beyond the stack"],
