@@ -52,6 +52,17 @@ pub(crate) trait Contender: Sized + 'static {
     /// Starts an actor. Downstream actors are spawned before those that send to them.
     fn spawn(&mut self, mailbox: Mailbox, role: Role<Self::Addr>) -> Self::Addr;
 
+    /// Starts a pool: so many threads that take from one mailbox, each with a role of its own. `None` if the crate
+    /// itself has none whose threads do.
+    fn pool(
+        &mut self,
+        _mailbox: Mailbox,
+        _threads: usize,
+        _role: impl FnMut() -> Role<Self::Addr> + Send + 'static,
+    ) -> Option<Self::Addr> {
+        None
+    }
+
     /// Sends one number from a thread that is no actor.
     fn send(addr: &Self::Addr, n: u64);
 

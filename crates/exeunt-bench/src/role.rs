@@ -3,8 +3,9 @@
 
 use std::hint::black_box;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(crate) enum Role<A> {
     Work(Work<A>),
     /// Tells how long ago, on its clock, the number was.
     Clock(Instant, Sender<u64>),
+    /// Adds up numbers with others, each for itself.
+    Share(Share),
     /// Plays with others, whose addresses it is told when all are there.
     Part(Part<A>),
 }
@@ -65,6 +68,7 @@ impl<A> Role<A> {
             Role::Clock(epoch, result) => {
                 let _ = result.send(nanos_since(*epoch).saturating_sub(n));
             }
+            Role::Share(share) => share.add(n),
             Role::Part(part) => part.take(n, send),
         }
         Then::Rest
@@ -83,7 +87,7 @@ impl<A> Role<A> {
         match self {
             Role::Forward(next) => Some(next),
             Role::Work(work) => work.next.as_ref(),
-            Role::Sum(_) | Role::Clock(..) | Role::Part(_) => None,
+            Role::Sum(_) | Role::Clock(..) | Role::Share(_) | Role::Part(_) => None,
         }
     }
 
@@ -120,6 +124,60 @@ impl Sum {
         if self.left == 0 {
             // Nobody listens when the run has already failed.
             let _ = self.result.send(self.total);
+        }
+    }
+}
+
+/// The numbers that one of several has taken, on a cache line of its own, which nobody else writes: so to count costs
+/// nothing.
+#[repr(align(128))]
+#[derive(Default)]
+struct Tally {
+    taken: AtomicU64,
+    total: AtomicU64,
+}
+
+pub(crate) struct Share(Arc<Tally>);
+
+impl Share {
+    #[inline]
+    fn add(&mut self, n: u64) {
+        let Tally { taken, total } = &*self.0;
+        total.store(total.load(Relaxed) + black_box(n), Relaxed);
+        taken.store(taken.load(Relaxed) + 1, Release);
+    }
+}
+
+/// What several have taken together.
+#[derive(Clone, Default)]
+pub(crate) struct Shares(Arc<Mutex<Vec<Arc<Tally>>>>);
+
+impl Shares {
+    /// A role that takes some of the numbers.
+    pub(crate) fn role<A>(&self) -> Role<A> {
+        let tally = Arc::new(Tally::default());
+        self.0.lock().expect("nobody panicked").push(Arc::clone(&tally));
+        Role::Share(Share(tally))
+    }
+
+    /// Waits until all of these numbers have been taken, and checks their sum.
+    pub(crate) fn check(&self, numbers: Range<u64>) -> Result<(), Failure> {
+        let (count, expected) = (numbers.end - numbers.start, numbers.sum::<u64>());
+        let tallies = self.0.lock().expect("nobody panicked").clone();
+        let began = Instant::now();
+        loop {
+            let taken: u64 = tallies.iter().map(|tally| tally.taken.load(Acquire)).sum();
+            if taken >= count {
+                break;
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(Failure::Wrong(format!("{taken} of {count} within {PATIENCE:?}")));
+            }
+            thread::yield_now();
+        }
+        match tallies.iter().map(|tally| tally.total.load(Relaxed)).sum::<u64>() {
+            sum if sum == expected => Ok(()),
+            sum => Err(Failure::Wrong(format!("the sum is {sum}, not {expected}"))),
         }
     }
 }
@@ -202,6 +260,16 @@ mod tests {
             sums.check_gone(),
             Err(Failure::Wrong("1 actors left after the stop".to_owned()))
         );
+    }
+
+    #[test]
+    fn what_several_have_taken_is_checked_together() {
+        let shares = Shares::default();
+        let mut roles: Vec<Role<()>> = (0..3).map(|_| shares.role()).collect();
+        (0..7).for_each(|n| roles[n as usize % 3].play(n, |(), _| ()));
+        assert_eq!(shares.check(0..7), Ok(()));
+        let wrong = Err(Failure::Wrong("the sum is 21, not 28".to_owned()));
+        assert_eq!(shares.check(1..8), wrong);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::contender::{Contender, Mailbox};
 use crate::measure::Outcome;
 use crate::workloads::savina::Play;
 use crate::workloads::{
-    ask, drain, fan_in, idle, keeps, ledger, pipeline, shutdown, spawn, tell, wakeup,
+    ask, drain, fan_in, idle, keeps, ledger, pipeline, pool, shutdown, spawn, tell, wakeup,
 };
 
 /// The slots of a bounded mailbox.
@@ -22,6 +22,7 @@ pub(crate) enum Workload {
     TellUnbounded,
     Ask,
     FanIn,
+    Pool,
     Pipeline,
     Drain,
     Spawn,
@@ -41,12 +42,13 @@ pub(crate) struct Scale {
 
 impl Workload {
     /// Those that are neither the ledger nor of Savina, in their order.
-    const OWN: [Workload; 11] = [
+    const OWN: [Workload; 12] = [
         Workload::Keeps,
         Workload::TellBounded,
         Workload::TellUnbounded,
         Workload::Ask,
         Workload::FanIn,
+        Workload::Pool,
         Workload::Pipeline,
         Workload::Drain,
         Workload::Spawn,
@@ -73,6 +75,7 @@ impl Workload {
             Workload::TellUnbounded => "tell-unbounded",
             Workload::Ask => "ask",
             Workload::FanIn => "fan-in",
+            Workload::Pool => "pool",
             Workload::Pipeline => "pipeline",
             Workload::Drain => "drain",
             Workload::Spawn => "spawn",
@@ -105,6 +108,7 @@ impl Workload {
             Workload::TellUnbounded => "one sender, one actor, a mailbox without limit",
             Workload::Ask => "a question and its answer",
             Workload::FanIn => "four senders, one actor, a mailbox of 1,024",
+            Workload::Pool => "one sender, four threads on one mailbox of 1,024",
             Workload::Pipeline => "one sender, three actors in a row, mailboxes of 1,024",
             Workload::Drain => "100,000 queued messages handled, nobody sending",
             Workload::Spawn => {
@@ -127,7 +131,7 @@ impl Workload {
             Workload::Ask => &["p50, µs", "p99, µs"],
             Workload::Wakeup => &["p50, µs", "p99, µs", "CPU µs a message"],
             Workload::TellBounded | Workload::TellUnbounded | Workload::FanIn => &["ns a message"],
-            Workload::Pipeline | Workload::Drain => &["ns a message"],
+            Workload::Pool | Workload::Pipeline | Workload::Drain => &["ns a message"],
             Workload::Spawn => &["µs an actor", "KiB resident an actor", "of it beyond the stack"],
             Workload::Shutdown => &["µs an actor"],
             Workload::Idle => &["wake-ups a second"],
@@ -148,7 +152,7 @@ impl Workload {
 
     /// Whether it is measured with a mailbox of [`SLOTS`] where the contender has one.
     pub(crate) fn is_bounded(self) -> bool {
-        matches!(self, Workload::FanIn | Workload::Pipeline)
+        matches!(self, Workload::FanIn | Workload::Pool | Workload::Pipeline)
     }
 
     pub(crate) fn scale(self, quick: bool) -> Scale {
@@ -158,7 +162,7 @@ impl Workload {
             Workload::Ledger => (1, 200, 1, 20),
             Workload::TellBounded | Workload::TellUnbounded => (15, 200_000, 3, 100_000),
             Workload::Ask => (11, 5_000, 3, 1_000),
-            Workload::FanIn => (11, 200_000, 3, 100_000),
+            Workload::FanIn | Workload::Pool => (11, 200_000, 3, 100_000),
             Workload::Pipeline => (11, 100_000, 3, 50_000),
             Workload::Drain => (11, 100_000, 3, 100_000),
             Workload::Spawn => (7, 1_000, 1, 1_000),
@@ -184,6 +188,7 @@ impl Workload {
             Workload::TellUnbounded => tell::run::<C>(Mailbox::Unbounded, count),
             Workload::Ask => ask::run::<C>(count),
             Workload::FanIn => fan_in::run::<C>(count),
+            Workload::Pool => pool::run::<C>(count),
             Workload::Pipeline => pipeline::run::<C>(count),
             Workload::Drain => drain::run::<C>(count),
             Workload::Spawn => spawn::run::<C>(count),

@@ -6,6 +6,7 @@ pub(crate) mod tell;
 pub(crate) mod ask;
 pub(crate) mod fan_in;
 pub(crate) mod pipeline;
+pub(crate) mod pool;
 pub(crate) mod drain;
 pub(crate) mod spawn;
 pub(crate) mod shutdown;

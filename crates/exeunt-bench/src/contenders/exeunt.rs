@@ -26,6 +26,13 @@ impl Actor for Player {
     }
 }
 
+fn capacity(mailbox: Mailbox) -> Capacity {
+    match mailbox {
+        Mailbox::Bounded(slots) => Capacity::from(slots),
+        Mailbox::Unbounded => Capacity::Unbounded,
+    }
+}
+
 impl Contender for Exeunt {
     type Addr = Addr<Msg>;
 
@@ -43,11 +50,7 @@ impl Contender for Exeunt {
     }
 
     fn spawn(&mut self, mailbox: Mailbox, role: Role<Addr<Msg>>) -> Addr<Msg> {
-        let capacity = match mailbox {
-            Mailbox::Bounded(slots) => Capacity::from(slots),
-            Mailbox::Unbounded => Capacity::Unbounded,
-        };
-        let builder = self.0.actor("player").capacity(capacity);
+        let builder = self.0.actor("player").capacity(capacity(mailbox));
         let wired = match role.next() {
             Some(next) => builder.feeds(next),
             // Whom it feeds is not there yet, so that it cannot be declared.
@@ -55,6 +58,16 @@ impl Contender for Exeunt {
             None => builder.feeds_nothing(),
         };
         wired.spawn(Player(role)).expect("a thread for the actor")
+    }
+
+    fn pool(
+        &mut self,
+        mailbox: Mailbox,
+        threads: usize,
+        mut role: impl FnMut() -> Role<Addr<Msg>> + Send + 'static,
+    ) -> Option<Addr<Msg>> {
+        let builder = self.0.pool("players", threads).capacity(capacity(mailbox)).feeds_nothing();
+        Some(builder.spawn_with(move || Player(role())).expect("threads for the pool"))
     }
 
     fn send(addr: &Addr<Msg>, n: u64) {

@@ -26,6 +26,12 @@ pub(crate) fn handle(role: &mut Role<Sender<Msg>>, msg: Msg) {
     }
 }
 
+fn work(messages: Receiver<Msg>, mut role: Role<Sender<Msg>>) {
+    for msg in messages {
+        handle(&mut role, msg);
+    }
+}
+
 pub(crate) fn channel(mailbox: Mailbox) -> (Sender<Msg>, Receiver<Msg>) {
     match mailbox {
         Mailbox::Bounded(slots) => bounded(slots),
@@ -68,14 +74,24 @@ impl Contender for Plain {
         Plain(Vec::new())
     }
 
-    fn spawn(&mut self, mailbox: Mailbox, mut role: Role<Sender<Msg>>) -> Sender<Msg> {
+    fn spawn(&mut self, mailbox: Mailbox, role: Role<Sender<Msg>>) -> Sender<Msg> {
         let (sender, receiver) = channel(mailbox);
-        self.0.push(thread::spawn(move || {
-            for msg in receiver {
-                handle(&mut role, msg);
-            }
-        }));
+        self.0.push(thread::spawn(move || work(receiver, role)));
         sender
+    }
+
+    fn pool(
+        &mut self,
+        mailbox: Mailbox,
+        threads: usize,
+        mut role: impl FnMut() -> Role<Sender<Msg>> + Send + 'static,
+    ) -> Option<Sender<Msg>> {
+        let (sender, receiver) = channel(mailbox);
+        for _ in 0..threads {
+            let (receiver, role) = (receiver.clone(), role());
+            self.0.push(thread::spawn(move || work(receiver, role)));
+        }
+        Some(sender)
     }
 
     fn send(addr: &Sender<Msg>, n: u64) {

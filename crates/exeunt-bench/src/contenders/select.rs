@@ -25,6 +25,14 @@ fn work(work: &Receiver<Msg>, shutdown: &Receiver<()>, role: &mut Role<Sender<Ms
     }
 }
 
+impl Select {
+    fn start_worker(&mut self, messages: Receiver<Msg>, mut role: Role<Sender<Msg>>) {
+        let (shutdown, told) = bounded(1);
+        self.workers.push(thread::spawn(move || work(&messages, &told, &mut role)));
+        self.shutdowns.push(shutdown);
+    }
+}
+
 impl Contender for Select {
     type Addr = Sender<Msg>;
 
@@ -41,12 +49,21 @@ impl Contender for Select {
         Select { shutdowns: Vec::new(), workers: Vec::new() }
     }
 
-    fn spawn(&mut self, mailbox: Mailbox, mut role: Role<Sender<Msg>>) -> Sender<Msg> {
+    fn spawn(&mut self, mailbox: Mailbox, role: Role<Sender<Msg>>) -> Sender<Msg> {
         let (sender, receiver) = plain::channel(mailbox);
-        let (shutdown, told) = bounded(1);
-        self.workers.push(thread::spawn(move || work(&receiver, &told, &mut role)));
-        self.shutdowns.push(shutdown);
+        self.start_worker(receiver, role);
         sender
+    }
+
+    fn pool(
+        &mut self,
+        mailbox: Mailbox,
+        threads: usize,
+        mut role: impl FnMut() -> Role<Sender<Msg>> + Send + 'static,
+    ) -> Option<Sender<Msg>> {
+        let (sender, receiver) = plain::channel(mailbox);
+        (0..threads).for_each(|_| self.start_worker(receiver.clone(), role()));
+        Some(sender)
     }
 
     fn send(addr: &Sender<Msg>, n: u64) {
