@@ -111,7 +111,8 @@ impl Verdict {
     /// written, has its default effect (S5); then the drain was over, and nothing is left.
     fn excuse(&mut self, run: &Evidence, finished: &Finished) {
         let is_dead = run.is_signalled && died_of(finished, run.plan.signal);
-        if !(is_dead && has_finished(&finished.stderr) && !run.pages.is_empty()) {
+        let had_ended = run.may_have_ended() && has_finished(&finished.stderr);
+        if !(is_dead && had_ended && !run.pages.is_empty()) {
             self.blame(Wrong::MissingReport, format!("ended by {}", finished.status));
             return;
         }
