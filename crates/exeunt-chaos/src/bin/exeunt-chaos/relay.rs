@@ -59,7 +59,7 @@ impl Line {
     pub(crate) fn send(&mut self, hops: u64) -> Result<(), SendError<Item>> {
         let number = self.number + 1;
         let item = Item { from: self.from, number, hops };
-        let is_tricked = number % 50 == 0;
+        let is_tricked = number % 50 == 1; // so the first, should the signal come soon
         match self.trick {
             Trick::Loses if is_tricked => {
                 // Offered and accepted, it says; and throws it away.
