@@ -225,12 +225,13 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         end: impl FnOnce(I) -> (Arc<Counts>, E) + Send,
     ) -> (Way<P>, impl Close<I>) {
         let Flow { mut way, feed, ops, head, .. } = self;
+        let debts = way.books.debts();
         let branches = std::mem::take(&mut way.branches);
         let close = move |assembly: &mut Assembly<'_>, to: I| {
             branches.into_iter().try_for_each(|branch| branch(assembly))?;
             let (next, end) = end(to);
             let Head { name, counts } = head.unwrap_or(Head { name, counts: next });
-            let process = Box::new(Segment::new(ops, end, Arc::clone(&counts)));
+            let process = Box::new(Segment::new(ops, end, Arc::clone(&counts), debts));
             feed(assembly, Part { name, receiver: counts, process })
         };
         (way, close)

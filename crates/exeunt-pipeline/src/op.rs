@@ -56,6 +56,14 @@ pub trait Op: Send + 'static {
         let _ = upto;
     }
 
+    /// A commit waits for a moment when nothing is held back that has come in. If such moments were missed, what is held goes
+    /// on now.
+    #[doc(hidden)]
+    fn cut(&mut self, emit: &mut impl Emit<Self::Out>) -> Result<(), Halt> {
+        let _ = emit;
+        Ok(())
+    }
+
     /// Nothing more will come.
     #[doc(hidden)]
     fn end(&mut self, emit: &mut impl Emit<Self::Out>) -> Result<(), Halt> {
@@ -197,6 +205,11 @@ impl<A: Op, B: Op<In = A::Out>> Op for Then<A, B> {
         if !self.first.holds() {
             self.second.mark(upto);
         }
+    }
+
+    fn cut(&mut self, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {
+        self.first.cut(&mut Into { op: &mut self.second, emit })?;
+        if self.first.holds() { Ok(()) } else { self.second.cut(emit) }
     }
 
     fn end(&mut self, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {

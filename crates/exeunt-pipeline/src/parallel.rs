@@ -12,6 +12,7 @@ use crate::chunk::{Outlet, Parcel, Returns};
 use crate::demand::Wanted;
 use crate::op::{Base, Each, Emit, Halt, Kind, Op, Policy, Thread, guard};
 use crate::pace::Pace;
+use crate::position::Debts;
 use crate::segment::{End, Process as _, Segment, failure};
 use crate::watch::Watch;
 use crate::wiring::Wire;
@@ -131,7 +132,12 @@ impl<K: Kind> Worker<K> {
         wanted: Wanted,
     ) -> Worker<K> {
         let counts = Arc::clone(&stage.base.counts);
-        Worker { segment: Segment::new(stage, outlet, counts), returns, pace, wanted }
+        Worker {
+            segment: Segment::new(stage, outlet, counts, Debts::default()),
+            returns,
+            pace,
+            wanted,
+        }
     }
 }
 

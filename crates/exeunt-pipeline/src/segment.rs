@@ -13,6 +13,7 @@ use crate::ledger::Counts;
 use crate::op::{Emit, Halt, Op, Thread};
 use crate::pace::Pace;
 use crate::pipeline::Assembly;
+use crate::position::Debts;
 use crate::reorder::Reorder;
 use crate::shelf::{Attendance, Shelf};
 use crate::watch::Watch;
@@ -97,6 +98,8 @@ pub(crate) struct Segment<O, E> {
     pub(crate) receiver: Arc<Counts>,
     /// What has come in is exactly the source's items up to this number, but a stage holds some of it.
     held_mark: Option<u64>,
+    /// Who waits for a mark that is not held.
+    debts: Debts,
     haste: Haste,
 }
 
@@ -153,7 +156,7 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
         for mark in marks.drain(..) {
             self.take(&mut rest, mark.after - taken, watch)?;
             taken = mark.after;
-            self.mark(mark.upto)?;
+            self.mark(mark.upto, watch)?;
         }
         self.take(&mut rest, usize::MAX, watch)
     }
@@ -161,7 +164,7 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
     fn one(&mut self, item: O::In, number: Option<u64>, watch: &Watch<'_>) -> Result<(), Halt> {
         self.held_mark = None;
         self.ops.push(item, &mut Last { end: &mut self.end, watch })?;
-        number.map_or(Ok(()), |number| self.mark(number))
+        number.map_or(Ok(()), |number| self.mark(number, watch))
     }
 
     fn settle(&mut self) -> Result<(), Halt> {
@@ -176,12 +179,12 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
 
     fn tick(&mut self, now: Instant, watch: &Watch<'_>) -> Result<(), Halt> {
         self.ops.tick(now, &mut Last { end: &mut self.end, watch })?;
-        self.mark_what_was_held()
+        self.mark_what_was_held(watch)
     }
 
     fn end(&mut self, watch: &Watch<'_>) -> Result<(), Halt> {
         self.ops.end(&mut Last { end: &mut self.end, watch })?;
-        self.mark_what_was_held()?;
+        self.mark_what_was_held(watch)?;
         self.ops.settle()?;
         self.end.end()
     }
@@ -193,15 +196,18 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
 }
 
 impl<O: Op, E: End<O::Out>> Segment<O, E> {
-    pub(crate) fn new(ops: O, end: E, receiver: Arc<Counts>) -> Segment<O, E> {
-        Segment { ops, end, receiver, held_mark: None, haste: Haste::new() }
+    pub(crate) fn new(ops: O, end: E, receiver: Arc<Counts>, debts: Debts) -> Segment<O, E> {
+        Segment { ops, end, receiver, held_mark: None, debts, haste: Haste::new() }
     }
 
     pub(crate) fn wire<W: Wire>(&self, wire: W) -> W {
         self.end.wire(self.ops.wire(wire))
     }
 
-    fn mark(&mut self, upto: u64) -> Result<(), Halt> {
+    fn mark(&mut self, upto: u64, watch: &Watch<'_>) -> Result<(), Halt> {
+        if self.ops.holds() && self.debts.are_there() {
+            self.ops.cut(&mut Last { end: &mut self.end, watch })?;
+        }
         self.ops.mark(upto);
         if self.ops.holds() {
             self.held_mark = Some(upto);
@@ -212,8 +218,8 @@ impl<O: Op, E: End<O::Out>> Segment<O, E> {
     }
 
     /// What was held when the last mark came may have gone out since, and nothing else.
-    fn mark_what_was_held(&mut self) -> Result<(), Halt> {
-        self.held_mark.map_or(Ok(()), |upto| self.mark(upto))
+    fn mark_what_was_held(&mut self, watch: &Watch<'_>) -> Result<(), Halt> {
+        self.held_mark.map_or(Ok(()), |upto| self.mark(upto, watch))
     }
 
     /// Takes so many items, or all there are.

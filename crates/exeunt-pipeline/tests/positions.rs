@@ -1,6 +1,7 @@
 //! What a sink is told of positions: at each commit it has been given exactly what became of the source's items up to the position,
 //! whatever stages there are in between, and at the end it has been asked to commit all of it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -142,6 +143,59 @@ fn batches_by_number_and_by_time() {
         }
     }
     run(numbers().window("window", Duration::from_micros(300)), Vec::clone, |n| vec![n]);
+}
+
+/// Runs so many numbers to their end, and says how much was ever written and not committed, and how many batches of which
+/// length there were.
+fn owed<O: Op<Out = Vec<u64>>>(
+    flow: Flow<O, u64>,
+    becomes: impl Fn(u64) -> Vec<u64>,
+) -> (usize, BTreeMap<usize, usize>) {
+    let stored = Stored::new();
+    let outcome = flow.sink("stored", stored.clone()).wait().unwrap();
+    assert!(outcome.ledger().balances(), "{outcome}");
+    let items = outcome.ledger().stage("numbers").unwrap().out;
+    assert_eq!(assert_exact(&stored, Vec::clone, becomes), Some(items - 1));
+    let storage = stored.0.lock().unwrap();
+    let upto = storage.commits.iter().map(|&(written, _)| written);
+    let before = std::iter::once(0).chain(upto.clone());
+    let most = upto.zip(before).map(|(upto, before)| upto - before).max().unwrap();
+    let mut lengths = BTreeMap::new();
+    storage.written.iter().for_each(|batch| *lengths.entry(batch.len()).or_default() += 1);
+    (most, lengths)
+}
+
+fn many(items: u64) -> Flow<Given<u64>, u64> {
+    Pipeline::new("positions").source("numbers", Numbers(0..items))
+}
+
+#[test]
+fn batches_that_never_end_between_two_items_are_cut_when_a_commit_is_due() {
+    // All but the first become two, so that a batch of two always ends within one of them.
+    let becomes = |n: u64| vec![n; if n == 0 { 1 } else { 2 }];
+    let flow = many(100_000).flat_map("two", becomes).batch("batch", 2, LONG);
+    let (most, lengths) = owed(flow, becomes);
+    // It is overdue after twice 4096, and what is on its way comes too.
+    assert!(most < 4 * 4096, "{most}");
+    assert!(lengths[&1] < 50, "{lengths:?}");
+
+    // Or, if hardly anything comes to the sink, after so many items of the source.
+    let becomes = move |n| if n % 1_000 == 0 { becomes(n) } else { vec![] };
+    let flow = many(800_000).flat_map("few", becomes).batch("batch", 2, LONG);
+    let (most, lengths) = owed(flow, becomes);
+    assert!(most < 200, "of 800 for as many thousand: {most}");
+    assert!(lengths[&1] < 10, "{lengths:?}");
+}
+
+#[test]
+fn batches_that_end_between_two_items_are_left_alone() {
+    for (size, several) in [(200_000, 1), (1_000, 1), (1_000, 3), (7, 3)] {
+        let becomes = move |n| vec![n; several];
+        let flow = many(300_000).flat_map("several", becomes).batch("batch", size, LONG);
+        let (_, lengths) = owed(flow, becomes);
+        let short = lengths.range(..size).map(|(_, number)| number).sum::<usize>();
+        assert!(short <= 1, "{short} of {size}: {lengths:?}");
+    }
 }
 
 #[test]

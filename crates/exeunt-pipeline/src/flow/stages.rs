@@ -115,6 +115,9 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     }
 
     /// Puts so many together, or as many as have come within a time from the first of them.
+    ///
+    /// A sink that keeps positions can commit only between two items of the source. Where the batches end within
+    /// what became of one, time after time, and a commit is long [due](crate::Sink::commit_items), one batch is smaller.
     pub fn batch(
         self,
         name: &str,
@@ -128,10 +131,13 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
             within,
             kept: Vec::new(),
             due: None,
+            has_missed: false,
         })
     }
 
     /// Puts together what comes within one span of time, which begins with its first item.
+    ///
+    /// Where a sink keeps positions, a window may end early for the same reason as a [batch](Flow::batch).
     pub fn window(self, name: &str, span: Duration) -> Beginning<O, Window<O::Out>, P> {
         self.way.book.check(name, !span.is_zero(), "would be a window of no time");
         self.at_a_beginning(name).then(name, |base| Window {
@@ -139,6 +145,7 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
             span,
             kept: Vec::new(),
             due: None,
+            has_missed: false,
         })
     }
 }

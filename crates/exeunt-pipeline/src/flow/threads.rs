@@ -10,6 +10,7 @@ use super::{Begun, Flow};
 use crate::chunk::{Inlet, Permits};
 use crate::op::{Base, Each, Kind, Map, Op, Policy, TryMap};
 use crate::parallel::{self, Joined, Scatter, Settings, Shared, Worker};
+use crate::position::Debts;
 use crate::reorder::Reorder;
 use crate::segment::{Feed, Part, Segment};
 
@@ -148,7 +149,8 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
                 let ops = Each { kind, base, policy: policy.clone() };
                 let receiver = Arc::clone(&ops.base.counts);
                 let end = inlet.clone().outlet();
-                let process = Box::new(Segment::new(ops, end, Arc::clone(&receiver)));
+                let process =
+                    Box::new(Segment::new(ops, end, Arc::clone(&receiver), Debts::default()));
                 let part = Part { name: format!("{lane}-{number}"), receiver, process };
                 lanes.push(part.spawn(assembly, None)?);
             }

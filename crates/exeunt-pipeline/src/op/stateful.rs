@@ -13,6 +13,8 @@ pub struct Batch<T> {
     pub(crate) kept: Vec<T>,
     /// When the first of those kept has waited long enough.
     pub(crate) due: Option<Instant>,
+    /// A batch has ended since there was a mark at the end of one.
+    pub(crate) has_missed: bool,
 }
 
 impl<T: Send + 'static> Batch<T> {
@@ -21,6 +23,7 @@ impl<T: Send + 'static> Batch<T> {
         if self.kept.is_empty() {
             return Ok(());
         }
+        self.has_missed = true;
         let next = Vec::with_capacity(self.kept.len());
         hand_on(&self.base, std::mem::replace(&mut self.kept, next), emit)
     }
@@ -50,6 +53,14 @@ impl<T: Send + 'static> Op for Batch<T> {
             Some(due) if due <= now => self.hand_on(emit),
             _ => Ok(()),
         }
+    }
+
+    fn mark(&mut self, _: u64) {
+        self.has_missed &= !self.kept.is_empty();
+    }
+
+    fn cut(&mut self, emit: &mut impl Emit<Vec<T>>) -> Result<(), Halt> {
+        if self.has_missed { self.hand_on(emit) } else { Ok(()) }
     }
 
     fn end(&mut self, emit: &mut impl Emit<Vec<T>>) -> Result<(), Halt> {
@@ -82,6 +93,8 @@ pub struct Window<T> {
     pub(crate) kept: Vec<T>,
     /// When the window that is open closes.
     pub(crate) due: Option<Instant>,
+    /// A window has ended since there was a mark at the end of one.
+    pub(crate) has_missed: bool,
 }
 
 impl<T: Send + 'static> Op for Window<T> {
@@ -113,11 +126,20 @@ impl<T: Send + 'static> Op for Window<T> {
         }
     }
 
+    fn mark(&mut self, _: u64) {
+        self.has_missed &= !self.kept.is_empty();
+    }
+
+    fn cut(&mut self, emit: &mut impl Emit<Vec<T>>) -> Result<(), Halt> {
+        if self.has_missed { self.end(emit) } else { Ok(()) }
+    }
+
     fn end(&mut self, emit: &mut impl Emit<Vec<T>>) -> Result<(), Halt> {
         self.due = None;
         if self.kept.is_empty() {
             return Ok(());
         }
+        self.has_missed = true;
         hand_on(&self.base, std::mem::take(&mut self.kept), emit)
     }
 

@@ -7,12 +7,9 @@ use exeunt::Error;
 use super::{Closed, Sink};
 use crate::ledger::Upstream;
 use crate::op::{Base, Halt, Thread, guard};
-use crate::position::Book;
+use crate::position::{Book, COMMIT_POSITIONS};
 use crate::segment::End;
 use crate::wiring::Wire;
-
-/// After so many items of the source a position is committed, although fewer have come to the sink.
-const COMMIT_POSITIONS: u64 = 1 << 16;
 
 pub(crate) struct SinkEnd<S, T, P> {
     sink: S,
@@ -118,9 +115,17 @@ where
             Ok(()) => {
                 self.uncommitted += 1;
                 self.exact = None;
-                // With positions it has to wait for a mark.
-                let is_enough = self.book.is_none() && self.uncommitted >= self.sink.commit_items();
-                if is_enough { self.commit() } else { Ok(()) }
+                match &self.book {
+                    // With positions it has to wait for a mark.
+                    Some(book)
+                        if self.uncommitted >= self.sink.commit_items().saturating_mul(2) =>
+                    {
+                        book.owe();
+                    }
+                    None if self.uncommitted >= self.sink.commit_items() => return self.commit(),
+                    _ => {}
+                }
+                Ok(())
             }
             Err(error) => Err(self.refuse(error)),
         }
