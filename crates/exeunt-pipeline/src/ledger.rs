@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use exeunt::{Ended, Report};
+
 use crate::error::Error;
 
 /// The figures of one thread of a stage, written by that thread alone but for `returned`.
@@ -102,20 +104,21 @@ impl Counts {
     fn add_to(&self, line: &mut StageLedger) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let returned = read(&self.returned);
-        line.entered += read(&self.entered) + returned;
-        line.out += read(&self.out);
         line.passed += read(&self.passed);
         line.filtered += read(&self.filtered);
         line.failed += read(&self.failed);
         line.diverted += read(&self.diverted);
         line.retried += read(&self.retried);
         line.returned += returned;
+        line.out += read(&self.out);
+        // Last, so that what becomes of an item in between is no more than has entered.
+        line.entered += read(&self.entered) + returned;
     }
 }
 
 /// What became of the items of one stage.
 ///
-/// `entered` is the sum of `passed`, `filtered`, `failed`, `diverted`, `returned` and
+/// `entered` is the sum of `passed`, `filtered`, `failed`, `diverted`, `returned`, `abandoned` and
 /// [`unfinished`](StageLedger::unfinished).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -143,14 +146,18 @@ pub struct StageLedger {
     pub retried: u64,
     /// Those that it never saw, since it had ended.
     pub returned: u64,
+    /// Those that went down with a thread that had to be [abandoned](exeunt::contract): the item that it was busy with, the
+    /// rest of what it had been handed, and, at the stage after it, what it had made of others and not sent on yet. Some of
+    /// them it may still handle, if it comes back; nobody can know. Zero until the system has ended.
+    pub abandoned: u64,
 }
 
 impl StageLedger {
-    /// What it had in its hands when it was abandoned, or when the pipeline was looked at.
+    /// What it had in its hands when the pipeline was looked at. Nothing, once the system has ended.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
-        let finished = self.passed + self.filtered + self.failed + self.diverted + self.returned;
-        self.entered.saturating_sub(finished)
+        let finished = self.passed + self.filtered + self.failed + self.diverted;
+        self.entered.saturating_sub(finished + self.returned + self.abandoned)
     }
 }
 
@@ -192,6 +199,11 @@ impl Ledger {
         None
     }
 
+    /// Nobody will finish what is unfinished.
+    fn abandon(&mut self) {
+        self.stages.iter_mut().for_each(|stage| stage.abandoned += stage.unfinished());
+    }
+
     fn is_sink(&self, stage: usize) -> bool {
         !self.stages.iter().any(|next| next.inputs.contains(&stage))
     }
@@ -213,15 +225,21 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
         let width = width.max("stage".len());
-        writeln!(
+        // A column that is hardly ever needed.
+        let is_any_abandoned = self.stages.iter().any(|stage| stage.abandoned > 0);
+        let end_of_line = |f: &mut fmt::Formatter<'_>, abandoned: &dyn fmt::Display| {
+            if is_any_abandoned { writeln!(f, " {abandoned:>9}") } else { writeln!(f) }
+        };
+        write!(
             f,
             "  {:width$} {:>10} {:>10} {:>9} {:>8} {:>9} {:>9}",
             "stage", "in", "out", "filtered", "failed", "diverted", "returned"
         )?;
+        end_of_line(f, &"abandoned")?;
         for (at, stage) in self.stages.iter().enumerate() {
             // Nobody is after a sink, so that a zero would tell of a loss.
             let out = if self.is_sink(at) { "-".to_owned() } else { stage.out.to_string() };
-            writeln!(
+            write!(
                 f,
                 "  {:width$} {:>10} {out:>10} {:>9} {:>8} {:>9} {:>9}",
                 stage.name,
@@ -231,6 +249,7 @@ impl fmt::Display for Ledger {
                 stage.diverted,
                 stage.returned
             )?;
+            end_of_line(f, &stage.abandoned)?;
         }
         match self.imbalance() {
             None => writeln!(f, "  it balances"),
@@ -375,6 +394,15 @@ impl Book {
         lock(&self.0).read()
     }
 
+    /// The figures of a system that has ended. If all its threads have, there is nothing unfinished, or something is wrong.
+    pub(crate) fn read_at_the_end(&self, report: &Report) -> Ledger {
+        let mut ledger = self.read();
+        if report.actors.iter().any(|actor| actor.ended == Ended::Abandoned) {
+            ledger.abandon();
+        }
+        ledger
+    }
+
     /// What a sink is the end of.
     pub(crate) fn upstream_of(&self, stage: usize) -> Upstream {
         Upstream { book: self.clone(), stage }
@@ -383,7 +411,10 @@ impl Book {
 
 impl Pages {
     fn read(&self) -> Ledger {
-        let mut ledger = Ledger { stages: self.entries.iter().map(Entry::read).collect() };
+        // Downstream first, so that nobody has been given more than was handed on, whatever happens meanwhile.
+        let mut stages: Vec<StageLedger> = self.entries.iter().rev().map(Entry::read).collect();
+        stages.reverse();
+        let mut ledger = Ledger { stages };
         // What has been handed to a stage that has yet to look at it, or that was abandoned before it did.
         let given: Vec<u64> = ledger.stages.iter().map(|stage| ledger.given(stage)).collect();
         for (stage, given) in ledger.stages.iter_mut().zip(given) {

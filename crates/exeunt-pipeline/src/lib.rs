@@ -28,7 +28,7 @@
 //! - **Every item ends in one place.** Each stage counts what became of what it was given: passed, filtered, failed,
 //!   diverted, or returned, which means that it never saw it. The [`Ledger`] says so for each stage, and whether it
 //!   balances from source to sink. It does under drains, panics, refusals and deadlines; what a thread had in its
-//!   hands when it had to be abandoned is named as unfinished.
+//!   hands when it had to be abandoned has a column of its own.
 //! - **A drain leaves the result of a prefix.** What comes out of stages that keep the order is exactly what they make of
 //!   the items that the ledger says the source gave. The same holds after an error: what came before it comes out.
 //! - **Nothing is held back.** A stage sends what it has as soon as nothing more waits for it, before it waits itself, and

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::process::{self, ExitCode};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use exeunt::{
     ActorBuilder, Ended, Exit, Reason, Report, SpawnError, System, SystemHandle, TaskBuilder,
@@ -285,7 +286,7 @@ impl Ready {
         let Ready { limits, book, start, is_declared, .. } = self;
         let handle = system.handle();
         start(&mut Assembly { system, limits, is_declared, demand: Demand::default() })?;
-        Ok(Running { book, system: handle })
+        Ok(Running { book, system: handle, last: Arc::default() })
     }
 }
 
@@ -294,13 +295,24 @@ impl Ready {
 pub struct Running {
     book: Book,
     system: SystemHandle,
+    /// The figures at the end.
+    last: Arc<OnceLock<Ledger>>,
 }
 
 impl Running {
-    /// The figures at this moment. While items are on their way it need not balance.
+    /// The figures at this moment. While items are on their way it need not balance. Once the system has ended they stay as
+    /// they are, whatever a thread does that was abandoned.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.book.read()
+        // One of the system's own threads may not wait for its end, and need not: there is none yet.
+        match self.system.wait_timeout(Duration::ZERO) {
+            Ok(report) => self.last(&report).clone(),
+            Err(_) => self.book.read(),
+        }
+    }
+
+    fn last(&self, report: &Report) -> &Ledger {
+        self.last.get_or_init(|| self.book.read_at_the_end(report))
     }
 
     /// What has become of it, once its system has ended.
@@ -328,7 +340,9 @@ impl Running {
     /// # Ok::<(), exeunt_pipeline::Error>(())
     /// ```
     pub fn ended(&self, exit: impl Into<Exit>) -> Outcome {
-        Outcome { exit: exit.into(), ledger: self.ledger() }
+        let exit = exit.into();
+        let ledger = self.last(exit.report()).clone();
+        Outcome { exit, ledger }
     }
 
     /// The system that it runs in.

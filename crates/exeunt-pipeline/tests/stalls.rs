@@ -1,6 +1,7 @@
 //! What a drain takes for a stall: not that a stage waits because it was told to, for the next try or the next turn. The budget
-//! of the drain bounds that.
+//! of the drain bounds that. And what becomes of those who are stuck for good.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use exeunt::{Backoff, Error, System};
@@ -67,4 +68,46 @@ fn d1_to_wait_for_the_next_turn_is_no_stall() {
     assert!(outcome.report().is_complete() && outcome.ledger().balances(), "{outcome}");
     let ledger = outcome.ledger();
     assert_eq!(ledger.stage("out").unwrap().passed, ledger.stage("numbers").unwrap().out);
+}
+
+#[test]
+fn d3_what_goes_down_with_an_abandoned_thread_has_a_column_of_its_own() {
+    let mut system = System::new("abandoned");
+    system.set_stall_limit(STALL_LIMIT).set_grace(STALL_LIMIT);
+    let (handle, (release, stuck)) = (system.handle(), mpsc::channel::<()>());
+    let (back, came_back) = mpsc::channel();
+    let get_stuck = move |n: &u64| {
+        if *n == 50 {
+            handle.shutdown();
+            let _ = stuck.recv();
+        }
+        if *n == 51 {
+            let _ = back.send(());
+        }
+    };
+    // A chunk of all of them, and what is made of it waits for more.
+    let running = Pipeline::new("abandoned")
+        .items("numbers", 0..1_000_u64)
+        .batch("batch", 100, HOURS)
+        .parallel("same", 2, |batch| batch)
+        .flat_map("apart", |batch| batch)
+        .inspect("before", |_| ())
+        .inspect("stuck", get_stuck)
+        .inspect("after", |_| ())
+        .sink("out", |_| Ok(()))
+        .spawn(&mut system)
+        .unwrap();
+    let outcome = running.ended(system.wait());
+    let ledger = outcome.ledger();
+    assert!(!outcome.report().is_complete() && ledger.balances(), "{outcome}");
+    let of = |name| ledger.stage(name).unwrap();
+    let (stuck, out) = (of("stuck"), of("out"));
+    assert_eq!((stuck.entered, stuck.passed, stuck.abandoned), (51, 50, 1), "{outcome}");
+    assert_eq!((out.passed + out.abandoned, of("after").passed), (50, 50), "{outcome}");
+    assert!(ledger.to_string().contains("returned abandoned\n"), "{ledger}");
+
+    // It comes back, and nobody is told another story.
+    drop(release);
+    came_back.recv().unwrap();
+    assert_eq!(running.ledger(), *ledger);
 }

@@ -457,18 +457,15 @@ impl Drop for Piece {
     }
 }
 
-/// What was given to a stage and is nowhere else is in the hands of a thread that was given up: a chunk, and what
-/// has been made of it.
+/// What the ledger of the pipeline says of each stage.
 fn claims(running: &Running) -> Vec<Claim> {
     let ledger = running.ledger();
-    let given =
-        |inputs: &[usize]| inputs.iter().map(|&input| ledger.stages[input].out).sum::<u64>();
     let stages = ledger.stages.iter().filter(|stage| !stage.inputs.is_empty());
     stages
         .map(|stage| {
             let handled = stage.passed + stage.filtered + stage.diverted;
             let returned = stage.returned;
-            let failed = given(&stage.inputs).saturating_sub(handled + returned);
+            let failed = stage.failed + stage.abandoned;
             Claim { name: stage.name.clone(), handled, failed, returned, in_chunks: true }
         })
         .collect()
