@@ -12,7 +12,7 @@ use std::{env, process};
 
 use exeunt::Signal;
 use exeunt_testkit::{Finished, Hang, Process, Running, SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM};
-use rustix::process::{Pid, Signal as Named, kill_process};
+use rustix::process::Signal as Named;
 use serde_json::Value;
 
 use crate::dice::Dice;
@@ -115,27 +115,56 @@ pub(crate) fn hear(child: &mut Running, fact: &str) -> bool {
 /// Who is signalled: the child, or, where that is another process, the one that was started for it.
 struct Target<'a> {
     child: &'a Running,
-    inside: Option<Pid>,
+    inside: Option<Inside>,
 }
 
 impl<'a> Target<'a> {
     fn of(child: &'a Running, fault: Fault) -> Option<Target<'a>> {
-        if fault != Fault::Process1 {
-            return Some(Target { child, inside: None });
-        }
-        // The only child of `unshare` is process 1 inside.
-        let pid = child.pid();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-        let inside = children.trim().parse().ok().and_then(Pid::from_raw)?;
-        Some(Target { child, inside: Some(inside) })
+        let inside = match fault {
+            // The only child of `unshare` is process 1 inside.
+            Fault::Process1 => Some(Inside::of(child.pid())?),
+            _ => None,
+        };
+        Some(Target { child, inside })
     }
 
     fn send(&self, signal: Signal) {
-        match (self.inside, Named::from_named_raw(signal.0)) {
-            // One that has ended does not mind.
-            (Some(pid), Some(signal)) => drop(kill_process(pid, signal)),
+        match (&self.inside, Named::from_named_raw(signal.0)) {
+            (Some(inside), Some(signal)) => inside.send(signal),
             _ => self.child.signal(signal),
         }
+    }
+}
+
+/// The only child of a child. It is not ours to wait for, so that its number may be another's as soon as it has ended:
+/// it is known by a descriptor.
+struct Inside(#[cfg(target_os = "linux")] std::os::fd::OwnedFd);
+
+impl Inside {
+    #[cfg(target_os = "linux")]
+    fn of(parent: u32) -> Option<Inside> {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        let only_child = || {
+            let path = format!("/proc/{parent}/task/{parent}/children");
+            fs::read_to_string(path).ok()?.trim().parse().ok().and_then(Pid::from_raw)
+        };
+        let child = only_child()?;
+        let descriptor = pidfd_open(child, PidfdFlags::empty()).ok()?;
+        (only_child() == Some(child)).then_some(Inside(descriptor))
+    }
+
+    /// There are no namespaces.
+    #[cfg(not(target_os = "linux"))]
+    fn of(_parent: u32) -> Option<Inside> {
+        None
+    }
+
+    fn send(&self, signal: Named) {
+        // One that has ended does not mind.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::pidfd_send_signal(&self.0, signal);
+        #[cfg(not(target_os = "linux"))]
+        let _ = signal;
     }
 }
 
