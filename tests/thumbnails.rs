@@ -157,6 +157,11 @@ fn drained_at_random(dice: &mut Dice) -> u64 {
     let Reference { pictures, thumbnails: whole, walk } = reference();
     let (out, results) = (Folder::new(), Folder::new());
     let report = results.path().join("report.json");
+    // From a run before: all that are broken, one that is not any more, and one that is gone.
+    let before = String::from_utf8(whole["broken.txt"].clone()).unwrap();
+    let healthy = format!("{}: was broken then", pictures.path().join(&walk[0]).display());
+    let gone = format!("{}: a: b", pictures.path().join("gone.png").display());
+    out.write("broken.txt", format!("{healthy}\n{gone}\n{before}"));
     let mut interrupted = thumbnails(pictures.path(), out.path());
     let running = Running::start(interrupted.arg("--report").arg(&report));
     running.await_handlers();
@@ -177,7 +182,15 @@ fn drained_at_random(dice: &mut Dice) -> u64 {
         .map(|(n, b)| (n.clone(), b.clone()))
         .collect();
     assert_eq!(of_stage(&report, "write", "passed") as usize, expected.len(), "{finished:?}");
+    let list = fs::read_to_string(out.path().join("broken.txt")).unwrap();
     assert_eq!(without_list(files_below(out.path())), expected, "{finished:?}");
+    // Whatever it has come to, all of them are in the list, once.
+    let mut listed: Vec<&str> = list.lines().filter(|&line| line != healthy).collect();
+    let mut broken: Vec<&str> = before.lines().collect();
+    listed.sort_unstable();
+    broken.sort_unstable();
+    assert_eq!(listed, broken, "{finished:?}");
+    assert_eq!(list.contains(&healthy), taken_in == 0, "{list}");
 
     run(&mut thumbnails(pictures.path(), out.path()));
     assert_eq!(in_order(files_below(out.path())), in_order(whole.clone()));

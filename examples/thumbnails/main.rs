@@ -29,18 +29,20 @@ mod random;
 #[path = "../common/show.rs"]
 mod show;
 
+mod broken;
 mod generate;
 mod options;
 mod picture;
 
 use std::fs::{self, FileType};
-use std::io::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use exeunt::{Exit, Reason, System};
-use exeunt_pipeline::{AtomicFile, Diverted, Ending, Files, Ledger, Pipeline, Ready, Sink};
+use exeunt_pipeline::{Files, Ledger, Pipeline, Ready};
 
 use crate::args::Args;
+use crate::broken::Broken;
 use crate::common::{log_to_stderr, refuse};
 use crate::left_out::LeftOut;
 use crate::options::{OWN_FOLDER, Options};
@@ -71,22 +73,36 @@ fn make_thumbnails(options: Options) -> Result<Exit, String> {
     let files = Files::below(&options.dir).map_err(|error| error.to_string())?;
     let out = &options.out;
     fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
-    let broken = show::create(out.join("broken.txt"))?;
+    let list = out.join("broken.txt");
+    let before = read_if_there(&list)?;
+    let list = show::create(list)?;
     let mut system = System::new("thumbnails");
-    let show = Show::of(&mut system, &options.shown, Some(&broken))?;
+    let show = Show::of(&mut system, &options.shown, Some(&list))?;
+    let broken = Broken::new(list);
 
     let own = [options.dir.join(OWN_FOLDER), out.clone()];
     let own = own.map(|folder| fs::canonicalize(&folder).unwrap_or(folder));
     let not_taken = LeftOut::default();
     let note = not_taken.clone();
     let files = files.only(move |path, kind| is_picture(path, kind, &own, &note));
-    let pipeline = assemble(&options, files, Broken(Some(broken)));
+    let pipeline = assemble(&options, files, broken.clone());
     let running = pipeline.feeds_nothing().spawn(&mut system).map_err(|error| error.to_string())?;
 
     let outcome = running.ended(system.run());
+    let is_due = |path: &Path| Picture::if_due(path.to_owned(), &options.dir, out).is_some();
+    let listed = broken.finish(&before, is_due);
     let shown = show.end(&outcome);
     let printed = show::print(&balance(outcome.ledger(), out, &not_taken));
-    Ok(show::exit(outcome, printed.and(shown)))
+    Ok(show::exit(outcome, listed.and(printed).and(shown)))
+}
+
+/// What is in a file, if there is one.
+fn read_if_there(path: &Path) -> Result<String, String> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
 }
 
 /// What comes after what. Decoding and resizing are one stage, so that no picture of full size goes
@@ -114,28 +130,6 @@ fn is_picture(path: &Path, kind: FileType, own: &[PathBuf], not_taken: &LeftOut)
         not_taken.note(path, "no picture(s)", &"no picture");
     }
     is_one
-}
-
-/// The list of the broken ones, and why they are. It is there when the run has ended.
-struct Broken(Option<AtomicFile>);
-
-impl Sink<Diverted<Picture>> for Broken {
-    fn write(&mut self, broken: Diverted<Picture>) -> exeunt::Result {
-        let line = format!("{}: {}", broken.item.path.display(), broken.error);
-        let line = line.replace(char::is_control, " ");
-        log::warn!("broken: {line}");
-        if let Some(list) = &mut self.0 {
-            writeln!(list, "{line}")?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, _: Ending) -> exeunt::Result {
-        match self.0.take() {
-            Some(list) => Ok(list.finish()?),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Whether every picture that was taken in has become something.

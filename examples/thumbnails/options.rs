@@ -21,7 +21,7 @@ Usage: thumbnails [OPTIONS] DIR
   --threads N      threads that decode and resize (default: one per processor)
   --out DIR        where the thumbnails go (default: thumbnails/SIZE in the folder of the pictures);
                    broken.txt in there says which pictures are broken, and why; they are tried
-                   again every time
+                   again every time, and stay in there if it is interrupted before that
   --timeline FILE  draw there, as HTML, who did what and when
   --report FILE    write there, as JSON, how each actor ended, and what became of every picture
   --plain          write lines instead of a live view
