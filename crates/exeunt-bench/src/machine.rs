@@ -18,7 +18,7 @@ pub(crate) fn describe(cpus: usize) -> String {
         model().unwrap_or_else(|| "of an unknown model".to_owned()),
         std::env::consts::ARCH,
         std::env::consts::OS,
-        first_word("/proc/sys/kernel/osrelease").map_or(String::new(), |it| format!(" {it}")),
+        kernel().map_or(String::new(), |it| format!(" {it}")),
     )
 }
 
@@ -45,6 +45,12 @@ fn model() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split(':').nth(1)?.trim().to_owned())
+}
+
+/// Its version, without what a distribution calls its build.
+fn kernel() -> Option<String> {
+    let release = first_word("/proc/sys/kernel/osrelease")?;
+    Some(release.split(['-', '+']).next()?.to_owned())
 }
 
 fn first_word(path: &str) -> Option<String> {
