@@ -780,6 +780,28 @@ fn m1_what_is_sent_to_a_mailbox_beside_its_own_is_handled_too() {
 }
 
 #[test]
+fn m1_what_is_left_in_a_mailbox_beside_its_own_goes_to_the_hook_of_that_one() {
+    guarded(|| {
+        let (annex, inbox) = exeunt::mailbox::<u8>(4);
+        let (beside, returned_beside) = mpsc::channel();
+        let (own, returned) = mpsc::channel();
+        let mut inbox = Some(inbox.returned(move |n| beside.send(n).unwrap()));
+        annex.send(0).unwrap();
+        annex.send(1).unwrap();
+        let mut system = System::new("annex");
+        let actor = Play::new(|_: u32, _| Err(Error::msg("planned"))).started(move |cx| {
+            cx.attach_inbox(inbox.take().unwrap(), u32::from);
+            Ok(())
+        });
+        system.actor("a").returned(move |n| own.send(n).unwrap()).spawn(actor).unwrap();
+        let report = system.wait();
+        assert_eq!(figures(line(&report, "a")), [0, 1, 1]);
+        assert_eq!(Vec::from_iter(returned_beside), [1]);
+        assert_eq!(returned.iter().count(), 0);
+    });
+}
+
+#[test]
 fn o3_a_mailbox_beside_its_own_closes_in_its_turn() {
     guarded(|| {
         let (trap, keeper) = trap();

@@ -351,6 +351,20 @@ mod tests {
     }
 
     #[test]
+    fn d3_how_long_somebody_was_stuck_is_counted_from_the_last_progress() {
+        let mut bench = bench();
+        bench.turn.touch(bench.start + SECOND);
+        assert_eq!(bench.turn.stuck_for(bench.start + 3 * SECOND), 2 * SECOND);
+        assert_eq!(bench.clock.end(), Some(bench.start + BUDGET));
+    }
+
+    #[test]
+    fn d1_a_drain_looks_ten_times_within_the_shortest_stall_limit_within_reason() {
+        let looks = [SECOND / 2, STALL_LIMIT, Duration::ZERO].map(look_every);
+        assert_eq!(looks, [50, 100, 1].map(Duration::from_millis));
+    }
+
+    #[test]
     fn limits_beyond_the_clock_are_no_limits() {
         let mut bench = bench();
         let limits =

@@ -225,3 +225,38 @@ impl fmt::Debug for Event {
         f.debug_struct("Event").field("set", &self.is_set()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many children it remembers, and at how many it sweeps.
+    fn memory(event: &Event) -> (usize, usize) {
+        let guts = event.inner.lock();
+        (guts.children.len(), guts.sweep_at_children)
+    }
+
+    #[test]
+    fn d5_a_parent_remembers_no_more_than_twice_as_many_children_as_there_are() {
+        let parent = Event::new();
+        (0..100).for_each(|_| drop(parent.child()));
+        assert!(memory(&parent).0 <= 8);
+        // With room for others to come, so that it does not look at all for each of them.
+        let parent = Event::new();
+        let children: Vec<Event> = (0..20).map(|_| parent.child()).collect();
+        (20..32).for_each(|_| drop(parent.child()));
+        assert_eq!(memory(&parent), (32, 32));
+        drop(parent.child());
+        assert_eq!(memory(&parent), (21, 40));
+        parent.set();
+        assert!(children.iter().all(Event::is_set));
+    }
+
+    #[test]
+    fn d5_an_event_says_whether_it_is_set() {
+        let event = Event::new();
+        assert_eq!(format!("{event:?}"), "Event { set: false }");
+        event.set();
+        assert_eq!(format!("{event:?}"), "Event { set: true }");
+    }
+}

@@ -678,10 +678,23 @@ mod tests {
             mailbox
         });
         assert!(one.crew().is_none() && one.resign());
-        assert!(several.crew().is_some() && !several.resign());
+        // The conductor says it of a thread that it gives up, and does not know what messages are.
+        let post: &dyn Post = &*several;
+        assert!(several.crew().is_some() && !post.resign());
         // Each seat has its bell, and all are rung when somebody resigns.
         assert!(several.bell_of(0).heard() && several.bell_of(1).heard());
         assert!(several.resign());
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn m4_a_new_incarnation_hears_of_futures_that_wait_for_room_and_of_nothing_else() {
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+        mailbox.remind_of_waiters();
+        assert!(!mailbox.bell.heard());
+        mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
+        mailbox.remind_of_waiters();
+        assert!(mailbox.bell.heard());
     }
 
     #[test]

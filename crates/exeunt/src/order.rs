@@ -326,9 +326,19 @@ mod tests {
     }
 
     #[test]
+    fn o1_among_those_who_leave_together_it_comes_after_those_who_are_there() {
+        let node = Node { after: vec![3, 5, 9], ..task() };
+        assert_eq!(node.placed(&[3, 7, 9]).after, [0, 2]);
+    }
+
+    #[test]
     fn d4_a_daemon_holds_nobody_back() {
         let nodes = [actor(), Node { daemon: true, ..actor() }];
         assert_eq!(rounds(&nodes), [[0]]);
+        // Nor who said that it comes after one.
+        let daemon = Node { daemon: true, ..feeding(&[], actor()) };
+        let late = Node { after: vec![0], ..feeding(&[], task()) };
+        assert_eq!(rounds(&[daemon, late]), [[1]]);
     }
 
     #[test]

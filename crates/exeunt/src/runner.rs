@@ -468,12 +468,48 @@ mod tests {
     }
 
     #[test]
+    fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        mailbox.staff(2);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let runner = Runner::new(cell, &life, &mailbox, 0);
+        // The other one has not said that it has nothing to do.
+        assert!(!runner.is_the_last_to_work());
+        assert!(mailbox.finish());
+        assert!(runner.is_the_last_to_work());
+    }
+
+    #[test]
+    fn f1_whose_turn_has_come_begins_no_more_anew_but_may_fall_with_a_child() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        life.summon(Summons::Retire);
+        life.stopping.set();
+        assert!(runner.take_orders().is_none() && runner.is_in_turn);
+        life.countermand();
+        life.summon(Summons::Fall("tripped".into()));
+        let orders = runner.take_orders();
+        assert!(matches!(orders, Some(Next::Affair(Affair::Summons(Summons::Fall(_))))));
+    }
+
+    #[test]
     fn f1_a_task_that_is_to_begin_anew_with_others_need_not_ask_for_it() {
         let life = life();
         life.summon(Summons::Retire);
         for result in [Ok(()), Err(Failure::of("tripped".into()))] {
             assert!(matches!(fate_of_task(&life, result), Fate::Anew(Rebirth::Together)));
         }
+    }
+
+    #[test]
+    fn f3_a_task_falls_with_a_child_unless_its_deadline_has_come() {
+        let life = life();
+        life.summon(Summons::Fall("tripped".into()));
+        let fate = fate_of_task(&life, Ok(()));
+        assert!(matches!(fate, Fate::Leave(Outcome::Failed(error)) if error == "tripped"));
+        life.must_stop.set();
+        assert!(matches!(fate_of_task(&life, Ok(())), Fate::Leave(Outcome::Overdue)));
     }
 
     #[test]

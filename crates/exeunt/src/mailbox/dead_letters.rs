@@ -183,6 +183,24 @@ mod tests {
     }
 
     #[test]
+    fn m1_only_from_inside_a_hook_one_that_is_shared_is_out_of_reach() {
+        let [own, shared] = [(); 2].map(|()| {
+            let office = Office::<u32>::new();
+            office.open(Box::new(drop));
+            office
+        });
+        shared.share();
+        assert!(own.try_take().is_some() && shared.try_take().is_some());
+        let (sender, seen) = mpsc::channel();
+        let office = Office::new();
+        office.open(Box::new(move |()| {
+            sender.send([&own, &shared].map(|office| office.try_take().is_some())).unwrap();
+        }));
+        assert_eq!(office.wait().bury(()), Ok(()));
+        assert_eq!(seen.try_recv(), Ok([true, false]));
+    }
+
+    #[test]
     fn m1_without_a_hook_nobody_waits_for_anybody() {
         let office = Office::<u32>::new();
         let _first = office.try_take().unwrap();

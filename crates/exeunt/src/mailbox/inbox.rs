@@ -111,3 +111,15 @@ impl<M: Send + 'static> fmt::Debug for Inbox<M> {
         f.debug_struct("Inbox").field("queued", &self.mailbox.as_ref().map(|m| m.len())).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_says_how_much_waits_in_it() {
+        let (addr, inbox) = mailbox(4);
+        assert!(addr.send(1).is_ok());
+        assert_eq!(format!("{inbox:?}"), "Inbox { queued: Some(1) }");
+    }
+}
