@@ -16,7 +16,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -26,7 +26,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use drain::{Dice, assert_balances, assert_left_in_order, of_stage};
+use flate2::Compression;
 use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use support::{Finished, Folder, Running, example, run};
@@ -233,11 +235,39 @@ fn access_log_goes_on_with_what_was_added() {
         "{finished:?}"
     );
     assert!(finished.stderr.contains(&format!("goes on after access.log:{}", line.len())));
-    // Rotated in the middle: nobody can tell any more what was counted.
+    // Of a line that has grown at the front nobody can tell any more what was counted.
     folder.write("access.log", &line[1..]);
     let finished = access_log(folder.path(), &[]);
     assert_eq!(finished.status.code(), Some(2), "{finished:?}");
     assert!(finished.stderr.contains("; it is another file than at the last run"), "{finished:?}");
+}
+
+#[test]
+fn access_log_does_not_mind_that_logs_are_rotated_between_two_runs() {
+    let folder = Folder::new();
+    let line = |n: u32| {
+        format!("::1 - - [01/Jan/2025:00:00:{:02} +0000] \"GET /{n} HTTP/1.1\" 200 7\n", n % 60)
+    };
+    let lines = |range: std::ops::Range<u32>| range.map(line).collect::<String>();
+    let rename = |from, to| fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+    let counts = |lines: u32| {
+        let finished = access_log(folder.path(), &[]);
+        let told = format!("{lines} lines = {lines} requests + 0 broken, in {lines} rows\n");
+        assert!(finished.stdout.ends_with(&told), "{finished:?}");
+    };
+    folder.write("access.log", lines(10..50));
+    counts(40);
+    // More came to the old one, and as much to the new one as was counted of the old.
+    folder.write("access.log", lines(10..55));
+    rename("access.log", "access.log.1");
+    folder.write("access.log", lines(55..99));
+    counts(89);
+    let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
+    zip.write_all(lines(10..55).as_bytes()).unwrap();
+    folder.write("access.log.2.gz", zip.finish().unwrap());
+    rename("access.log", "access.log.1");
+    folder.write("access.log", lines(100..110));
+    counts(99);
 }
 
 #[test]

@@ -11,6 +11,10 @@
 //!
 //! A line of that one which has no end yet is left for the next run: the server may be writing it.
 //!
+//! Whoever rotates them does not mind a run that has stopped in the middle of one: a position says how the text begins
+//! that it lies in, and so the text is found again under another name, also copied or compressed. It is read to its end,
+//! and then those that came after it.
+//!
 //! A file that cannot be read, or breaks off, is an error that names it, and the next one follows.
 //! Bytes that are not UTF-8 become `�`: servers escape them, so they are rare, and no reason to lose
 //! a line.
@@ -19,7 +23,7 @@ use std::cmp::Ordering;
 use std::error::Error;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -27,15 +31,19 @@ use std::vec;
 
 use exeunt::Event;
 use exeunt_pipeline::{Lines, Next, Source};
+use flate2::Crc;
 use flate2::bufread::MultiGzDecoder;
 
 const BUFFER_BYTES: usize = 1 << 16;
+
+/// So much of its beginning tells a log from others: several lines, with their times.
+const HEAD_BYTES: u64 = 1024;
 
 /// The lines of a folder. Each comes with the position after it: to begin there is to go on with the
 /// next one.
 pub(crate) struct Logs {
     files: vec::IntoIter<LogFile>,
-    current: Option<(Arc<str>, Lines)>,
+    current: Option<Log>,
 }
 
 impl Logs {
@@ -45,7 +53,7 @@ impl Logs {
     /// # Errors
     ///
     /// If the folder cannot be read or has no logs in it; or if the position is not the beginning of a
-    /// line in them: the logs have been rotated since, and nobody can tell what was read.
+    /// line in them: the log that it lies in is gone, and nobody can tell what was read.
     pub(crate) fn open(folder: &Path, after: Option<&Position>) -> Result<Logs, LogError> {
         let mut files = find(folder)?;
         if files.is_empty() {
@@ -54,8 +62,10 @@ impl Logs {
         let Some(position) = after else {
             return Ok(Logs { files: files.into_iter(), current: None });
         };
-        let Some(index) = files.iter().position(|file| file.name == position.file) else {
-            return Err(LogError::new(&folder.join(&*position.file), Kind::Gone));
+        let Some(index) = place_of(position, &files) else {
+            let is_there = files.iter().any(|file| file.name == position.file);
+            let kind = if is_there { Kind::Other } else { Kind::Gone };
+            return Err(LogError::new(&folder.join(&*position.file), kind));
         };
         let rest = files.split_off(index + 1);
         let current = files.pop().map(|file| file.open(position.offset)).transpose()?;
@@ -65,21 +75,18 @@ impl Logs {
     /// The next line; or the error of a file, after which the next one follows.
     fn next_line(&mut self, stopping: &Event) -> Option<Next<String, Position>> {
         loop {
-            let Some((file, lines)) = &mut self.current else {
+            let Some(log) = &mut self.current else {
                 match self.files.next()?.open(0) {
                     Ok(opened) => self.current = Some(opened),
                     Err(error) => return Some(Err(error.into())),
                 }
                 continue;
             };
-            let Some(next) = lines.next_item(stopping) else {
+            let Some(next) = log.lines.next_item(stopping) else {
                 self.current = None;
                 continue;
             };
-            return Some(next.map(|(line, offset)| {
-                let file = Arc::clone(file);
-                (line, Position { file, offset })
-            }));
+            return Some(next.map(|(line, offset)| (line, log.position(offset))));
         }
     }
 }
@@ -97,23 +104,61 @@ impl Source for Logs {
     }
 
     fn is_next_at_hand(&self) -> bool {
-        self.current.as_ref().is_none_or(|(_, lines)| lines.is_next_at_hand())
+        self.current.as_ref().is_none_or(|log| log.lines.is_next_at_hand())
     }
 }
 
-/// A place between two lines of a folder of logs: a file, and how many bytes of its text, when
-/// decompressed, lie before. Positions are ordered as the lines are read. As text, it is
-/// `access.log.2.gz:12345`.
+/// A log that is being read.
+struct Log {
+    name: Arc<str>,
+    lines: Lines,
+    beginning: Vec<u8>,
+    head: Option<Head>,
+}
+
+impl Log {
+    /// The place after so many bytes.
+    fn position(&self, offset: u64) -> Position {
+        let read = usize::try_from(offset).ok().and_then(|offset| self.beginning.get(..offset));
+        let head = read.map_or(self.head, Head::of);
+        Position { file: Arc::clone(&self.name), offset, head }
+    }
+}
+
+/// How a text begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    bytes: usize,
+    crc: u32,
+}
+
+impl Head {
+    /// Of nothing there is none.
+    fn of(text: &[u8]) -> Option<Head> {
+        let mut crc = Crc::new();
+        crc.update(text);
+        (!text.is_empty()).then(|| Head { bytes: text.len(), crc: crc.sum() })
+    }
+
+    fn is_that_of(self, text: &[u8]) -> bool {
+        text.get(..self.bytes).and_then(Head::of) == Some(self)
+    }
+}
+
+/// A place between two lines of a folder of logs: a file, how many bytes of its text, when
+/// decompressed, lie before, and how that begins. Positions are ordered as the lines are read. As text, it is
+/// `access.log.2.gz:12345#1024-3735928559`; or without the beginning, as long as there was none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     file: Arc<str>,
     offset: u64,
+    head: Option<Head>,
 }
 
 impl Ord for Position {
     fn cmp(&self, other: &Position) -> Ordering {
         let files = reading_order(&self.file).cmp(&reading_order(&other.file));
-        files.then(self.offset.cmp(&other.offset))
+        files.then(self.offset.cmp(&other.offset)).then(self.head.cmp(&other.head))
     }
 }
 
@@ -125,7 +170,8 @@ impl PartialOrd for Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.offset)
+        write!(f, "{}:{}", self.file, self.offset)?;
+        self.head.map_or(Ok(()), |Head { bytes, crc }| write!(f, "#{bytes}-{crc}"))
     }
 }
 
@@ -133,11 +179,21 @@ impl FromStr for Position {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Position, String> {
-        let parts = text.rsplit_once(':');
-        let position = parts.and_then(|(file, offset)| {
-            Some(Position { file: file.into(), offset: offset.parse().ok()? })
-        });
-        position.ok_or_else(|| format!("{text:?} is no position such as access.log:12345"))
+        let parsed = || {
+            let (file, place) = text.rsplit_once(':')?;
+            let (offset, head) = match place.split_once('#') {
+                None => (place, None),
+                Some((offset, head)) => (offset, Some(head.split_once('-')?)),
+            };
+            let head = match head {
+                None => None,
+                Some((bytes, crc)) => {
+                    Some(Head { bytes: bytes.parse().ok()?, crc: crc.parse().ok()? })
+                }
+            };
+            Some(Position { file: file.into(), offset: offset.parse().ok()?, head })
+        };
+        parsed().ok_or_else(|| format!("{text:?} is no position such as access.log:12345"))
     }
 }
 
@@ -153,6 +209,8 @@ enum Kind {
     NoLogs,
     /// The file of a position is not there any more.
     Gone,
+    /// There is one of its name.
+    Other,
     NotUtf8,
     Io(io::Error),
     /// The same, with the name in it.
@@ -174,6 +232,9 @@ impl fmt::Display for LogError {
             }
             Kind::Gone => {
                 write!(f, "{path}: gone, and the last run has stopped in the middle of it")
+            }
+            Kind::Other => {
+                write!(f, "{path}: it begins otherwise; it is another file than at the last run")
             }
             Kind::NotUtf8 => write!(f, "{path}: its name is not UTF-8, and could not be noted"),
             Kind::Io(error) => write!(f, "{path}: {error}"),
@@ -217,6 +278,15 @@ fn find(folder: &Path) -> Result<Vec<LogFile>, LogError> {
     Ok(files)
 }
 
+/// Which of them a position lies in: the one of its name, unless it begins otherwise; or else the youngest of those that
+/// begin as it did.
+fn place_of(position: &Position, files: &[LogFile]) -> Option<usize> {
+    let named = files.iter().position(|file| file.name == position.file);
+    let Some(head) = position.head else { return named };
+    let is_it = |&index: &usize| head.is_that_of(&files[index].beginning());
+    named.filter(is_it).or_else(|| (0..files.len()).rev().find(is_it))
+}
+
 fn is_log(name: &str) -> bool {
     let (stem, ..) = reading_order(name);
     stem.ends_with(".log") || stem.ends_with("_log")
@@ -248,13 +318,18 @@ fn reading_order(name: &str) -> (&str, i64, &str) {
 
 impl LogFile {
     /// Begins at a byte of its text.
-    fn open(self, offset: u64) -> Result<(Arc<str>, Lines), LogError> {
+    fn open(self, offset: u64) -> Result<Log, LogError> {
+        let beginning = self.beginning();
         let LogFile { name, path } = self;
         if path.file_name().is_some_and(|name| name.to_str().is_none()) {
             return Err(LogError::new(&path, Kind::NotUtf8));
         }
         let lines = match name.ends_with(".gz") {
-            true => decompressed(&path).map_err(|error| LogError::new(&path, Kind::Io(error)))?,
+            true => {
+                let text = decompressed(&path);
+                let text = text.map_err(|error| LogError::new(&path, Kind::Io(error)))?;
+                Lines::read(path.display(), BufReader::with_capacity(BUFFER_BYTES, text))
+            }
             false => {
                 let lines = Lines::open(&path);
                 let lines = lines.map_err(|error| LogError::new(&path, Kind::Lines(error)))?;
@@ -263,14 +338,26 @@ impl LogFile {
             }
         };
         let lines = lines.lossy().after(offset);
-        Ok((name, lines.map_err(|error| LogError::new(&path, Kind::Lines(error)))?))
+        let lines = lines.map_err(|error| LogError::new(&path, Kind::Lines(error)))?;
+        Ok(Log { name, lines, head: Head::of(&beginning), beginning })
+    }
+
+    /// As much of its beginning as there is, and can be read.
+    fn beginning(&self) -> Vec<u8> {
+        let mut beginning = Vec::new();
+        let _ = match self.name.ends_with(".gz") {
+            true => decompressed(&self.path)
+                .and_then(|text| text.take(HEAD_BYTES).read_to_end(&mut beginning)),
+            false => File::open(&self.path)
+                .and_then(|text| text.take(HEAD_BYTES).read_to_end(&mut beginning)),
+        };
+        beginning
     }
 }
 
-fn decompressed(path: &Path) -> io::Result<Lines> {
+fn decompressed(path: &Path) -> io::Result<impl Read + Send + use<>> {
     // One after the other, since logs are put together with `cat`.
-    let text = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?));
-    Ok(Lines::read(path.display(), BufReader::with_capacity(BUFFER_BYTES, text)))
+    Ok(MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?)))
 }
 
 #[cfg(test)]
@@ -296,10 +383,16 @@ mod tests {
         let mut logs = Logs::open(folder.path(), after).unwrap();
         let lines = std::iter::from_fn(|| logs.next_item(&Event::new()));
         let lines = lines.map(|line| match line {
-            Ok((line, position)) => Ok((position.to_string(), line)),
+            Ok((line, Position { file, offset, .. })) => Ok((format!("{file}:{offset}"), line)),
             Err(error) => Err(without_folder(folder, &error)),
         });
         lines.collect()
+    }
+
+    fn positions(folder: &Folder) -> Vec<Position> {
+        let mut logs = Logs::open(folder.path(), None).unwrap();
+        let items = std::iter::from_fn(|| logs.next_item(&Event::new()));
+        items.map(|item| item.unwrap().1).collect()
     }
 
     fn refusal(folder: &Folder, after: &str) -> String {
@@ -351,14 +444,17 @@ mod tests {
             ("access.log.2.gz", &gzip(&["c\n", "d\ne"])),
             ("access.log.11", b"f\n\ng"),
         ]);
-        let lines = read(&folder, None).into_iter();
-        let positions: Vec<Position> = lines.map(|line| line.unwrap().0.parse().unwrap()).collect();
+        let positions = positions(&folder);
         assert_eq!(positions.len(), 8);
         assert!(positions.is_sorted());
         for position in &positions {
             assert_eq!(position.to_string().parse().as_ref(), Ok(position));
         }
-        for text in ["", "access.log", "access.log:", "access.log:-1", "access.log:x"] {
+        let short = "access.log:12".parse::<Position>().unwrap();
+        assert_eq!((short.head, short.to_string()), (None, "access.log:12".to_owned()));
+        for text in
+            ["", "access.log", "access.log:", "access.log:-1", "access.log:x", "a:1#2", "a:1#2-x"]
+        {
             text.parse::<Position>().unwrap_err();
         }
     }
@@ -380,8 +476,7 @@ mod tests {
             line("access.log:12", "\u{FFFD}ive"),
         ];
         assert_eq!(all, expected);
-        for (count, line) in (1..).zip(&all) {
-            let position = line.as_ref().unwrap().0.parse().unwrap();
+        for (count, position) in (1..).zip(positions(&folder)) {
             assert_eq!(read(&folder, Some(&position)), all[count..], "{position}");
         }
     }
@@ -395,6 +490,43 @@ mod tests {
         assert_eq!(read(&folder, Some(&end)), []);
         fs::write(folder.join("access.log"), "one\ntwo\n").unwrap();
         assert_eq!(read(&folder, Some(&end)), [line("access.log:8", "two")]);
+    }
+
+    #[test]
+    fn a_log_that_was_rotated_meanwhile_is_read_to_its_end_and_then_those_after_it() {
+        // Longer than what is looked at, and all lines of one length: the same place is there in each.
+        let text = |from: u32| (from..from + 300).map(|n| format!("{n:05}\n")).collect::<String>();
+        let folder = logs(&[("access.log.1", text(0).as_bytes()), ("access.log", b"")]);
+        let write = |name: &str, text: &[u8]| fs::write(folder.join(name), text).unwrap();
+        write("access.log", text(300).as_bytes());
+        let positions = positions(&folder);
+        let rename = |from: &str, to: &str| fs::rename(folder.join(from), folder.join(to)).unwrap();
+        let rest = |position: &Position| -> Vec<u32> {
+            let lines = read(&folder, Some(position)).into_iter();
+            lines.map(|line| line.unwrap().1.parse().unwrap()).collect()
+        };
+        let assert_goes_on = |to: u32| {
+            // Not all of them, which takes its time.
+            for (next, position) in (1..).zip(&positions).step_by(17) {
+                assert_eq!(rest(position), Vec::from_iter(next..to), "{position}");
+            }
+        };
+        assert_goes_on(600);
+        // With a delay, as is usual.
+        write("access.log.2.gz", &gzip(&[&text(0)]));
+        rename("access.log", "access.log.1");
+        write("access.log", text(600).as_bytes());
+        assert_goes_on(900);
+        // As who cannot tell the server does it.
+        rename("access.log.2.gz", "access.log.3.gz");
+        write("access.log.2.gz", &gzip(&[&text(300)]));
+        fs::copy(folder.join("access.log"), folder.join("access.log.1")).unwrap();
+        write("access.log", b"");
+        assert_goes_on(900);
+        // It is gone for good.
+        fs::remove_file(folder.join("access.log.2.gz")).unwrap();
+        let other = "access.log: it begins otherwise; it is another file than at the last run";
+        assert_eq!(refusal(&folder, &positions[500].to_string()), other);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::show::Shown;
 const HELP: &str = "\
 Counts the requests in the web server logs of DIR, per minute, path and status, in a SQLite database.
 The logs are those of the common or the combined format, rotated or not, plain or gzip: access.log,
-access.log.1, access.log.2.gz. Killed at any moment and run again, it goes on where it was, and counts
-no line twice. Ctrl-C ends it in order: every line that was taken in is counted. A second one ends it
+access.log.1, access.log.2.gz. Killed at any moment and run again, it goes on where it was, also if they
+were rotated between two runs, and counts no line twice. Ctrl-C ends it in order: every line that was taken in is counted. A second one ends it
 at once.
 
 Usage: access_log [OPTIONS] DIR
