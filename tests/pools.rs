@@ -128,6 +128,29 @@ fn o5_a_pool_ends_when_nobody_can_reach_it_and_no_thread_has_anything_to_do() {
 }
 
 #[test]
+fn o5_a_thread_with_a_timer_may_still_send_to_the_others() {
+    guarded(|| {
+        let mut system = System::new("later");
+        let pool = system
+            .pool("pool", 2)
+            .spawn_with(|| {
+                Play::new(|n: u32, cx| match n {
+                    0 => Ok(()),
+                    2 => {
+                        cx.send_after(ms(30), 1);
+                        Ok(())
+                    }
+                    _ => Ok(cx.addr().send(n - 1)?),
+                })
+            })
+            .unwrap();
+        pool.send(2).unwrap();
+        drop(pool);
+        assert_eq!(figures(line(&system.wait(), "pool")), [3, 0, 0]);
+    });
+}
+
+#[test]
 fn f1_a_thread_that_fails_begins_anew_while_the_others_go_on() {
     guarded(|| {
         let mut system = System::new("restarts");

@@ -299,8 +299,9 @@ impl<'a, A: Actor> Runner<'a, A> {
             };
         }
         let is_its_turn = self.life.stopping.is_set();
-        let nothing_comes = is_its_turn || self.is_deserted() && self.is_the_last_to_work();
-        (nothing_comes && self.cell.agenda().is_done()).then_some(Affair::Dry.into())
+        let nothing_comes = self.cell.agenda().is_done()
+            && (is_its_turn || self.is_deserted() && self.is_the_last_to_work());
+        nothing_comes.then_some(Affair::Dry.into())
     }
 
     fn is_deserted(&self) -> bool {
@@ -311,7 +312,11 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// address any more.
     fn is_the_last_to_work(&self) -> bool {
         let Some(crew) = self.mailbox.crew() else { return true };
-        let is_the_last = crew.fall_asleep();
+        // All asleep, nobody who could send, and nothing there, at one moment: from then on nothing happens any
+        // more. Of three looks the last has to see that nobody has woken meanwhile, and holds what was there.
+        let is_the_last = crew.fall_asleep().is_some_and(|calm| {
+            self.is_deserted() && self.mailbox.len() == 0 && crew.is_still(&calm)
+        });
         crew.wake_up();
         is_the_last || self.mailbox.is_gone()
     }
@@ -345,10 +350,12 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// Sleeps until there is something to look at.
     fn sleep(&mut self) -> Option<Next<A::Msg>> {
         let due = self.cell.agenda().next_due();
-        let all_sleep = self.mailbox.crew().is_some_and(Crew::fall_asleep);
-        if all_sleep && self.is_deserted() && self.cell.agenda().is_done() {
+        // Who has something on its agenda may have something to do though nobody sends it anything.
+        let crew = self.mailbox.crew().filter(|_| self.cell.agenda().is_done());
+        let all_sleep = crew.is_some_and(|crew| crew.fall_asleep().is_some());
+        if all_sleep && self.is_deserted() {
             // Whoever looked before us saw us awake, and will not look again.
-            self.mailbox.crew().into_iter().for_each(Crew::wake_up);
+            crew.into_iter().for_each(Crew::wake_up);
             return None;
         }
         self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
@@ -372,7 +379,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         }
         self.life.wake_up();
         self.patience.slept(asleep.elapsed());
-        self.mailbox.crew().into_iter().for_each(Crew::wake_up);
+        crew.into_iter().for_each(Crew::wake_up);
         let _ = self.bell.pick_up();
         self.cell.agenda().has_idled().then_some(Affair::Idle.into())
     }
@@ -491,6 +498,25 @@ mod tests {
         life.summon(Summons::Fall("tripped".into()));
         let orders = runner.take_orders();
         assert!(matches!(orders, Some(Next::Affair(Affair::Summons(Summons::Fall(_))))));
+    }
+
+    #[test]
+    fn o5_what_another_thread_is_about_to_take_keeps_the_pool_alive() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        mailbox.staff(2);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        let crew = mailbox.crew().unwrap();
+        // The other one sleeps. When this one has found nothing, the last message comes, and will wake it.
+        assert!(crew.fall_asleep().is_none());
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        assert!(runner.last_call().is_none());
+        // It holds it now, and nothing is left.
+        crew.wake_up();
+        assert_eq!(mailbox.take(), Some(1));
+        assert!(runner.last_call().is_none());
+        assert!(crew.fall_asleep().is_none());
+        assert!(runner.last_call().is_some());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! leave, after whom no answer can come; and whether all have nothing to do, so that nobody will bring an
 //! actor that nobody can reach to life again.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::Bell;
 
@@ -14,8 +14,16 @@ pub(crate) struct Crew {
     bells: Vec<Bell>,
     reading: AtomicUsize,
     present: AtomicUsize,
-    asleep: AtomicUsize,
+    /// How many are asleep, and above [`ASLEEP`] how often one of them has woken: in one word, so that it is seen
+    /// whether any of them was awake between two looks.
+    sleep: AtomicU64,
 }
+
+const ASLEEP: u64 = u32::MAX as u64;
+const WOKEN: u64 = 1 << 32;
+
+/// A moment at which all of them were asleep.
+pub(crate) struct Calm(u64);
 
 impl Crew {
     pub(super) fn new(threads: usize) -> Crew {
@@ -23,7 +31,7 @@ impl Crew {
             bells: (1..threads).map(|_| Bell::new()).collect(),
             reading: AtomicUsize::new(threads),
             present: AtomicUsize::new(threads),
-            asleep: AtomicUsize::new(0),
+            sleep: AtomicU64::new(0),
         }
     }
 
@@ -51,14 +59,22 @@ impl Crew {
         self.present.fetch_sub(1, Ordering::SeqCst) == 1
     }
 
-    /// One of them has nothing to do. Whether nobody has: who goes on reading has then seen an empty
-    /// mailbox, and holds no message.
-    pub(crate) fn fall_asleep(&self) -> bool {
-        self.asleep.fetch_add(1, Ordering::SeqCst) + 1 == self.reading.load(Ordering::SeqCst)
+    /// One of them has nothing to do. If nobody has, the moment: whoever goes on reading has then seen an
+    /// empty mailbox, and holds no message. But one may have come since, and wake somebody who holds it a
+    /// moment later.
+    pub(crate) fn fall_asleep(&self) -> Option<Calm> {
+        let sleep = self.sleep.fetch_add(1, Ordering::SeqCst) + 1;
+        let all = self.reading.load(Ordering::SeqCst) as u64;
+        (sleep & ASLEEP == all).then_some(Calm(sleep))
+    }
+
+    /// Whether nobody has woken since.
+    pub(crate) fn is_still(&self, calm: &Calm) -> bool {
+        self.sleep.load(Ordering::SeqCst) == calm.0
     }
 
     pub(crate) fn wake_up(&self) {
-        self.asleep.fetch_sub(1, Ordering::SeqCst);
+        self.sleep.fetch_add(WOKEN - 1, Ordering::SeqCst);
     }
 }
 
@@ -78,14 +94,25 @@ mod tests {
     #[test]
     fn o5_all_are_asleep_when_all_who_still_read_are() {
         let crew = Crew::new(3);
-        assert!(!crew.fall_asleep() && !crew.fall_asleep());
+        assert!(crew.fall_asleep().is_none() && crew.fall_asleep().is_none());
         crew.wake_up();
-        assert!(!crew.fall_asleep() && crew.fall_asleep());
+        assert!(crew.fall_asleep().is_none() && crew.fall_asleep().is_some());
         crew.wake_up();
         // Who resigns is awake, and need not sleep any more.
         assert!(!crew.resign());
         crew.wake_up();
-        assert!(crew.fall_asleep());
+        assert!(crew.fall_asleep().is_some());
+    }
+
+    #[test]
+    fn o5_who_was_awake_in_between_is_seen_though_it_sleeps_again() {
+        let crew = Crew::new(2);
+        assert!(crew.fall_asleep().is_none());
+        let calm = crew.fall_asleep().unwrap();
+        assert!(crew.is_still(&calm));
+        crew.wake_up();
+        assert!(!crew.is_still(&calm));
+        assert!(crew.fall_asleep().is_some() && !crew.is_still(&calm));
     }
 
     #[test]
