@@ -87,7 +87,8 @@ fn factors_of(mut number: u64) -> Vec<u64> {
 async fn main() -> Result<Exit, Box<dyn Error>> {
     env_logger::init();
     let address = env::args().nth(1).unwrap_or("127.0.0.1:0".to_owned());
-    let listener = TcpListener::bind(address).await?;
+    let bound = TcpListener::bind(&address).await;
+    let listener = bound.map_err(|error| format!("{address}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
 
     let mut system = System::new("factors");

@@ -24,6 +24,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::select;
 use exeunt::{Event, Exit, SpawnError, System, TaskContext};
 
+const HELP: &str = "\
+Takes thirty steps of random length on a background thread, which can take Ctrl-C in four ways.
+
+Usage: countdown [OPTIONS]
+
+  --mode MODE  wait: Ctrl-C waits until the thread has taken all its steps; a second one ends it
+               daemon: it ends at once, wherever the thread is
+               event: the current step is finished
+               event-wait: the sleep itself is interrupted (default)
+  --steps N    how many there are (default: 30)
+  --max MS     the longest of them, in milliseconds (default: 1000)
+  --seed N     with the same one the steps are the same
+  --help       print this
+";
+
 /// What a drain may take beside the steps themselves.
 const SLACK: Duration = Duration::from_secs(5);
 
@@ -210,7 +225,11 @@ impl Options {
             seed: clock.map_or(1, |time| u64::from(time.subsec_nanos())),
         };
         while let Some(name) = args.next() {
-            let value = args.next().ok_or(format!("{name} needs a value"))?;
+            if name == "--help" {
+                let _ = io::stdout().write_all(HELP.as_bytes());
+                process::exit(0);
+            }
+            let value = args.next().ok_or(format!("{name} needs a value (see --help)"))?;
             match name.as_str() {
                 "--mode" => options.mode = value.parse()?,
                 "--steps" => options.steps = number(&name, &value)?,
@@ -219,7 +238,7 @@ impl Options {
                     options.longest = Duration::from_millis(millis.into());
                 }
                 "--seed" => options.seed = number(&name, &value)?,
-                _ => return Err(format!("unknown option {name}")),
+                _ => return Err(format!("unknown option {name} (see --help)")),
             }
         }
         Ok(options)

@@ -93,6 +93,15 @@ fn countdown_without_ctrl_c_comes_to_its_end_in_every_mode() {
 }
 
 #[test]
+fn countdown_says_what_its_options_are() {
+    let finished = run(example("countdown").arg("--help"));
+    assert!(finished.status.success(), "{finished:?}");
+    for option in ["--mode", "--steps", "--max", "--seed"] {
+        assert!(finished.stdout.contains(&format!("\n  {option} ")), "{finished:?}");
+    }
+}
+
+#[test]
 fn countdown_refuses_what_it_does_not_know() {
     for args in [["--mode", "maybe"], ["--steps", "few"], ["--colour", "red"]] {
         let finished = run(example("countdown").args(args));
@@ -125,6 +134,13 @@ fn client(address: &str) -> (TcpStream, impl Iterator<Item = String>) {
     let stream = TcpStream::connect(address).unwrap();
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     (stream, lines.map_while(Result::ok))
+}
+
+#[test]
+fn async_tokio_names_an_address_that_is_none() {
+    let finished = run(example("async_tokio").arg("nowhere"));
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("nowhere: invalid socket address"), "{finished:?}");
 }
 
 #[test]

@@ -30,46 +30,63 @@ mod machine;
 mod table;
 mod svg;
 
+use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use contender::Entry;
 use measure::{Failure, interleave};
-use options::{Options, Request};
+use options::{HELP, Options, Request};
 use placement::{Cpus, Placement};
 use table::Table;
 use workload::Workload;
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args().skip(1)).and_then(|request| obey(&request)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("exeunt-bench: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let (error, status) = match options::parse(std::env::args().skip(1)) {
+        Ok(request) => match obey(&request) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => (error, 1),
+        },
+        Err(error) => (error, 2),
+    };
+    eprintln!("exeunt-bench: {error}");
+    ExitCode::from(status)
 }
 
 fn obey(request: &Request) -> Result<(), String> {
     match request {
-        Request::List => list(),
+        Request::Help => say(HELP),
+        Request::List => say(&list()),
         Request::Memory(name, actors) => {
             let [all, beyond_stacks] = workloads::spawn::measure(name, *actors)?;
-            println!("{all} {beyond_stacks}");
+            say(&format!("{all} {beyond_stacks}\n"))
         }
-        Request::Run(options) => run(options)?,
+        Request::Run(options) => run(options),
     }
-    Ok(())
 }
 
-fn list() {
-    println!("workloads:");
-    Workload::every().for_each(|work| println!("  {:<18} {}", work.name(), work.about()));
-    println!("contenders:");
+fn list() -> String {
+    let mut text = "workloads:\n".to_owned();
+    for work in Workload::every() {
+        let _ = writeln!(text, "  {:<18} {}", work.name(), work.about());
+    }
+    text.push_str("contenders:\n");
     for entry in contender::entries() {
         let about = &entry.about;
-        println!("  {:<18} {:<28} {}", about.name, about.version, about.place);
+        let _ = writeln!(text, "  {:<18} {:<28} {}", about.name, about.version, about.place);
+    }
+    text
+}
+
+fn say(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Who reads only the first lines has what they wanted; the files are still to be written.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -82,7 +99,7 @@ fn run(options: &Options) -> Result<(), String> {
         for &work in options.workloads.iter().filter(|work| number == 0 || work.is_placed()) {
             eprintln!("{}{} ...", work.name(), placement.suffix());
             let table = measure_one(work, placement, options)?;
-            println!("{}", table.markdown());
+            say(&format!("{}\n", table.markdown()))?;
             tables.push(table);
         }
     }
@@ -119,10 +136,12 @@ fn measure_one(work: Workload, placement: Placement, options: &Options) -> Resul
     Ok(Table::new(work, placement, &scale, &taking_part, figures))
 }
 
-/// Writes a file, knowing what was in it before.
+/// Writes a file, knowing what was in it before. What is no file, a pipe or a device, had nothing in it:
+/// some devices can be read for ever.
 fn write(path: Option<&Path>, text: impl FnOnce(&str) -> String) -> Result<(), String> {
     let Some(path) = path else { return Ok(()) };
-    let before = fs::read_to_string(path).unwrap_or_default();
+    let before = if path.is_file() { fs::read_to_string(path) } else { Ok(String::new()) };
+    let before = before.map_err(|error| format!("{}: {error}", path.display()))?;
     fs::write(path, text(&before)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -148,6 +167,15 @@ mod tests {
         assert!(first.starts_with(FIGURES) && first.contains("On a machine."));
         let again = page(&format!("# Mine\n{first}"), "On another.", &[]);
         assert!(again.starts_with("# Mine\n") && !again.contains("On a machine."), "{again}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_named_and_a_device_is_not_read() {
+        let full = write(Some(Path::new("/dev/full")), str::to_owned);
+        assert_eq!(full, Ok(()), "nothing was written, for nothing was read");
+        let full = write(Some(Path::new("/dev/full")), |_| "a table".to_owned());
+        assert_eq!(full, Err("/dev/full: No space left on device (os error 28)".to_owned()));
     }
 
     /// Who keeps everything is a fact, not a figure: it must hold in the smallest form.

@@ -6,9 +6,30 @@ use crate::contender;
 use crate::placement::Placement;
 use crate::workload::Workload;
 
+pub(crate) const HELP: &str = "\
+exeunt-bench: what exeunt costs, beside plain crossbeam and its peers, measured in one run
+
+Usage: exeunt-bench [OPTIONS] WORKLOAD...
+       exeunt-bench list
+
+  list             the workloads and the contenders
+  all              every workload but `ledger`; on all CPUs, on two and on one, unless --cpus or --quick is given
+  tell, savina     every workload of that group; any other by its name
+
+  --quick          a few rounds, and small ones: to see that it runs, not to compare
+  --only A,B       only these contenders
+  --cpus A,B       on so many CPUs, one after the other: 1, 2, all
+  --markdown FILE  write the tables there; what FILE has above them is kept
+  --svg FILE       draw them there
+  --help           print this
+
+It ends with 0 if all was measured and written, with 1 if not, and with 2 if an option is wrong.
+";
+
 /// What the command is to do.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Request {
+    Help,
     /// Name the workloads and contenders.
     List,
     /// Measure.
@@ -59,6 +80,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
+            "--help" | "-h" => return Ok(Request::Help),
             "list" => return Ok(Request::List),
             "--quick" => options.quick = true,
             "--markdown" => options.markdown = Some(value()?.into()),
@@ -73,7 +95,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         }
     }
     if options.workloads.is_empty() {
-        return Err("name a workload, or `all`, or `list` to see them".to_owned());
+        return Err("name a workload, or `all`, or `list` to see them (see --help)".to_owned());
     }
     dedup(&mut options.workloads);
     Ok(Request::Run(options))
@@ -91,7 +113,7 @@ fn dedup(workloads: &mut Vec<Workload>) {
 
 fn workloads(name: &str) -> Result<Vec<Workload>, String> {
     if name.starts_with('-') {
-        return Err(format!("there is no option {name}"));
+        return Err(format!("there is no option {name} (see --help)"));
     }
     if name == ALL {
         return Ok(Workload::all().collect());
@@ -149,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn help_says_what_there_is_to_choose() {
+        assert_eq!(parsed("tell --help"), Ok(Request::Help));
+        for option in ["list", "all", "--quick", "--only", "--cpus", "--markdown", "--svg"] {
+            assert!(HELP.contains(&format!("\n  {option} ")), "{option}");
+        }
+    }
+
+    #[test]
     fn options_may_stand_anywhere() {
         let options = run("--quick ask --only exeunt,plain --svg a.svg --markdown a.md");
         assert!(options.quick && options.includes("plain") && !options.includes("actix"));
@@ -168,9 +198,9 @@ mod tests {
     #[test]
     fn an_error_names_the_thing() {
         for (line, error) in [
-            ("", "name a workload, or `all`, or `list` to see them"),
+            ("", "name a workload, or `all`, or `list` to see them (see --help)"),
             ("sing", "there is no workload sing"),
-            ("all --fast", "there is no option --fast"),
+            ("all --fast", "there is no option --fast (see --help)"),
             ("all --cpus some", "some is not a number"),
             ("all --svg", "--svg needs a value"),
             ("all --only hamlet", "there is no contender hamlet"),

@@ -3,6 +3,11 @@
 
 mod support;
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
 use exeunt_chaos::{Chaos, Fault, Moment};
 use support::chaos;
 
@@ -10,7 +15,7 @@ use support::chaos;
 fn a_wrong_option_is_named() {
     for (line, error) in [
         ("--topology star", "exeunt-chaos: there is no topology `star`\n"),
-        ("--signals 0", "exeunt-chaos: `0` is none\n"),
+        ("--signals 0", "exeunt-chaos: --signals 0: it takes at least 1\n"),
         ("--fast", "exeunt-chaos: there is no option --fast; see --help\n"),
     ] {
         let finished = chaos(line);
@@ -28,6 +33,27 @@ fn the_list_has_all_that_can_be_asked_for() {
     }
     for topology in ["chain", "fan", "pool", "cycle", "tree", "pipeline"] {
         assert!(finished.stdout.contains(&format!("\n  {topology} ")), "{finished}");
+    }
+}
+
+/// What it says may have nobody who reads it, or no room: the status is the verdict, and no panic.
+#[test]
+fn output_that_is_closed_or_full_is_no_panic() {
+    let list = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_exeunt-chaos"));
+        program.arg("--list");
+        program
+    };
+    let (nobody, output) = UnixStream::pair().unwrap();
+    drop(nobody);
+    let closed = list().stdout(OwnedFd::from(output)).output().unwrap();
+    assert_eq!((closed.status.code(), &*closed.stderr), (Some(0), &b""[..]));
+    if cfg!(target_os = "linux") {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let full = list().stdout(full).output().unwrap();
+        let said = String::from_utf8(full.stderr).unwrap();
+        assert_eq!(full.status.code(), Some(2), "{said}");
+        assert!(said.starts_with("exeunt-chaos: standard output: No space left"), "{said}");
     }
 }
 

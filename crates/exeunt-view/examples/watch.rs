@@ -33,6 +33,7 @@ Usage: watch [OPTIONS]
   --guests         guests come and go, children of `door`
   --extras N       so many more, with nothing to do
   --plain          plain lines on a terminal too
+  --help           print this
 ";
 
 fn main() -> Exit {

@@ -15,6 +15,7 @@ exeunt-chaos: signals at random moments, with faults, against real processes
   --second [N]        a second signal with every thread stuck, so many times (1000)
   --soak DURATION     one long run: 90s, 20m, 1h
   --list              the topologies, faults and moments
+  --help              this
 
   --seed N            the choices of the run of this seed, and, with --signals, of those after it
   --topology A,B      only these topologies
@@ -76,7 +77,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         if argument == "--second" {
             second = true;
             if let Some(times) = arguments.next_if(|word| !word.starts_with('-')) {
-                options.signals = Some(positive(&times)?);
+                options.signals = Some(positive(&argument, &times)?);
             }
             continue;
         }
@@ -84,14 +85,14 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
         match argument.as_str() {
             "--help" | "-h" => return Ok(Request::Help),
             "--list" => return Ok(Request::List),
-            "--soak" => return Ok(Request::Soak(duration(&value()?)?)),
-            "--signals" => options.signals = Some(positive(&value()?)?),
-            "--seed" => options.seed = Some(number(&value()?)?),
+            "--soak" => return Ok(Request::Soak(duration(&argument, &value()?)?)),
+            "--signals" => options.signals = Some(positive(&argument, &value()?)?),
+            "--seed" => options.seed = Some(number(&argument, &value()?)?),
             "--topology" => options.topologies = list(&value()?, topology)?,
             "--fault" => options.faults = list(&value()?, Fault::from_str)?,
             "--moment" => options.moments = list(&value()?, Moment::from_str)?,
-            "--jobs" => options.jobs = Some(positive(&value()?)?),
-            "--limit" => options.limit = Some(duration(&value()?)?),
+            "--jobs" => options.jobs = Some(positive(&argument, &value()?)?),
+            "--limit" => options.limit = Some(duration(&argument, &value()?)?),
             "--sabotage" => options.sabotage = Some(sabotage(value()?)?),
             _ => return Err(format!("there is no option {argument}; see --help")),
         }
@@ -117,20 +118,20 @@ fn sabotage(name: String) -> Result<String, String> {
     }
 }
 
-fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a number"))
+fn number<T: FromStr>(option: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{option} {text}: not a number"))
 }
 
-fn positive<T: FromStr + PartialEq + From<u8>>(text: &str) -> Result<T, String> {
-    match number(text)? {
-        zero if zero == T::from(0) => Err(format!("`{text}` is none")),
+fn positive<T: FromStr + PartialEq + From<u8>>(option: &str, text: &str) -> Result<T, String> {
+    match number(option, text)? {
+        zero if zero == T::from(0) => Err(format!("{option} {text}: it takes at least 1")),
         number => Ok(number),
     }
 }
 
 /// `90s`, `20m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration such as 90s, 20m, or 1h");
+fn duration(option: &str, text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{option} {text}: not a duration such as 90s, 20m, or 1h");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,
@@ -180,7 +181,7 @@ mod tests {
         assert_eq!(soak("1h"), Ok(Request::Soak(Duration::from_secs(3600))));
         for wrong in ["1", "h", "1d", "0s", "-1s", "99999999999999999999h", "9999999999999999999h"]
         {
-            assert!(soak(wrong).unwrap_err().contains("is not a duration"), "{wrong}");
+            assert!(soak(wrong).unwrap_err().contains("not a duration"), "{wrong}");
         }
     }
 
@@ -189,9 +190,9 @@ mod tests {
         for (line, error) in [
             ("--loud", "there is no option --loud; see --help"),
             ("--signals", "--signals needs a value"),
-            ("--signals many", "`many` is not a number"),
-            ("--signals 0", "`0` is none"),
-            ("--jobs 0", "`0` is none"),
+            ("--signals many", "--signals many: not a number"),
+            ("--signals 0", "--signals 0: it takes at least 1"),
+            ("--jobs 0", "--jobs 0: it takes at least 1"),
             ("--topology star", "there is no topology `star`"),
             ("--fault none,fire", "there is no fault `fire`"),
             ("--moment noon", "there is no moment `noon`"),

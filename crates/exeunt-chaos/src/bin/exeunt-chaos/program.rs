@@ -1,8 +1,8 @@
 //! What the program does: the campaign, the second signals, the soak; or the child of one of these.
 
 use std::env;
-use std::fmt::Display;
-use std::io::IsTerminal as _;
+use std::fmt::{self, Display};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::{ExitCode, Termination};
 use std::time::{Duration, Instant};
 
@@ -37,14 +37,14 @@ fn fail(error: &dyn Display) -> ExitCode {
 /// Says whether all was well.
 fn obey(request: Request) -> Result<bool, String> {
     match request {
-        Request::Help => print!("{HELP}"),
-        Request::List => list(),
+        Request::Help => say(format_args!("{HELP}"))?,
+        Request::List => list()?,
         Request::Soak(duration) => return soak::run(duration),
         Request::Second(options) => {
             let signals = options.signals.unwrap_or(1000);
             let campaign = campaign(options)?.topologies([child::STUCK]).signals(signals);
             let second = campaign.second_signal().map_err(|error| error.to_string())?;
-            println!("{second}");
+            say(format_args!("{second}\n"))?;
             return Ok(second.is_clean());
         }
         Request::Signals(options) => return signals(options),
@@ -52,14 +52,27 @@ fn obey(request: Request) -> Result<bool, String> {
     Ok(true)
 }
 
-fn list() {
-    println!("topologies:");
-    Topology::ALL
-        .iter()
-        .for_each(|topology| println!("  {:<14} {}", topology.name, topology.about));
-    println!("faults:");
-    Fault::ALL.iter().for_each(|fault| println!("  {fault:<14} {}", fault.about()));
-    println!("moments:\n  start-up, work, drain");
+fn list() -> Result<(), String> {
+    say(format_args!("topologies:\n"))?;
+    for topology in Topology::ALL {
+        say(format_args!("  {:<14} {}\n", topology.name, topology.about))?;
+    }
+    say(format_args!("faults:\n"))?;
+    for fault in Fault::ALL {
+        say(format_args!("  {fault:<14} {}\n", fault.about()))?;
+    }
+    say(format_args!("moments:\n  start-up, work, drain\n"))
+}
+
+/// Writes to standard output, without the panic of `print`: how the program ends is its verdict.
+pub(crate) fn say(text: fmt::Arguments<'_>) -> Result<(), String> {
+    match io::stdout().write_fmt(text) {
+        // Who reads only the first lines has what they wanted; the status tells the rest.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn signals(options: Options) -> Result<bool, String> {
@@ -68,8 +81,7 @@ fn signals(options: Options) -> Result<bool, String> {
     let campaign = campaign(options)?.signals(signals).watch(progress(signals));
     let began = Instant::now();
     let tally = campaign.run().map_err(|error| error.to_string())?;
-    println!("{:.1} s", began.elapsed().as_secs_f64());
-    println!("{tally}");
+    say(format_args!("{:.1} s\n{tally}\n", began.elapsed().as_secs_f64()))?;
     Ok(tally.is_clean())
 }
 

@@ -15,6 +15,8 @@ mod gauge;
 
 use gauge::Course;
 
+use crate::program::say;
+
 /// One in so many messages fails, and its actor is restarted.
 const FAILS_EVERY: u64 = 97;
 /// So many guests are there at a time.
@@ -45,30 +47,29 @@ pub(crate) fn run(duration: Duration) -> Result<bool, String> {
     let report = system.shutdown();
     let took = began.elapsed();
     counts.hold(&report);
-    tell(&report, &counts, took, &course);
+    tell(&report, &counts, took, &course)?;
     Ok(course.is_flat() && !report.is_failure())
 }
 
-fn tell(report: &Report, counts: &Counts, took: Duration, course: &Course) {
+fn tell(report: &Report, counts: &Counts, took: Duration, course: &Course) -> Result<(), String> {
     let sum = |name: &str, figure: fn(&exeunt::ActorReport) -> u64| -> u64 {
         report.actors.iter().filter(|actor| actor.name == name).map(figure).sum()
     };
     let restarts: u64 = report.actors.iter().map(|actor| actor.restarts).sum();
     let all: u64 = report.actors.iter().map(exeunt::ActorReport::accepted).sum();
-    println!(
-        "{took:.0?}: {all} messages, {restarts} restarts, {} timer ticks",
-        sum("clock", |a| a.handled)
-    );
+    let ticks = sum("clock", |a| a.handled);
+    say(format_args!("{took:.0?}: {all} messages, {restarts} restarts, {ticks} timer ticks\n"))?;
     let [published, guests] =
         [&counts.published, &counts.guests].map(|n| n.load(Ordering::Relaxed));
-    println!(
-        "{published} values accepted by subscribers of a topic, {guests} children came and went"
-    );
-    println!("{course}");
+    say(format_args!(
+        "{published} values accepted by subscribers of a topic, {guests} children came and went\n{course}\n"
+    ))?;
     // What waited for a subscriber's incarnation comes back when that fails.
     let returned: u64 = report.actors.iter().map(|actor| actor.returned).sum();
-    println!("{returned} messages returned");
-    println!("soak_s={} balanced=true flat={}", took.as_secs(), course.is_flat());
+    let (took_s, is_flat) = (took.as_secs(), course.is_flat());
+    say(format_args!(
+        "{returned} messages returned\nsoak_s={took_s} balanced=true flat={is_flat}\n"
+    ))
 }
 
 /// The handlers' panics are no news; any other is.
