@@ -50,6 +50,23 @@ fn refuses(name: &str, cases: &[&[&str]]) {
     }
 }
 
+/// What it found has nowhere to go: that is said, and no success.
+#[cfg(target_os = "linux")]
+fn is_told_that_the_disk_is_full(name: &str, args: &[&str]) {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let finished = example(name).args(args).stdout(full).output().unwrap();
+    let said = String::from_utf8(finished.stderr).unwrap();
+    assert_eq!(finished.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output: No space left on device"), "{said}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_said_is_no_success() {
+    is_told_that_the_disk_is_full("supervised", &["--for", "0"]);
+    is_told_that_the_disk_is_full("bank", &["--transfers", "20"]);
+}
+
 /// A figure of an actor's line in the report: handled, draining, failed, returned.
 fn of_actor(finished: &Finished, name: &str, figure: usize) -> u64 {
     let (_, table) = finished.stderr.split_once("in order of leaving").unwrap();

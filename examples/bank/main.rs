@@ -138,10 +138,15 @@ impl Bank {
     fn run(self) -> Exit {
         let exit = self.system.run();
         let (text, is_right) = settle(self.accounts, self.closings.try_iter());
-        let _ = io::stdout().write_all(text.as_bytes());
+        let said = common::print(&text);
+        if let Err(error) = &said {
+            log::error!("{error}");
+        }
         match exit.status() {
-            // Whatever it is of which it ended: money that is gone is worse.
-            Status::Success | Status::Signal(_) if !is_right => exit.with_status(Status::Failure),
+            // Whatever it is of which it ended: money that is gone is worse, and so is a balance that nobody has.
+            Status::Success | Status::Signal(_) if !is_right || said.is_err() => {
+                exit.with_status(Status::Failure)
+            }
             _ => exit,
         }
     }

@@ -1,4 +1,5 @@
-//! What the larger examples have in common: how a command line is refused, and how the log looks.
+//! What the larger examples have in common: how a command line is refused, how the log looks, and how a result is said.
+#![allow(dead_code)] // each program takes its own part of it
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -26,4 +27,15 @@ pub(crate) fn log_to_stderr() {
             writeln!(line, "{seconds:9.3} {:<5} {}", record.level(), record.args())
         })
         .init();
+}
+
+/// Says what was found.
+pub(crate) fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Who reads only the first lines has what they wanted.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
 }

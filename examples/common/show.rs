@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each program takes its own part of it
 
 use std::collections::HashSet;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use exeunt::{Exit, Reason, Status, System};
@@ -79,17 +79,6 @@ fn all_different<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), String
     match paths.find(|path| !seen.insert(*path)) {
         Some(twice) => Err(format!("{}: two outputs cannot be one file", twice.display())),
         None => Ok(()),
-    }
-}
-
-/// Says what was found.
-pub(crate) fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
-        // Who reads only the first lines has what they wanted.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}"))
-        }
-        _ => Ok(()),
     }
 }
 

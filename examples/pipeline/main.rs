@@ -72,7 +72,7 @@ fn count(options: Options) -> Result<Exit, String> {
     let outcome = running.ended(system.run());
     let shown = show.end(&outcome);
     let summary = summary.try_recv().unwrap_or_default();
-    let printed = show::print(&(summary + &balance(outcome.ledger(), &skipped, &not_taken)));
+    let printed = common::print(&(summary + &balance(outcome.ledger(), &skipped, &not_taken)));
     Ok(show::exit(outcome, printed.and(shown)))
 }
 

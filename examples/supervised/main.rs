@@ -64,14 +64,17 @@ fn main() -> Exit {
         refuse("supervised", &error);
     }
     let exit = system.run();
-    print(summary.try_recv().ok(), exit.report());
-    if let Some((recorder, path)) = timeline {
-        if let Err(error) = recorder.finish(exit.report()).write(path) {
+    let said = common::print(&in_words(summary.try_recv().ok(), exit.report()));
+    let drawn = timeline.map_or(Ok(()), |(recorder, path)| {
+        recorder.finish(exit.report()).write(path).map_err(|error| error.to_string())
+    });
+    match said.and(drawn) {
+        Ok(()) => exit,
+        Err(error) => {
             log::error!("{error}");
-            return exit.with_status(Status::Failure);
+            exit.with_status(Status::Failure)
         }
     }
-    exit
 }
 
 /// Who there is, and who is restarted with whom. Downstream first; the order in which they leave, and
@@ -285,12 +288,12 @@ impl Actor for Recorder {
 
 // What is said in the end.
 
-fn print(summary: Option<Summary>, report: &Report) {
+fn in_words(summary: Option<Summary>, report: &Report) -> String {
     let restarts = |name| report.actor(name).map_or(0, |actor| actor.restarts);
     let text = match summary {
         Some(Summary { readings: 0, .. }) => "no readings".to_owned(),
         Some(Summary { readings, mean }) => format!("{readings} readings, {mean:.1} °C on average"),
         None => "the readings are lost".to_owned(),
     };
-    let _ = writeln!(io::stdout(), "{text}; restarts of the line: {}", restarts("reader"));
+    format!("{text}; restarts of the line: {}\n", restarts("reader"))
 }

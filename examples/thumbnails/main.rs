@@ -92,7 +92,7 @@ fn make_thumbnails(options: Options) -> Result<Exit, String> {
     let is_due = |path: &Path| Picture::if_due(path.to_owned(), &options.dir, out).is_some();
     let listed = broken.finish(&before, is_due);
     let shown = show.end(&outcome);
-    let printed = show::print(&balance(outcome.ledger(), out, &not_taken));
+    let printed = common::print(&balance(outcome.ledger(), out, &not_taken));
     Ok(show::exit(outcome, listed.and(printed).and(shown)))
 }
 
