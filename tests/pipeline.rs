@@ -186,7 +186,7 @@ fn it_says_what_was_returned_at_a_deadline() {
     pipeline.args(["--workers", "1", "--pace", "60s"]).arg("--out").arg(&table);
 
     let mut running = Running::start(pipeline.arg(input.path()));
-    running.wait_for("split 10 handled"); // in a line of progress
+    running.wait_for("`split` completed"); // all files are before the tally
     running.signal_when_taken("TERM");
     let finished = running.finish();
 
