@@ -57,7 +57,7 @@ fn the_run_then_the_drain_then_the_report() {
     let drain = play.until("the turn of paint", |seen| {
         seen.has("draining (SIGINT) for") && is_marked(seen, "paint x2", '▸')
     });
-    assert!(drain.has("2 of 4 have left") && drain.has("messages to go"), "{}", drain.text());
+    assert!(drain.has(" to go; again to end at once"), "{}", drain.text());
     assert!(is_marked(&drain, "cut", '✓'), "{}", drain.text());
     assert!(row_of(&drain, "paint x2").contains('s'), "no deadline in\n{}", drain.text());
     assert!(drain.has("deadline"), "{}", drain.text());

@@ -108,7 +108,14 @@ impl Scene {
             Line::of(format!("{left} to go"), Look::Notable),
         ];
         if self.ends_at_signal {
-            wordings.insert(0, whole().then("; again to end at once", Look::Faint));
+            let hint = "; again to end at once";
+            // Who has left is marked below; how to end it is said nowhere else.
+            let with_room_for_it = Line::of(self.system.clone(), Look::Bold)
+                .then(format!("  draining ({reason})"), Look::Notable)
+                .then(format!(" for {time}: "), Look::Plain)
+                .then(format!("{left} to go"), Look::Bold);
+            wordings[0] = whole().then(hint, Look::Faint);
+            wordings.insert(1, with_room_for_it.then(hint, Look::Faint));
         }
         wordings
     }
@@ -207,7 +214,7 @@ mod tests {
             lines,
             [
                 "",
-                "factory  draining (SIGINT) for 1.2s: 1 of 3 have left, 4 messages to go",
+                "factory  draining (SIGINT) for 1.2s: 4 to go; again to end at once",
                 "  in order state                 queue   rate handled deadline",
                 "  cut      drained                   -              0",
                 "> paint    draining   ##........  4/16              0     2.9s",
@@ -219,7 +226,11 @@ mod tests {
     #[test]
     fn the_head_says_as_much_as_there_is_room_for() {
         let scene = scene(vec![draining(0, "a", 1), ended(1, "b", Ended::Drained)], true);
-        let heads = [(120, "; again to end at once"), (90, " to go"), (50, "have left, 1 to go")];
+        let heads = [
+            (120, ": 1 of 2 have left, 1 message to go; again to end at once"),
+            (80, " for 1.2s: 1 to go; again to end at once"),
+            (50, "have left, 1 to go"),
+        ];
         for (columns, end) in heads {
             let head = shown(&scene, columns, 24).remove(1);
             assert!(head.ends_with(end), "{columns}: {head}");
