@@ -1,7 +1,8 @@
 //! Each stage, against the iterator that it is like.
 
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use exeunt_pipeline::{Branch, Diverted, Flow, Ledger, Op, Pipeline, Ready};
 
@@ -38,6 +39,33 @@ fn parallel_keeps_the_order() {
     });
     assert!(out.into_iter().eq((0..10_000).map(|n| n * 2).filter(|n| n % 4 == 0)));
     assert_eq!(ledger.stage("even").unwrap().filtered, 5_000);
+}
+
+#[test]
+fn what_is_out_of_order_is_bounded() {
+    const MANY: u64 = 2_000;
+    let done = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&done);
+    let hold_the_first = move |n: u64| {
+        if n > 0 {
+            seen.fetch_add(1, Ordering::Relaxed);
+            return n;
+        }
+        // The other thread has the time to do all of them, if it is let.
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(500) && seen.load(Ordering::Relaxed) < MANY {
+            std::thread::yield_now();
+        }
+        seen.load(Ordering::Relaxed)
+    };
+    let (out, _) = collect(|out| {
+        let flow = Pipeline::new("window").chunk(1).items("numbers", 0..2 * MANY);
+        into(flow.parallel("same", 2, hold_the_first), out)
+    });
+    // Eight chunks for each of two threads.
+    assert!(out[0] <= 16, "{}", out[0]);
+    assert!(out[1..].iter().copied().eq(1..2 * MANY));
+    assert_eq!(done.load(Ordering::Relaxed), 2 * MANY - 1);
 }
 
 #[test]
