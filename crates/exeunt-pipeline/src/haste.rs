@@ -9,14 +9,14 @@ const KEPT: Duration = Duration::from_millis(1);
 const LOOK_EVERY: Duration = Duration::from_micros(25);
 
 /// However little they take: the next one may take a second.
-const MOST_BETWEEN_LOOKS: usize = 128;
+const MOST_BETWEEN_LOOKS: u32 = 64;
 
 /// Looks at the clock between items, the more seldom the less they take.
 #[derive(Debug)]
 pub(crate) struct Haste {
     /// Items until the next look.
-    left: usize,
-    between_looks: usize,
+    left: u32,
+    between_looks: u32,
     looked: Instant,
     /// Since when there may be something that is kept.
     kept_since: Option<Instant>,
@@ -34,21 +34,17 @@ impl Haste {
         self.kept_since.get_or_insert(now);
     }
 
-    /// So many items are to be done before the next look, or fewer.
-    pub(crate) fn left(&self) -> usize {
-        self.left
-    }
-
-    /// So many are done. Says whether what was kept is to go now.
-    pub(crate) fn is_due_after(&mut self, items: usize) -> bool {
-        self.left -= items;
+    /// One item more is done. Says whether what was kept is to go now.
+    #[inline]
+    pub(crate) fn is_due(&mut self) -> bool {
+        self.left -= 1;
         self.left == 0 && self.look(Instant::now())
     }
 
     #[cold]
     fn look(&mut self, now: Instant) -> bool {
-        let each_nanos = ((now - self.looked).as_nanos() / self.between_looks as u128).max(1);
-        let fit = usize::try_from(LOOK_EVERY.as_nanos() / each_nanos).unwrap_or(usize::MAX);
+        let each_nanos = ((now - self.looked).as_nanos() / u128::from(self.between_looks)).max(1);
+        let fit = u32::try_from(LOOK_EVERY.as_nanos() / each_nanos).unwrap_or(u32::MAX);
         let most = self.between_looks.saturating_mul(2).min(MOST_BETWEEN_LOOKS);
         self.between_looks = fit.clamp(1, most);
         self.left = self.between_looks;
@@ -71,10 +67,10 @@ mod tests {
     use super::*;
 
     /// Items that take so long each: how many are done between two looks, and what is due.
-    fn done(haste: &mut Haste, items: usize, each: Duration) -> (usize, usize) {
+    fn done(haste: &mut Haste, items: usize, each: Duration) -> (u32, usize) {
         let mut due = 0;
         for _ in 0..items {
-            let then = haste.looked + each * u32::try_from(haste.between_looks).unwrap();
+            let then = haste.looked + each * haste.between_looks;
             haste.left -= 1;
             due += usize::from(haste.left == 0 && haste.look(then));
         }
@@ -85,7 +81,7 @@ mod tests {
     fn what_takes_next_to_nothing_is_looked_at_seldom_and_what_takes_its_time_each_time() {
         let mut haste = Haste::new();
         haste.begin(Instant::now());
-        assert_eq!(done(&mut haste, 10_000, Duration::from_nanos(10)), (128, 0));
+        assert_eq!(done(&mut haste, 10_000, Duration::from_nanos(10)), (64, 0));
         assert_eq!(done(&mut haste, 10_000, Duration::from_micros(5)).0, 5);
         // It takes those that were thought to be as quick as the others; then each is looked at.
         assert_eq!(done(&mut haste, 5, Duration::from_millis(2)).0, 1);

@@ -223,38 +223,24 @@ impl<O: Op, E: End<O::Out>> Segment<O, E> {
     }
 
     /// Takes so many items, or all there are.
+    #[inline]
     fn take(
         &mut self,
         rest: &mut Rest<'_, O::In>,
         most: usize,
         watch: &Watch<'_>,
     ) -> Result<(), Halt> {
-        let mut most = most.min(rest.items.len());
-        while most > 0 {
-            // So many as are done without a look at the clock.
-            let few = most.min(self.haste.left());
-            self.take_few(rest, few, watch)?;
-            most -= few;
-            if self.haste.is_due_after(few) {
-                self.ops.settle()?;
-                self.end.send()?;
+        for _ in 0..most {
+            if rest.items.len() > 0 {
+                watch.look()?;
             }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn take_few(
-        &mut self,
-        rest: &mut Rest<'_, O::In>,
-        few: usize,
-        watch: &Watch<'_>,
-    ) -> Result<(), Halt> {
-        for _ in 0..few {
-            watch.look()?;
             let Some(item) = rest.items.next() else { break };
             self.held_mark = None;
             self.ops.push(item, &mut Last { end: &mut self.end, watch })?;
+            if self.haste.is_due() {
+                self.ops.settle()?;
+                self.end.send()?;
+            }
         }
         Ok(())
     }

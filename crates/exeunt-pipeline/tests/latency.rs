@@ -24,7 +24,7 @@ const BEHIND: u64 = 6;
 const QUICK: u64 = 20_000;
 
 /// So many slow ones it may take to notice.
-const UNNOTICED: u64 = 128;
+const UNNOTICED: u64 = 64;
 
 /// How many items were made.
 #[derive(Clone, Default)]
