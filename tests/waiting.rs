@@ -796,8 +796,8 @@ fn m1_what_is_left_in_a_mailbox_beside_its_own_goes_to_the_hook_of_that_one() {
         system.actor("a").returned(move |n| own.send(n).unwrap()).spawn(actor).unwrap();
         let report = system.wait();
         assert_eq!(figures(line(&report, "a")), [0, 1, 1]);
-        assert_eq!(Vec::from_iter(returned_beside), [1]);
-        assert_eq!(returned.iter().count(), 0);
+        assert_eq!(Vec::from_iter(returned_beside.try_iter()), [1]);
+        assert_eq!(returned.try_iter().count(), 0);
     });
 }
 

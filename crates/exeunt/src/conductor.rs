@@ -548,3 +548,46 @@ fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
     }
     end
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a child, or somebody who is nobody's, is in the report when it has handled one message.
+    fn line(parent: Option<&str>, ended: Ended) -> ActorReport {
+        let stage = Arc::new(Stage::new("test".into()));
+        let figures = Figures { handled: 1, ..Figures::default() };
+        let line = ActorReport::of(&Life::new("a".into(), 7, false, stage), ended, figures);
+        ActorReport { parent: parent.map(str::to_owned), ..line }
+    }
+
+    #[test]
+    fn r1_the_first_of_very_many_children_are_one_line_and_nobody_else_is() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let child = || line(Some("parent"), Ended::Drained);
+        conductor.enter(line(None, Ended::Drained), false);
+        conductor.enter(line(Some("parent"), Ended::Failed), true);
+        (0..2 * CHILDREN_IN_REPORT).for_each(|_| conductor.enter(child(), true));
+        assert_eq!(conductor.left.len(), 2 * CHILDREN_IN_REPORT + 2);
+        // With one more there are too many, and so again when as many have come as were summed up.
+        for in_sum in [CHILDREN_IN_REPORT + 1, 2 * (CHILDREN_IN_REPORT + 1)] {
+            (conductor.children_in_report..=2 * CHILDREN_IN_REPORT)
+                .for_each(|_| conductor.enter(child(), true));
+            let [sum, root, failed, others @ ..] = &conductor.left[..] else { panic!() };
+            assert!(sum.is_of_many() && root.parent.is_none() && failed.ended == Ended::Failed);
+            assert_eq!((sum.handled, others.len()), (in_sum as u64, CHILDREN_IN_REPORT));
+        }
+    }
+
+    #[test]
+    fn d1_a_drain_says_first_after_a_while_whom_it_waits_for() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        conductor.begin(&Reason::Shutdown);
+        let words = conductor.drain.map(|drain| (drain.began, drain.next_word));
+        assert!(words.is_some_and(|(began, next)| next == began + SAY_EVERY));
+    }
+}

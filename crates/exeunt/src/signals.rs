@@ -561,6 +561,20 @@ mod tests {
     }
 
     #[test]
+    fn s5_a_system_that_is_run_while_another_has_its_signals_fails_of_it() {
+        let _alone = lock(&STAGE_DOOR);
+        let (first, second) = (System::new("first"), System::new("second"));
+        let guard = Signals::default().install(&first.handle()).unwrap();
+        let exit = second.run();
+        let reason = &exit.report().reason;
+        assert!(
+            matches!(reason, Reason::Failure { name, error } if name == "signals" && error.contains("`first`")),
+            "{reason:?}"
+        );
+        drop(guard);
+    }
+
+    #[test]
     fn s5_the_signal_that_prints_the_snapshot_is_given_back_with_the_others() {
         let _alone = lock(&STAGE_DOOR);
         let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);

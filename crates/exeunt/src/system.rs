@@ -547,3 +547,22 @@ impl fmt::Debug for SystemHandle {
         f.debug_tuple("SystemHandle").field(&self.name()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_and_its_handles_say_their_name() {
+        let system = System::new("hamlet");
+        assert_eq!(format!("{system:?}"), "System(\"hamlet\")");
+        assert_eq!(format!("{:?}", system.handle()), "SystemHandle(\"hamlet\")");
+    }
+
+    #[test]
+    fn handles_are_equal_if_their_system_is_the_same_whatever_its_name() {
+        let [one, other] = [(); 2].map(|()| System::new("hamlet"));
+        assert_eq!(one.handle(), one.handle());
+        assert_ne!(one.handle(), other.handle());
+    }
+}
