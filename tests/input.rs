@@ -24,6 +24,7 @@ fn a_zero_capacity_is_an_error_that_says_so() {
         let error = builder.spawn(Play::<()>::idle()).unwrap_err();
         assert!(error.is_zero_capacity() && error.name() == "a");
         assert!(error.to_string().contains("`a` has a capacity of 0"), "{error}");
+        assert_eq!(format!("{error:?}"), error.to_string(), "what `main` prints");
 
         let (addr, inbox) = exeunt::mailbox::<u32>(0);
         assert_eq!(addr.send(1), Err(SendError::Closed(1)));

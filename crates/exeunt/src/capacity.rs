@@ -21,7 +21,8 @@ pub const DEFAULT_CAPACITY: usize = 256;
 #[non_exhaustive]
 pub enum Capacity {
     /// So many, and who sends one more waits. Their places are allocated at once. Zero is refused
-    /// when the actor is spawned, and so is more than an address space holds.
+    /// when the actor is spawned, and so is more than an address space holds; for what would fit there, and not in the
+    /// memory of this machine, the allocation ends the process, as any in Rust does.
     Bounded(usize),
     /// As many as there is memory for: no backpressure, and a drain as long as the queue.
     Unbounded,

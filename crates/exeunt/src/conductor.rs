@@ -507,6 +507,7 @@ impl<'a> Conductor<'a> {
         self.stage.emit(Notice::Finished {
             reason: report.reason.clone(),
             complete: report.is_complete(),
+            failed: report.is_failure(),
             took: report.took,
         });
         report

@@ -312,8 +312,8 @@ impl<M> StdError for AskError<M> {
     }
 }
 
-/// Why an actor or a task could not be spawned. Says which one.
-#[derive(Debug)]
+/// Why an actor or a task could not be spawned. Says which one. `Debug` is the sentence too: it is what a `main` that
+/// returns an error prints.
 pub struct SpawnError {
     pub(crate) name: String,
     pub(crate) cause: SpawnCause,
@@ -377,6 +377,12 @@ impl SpawnError {
     #[must_use]
     pub fn is_cycle(&self) -> bool {
         matches!(self.cause, SpawnCause::Cycle(_))
+    }
+}
+
+impl fmt::Debug for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

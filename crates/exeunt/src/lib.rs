@@ -137,6 +137,7 @@ mod capacity;
 mod restart;
 mod group;
 mod pool;
+mod printable;
 mod timer;
 mod event;
 mod interruptible;

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::printable::Printable;
 use crate::report::{Ended, Reason};
 use crate::snapshot::{Waiting, on_what};
 
 /// What a listener is told, in the order in which it happened.
 ///
-/// `Display` is the line that the default listener logs.
+/// `Display` is the line that the default listener logs, with control characters escaped: what somebody is called, or has
+/// failed of, may have come from outside.
 ///
 /// # Examples
 ///
@@ -201,6 +203,8 @@ pub enum Notice {
         reason: Reason,
         /// Whether nothing was returned and nobody given up.
         complete: bool,
+        /// Whether somebody has failed, and nothing absorbed it.
+        failed: bool,
         /// How long it took.
         took: Duration,
     },
@@ -268,6 +272,12 @@ impl Notice {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tell(&mut Printable(f))
+    }
+}
+
+impl Notice {
+    fn tell(&self, f: &mut impl fmt::Write) -> fmt::Result {
         match self {
             Notice::Started { name } => write!(f, "`{name}` started"),
             Notice::NotStarted { name } => {
@@ -365,9 +375,10 @@ impl fmt::Display for Notice {
                 }
                 Ok(())
             }
-            Notice::Finished { reason, complete, took } => {
+            Notice::Finished { reason, complete, failed, took } => {
                 let how = if *complete { "complete" } else { "incomplete" };
-                write!(f, "exeunt omnes: {how}")?;
+                let failed = if *failed { ", with a failure" } else { "" };
+                write!(f, "exeunt omnes: {how}{failed}")?;
                 match reason {
                     Reason::Completed => Ok(()),
                     _ => write!(f, " after {took:.1?}"),
@@ -396,6 +407,12 @@ mod tests {
         assert_eq!(cycle(2), format!("{begin} `0` -> `1` -> `0`"));
         assert!(cycle(8).ends_with("`6` -> `7` -> `0`"));
         assert!(cycle(500).ends_with("`5` -> `6` -> 493 more -> `0`"), "{}", cycle(500));
+    }
+
+    #[test]
+    fn a_name_cannot_play_with_the_log() {
+        let notice = Notice::Failed { name: "a\nb".to_owned(), error: "\u{1b}[2J".to_owned() };
+        assert_eq!(notice.to_string(), r"`a\nb` failed: \u{1b}[2J");
     }
 
     #[test]

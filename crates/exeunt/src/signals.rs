@@ -442,10 +442,9 @@ impl fmt::Debug for SignalGuard {
     }
 }
 
-/// Why signals could not be installed.
+/// Why signals could not be installed. `Debug` is the sentence too: it is what a `main` that returns an error prints.
 pub struct SignalError(Cause);
 
-#[derive(Debug)]
 enum Cause {
     Owned(SystemHandle),
     Unfit(Signal),
@@ -470,7 +469,7 @@ impl SignalError {
 
 impl fmt::Debug for SignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Display::fmt(self, f)
     }
 }
 

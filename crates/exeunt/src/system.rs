@@ -205,6 +205,9 @@ impl System {
 
     /// Begins to describe an actor: capacity, wiring, limits, and then
     /// [`spawn`](ActorBuilder::spawn).
+    ///
+    /// The name is what logs, reports and snapshots call it, and what its thread is called. Several may have the same; a
+    /// [`lookup`](SystemHandle::lookup) finds the first of them.
     pub fn actor<M: Send + 'static>(&mut self, name: &str) -> ActorBuilder<'_, M> {
         ActorBuilder::new(&self.handle.stage, None, name)
     }

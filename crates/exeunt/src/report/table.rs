@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{ActorReport, Refusals, Report};
+use crate::printable::printable;
 
 const COLUMNS: usize = 80;
 pub(crate) const NAME_COLUMNS: usize = 20;
@@ -85,18 +86,6 @@ fn remarks(actor: &ActorReport) -> Option<String> {
     .flatten()
     .collect();
     (!remarks.is_empty()).then(|| format!("  `{}`: {}", actor.name, remarks.join("; ")))
-}
-
-/// A text of the user's as it can stand on a terminal: without control characters.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_control() {
-            true => printable.extend(c.escape_default()),
-            false => printable.push(c),
-        }
-    }
-    printable
 }
 
 /// The name, cut to its column.
