@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::select;
-use exeunt::{Ended, Event, Interrupted, Notice, Report, State, System};
+use exeunt::{Context, Ended, Event, Interrupted, Notice, Report, State, System};
 use support::{
     HANG, NEVER, OnDrop, Play, Trap, figures, guarded, leaving, line, ms, next, so_far, standing,
     trap, until,
@@ -182,6 +182,60 @@ fn d1_a_handler_that_stands_still_has_met_its_deadline() {
         assert!(a.took >= ms(30));
         assert_eq!(so_far(&returned), [1, 2]);
         assert!(!report.is_complete());
+    });
+}
+
+/// A task that has its turn and waits for room with `middle`, which waits for room with `slow`, a pool of one; and that gets on
+/// with one message, or does not.
+fn waits_for_who_waits(get_on: impl Fn(&Context<Play<u32>>) + Send + 'static) -> Report {
+    let mut system = patient();
+    system.set_stall_limit(ms(200));
+    let mut get_on = Some(get_on);
+    let slow = system.pool("slow", 1).capacity(1).feeds_nothing();
+    let slow = slow
+        .spawn_with(move || {
+            let mut get_on = get_on.take();
+            Play::new(move |_, cx| {
+                get_on.take().iter().for_each(|get_on| get_on(cx));
+                Ok(())
+            })
+        })
+        .unwrap();
+    let middle = system.actor("middle").capacity(1).feeds(&slow);
+    let middle = middle.spawn(Play::new(move |n, _| Ok(slow.send(n)?))).unwrap();
+    let (tell, given) = mpsc::channel();
+    let source = system.task("source").feeds(&middle);
+    source.spawn(move |_| (0..6).try_for_each(|n| Ok(tell.send(middle.send(n))?))).unwrap();
+    let handle = system.handle();
+    until(|| {
+        ["source", "middle"].map(|name| standing(&handle, name).waits_for.is_some()) == [true; 2]
+    });
+    let report = system.shutdown();
+    drop(given);
+    report
+}
+
+#[test]
+fn d1_to_wait_for_room_with_who_gets_on_is_no_stall() {
+    guarded(|| {
+        let report = waits_for_who_waits(|cx| {
+            for _ in 0..30 {
+                thread::sleep(ms(20));
+                cx.progress();
+            }
+        });
+        assert!(report.is_complete(), "{report}");
+        assert!(line(&report, "source").took > ms(300), "{report}");
+        assert_eq!(figures(line(&report, "slow")), [6, 0, 0]);
+    });
+}
+
+#[test]
+fn d1_to_wait_for_room_with_who_does_not_is_one() {
+    guarded(|| {
+        let report = waits_for_who_waits(|cx| cx.must_stop().wait());
+        assert_eq!(line(&report, "source").ended, Ended::Overdue, "{report}");
+        assert!(line(&report, "source").took >= ms(200), "{report}");
     });
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use exeunt::{Addr, Event};
+use exeunt::Addr;
 
 use crate::demand::Node;
 use crate::ledger::Counts;
@@ -169,13 +169,7 @@ impl<T: Send + 'static> Clone for Inlet<T> {
 
 impl<T: Send + 'static> Inlet<T> {
     pub(crate) fn outlet(self) -> Outlet<T> {
-        Outlet {
-            inlet: self,
-            shelf: None,
-            filling: Chunk::default(),
-            next_number: 0,
-            must_stop: None,
-        }
+        Outlet { inlet: self, shelf: None, filling: Chunk::default(), next_number: 0, thread: None }
     }
 
     /// Declares who is at its end.
@@ -203,13 +197,14 @@ pub(crate) struct Outlet<T: Send + 'static> {
     shelf: Option<Arc<Shelf<T>>>,
     filling: Chunk<T>,
     next_number: u64,
-    must_stop: Option<Event>,
+    /// What ends a wait for a permit.
+    thread: Option<Thread>,
 }
 
 impl<T: Send + 'static> Outlet<T> {
-    /// Has a wait for a permit end with the thread's deadline, and a source use a shelf.
+    /// Has a wait for a permit end with the drain, and a source use a shelf.
     pub(crate) fn begin(&mut self, thread: &Thread) {
-        self.must_stop = Some(thread.must_stop.clone());
+        self.thread = Some(thread.clone());
         if thread.is_source {
             self.shelf = Some(Arc::default());
         }
@@ -257,13 +252,17 @@ impl<T: Send + 'static> Outlet<T> {
     }
 
     /// Waits until not too much is out of order. If whoever gives permits back has ended, the send says so.
+    ///
+    /// Nobody waits here once the drain has begun: no more is to come by then than has been taken in, and it is the wait for
+    /// room in a mailbox of which the drain sees for whom it is, and whether that one gets on.
     fn take_permit(&self) {
         let Some(Permits(permits)) = &self.inlet.permits else { return };
-        match &self.must_stop {
+        match &self.thread {
             _ if permits.try_recv().is_ok() => {}
-            Some(must_stop) => select! {
+            Some(thread) => select! {
                 recv(permits) -> _ => {}
-                recv(must_stop.receiver()) -> _ => {}
+                recv(thread.drain.receiver()) -> _ => {}
+                recv(thread.must_stop.receiver()) -> _ => {}
             },
             None => {
                 let _ = permits.recv();

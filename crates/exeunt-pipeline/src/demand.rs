@@ -10,8 +10,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use exeunt::{Addr, Event};
+use exeunt::{Addr, Event, SystemHandle};
 
+use crate::op::Thread;
 use crate::wiring::Wire;
 
 /// A thread of a pipeline, or a pool of them that share a mailbox.
@@ -87,11 +88,12 @@ impl Demand {
         threads.told.push(Vec::new());
         drop(threads);
         let unset = Event::new();
-        let (stopping, must_stop) = (unset.clone(), unset.clone());
+        let (drain, stopping, must_stop) = (unset.clone(), unset.clone(), unset.clone());
         Wanted {
             enough: self.told_with(node, &unset),
             demand: self.clone(),
             node,
+            drain,
             stopping,
             must_stop,
         }
@@ -131,15 +133,22 @@ pub(crate) struct Wanted {
     node: Node,
     /// Nobody does.
     enough: Event,
+    drain: Event,
     stopping: Event,
     must_stop: Event,
 }
 
 impl Wanted {
     /// Its thread has begun: what ends that one's waits ends them too.
-    pub(crate) fn begin(&mut self, stopping: &Event, must_stop: &Event) {
+    pub(crate) fn begin(&mut self, system: &SystemHandle, stopping: &Event, must_stop: &Event) {
+        self.drain = self.demand.told_with(self.node, system.drain_began());
         self.stopping = self.demand.told_with(self.node, stopping);
         self.must_stop = self.demand.told_with(self.node, must_stop);
+    }
+
+    /// What the stages on it know of it.
+    pub(crate) fn thread(&self, is_source: bool) -> Thread {
+        Thread { drain: self.drain.clone(), must_stop: self.must_stop.clone(), is_source }
     }
 
     pub(crate) fn node(&self) -> Node {
@@ -149,6 +158,11 @@ impl Wanted {
     /// Nobody takes anything from it any more.
     pub(crate) fn is_over(&self) -> bool {
         self.enough.is_set()
+    }
+
+    /// Set when the drain has begun, be it others' turn, or it is over.
+    pub(crate) fn drain(&self) -> &Event {
+        &self.drain
     }
 
     /// Set when its turn in the drain has come, or it is over.
@@ -180,6 +194,8 @@ impl Wire for Outputs {
 
 #[cfg(test)]
 mod tests {
+    use exeunt::System;
+
     use super::*;
 
     fn graph<const N: usize>(feeds: [&[usize]; N]) -> (Graph, [Node; N]) {
@@ -221,13 +237,13 @@ mod tests {
 
     #[test]
     fn who_is_spawned_when_all_that_it_feeds_is_closed_is_closed_from_the_start() {
-        let demand = Demand::default();
+        let (system, demand) = (System::new("test"), Demand::default());
         let (sink, other) = (demand.add(&[]), demand.add(&[]));
         sink.close();
         let (mut late, both) =
             (demand.add(&[sink.node()]), demand.add(&[sink.node(), other.node()]));
         assert!(late.is_over() && !both.is_over() && !other.is_over());
-        late.begin(&Event::new(), &Event::new());
+        late.begin(&system.handle(), &Event::new(), &Event::new());
         assert!(late.stopping().is_set() && late.must_stop().is_set());
         other.close();
         assert!(both.is_over());
@@ -235,11 +251,11 @@ mod tests {
 
     #[test]
     fn a_wait_ends_with_the_drain_and_with_the_demand() {
-        let (demand, drain) = (Demand::default(), Event::new());
+        let (system, demand, drain) = (System::new("test"), Demand::default(), Event::new());
         let sink = demand.add(&[]);
         let mut threads = [demand.add(&[sink.node()]), demand.add(&[sink.node()])];
-        threads[0].begin(&drain, &Event::new());
-        threads[1].begin(&Event::new(), &Event::new());
+        threads[0].begin(&system.handle(), &drain, &Event::new());
+        threads[1].begin(&system.handle(), &Event::new(), &Event::new());
         drain.set();
         assert!(threads[0].stopping().is_set() && !threads[0].must_stop().is_set());
         assert!(!threads[0].is_over() && !threads[1].stopping().is_set());

@@ -152,7 +152,8 @@
 //! beside other actors; its ledger is then to be had at any time from [`Running`]. A program that is one pipeline and no more
 //! returns the [outcome](Outcome#impl-Termination-for-Outcome) from `main`, and so ends with a truthful status.
 //!
-//! A slow stage is not cut short as long as it finishes items; past its deadline it finishes the one in hand, and the rest
+//! A slow stage is not cut short as long as it finishes items, and neither is whoever waits for room with it, be it a
+//! source or a stage in between; past its deadline it finishes the one in hand, and the rest
 //! of its chunk and its mailbox is returned, and counted. To wait for the next [try](Flow::retry) or the next
 //! [turn](Flow::rate_limit) is no stall: only the [budget](exeunt::System::set_drain_budget) of the drain, 30 s unless
 //! set, ends that. A closure has no way to say that it gets on with a single

@@ -95,6 +95,8 @@ pub trait Op: Send + 'static {
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub struct Thread {
+    /// Set when the drain has begun.
+    pub(crate) drain: Event,
     /// Ends its waits.
     pub(crate) must_stop: Event,
     /// Whether it is a source's, where nobody knows when the next item comes.

@@ -87,9 +87,8 @@ impl<K: Kind> Actor for Worker<K> {
     type Msg = Parcel<K::In>;
 
     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        self.wanted.begin(cx.stopping(), cx.must_stop());
-        let must_stop = self.wanted.must_stop().clone();
-        self.segment.begin(&Thread { must_stop, is_source: false });
+        self.wanted.begin(&cx.system(), cx.stopping(), cx.must_stop());
+        self.segment.begin(&self.wanted.thread(false));
         Ok(())
     }
 

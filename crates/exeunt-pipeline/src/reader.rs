@@ -8,7 +8,7 @@ use exeunt::TaskContext;
 
 use crate::demand::Wanted;
 use crate::ledger::Counts;
-use crate::op::{Halt, Thread, guard};
+use crate::op::{Halt, guard};
 use crate::pace::Pace;
 use crate::position::{self, Books};
 use crate::segment::{Part, Process, failure, log_second};
@@ -35,8 +35,8 @@ impl<S: Source> Reader<S> {
         cx: &TaskContext,
     ) -> exeunt::Result {
         let Part { mut process, receiver, .. } = part;
-        wanted.begin(cx.stopping(), cx.must_stop());
-        process.begin(&Thread { must_stop: wanted.must_stop().clone(), is_source: true });
+        wanted.begin(&cx.system(), cx.stopping(), cx.must_stop());
+        process.begin(&wanted.thread(true));
         let read = |watch: &Watch<'_>| match self.read(&mut *process, watch, cx) {
             Ok(()) => process.end(watch),
             Err(halt) => {
@@ -108,6 +108,8 @@ impl<S: Source> Reader<S> {
     }
 
     fn leftover(&mut self, cx: &TaskContext) -> Result<Said<S>, Halt> {
+        // What was left before is through with the stages that share the thread.
+        cx.progress();
         guard(|| Ok(self.source.leftover())).map_err(|panic| self.fail(cx, panic))
     }
 

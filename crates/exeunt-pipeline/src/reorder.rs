@@ -62,7 +62,7 @@ impl<T> Reorder<T> {
     /// With its last part.
     fn give_back_permit_of(&self, chunk: &Chunk<T>) {
         if !chunk.is_part {
-            // There is always room: no more are given back than were taken.
+            // If there is no room, the drain has begun, in which nobody waits for one.
             let _ = self.permits.try_send(());
         }
     }

@@ -270,9 +270,8 @@ impl<T: Send + 'static> Actor for SegmentActor<T> {
     type Msg = Parcel<T>;
 
     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        self.wanted.begin(cx.stopping(), cx.must_stop());
-        let must_stop = self.wanted.must_stop().clone();
-        self.intake.process.begin(&Thread { must_stop, is_source: false });
+        self.wanted.begin(&cx.system(), cx.stopping(), cx.must_stop());
+        self.intake.process.begin(&self.wanted.thread(false));
         Ok(())
     }
 

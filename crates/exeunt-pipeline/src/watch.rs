@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::select;
 use exeunt::{Actor, Context, TaskContext};
 
 use crate::demand::Wanted;
@@ -43,8 +44,10 @@ impl Watch<'_> {
     /// Waits, since that was asked for, and says whether its deadline has passed meanwhile.
     pub(crate) fn wait(&self, delay: Duration) -> Result<bool, Halt> {
         let began = Instant::now();
-        if !self.wanted.stopping().wait_timeout(delay) {
-            return Ok(false);
+        select! {
+            recv(self.wanted.drain().receiver()) -> _ => {}
+            recv(self.wanted.stopping().receiver()) -> _ => {}
+            default(delay) => return Ok(false),
         }
         loop {
             if let Err(halt) = self.look() {
@@ -58,10 +61,16 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether it may go on. One load, as long as nobody drains.
+    /// Whether it may go on. Two loads, as long as nobody drains. In a drain it says that it gets on also before its own turn,
+    /// since others wait for it in theirs.
     #[inline]
     pub(crate) fn look(&self) -> Result<(), Halt> {
-        if self.wanted.stopping().is_set() { self.look_closer() } else { Ok(()) }
+        let wanted = self.wanted;
+        if wanted.drain().is_set() || wanted.stopping().is_set() {
+            self.look_closer()
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]

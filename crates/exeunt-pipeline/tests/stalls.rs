@@ -1,11 +1,13 @@
-//! What a drain takes for a stall: not that a stage waits because it was told to, for the next try or the next turn. The budget
-//! of the drain bounds that. And what becomes of those who are stuck for good.
+//! What a drain takes for a stall: not that a stage waits because it was told to, for the next try or the next turn, and not
+//! that somebody waits for a stage that is slow. The budget of the drain bounds that. And what becomes of those who are stuck
+//! for good.
 
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use exeunt::{Backoff, Error, System};
-use exeunt_pipeline::{Outcome, Pipeline};
+use exeunt::{Backoff, Ended, Error, Reason, System};
+use exeunt_pipeline::{Outcome, Pipeline, Ready};
 
 const STALL_LIMIT: Duration = Duration::from_millis(100);
 const LONGER: Duration = Duration::from_millis(600);
@@ -68,6 +70,157 @@ fn d1_to_wait_for_the_next_turn_is_no_stall() {
     assert!(outcome.report().is_complete() && outcome.ledger().balances(), "{outcome}");
     let ledger = outcome.ledger();
     assert_eq!(ledger.stage("out").unwrap().passed, ledger.stage("numbers").unwrap().out);
+}
+
+/// What one item of a slow stage takes, and a limit that each keeps by far, and some of them together do not.
+const EACH: Duration = Duration::from_millis(30);
+const LIMIT: Duration = Duration::from_millis(200);
+
+/// From this number on items are slow: when those before have made whole chunks of what travels.
+const SLOW_FROM: u32 = 5_000;
+
+fn slow(n: u32) -> u32 {
+    thread::sleep(EACH);
+    n
+}
+
+fn slow_at_last(n: u32) -> u32 {
+    if n < SLOW_FROM { n } else { slow(n) }
+}
+
+/// Drains it when its source waits for room, and something has been slow before.
+fn drained_while_blocked(mut system: System, ready: Ready, slow_from: u64) -> Outcome {
+    let running = ready.feeds_nothing().spawn(&mut system).unwrap();
+    let is_slow = || running.ledger().stages.last().unwrap().passed > slow_from;
+    let waits = || {
+        let actors = system.snapshot();
+        let source = actors.iter().find(|actor| actor.name == "numbers");
+        source.is_some_and(|source| source.waits_for.as_ref().is_some_and(|to| to.is_for_room))
+    };
+    while !(is_slow() && waits()) {
+        thread::yield_now();
+    }
+    running.system().shutdown();
+    running.outcome(system.wait()).unwrap()
+}
+
+/// The drain is complete: all that the source has given is through.
+fn assert_nothing_is_cut_short(pipeline: impl FnOnce(Pipeline) -> Ready, slow_from: u32) {
+    let mut system = System::new("slow");
+    system.set_stall_limit(LIMIT).set_drain_budget(HOURS);
+    let ready = pipeline(Pipeline::new("slow"));
+    let outcome = drained_while_blocked(system, ready, slow_from.into());
+    assert!(outcome.report().is_complete() && outcome.ledger().balances(), "{outcome}");
+    let [given, through] = ["numbers", "out"].map(|name| outcome.ledger().stage(name).unwrap());
+    assert_eq!(given.out, through.passed, "{outcome}");
+    assert!(outcome.report().reason == Reason::Shutdown, "the source has not ended before");
+}
+
+#[test]
+fn d1_to_wait_for_slow_threads_is_no_stall() {
+    let slow_threads = |pipeline: Pipeline| {
+        pipeline.capacity(40).iter("numbers", 0..).parallel("slow", 2, slow).sink("out", |_| Ok(()))
+    };
+    assert_nothing_is_cut_short(slow_threads, 0);
+}
+
+#[test]
+fn d1_to_wait_for_a_slow_thread_is_no_stall() {
+    let slow_thread = |pipeline: Pipeline| {
+        pipeline.iter("numbers", 0..).thread("on").map("slow", slow).sink("out", |_| Ok(()))
+    };
+    assert_nothing_is_cut_short(slow_thread, 0);
+}
+
+#[test]
+fn d1_to_wait_for_a_slow_sink_is_no_stall() {
+    let slow_sink = |pipeline: Pipeline| {
+        pipeline.iter("numbers", 0..).sink("out", |n| {
+            slow(n);
+            Ok(())
+        })
+    };
+    assert_nothing_is_cut_short(slow_sink, 0);
+}
+
+/// Those whose items were quick are handed so many of them at once that they are at it for longer than the limit when they
+/// become slow; and so those wait who wait for those who wait for them.
+#[test]
+fn d1_to_wait_for_who_waits_for_what_has_become_slow_is_no_stall() {
+    let on_a_thread = |pipeline: Pipeline| {
+        let flow = pipeline.chunk(16).capacity(1).items("numbers", 0..).thread("on");
+        let flow = flow.map("quick", |n| n).thread("last").map("slow", slow_at_last);
+        flow.sink("out", |_| Ok(()))
+    };
+    assert_nothing_is_cut_short(on_a_thread, SLOW_FROM);
+}
+
+#[test]
+fn d1_to_wait_for_threads_that_have_become_slow_is_no_stall() {
+    let on_several = |pipeline: Pipeline| {
+        let flow = pipeline.chunk(16).capacity(1).items("numbers", 0..).thread("on");
+        let flow = flow.map("quick", |n| n).parallel("slow", 2, slow_at_last);
+        flow.sink("out", |_| Ok(()))
+    };
+    assert_nothing_is_cut_short(on_several, SLOW_FROM);
+}
+
+/// What comes from several threads is in order again before it is slow, so that those wait for each other, too.
+#[test]
+fn d1_to_wait_for_what_has_become_slow_behind_several_threads_is_no_stall() {
+    let behind_several = |pipeline: Pipeline| {
+        let flow = pipeline.chunk(4).capacity(1).iter("numbers", 0..).parallel("quick", 2, |n| n);
+        flow.map("slow", slow_at_last).sink("out", |_| Ok(()))
+    };
+    assert_nothing_is_cut_short(behind_several, SLOW_FROM);
+}
+
+#[test]
+fn d1_to_wait_for_what_goes_aside_slowly_is_no_stall() {
+    let aside = |pipeline: Pipeline| {
+        let flow = pipeline.chunk(16).capacity(1).items("numbers", 0..).thread("on");
+        let slow_sink = |n| {
+            slow_at_last(n);
+            Ok(())
+        };
+        flow.tee("copy", |flow| flow.sink("aside", slow_sink)).sink("out", |_| Ok(()))
+    };
+    assert_nothing_is_cut_short(aside, SLOW_FROM);
+}
+
+#[test]
+fn d1_to_wait_for_who_waits_for_its_turn_is_no_stall() {
+    let in_turns = |pipeline: Pipeline| {
+        let flow = pipeline.chunk(1).capacity(1).iter("numbers", 0..).thread("on");
+        flow.rate_limit("in turns", 1, LIMIT + LIMIT).sink("out", |_| Ok(()))
+    };
+    assert_nothing_is_cut_short(in_turns, 0);
+}
+
+#[test]
+fn d1_to_wait_for_who_is_stuck_is_a_stall() {
+    let mut system = System::new("stuck");
+    system.set_stall_limit(STALL_LIMIT).set_grace(STALL_LIMIT).set_drain_budget(HOURS);
+    let (_release, stuck) = mpsc::channel::<()>();
+    let get_stuck = move |n: u32| {
+        if n == 1 {
+            let _ = stuck.recv();
+        }
+        Ok(())
+    };
+    let ready = Pipeline::new("stuck").iter("numbers", 0..).sink("out", get_stuck);
+    let running = ready.feeds_nothing().spawn(&mut system).unwrap();
+    let waits = || {
+        let actors = system.snapshot();
+        actors.iter().any(|a| a.waits_for.as_ref().is_some_and(|to| to.is_for_room))
+    };
+    while !waits() {
+        thread::yield_now();
+    }
+    running.system().shutdown();
+    let outcome = running.ended(system.wait());
+    assert!(!outcome.report().is_complete() && outcome.ledger().balances(), "{outcome}");
+    assert_eq!(outcome.report().actor("numbers").unwrap().ended, Ended::Overdue, "{outcome}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod company;
 mod revival;
 mod rings;
 mod turns;
+mod waits;
 
 /// How often a drain says whom it is waiting for.
 const SAY_EVERY: Duration = Duration::from_secs(1);
@@ -73,6 +74,8 @@ struct Conductor<'a> {
     revivals: Revivals,
     /// How those of rings that settle were seen last: that, and whether they were at rest.
     seen: BTreeMap<usize, (Sample, bool)>,
+    /// What those had achieved whom somebody in turn waits for, when they were last looked at.
+    pulses: BTreeMap<usize, u64>,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
     /// In the order in which they ended.
@@ -113,6 +116,7 @@ impl<'a> Conductor<'a> {
             companies: Vec::new(),
             revivals: Revivals::default(),
             seen: BTreeMap::new(),
+            pulses: BTreeMap::new(),
             drain: None,
             left: Vec::new(),
             children_in_report: 0,

@@ -194,8 +194,8 @@ macro_rules! common {
             }
 
             /// A sign of life: tells a drain that something was achieved although no message was
-            /// finished, so that the stall limit begins anew. For long handlers and hooks, and for
-            /// tasks that flush.
+            /// finished, so that the stall limit begins anew, for it and for those who wait for room with
+            /// it. For long handlers and hooks, and for tasks that flush.
             pub fn progress(&self) {
                 self.life.sign_of_life();
             }

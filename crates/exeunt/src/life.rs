@@ -469,6 +469,14 @@ impl Life {
         waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
+    /// The place of the one in whose mailbox it waits for room, if that is of its system.
+    pub(crate) fn waits_for_room_of(&self) -> Option<usize> {
+        match self.waits_for()?.0 {
+            Activity::Sending(to) => to.index,
+            _ => None,
+        }
+    }
+
     /// Takes the actor's last word from it and gives its figures, with the message that is in its
     /// hands counted as failed. `None` if the thread was quicker and has ended by itself.
     pub(crate) fn disown(&self) -> Option<Figures> {

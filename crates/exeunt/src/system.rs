@@ -9,6 +9,7 @@ use crate::address::{Addr, WeakAddr};
 use crate::builder::{ActorBuilder, TaskBuilder};
 use crate::context::TaskContext;
 use crate::error::{self, LookupError, SpawnError, WaitError};
+use crate::event::Event;
 use crate::exit::Exit;
 use crate::group::GroupBuilder;
 use crate::mailbox::Mailbox;
@@ -470,6 +471,22 @@ impl SystemHandle {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.stage.is_draining()
+    }
+
+    /// Set when the drain has begun, for who waits for that beside other things.
+    ///
+    /// ```
+    /// use exeunt::System;
+    ///
+    /// let system = System::new("program");
+    /// let handle = system.handle();
+    /// assert!(!handle.drain_began().is_set());
+    /// drop(system.shutdown());
+    /// assert!(handle.drain_began().is_set());
+    /// ```
+    #[must_use]
+    pub fn drain_began(&self) -> &Event {
+        self.stage.drain_began()
     }
 
     /// Whether the system has ended.

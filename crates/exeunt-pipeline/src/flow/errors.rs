@@ -37,7 +37,7 @@ impl<A: Op, K: Kind<In = A::Out>, P: Clone + Send + 'static> Flow<Then<A, Each<K
     {
         let (to, start) = self.way.divert(name, sink);
         self.way.branches.push(start);
-        self.ops.second.policy.at_last = AtLast::Divert { copy: K::In::clone, to };
+        self.ops.second.policy.at_last = AtLast::Divert { copy: K::In::clone, to: Box::new(to) };
         self
     }
 }
@@ -75,7 +75,7 @@ impl<T: Send + 'static, U: Send + 'static, P: Clone + Send + 'static> Flow<Joine
     {
         let (to, start) = self.way.divert(name, sink);
         self.way.branches.push(start);
-        let at_last = AtLast::Divert { copy: T::clone, to };
+        let at_last = AtLast::Divert { copy: T::clone, to: Box::new(to) };
         parallel::change(&self.ops.settings, |settings| settings.policy.at_last = at_last);
         self
     }

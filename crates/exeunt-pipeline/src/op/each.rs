@@ -56,7 +56,7 @@ pub(crate) struct Retry<T> {
 pub(crate) enum AtLast<T: Send + 'static> {
     Stop,
     Skip,
-    Divert { copy: fn(&T) -> T, to: Side<Diverted<T>> },
+    Divert { copy: fn(&T) -> T, to: Box<Side<Diverted<T>>> },
 }
 
 impl<T: Send + 'static> Clone for Policy<T> {

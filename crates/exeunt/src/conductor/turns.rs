@@ -41,6 +41,7 @@ impl Conductor<'_> {
         }
         let now = Instant::now();
         self.settle_rings(now);
+        self.excuse_who_waits(now);
         let mut wake = now + self.look_every();
         wake = self.ends().filter(|&end| end > now).fold(wake, Instant::min);
         let mut overdue = Vec::new();

@@ -1,0 +1,70 @@
+//! Who waits for room with somebody who is getting on is not stuck, however long that takes; nor is who waits
+//! for one who waits for such a one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Conductor, State};
+use crate::life::Life;
+use crate::member::Member;
+use crate::stage::Stage;
+
+impl Conductor<'_> {
+    /// Touches the turns of those who wait so.
+    pub(super) fn excuse_who_waits(&mut self, now: Instant) {
+        let mut mailboxes = Mailboxes { stage: self.stage, readers: BTreeMap::new() };
+        let mut pulses = BTreeMap::new();
+        for (&index, state) in &mut self.states {
+            let mut is_getting_on = false;
+            for life in mailboxes.waited_for(index) {
+                let pulse = life.sample().pulse();
+                let before = self.pulses.get(&life.index);
+                is_getting_on |= before.is_some_and(|&before| before != pulse);
+                pulses.insert(life.index, pulse);
+            }
+            let (State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) = state;
+            if is_getting_on {
+                turn.touch(now);
+            }
+        }
+        self.pulses = pulses;
+    }
+}
+
+/// Who reads which mailbox.
+struct Mailboxes<'a> {
+    stage: &'a Stage,
+    /// As far as it was looked up in this round, by the place of its owner.
+    readers: BTreeMap<usize, Vec<Arc<Member>>>,
+}
+
+impl Mailboxes<'_> {
+    /// Those for whom somebody waits, and those for whom they do.
+    fn waited_for(&mut self, index: usize) -> Vec<Arc<Life>> {
+        let (mut all, mut seen) = (Vec::new(), BTreeSet::from([index]));
+        let mut next: Vec<Arc<Life>> =
+            self.stage.member(index).map(|member| Arc::clone(&member.life)).into_iter().collect();
+        while let Some(waiter) = next.pop() {
+            let Some(to) = waiter.waits_for_room_of() else { continue };
+            let readers = self.readers(to).iter().map(|member| &member.life);
+            let new: Vec<_> = readers.filter(|life| seen.insert(life.index)).cloned().collect();
+            next.extend(new.iter().cloned());
+            all.extend(new);
+        }
+        all
+    }
+
+    /// Its owner; of a pool, which has none, all its threads.
+    fn readers(&mut self, owner: usize) -> &[Arc<Member>] {
+        let stage = self.stage;
+        self.readers.entry(owner).or_insert_with(|| match stage.member(owner) {
+            Some(member) => vec![member],
+            None => {
+                let mut members = stage.members();
+                members.retain(|member| member.pool() == Some(owner));
+                members
+            }
+        })
+    }
+}
