@@ -59,9 +59,11 @@ fn s6_a_signal_of_choice_prints_how_all_stand_though_everything_is_stuck() {
     let mut victim = stuck(&[&format!("snapshot={}", Signal::USR1.as_raw())]);
     victim.signal(Signal::USR1);
     let stderr = victim.reads_on_stderr("stuck: 4 actors and tasks", 1);
-    for line in
-        ["  a                    working            2/256", "in its handler, on a ", "in its loop"]
-    {
+    for line in [
+        "  a                    working            2/256",
+        "in its handler, on a message (",
+        "in its loop",
+    ] {
         assert!(stderr.contains(line), "no `{line}` in\n{stderr}");
     }
     // And again, in a drain that does not end.

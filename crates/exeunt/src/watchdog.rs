@@ -275,8 +275,8 @@ mod tests {
         assert_eq!(
             told(looks.map(|pulse| vec![idle(0), busy(1, pulse)])),
             [
-                (4, "`n1` is stuck: in its handler, on a u32, for 1.0s".to_owned()),
-                (10, "`n1` is stuck: in its handler, on a u32, for 1.0s".to_owned()),
+                (4, "`n1` is stuck: in its handler, on a message (u32), for 1.0s".to_owned()),
+                (10, "`n1` is stuck: in its handler, on a message (u32), for 1.0s".to_owned()),
             ]
         );
     }
@@ -309,7 +309,7 @@ mod tests {
         });
         let cycle = "deadlock for 1.0s: `n1` waits for an answer of `n2`, `n2` waits for the end of \
                      `n3`, `n3` waits for room in `n1`";
-        let alone = "`n4` is stuck: in its handler, on a u32, for 1.0s";
+        let alone = "`n4` is stuck: in its handler, on a message (u32), for 1.0s";
         assert_eq!(told(looks), [(4, cycle.to_owned()), (4, alone.to_owned())]);
     }
 

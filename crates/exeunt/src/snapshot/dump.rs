@@ -72,7 +72,7 @@ pub(crate) fn on_what(label: Option<&str>, message_type: Option<&str>) -> String
     match (label, message_type) {
         (Some(label), Some(message_type)) => format!(", on `{label}` ({message_type})"),
         (Some(label), None) => format!(", on `{label}`"),
-        (None, Some(message_type)) => format!(", on a {message_type}"),
+        (None, Some(message_type)) => format!(", on a message ({message_type})"),
         (None, None) => String::new(),
     }
 }
