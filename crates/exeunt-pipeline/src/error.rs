@@ -11,7 +11,6 @@ pub struct Error {
     cause: Box<Cause>,
 }
 
-#[derive(Debug)]
 enum Cause {
     Spawn(SpawnError),
     DoubledName(String),
@@ -70,16 +69,10 @@ impl From<SpawnError> for Error {
     }
 }
 
+/// The sentence of its `Display`, since it is what is printed of an error that `main` returns.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.cause {
-            // What `main` prints of it should be read, and the outcome fills a screen.
-            Cause::Failed { name, error, .. } => {
-                let mut failed = f.debug_struct("Failed");
-                failed.field("name", name).field("error", error).finish_non_exhaustive()
-            }
-            cause => cause.fmt(f),
-        }
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -100,5 +93,18 @@ impl std::error::Error for Error {
             Cause::Spawn(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_main_prints_of_it_is_a_sentence() {
+        let error = Error::doubled_name("same".to_owned());
+        assert_eq!(format!("{error:?}"), "two stages are called `same`");
+        let error = Error::fault("`batch` has batches of no items".to_owned());
+        assert_eq!(format!("{error:?}"), error.to_string());
     }
 }

@@ -178,7 +178,7 @@ fn a_failure_in_a_drain_is_one() {
     assert_eq!(report.reason, Reason::Shutdown);
     let error = running.outcome(report).unwrap_err();
     assert_eq!(error.to_string(), "`numbers` failed: `fail`: no");
-    assert_eq!(format!("{error:?}"), r#"Failed { name: "numbers", error: "`fail`: no", .. }"#);
+    assert_eq!(format!("{error:?}"), "`numbers` failed: `fail`: no");
 }
 
 /// Runs until the sink says that it is enough.
