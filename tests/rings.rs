@@ -190,6 +190,8 @@ fn o4_a_ring_that_is_stuck_on_full_mailboxes_meets_the_stall_limit() {
             let mut system = System::new("locked");
             system.set_stall_limit(ms(50)).set_grace(ms(2_000));
             let (addrs, inboxes): (Vec<_>, Vec<_>) = places(2, 1).into_iter().unzip();
+            // Before they are there: once they are, there may never be room for the second any more.
+            addrs.iter().for_each(|addr| addr.send(1).unwrap());
             for (i, inbox) in inboxes.into_iter().enumerate() {
                 let to = addrs[1 - i].clone();
                 let actor = system.actor(&format!("r{i}")).inbox(inbox).feeds(&to);
@@ -200,8 +202,6 @@ fn o4_a_ring_that_is_stuck_on_full_mailboxes_meets_the_stall_limit() {
                 };
                 actor.spawn(Play::new(double)).unwrap();
             }
-            addrs[0].send(1).unwrap();
-            addrs[1].send(1).unwrap();
             let handle = system.handle();
             until(|| ["r0", "r1"].iter().all(|name| standing(&handle, name).waits_for.is_some()));
             let report = system.shutdown();
