@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::env;
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use exeunt::{
     Actor, Addr, Backoff, Capacity, Context, Ended, Group, Restart, SendTimeoutError, Strategy,
     System, TrySendError,
 };
-use support::{HANG, guarded_for, ms};
+use support::{HANG, Planned, guarded_for, ms, silence_planned_panics};
 
 const SENDERS: u64 = 4;
 
@@ -128,9 +128,6 @@ struct Worker {
     book: Book,
     next: Option<Addr<u64>>,
 }
-
-/// A panic that is part of the test and need not be printed.
-struct Planned;
 
 fn fails(id: u64) -> bool {
     // One in a hundred, evenly spread by a hash of the number.
@@ -324,18 +321,6 @@ fn is_in_order(ids: &[u64]) -> bool {
         let before = last[(id >> 32) as usize].replace(id);
         before < Some(id)
     })
-}
-
-fn silence_planned_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !info.payload().is::<Planned>() {
-                usual(info);
-            }
-        }));
-    });
 }
 
 // Chance.

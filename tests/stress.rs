@@ -18,7 +18,7 @@ use std::env;
 use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use exeunt::{
     Actor, Addr, Capacity, Context, Ended, Event, SendError, SendTimeoutError, System,
     TrySendError, WeakAddr,
 };
-use support::{HANG, guarded_for, ms, until};
+use support::{HANG, Planned, guarded_for, ms, silence_planned_panics, until};
 
 const SENDERS: u64 = 3;
 
@@ -341,21 +341,6 @@ impl Actor for Target {
             .send(Seen { handled: std::mem::take(&mut self.seen), failed: Vec::new() });
         Ok(())
     }
-}
-
-/// A panic that is part of the test and need not be printed.
-struct Planned;
-
-fn silence_planned_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !info.payload().is::<Planned>() {
-                usual(info);
-            }
-        }));
-    });
 }
 
 // The senders: three threads that live as long as the test, since threads are what costs.

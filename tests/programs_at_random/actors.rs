@@ -10,6 +10,7 @@ use crossbeam_channel::Receiver;
 use exeunt::{Actor, Addr, Capacity, Context, Error, Event, Reply, SendError, TrySendError};
 
 use super::program::{Kind, Number, Way};
+use super::support::Planned;
 
 /// What one who sends knows of what it sent: to whom, what, and whether it was accepted.
 pub(crate) type Account = Vec<(String, Number, bool)>;
@@ -58,9 +59,6 @@ pub(crate) struct Player {
     /// Those that hang come back when it is set.
     pub(crate) curtain: Event,
 }
-
-/// A panic that is part of the test and need not be printed.
-pub(crate) struct Planned;
 
 /// Why a send was refused.
 enum Refused {

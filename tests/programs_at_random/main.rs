@@ -34,14 +34,12 @@ mod actors;
 mod play;
 mod audit;
 
-use std::sync::Once;
 use std::time::SystemTime;
 use std::{env, fmt, panic, thread};
 
-use actors::Planned;
 use play::play;
 use program::{Dice, Program};
-use support::{HANG, guarded_for};
+use support::{HANG, guarded_for, silence_planned_panics};
 
 #[test]
 fn m1_m2_m3_m5_o1_o2_o3_o4_d3_r1_programs_at_random() {
@@ -101,16 +99,4 @@ fn run(seed: u64) -> Figures {
         eprintln!("failed: EXEUNT_SEED={seed}\n{:#?}", Program::thrown(&mut Dice(seed)));
         panic::resume_unwind(panic);
     })
-}
-
-fn silence_planned_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !info.payload().is::<Planned>() {
-                usual(info);
-            }
-        }));
-    });
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file takes its own part of it
 
 use std::panic;
+use std::sync::Once;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,6 +46,22 @@ pub(crate) fn guarded_for<T: Send + 'static>(
             Err(panic) => panic::resume_unwind(panic),
         },
     }
+}
+
+/// A panic that is part of the test and need not be printed.
+pub(crate) struct Planned;
+
+/// Any other panic is printed as usual.
+pub(crate) fn silence_planned_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !info.payload().is::<Planned>() {
+                usual(info);
+            }
+        }));
+    });
 }
 
 /// What comes next over a channel; it has to come.

@@ -5,6 +5,7 @@
 //! step each: how they get on with a closing is for [`closing`](crate::closing). Time is not modelled: a
 //! deadline may pass at any moment, and a grace.
 
+use crate::figures::Figures;
 use crate::protocol::{Protocol, Step, Steps};
 pub use wiring::Wiring;
 
@@ -115,19 +116,6 @@ struct Actor {
     disowned: bool,
     /// It has told its children to leave.
     has_dismissed: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-struct Figures {
-    handled: u8,
-    failed: u8,
-    returned: u8,
-}
-
-impl Figures {
-    fn sum(self) -> u8 {
-        self.handled + self.failed + self.returned
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

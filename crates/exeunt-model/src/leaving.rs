@@ -6,6 +6,7 @@
 //! eviction are one step each: how they get on with each other is for [`closing`](crate::closing). Time is not
 //! modelled: a deadline may pass at any moment, and a grace.
 
+use crate::figures::Figures;
 use crate::protocol::{Protocol, Step, Steps};
 
 mod threads;
@@ -128,19 +129,6 @@ struct Thread {
 enum Outcome {
     Itself,
     Disowned,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-struct Figures {
-    handled: u8,
-    failed: u8,
-    returned: u8,
-}
-
-impl Figures {
-    fn sum(self) -> u8 {
-        self.handled + self.failed + self.returned
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -14,6 +14,7 @@
 //! README beside this crate says what is abstracted from, and where model and code have to change together.
 
 pub mod protocol;
+mod figures;
 pub mod closing;
 pub mod drain;
 pub mod leaving;
