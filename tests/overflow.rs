@@ -440,6 +440,7 @@ fn d2_an_actor_that_waits_for_the_hook_is_interrupted_at_its_deadline() {
         });
         hook.catches();
         let (told, interrupted) = mpsc::channel();
+        let (trap, keeper) = trap();
         let addr = full.addr.clone();
         let relay = full
             .system
@@ -447,11 +448,15 @@ fn d2_an_actor_that_waits_for_the_hook_is_interrupted_at_its_deadline() {
             .drain_deadline(ms(1))
             .feeds(&addr)
             .spawn(Play::new(move |n, _| {
+                trap.walk_in();
                 told.send(addr.send(Letter(n))).unwrap();
                 Ok(())
             }))
             .unwrap();
         relay.send(3).unwrap();
+        // In its handler before the drain: what it had not begun at its deadline would be returned.
+        keeper.catches();
+        keeper.opens();
         full.system.handle().shutdown();
         assert_eq!(next(&interrupted), Err(SendError::Interrupted(Letter(3))));
         hook.opens();
