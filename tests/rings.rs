@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use exeunt::{Addr, Ended, Inbox, Notice, Reason, State, System};
+use exeunt::{Addr, Context, Ended, Inbox, Notice, Reason, Report, State, System};
 use support::{
     HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing, trap,
     until,
@@ -432,5 +432,77 @@ fn o4_a_ring_is_not_at_rest_while_a_child_of_it_works() {
         let report = system.wait();
         assert_eq!(figures(line(&report, "b")), [1, 0, 0], "{report}");
         assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    });
+}
+
+/// Two that feed each other. What comes to `a` is passed on to `b`, and `a` sees to it that there is always more.
+fn a_ring_with_more_to_do(a_player: impl FnOnce(Addr<u32>) -> Play<u32>) -> Report {
+    let mut system = System::new("busy");
+    let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox::<u32>(8));
+    system.actor("a").inbox(a_inbox).feeds(&b).spawn(a_player(b.clone())).unwrap();
+    system.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::<u32>::idle()).unwrap();
+    until(|| standing(&system.handle(), "b").handled > 0);
+    let report = system.shutdown();
+    assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    assert_eq!(line(&report, "a").handled, line(&report, "b").handled, "{report}");
+    report
+}
+
+#[test]
+fn o4_timers_of_a_ring_end_when_its_turn_begins() {
+    guarded(|| {
+        let again = |cx: &mut Context<Play<u32>>| {
+            cx.send_after(Duration::ZERO, 0);
+            Ok(())
+        };
+        let report = a_ring_with_more_to_do(|b| {
+            Play::new(move |n, cx| {
+                b.send(n)?;
+                again(cx)
+            })
+            .started(again)
+        });
+        assert_eq!(line(&report, "a").cancelled, 1, "{report}");
+    });
+}
+
+#[test]
+fn o4_of_the_channels_of_a_ring_what_is_queued_when_its_turn_begins_is_taken() {
+    guarded(|| {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let left = receiver.clone();
+        a_ring_with_more_to_do(|b| {
+            sender.send(0).unwrap();
+            let passer = Play::new(move |n, _| {
+                sender.send(n)?;
+                Ok(b.send(n)?)
+            });
+            passer.started(move |cx| {
+                cx.attach(receiver.clone(), |n| n);
+                Ok(())
+            })
+        });
+        assert_eq!(left.len(), 1);
+    });
+}
+
+#[test]
+fn o4_timers_of_a_rings_children_end_when_its_turn_begins() {
+    guarded(|| {
+        a_ring_with_more_to_do(|b| {
+            Play::new(move |n, _| Ok(b.send(n)?)).started(|cx| {
+                let parent = cx.addr().downgrade();
+                let again = |cx: &mut Context<Play<u32>>| {
+                    cx.send_after(Duration::ZERO, 0);
+                    Ok(())
+                };
+                let child = Play::new(move |n, cx| {
+                    parent.upgrade().map_or(Ok(()), |parent| parent.send(n))?;
+                    again(cx)
+                });
+                cx.actor("child").feeds_nothing().spawn(child.started(again))?;
+                Ok(())
+            })
+        });
     });
 }

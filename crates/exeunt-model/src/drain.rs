@@ -27,6 +27,13 @@ pub enum Without {
     LookAtSleep,
     /// The closing of a ring in two stages: it closes for each other as it does for all others.
     TwoStages,
+    /// The order of a closing in its first stage: each gets to know the others of its ring when it is closed, and
+    /// not before the first of them is.
+    JoinFirst,
+    /// The last call of a ring: what its actors take from beside their mailboxes goes on until it is closed.
+    LastCall,
+    /// The question whether those of a ring have heard it.
+    Hearing,
     /// The cue of a thread that has ended: one of them is lost.
     Ended,
     /// The cue to begin: one of them, sent by the first who asks, is lost.
@@ -47,11 +54,14 @@ pub enum Without {
 
 impl Without {
     /// Everything that can be taken out.
-    pub const ALL: [Without; 12] = [
+    pub const ALL: [Without; 15] = [
         Without::WaitForUpstream,
         Without::SecondLook,
         Without::LookAtSleep,
         Without::TwoStages,
+        Without::JoinFirst,
+        Without::LastCall,
+        Without::Hearing,
         Without::Ended,
         Without::Shutdown,
         Without::HasLeft,
@@ -74,6 +84,8 @@ pub struct Drain {
     pub sends: u8,
     /// How many messages come from threads that belong to nobody.
     pub from_outside: u8,
+    /// How much there is for those of rings beside their mailboxes: in channels of theirs, by timers.
+    pub beside: u8,
     /// How often the end is asked for.
     pub signals: u8,
     /// How many handlers fail. That asks for the end, too.
@@ -94,6 +106,7 @@ pub struct State {
     conductor: Conductor,
     sends: u8,
     from_outside: u8,
+    beside: u8,
     signals: u8,
     failures: u8,
     hangs: u8,
@@ -116,6 +129,11 @@ struct Actor {
     disowned: bool,
     /// It has told its children to leave.
     has_dismissed: bool,
+    /// It knows with whom it drains as one.
+    has_joined: bool,
+    last_call: bool,
+    /// How much of what was in its channels is still to be taken, since it has heard the last call.
+    quota: Option<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -157,6 +175,8 @@ struct Conductor {
     /// Who was told that its children have left.
     told: Vec<bool>,
     look: Option<Look>,
+    /// Those of a ring that are still to be closed for all others.
+    to_close: Vec<usize>,
     /// `seen`: the pulse, and whether it was at rest.
     seen: Vec<Option<(u8, bool)>>,
     report: Vec<Option<Figures>>,
@@ -178,7 +198,7 @@ enum Turn {
 struct Look {
     of: usize,
     next: usize,
-    /// Whether the mailbox of the next was found empty.
+    /// Whether the mailbox of the next was found empty, and it has heard the last call.
     is_empty: Option<bool>,
     is_at_rest: bool,
 }
@@ -216,7 +236,10 @@ impl Drain {
     fn is_open(&self, state: &State, from: Option<usize>, to: usize) -> bool {
         let actor = &state.actors[to];
         let is_of_its_ring = |from: usize| {
-            state.conductor.turns[to] == Turn::SettlingAlone && self.ring(to).contains(&from)
+            let knows = state.actors[to].has_joined && state.actors[from].has_joined;
+            state.conductor.turns[to] == Turn::SettlingAlone
+                && self.ring(to).contains(&from)
+                && knows
         };
         let is_its_child = |from: usize| {
             self.wiring.parents[from] == Some(to) && self.without != Without::DoorForChildren
@@ -251,6 +274,10 @@ impl Protocol for Drain {
             gone: false,
             disowned: false,
             has_dismissed: false,
+            has_joined: false,
+            last_call: false,
+            // With nothing there, whether they have heard makes no difference.
+            quota: (self.beside == 0).then_some(0),
         });
         let no = vec![false; self.len()];
         State {
@@ -266,12 +293,14 @@ impl Protocol for Drain {
                 families: no.clone(),
                 told: no,
                 look: None,
+                to_close: Vec::new(),
                 seen: vec![None; self.len()],
                 report: vec![None; self.len()],
                 is_over: false,
             },
             sends: self.sends,
             from_outside: self.from_outside,
+            beside: self.beside,
             signals: self.signals,
             failures: self.failures,
             hangs: self.hangs,

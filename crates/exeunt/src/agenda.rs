@@ -30,8 +30,10 @@ pub(crate) struct Agenda<A: Actor> {
     urgent_in_a_row: u32,
     /// Whether there is anything on it.
     is_in_use: bool,
-    /// Its actor's turn has come: no timers, and of the channels only what is queued.
+    /// Its actor's turn has come, or that of its ring: no timers, and of the channels only what is queued.
     is_last_call: bool,
+    /// Its actor's turn has come.
+    is_in_turn: bool,
 }
 
 /// What there is to do.
@@ -66,8 +68,10 @@ pub enum OnDrain {
 pub(crate) trait Input<M> {
     fn take(&mut self) -> Taken<M>;
     fn add_to<'a>(&'a self, select: &mut Select<'a>);
+    /// The actor's turn has come, or that of its ring.
+    fn last_call(&mut self) {}
     /// The actor's turn has come.
-    fn last_call(&mut self);
+    fn close(&mut self) {}
     /// Whether it has nothing now and only stays open, in the actor's turn, for the actor's children.
     fn is_done(&self) -> bool {
         false
@@ -109,12 +113,18 @@ impl<A: Actor> Agenda<A> {
             urgent_in_a_row: 0,
             is_in_use: mailbox.urgent().is_some(),
             is_last_call: false,
+            is_in_turn: false,
         }
     }
 
-    /// Whether the actor's turn has come.
+    /// Whether there is no time for timers any more.
     pub(crate) fn is_last_call(&self) -> bool {
         self.is_last_call
+    }
+
+    /// Whether it knows that the actor's turn has come.
+    pub(crate) fn is_in_turn(&self) -> bool {
+        self.is_in_turn
     }
 
     /// Whether there is more to look at than the mailbox.
@@ -142,10 +152,14 @@ impl<A: Actor> Agenda<A> {
 
     pub(crate) fn attach(&mut self, input: impl Input<A::Msg> + 'static) {
         self.is_in_use = true;
-        self.inputs.push(Box::new(input));
+        let mut input = Box::new(input);
         if self.is_last_call {
-            self.inputs.iter_mut().for_each(|input| input.last_call());
+            input.last_call();
         }
+        if self.is_in_turn {
+            input.close();
+        }
+        self.inputs.push(input);
     }
 
     pub(crate) fn use_answers(&mut self) -> &mut Answers<A> {
@@ -265,7 +279,17 @@ impl<A: Actor> Agenda<A> {
     // How it ends.
 
     /// The actor's turn has come. How many timers were pending, and are cancelled.
+    pub(crate) fn begin_turn(&mut self) -> u64 {
+        self.is_in_turn = true;
+        self.inputs.iter_mut().for_each(|input| input.close());
+        self.last_call()
+    }
+
+    /// The actor's turn has come, or that of its ring. How many timers were pending, and are cancelled.
     pub(crate) fn last_call(&mut self) -> u64 {
+        if self.is_last_call {
+            return 0;
+        }
         self.is_last_call = true;
         self.idle_timeout = None;
         self.inputs.iter_mut().for_each(|input| input.last_call());
@@ -288,7 +312,7 @@ impl<A: Actor> Agenda<A> {
         let left = self.inputs.iter_mut().flat_map(|input| input.evict(life)).collect();
         self.inputs.clear();
         self.answers.clear();
-        (left, self.last_call())
+        (left, self.begin_turn())
     }
 }
 

@@ -41,6 +41,11 @@ pub(crate) struct Life {
     /// Those with whom it drains as one, while their mailboxes are open for each other and for nobody
     /// else.
     ring: OnceLock<Arc<Ring>>,
+    /// The turn of those with whom it drains as one has come: what it takes from beside its mailbox comes to an
+    /// end. Set before its bell is rung.
+    last_call: AtomicBool,
+    /// It has come to an end.
+    heard_last_call: AtomicBool,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -204,6 +209,8 @@ impl Life {
             must_stop: Event::new(),
             overdue: AtomicBool::new(false),
             ring: OnceLock::new(),
+            last_call: AtomicBool::new(false),
+            heard_last_call: AtomicBool::new(false),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -386,6 +393,24 @@ impl Life {
     /// Whether its deadline has come, though it may still have to hear of it.
     pub(crate) fn is_overdue(&self) -> bool {
         self.overdue.load(Ordering::SeqCst)
+    }
+
+    /// Says that the turn of its ring has come. Whether that is news.
+    pub(crate) fn announce_last_call(&self) -> bool {
+        !self.last_call.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_last_call(&self) -> bool {
+        self.last_call.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn hear_last_call(&self) {
+        self.heard_last_call.store(true, Ordering::SeqCst);
+    }
+
+    /// To be asked of somebody who was seen asleep: then all that it took from elsewhere is handled.
+    pub(crate) fn has_heard_last_call(&self) -> bool {
+        self.heard_last_call.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {

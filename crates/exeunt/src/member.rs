@@ -66,15 +66,22 @@ impl Member {
         self.ring();
     }
 
-    /// Its ring is at rest, but for what may come from outside: from here on its mailbox is open for
-    /// those of the ring alone.
-    pub(crate) fn close_but_for(&self, ring: &Arc<Ring>) {
-        self.life.join_ring(ring);
-        self.front.iter().for_each(|front| front.life.join_ring(ring));
-        self.close();
+    /// The turn of its ring, or of its parent's, has come: what it takes from beside its mailbox comes to an end,
+    /// so that all of them can come to rest. Says so once.
+    pub(crate) fn last_call(&self) {
+        if self.life.announce_last_call() {
+            self.ring();
+        }
     }
 
-    fn close(&self) {
+    /// When its mailbox closes, it stays open for those of the ring.
+    pub(crate) fn join_ring(&self, ring: &Arc<Ring>) {
+        self.life.join_ring(ring);
+        self.front.iter().for_each(|front| front.life.join_ring(ring));
+    }
+
+    /// From here on its mailbox is open for its children, and for those of its ring, alone.
+    pub(crate) fn close(&self) {
         // Not under the lock: it wakes those who wait for room.
         let post = lock(&self.post).clone();
         if let Some(post) = post {

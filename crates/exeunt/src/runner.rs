@@ -75,8 +75,6 @@ pub(crate) struct Runner<'a, A: Actor> {
     life: &'a Arc<Life>,
     mailbox: &'a Arc<Mailbox<A::Msg>>,
     bell: &'a Bell,
-    /// It knows that its turn has come.
-    is_in_turn: bool,
     /// Where it is told that its children have left, when they were told to.
     children: Option<Receiver<Vec<ActorReport>>>,
     /// What there is to do beside messages from the mailbox.
@@ -128,22 +126,15 @@ impl<'a, A: Actor> Runner<'a, A> {
         seat: usize,
     ) -> Self {
         let bell = mailbox.bell_of(seat);
-        let is_in_turn = cell.agenda_now().is_last_call();
-        if life.stopping.is_set() && !is_in_turn {
+        let agenda = cell.agenda_now();
+        if life.stopping.is_set() && !agenda.is_in_turn()
+            || life.is_last_call() && !agenda.is_last_call()
+        {
             // Its turn came to the incarnation before: to this one the bell was not rung.
             bell.ring();
         }
         mailbox.remind_of_waiters();
-        Runner {
-            cell,
-            life,
-            mailbox,
-            bell,
-            is_in_turn,
-            children: None,
-            next: None,
-            patience: Patience::new(),
-        }
+        Runner { cell, life, mailbox, bell, children: None, next: None, patience: Patience::new() }
     }
 
     fn run(&mut self) -> Over {
@@ -252,9 +243,15 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
             _ => {}
         }
-        if its_turn && !self.is_in_turn {
-            self.is_in_turn = true;
-            self.life.count_cancelled(self.cell.agenda().last_call());
+        let is_last_call = self.life.is_last_call();
+        let agenda = self.cell.agenda();
+        if its_turn && !agenda.is_in_turn() {
+            self.life.count_cancelled(agenda.begin_turn());
+        } else if is_last_call && !agenda.is_last_call() {
+            self.life.count_cancelled(agenda.last_call());
+        }
+        if is_last_call {
+            self.life.hear_last_call();
         }
         self.make_way()
     }
@@ -493,7 +490,7 @@ mod tests {
         let mut runner = Runner::new(cell, &life, &mailbox, 0);
         life.summon(Summons::Retire);
         life.stopping.set();
-        assert!(runner.take_orders().is_none() && runner.is_in_turn);
+        assert!(runner.take_orders().is_none() && runner.cell.agenda().is_in_turn());
         life.countermand();
         life.summon(Summons::Fall("tripped".into()));
         let orders = runner.take_orders();

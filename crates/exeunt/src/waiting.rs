@@ -185,7 +185,7 @@ impl<A: Actor> Context<A> {
         let mailbox = inbox.into_mailbox();
         mailbox.owner.get_or_init(|| Arc::clone(&self.life));
         self.life.add_annex(Arc::clone(&mailbox) as _);
-        self.agenda.attach(Annex { mailbox, map, is_last_call: false });
+        self.agenda.attach(Annex { mailbox, map, is_closed: false });
     }
 
     /// Watches somebody: when it has ended, for whatever reason, and its thread with it, the actor is
@@ -363,7 +363,7 @@ where
 struct Annex<T, F> {
     mailbox: Arc<Mailbox<T>>,
     map: F,
-    is_last_call: bool,
+    is_closed: bool,
 }
 
 impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
@@ -377,14 +377,14 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
         if let Some(item) = item {
             return Taken::Item((self.map)(item));
         }
-        if !self.is_last_call && self.mailbox.is_deserted() && self.finish() {
+        if !self.is_closed && self.mailbox.is_deserted() && self.finish() {
             return Taken::Over;
         }
         Taken::Nothing
     }
 
     fn is_done(&self) -> bool {
-        self.is_last_call && self.mailbox.len() == 0
+        self.is_closed && self.mailbox.len() == 0
     }
 
     fn finish(&mut self) -> bool {
@@ -401,8 +401,8 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
         select.recv(&self.mailbox.bell.receiver);
     }
 
-    fn last_call(&mut self) {
-        self.is_last_call = true;
+    fn close(&mut self) {
+        self.is_closed = true;
         self.mailbox.close();
     }
 

@@ -14,7 +14,11 @@ impl Drain {
             // runner.rs, sleep
             At::Asleep => {
                 let has_heard_all = awaits_children && !actor.must_stop;
-                if actor.queue > 0 || (actor.stopping || actor.must_stop) && !has_heard_all {
+                if actor.queue > 0
+                    || self.has_more_beside(from, i)
+                    || self.has_to_hear(from, i)
+                    || (actor.stopping || actor.must_stop) && !has_heard_all
+                {
                     steps.add(name, "wakes up", |next| next.actors[i].at = At::Awake);
                 }
             }
@@ -25,16 +29,20 @@ impl Drain {
                         next.actors[i].at = At::Evict;
                     });
                 }
+                self.look_beside(i, steps);
                 if actor.queue > 0 {
                     steps.add(name, "takes a message", |next| {
                         next.actors[i].queue -= 1;
                         next.actors[i].at = At::Handling;
                     });
                 } else if !actor.stopping || awaits_children {
-                    // Only of those in rings it is asked whether they sleep.
-                    if !actor.must_stop && !self.ring(i).is_empty() {
+                    // Only of those in rings it is asked whether they sleep. Not if its bell has rung.
+                    let has_more = self.has_to_hear(from, i) || actor.quota.unwrap_or(0) > 0;
+                    if !actor.must_stop && !has_more && !self.ring(i).is_empty() {
                         steps.add(name, "falls asleep", |next| next.actors[i].at = At::Asleep);
                     }
+                } else if self.has_to_hear(from, i) || self.has_more_beside(from, i) {
+                    // First that.
                 } else if self.has_children(i) && !actor.has_dismissed {
                     // runner.rs, dismiss_children
                     steps.add(name, "tells its children to leave", |next| self.dismiss(next, i));
@@ -86,6 +94,43 @@ impl Drain {
             }),
             At::Hung | At::AwaitChildren | At::Ended => {}
         }
+    }
+
+    /// agenda.rs: what an actor of a ring takes from beside its mailbox, until it has heard the last call; then only
+    /// what is in its channels at that moment.
+    fn look_beside(&self, i: usize, steps: &mut Steps<'_, State>) {
+        let name = format!("actor {i}");
+        let from = steps.from;
+        if self.has_to_hear(from, i) {
+            for quota in 0..=from.beside {
+                steps.add(name.clone(), &format!("hears the last call, for {quota}"), |next| {
+                    next.beside -= quota;
+                    next.actors[i].quota = Some(quota);
+                });
+            }
+        }
+        if self.has_more_beside(from, i) {
+            steps.add(name, "takes something from beside its mailbox", |next| {
+                match &mut next.actors[i].quota {
+                    None => next.beside -= 1,
+                    Some(quota) => *quota -= 1,
+                }
+                next.actors[i].accepted += 1;
+                next.actors[i].at = At::Handling;
+            });
+        }
+    }
+
+    /// Whether its bell was rung for the last call, or for its turn, and it has not looked what for.
+    fn has_to_hear(&self, state: &State, i: usize) -> bool {
+        let actor = &state.actors[i];
+        let is_called = actor.last_call || actor.stopping;
+        actor.quota.is_none() && is_called && !self.ring(i).is_empty()
+    }
+
+    fn has_more_beside(&self, state: &State, i: usize) -> bool {
+        let in_channels = state.actors[i].quota.unwrap_or(state.beside);
+        in_channels > 0 && !self.ring(i).is_empty()
     }
 
     fn after_the_rest(&self, i: usize) -> At {

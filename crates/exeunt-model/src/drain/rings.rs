@@ -38,8 +38,12 @@ impl Drain {
         let actor = &from.actors[i];
         let Some(is_empty) = look.is_empty else {
             steps.add("conductor", &format!("looks at the mailbox of {i}"), |next| {
+                let is_news = actor.quota.is_none() && self.without != Without::LastCall;
+                next.actors[i].last_call |= is_news;
+                let has_heard = actor.quota.is_some()
+                    || matches!(self.without, Without::LastCall | Without::Hearing);
                 if let Some(look) = &mut next.conductor.look {
-                    look.is_empty = Some(actor.queue == 0);
+                    look.is_empty = Some(actor.queue == 0 && has_heard);
                 }
             });
             return;
@@ -65,13 +69,23 @@ impl Drain {
             next.conductor.seen[i] = None;
             match next.conductor.turns[i] {
                 Turn::Settling | Turn::SettlingAlone if is_alone => self.call(next, i),
-                // member.rs, close_but_for
+                // member.rs, join_ring
                 Turn::Settling => {
-                    next.conductor.turns[i] = Turn::SettlingAlone;
-                    next.actors[i].closed = true;
+                    next.actors[i].has_joined = self.without != Without::JoinFirst;
+                    next.conductor.to_close.push(i);
                 }
                 _ => {}
             }
         }
+    }
+
+    /// member.rs, close
+    pub(super) fn close_next(&self, i: usize, steps: &mut Steps<'_, State>) {
+        steps.add("conductor", &format!("closes {i} but for its ring"), |next| {
+            next.conductor.to_close.remove(0);
+            next.conductor.turns[i] = Turn::SettlingAlone;
+            next.actors[i].has_joined = true;
+            next.actors[i].closed = true;
+        });
     }
 }

@@ -10,6 +10,7 @@ fn nobody() -> Drain {
         queued: Vec::new(),
         sends: 1,
         from_outside: 1,
+        beside: 0,
         signals: 1,
         failures: 0,
         hangs: 0,
@@ -78,6 +79,11 @@ fn o4_a_ring() {
 }
 
 #[test]
+fn o4_a_ring_with_something_beside_its_mailboxes() {
+    holds(&Drain { from_outside: 0, beside: 1, ..ring() }, 10_000);
+}
+
+#[test]
 fn m1_o4_a_ring_in_which_things_go_wrong() {
     holds(&Drain { failures: 0, from_outside: 0, ..badly(ring()) }, 10_000);
 }
@@ -94,7 +100,8 @@ fn m1_d3_a_family_in_which_things_go_wrong() {
 
 #[test]
 fn the_drain_always_ends() {
-    for drain in [chain(), ring(), family()] {
+    let with_more = Drain { from_outside: 0, beside: 1, ..ring() };
+    for drain in [chain(), ring(), with_more, family()] {
         assert!(can_always_end(&drain), "{drain:?}");
     }
 }
@@ -112,7 +119,8 @@ fn nothing_can_be_taken_out() {
             Without::SecondLook => {
                 (Drain { queued: vec![0, 1, 0], sends: 4, ..alone(ring()) }, REFUSED)
             }
-            Without::LookAtSleep | Without::TwoStages => (ring(), REFUSED),
+            Without::LastCall | Without::Hearing => (Drain { beside: 1, ..alone(ring()) }, REFUSED),
+            Without::LookAtSleep | Without::TwoStages | Without::JoinFirst => (ring(), REFUSED),
             Without::Ended | Without::Shutdown => (idle(chain()), NEVER_ENDS),
             Without::HasLeft => (Drain { doubled: 1, ..idle(chain()) }, OVER_EARLY),
             Without::HasBegun => (Drain { signals: 2, ..idle(chain()) }, TWO_TURNS),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::company::Company;
 use super::{Conductor, State};
+use crate::deadline::Turn;
 use crate::member::Member;
 
 /// How often a ring is looked at.
@@ -54,10 +55,13 @@ impl Conductor<'_> {
         let mut is_at_rest = true;
         let mut is_getting_on = false;
         for member in self.with_their_children(ring) {
-            // First the mailbox: what was taken out of it finds its taker awake, or finished.
-            let is_empty = member.queued() == 0;
-            let sample = member.life.sample();
-            let rests = is_empty && sample.is_asleep() && !member.life.awaits_answers();
+            member.last_call();
+            let life = &member.life;
+            // First the mailbox: what was taken out of it finds its taker awake, or finished. And first whether it
+            // has heard: if it sleeps after that, it has handled what its channels had for it.
+            let has_nothing = member.queued() == 0 && life.has_heard_last_call();
+            let sample = life.sample();
+            let rests = has_nothing && sample.is_asleep() && !life.awaits_answers();
             let before = self.seen.insert(member.life.index, (sample, rests));
             is_at_rest &= rests && before == Some((sample, true));
             is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
@@ -92,21 +96,27 @@ impl Conductor<'_> {
     /// Closes the mailboxes of a ring at rest: first for all others, since what comes to one of them just
     /// now would find the rest closed; then, at rest once more, for each other.
     fn close_ring(&mut self, ring: &[Arc<Member>]) {
-        let closed_before = ring.iter().find_map(|member| member.life.ring());
-        let token = closed_before.cloned().unwrap_or_default();
-        if closed_before.is_some() {
-            token.close();
-        }
         for member in ring {
-            let index = member.life.index;
-            self.seen.remove(&index);
-            let Some(State::Settling(turn)) = self.states.get(&index) else { continue };
-            if closed_before.is_some() {
-                self.states.insert(index, State::InTurn(*turn));
+            self.seen.remove(&member.life.index);
+        }
+        let settling: Vec<(&Arc<Member>, Turn)> = ring
+            .iter()
+            .filter_map(|member| match self.states.get(&member.life.index) {
+                Some(State::Settling(turn)) => Some((member, *turn)),
+                _ => None,
+            })
+            .collect();
+        if let Some(token) = ring.iter().find_map(|member| member.life.ring()) {
+            token.close();
+            for (member, turn) in settling {
+                self.states.insert(member.life.index, State::InTurn(turn));
                 member.call();
-            } else {
-                member.close_but_for(&token);
             }
+        } else {
+            // All of them know each other before the first of them closes.
+            let token = Arc::default();
+            settling.iter().for_each(|(member, _)| member.join_ring(&token));
+            settling.iter().for_each(|(member, _)| member.close());
         }
     }
 }
