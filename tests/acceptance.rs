@@ -62,11 +62,6 @@
 //! | "support actor termination tasks with a stop message" | [`a_message_may_be_the_order_to_stop`] |
 //! | "support actor termination tasks for actors that are already shutdown" | [`the_end_of_one_that_has_ended_is_told_at_once`] |
 //! | "allow watching the same actor twice in the same phase" | [`each_watch_is_told_once_and_not_of_a_restart`] |
-#![allow(clippy::unwrap_used)]
-
-mod support;
-#[path = "support/troupe.rs"]
-mod troupe;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -79,10 +74,11 @@ use exeunt::{
     Addr, AutoShutdown, Backoff, Context, Ended, Error, Event, Group, Notice, Reason, Report,
     Restart, SendError, State, Status, Strategy, System,
 };
-use support::{
+
+use crate::support::{
     HANG, OnDrop, Play, figures, guarded, leaving, line, ms, next, so_far, standing, trap, until,
 };
-use troupe::{Line, Player, Troupe, cast, deed, on_failure, rests, times, who};
+use crate::troupe::{Line, Player, Troupe, cast, deed, on_failure, rests, times, who};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -627,7 +623,7 @@ fn family_of(
     troupe: &Troupe,
     system: &mut System,
     parent: Restart,
-    spawn: impl Fn(&Context<Player>, &troupe::Role) -> Addr<Line> + Send + Sync + 'static,
+    spawn: impl Fn(&Context<Player>, &crate::troupe::Role) -> Addr<Line> + Send + Sync + 'static,
 ) -> Family {
     let (tell, told) = mpsc::channel();
     let (see, left) = mpsc::channel();
@@ -990,7 +986,8 @@ fn a_deadline_of_nothing_leaves_only_the_goodbye() {
         let troupe = Troupe::new();
         let mut system = System::new("brutal");
         let (tell, told) = mpsc::channel();
-        let roles: Vec<troupe::Role> = (0..10).map(|n| troupe.role(&format!("c{n}-"))).collect();
+        let roles: Vec<crate::troupe::Role> =
+            (0..10).map(|n| troupe.role(&format!("c{n}-"))).collect();
         let sibling = troupe.role("sibling");
         let parent = troupe.role("parent").started(move |_, cx| {
             for role in &roles {

@@ -4,14 +4,6 @@
 //!
 //! It is killed with SIGKILL, and stopped with SIGINT, at moments that a seed chooses, `EXEUNT_SEED` if that is
 //! set; a test that fails prints it. `EXEUNT_KILLS=200` does it so often, instead of 20 times.
-#![cfg(unix)]
-// A test that unwraps nothing says less.
-#![allow(clippy::unwrap_used)]
-
-#[path = "support/drain.rs"]
-mod drain;
-#[path = "support/examples.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -25,13 +17,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use drain::{Dice, assert_balances, assert_left_in_order, of_stage};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
-use support::{Finished, Folder, Running, example, run};
+
+use crate::drain::{Dice, assert_balances, assert_left_in_order, of_stage};
+use crate::support::{Finished, Folder, Running, example, run};
 
 const SIGINT: i32 = 2;
 const SIGKILL: i32 = 9;

@@ -1,13 +1,11 @@
 //! What the observers of a system are told of messages that are returned (M1, R1): each once, with
 //! the reason, and a flood of them in a few words.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::mpsc::{self, Receiver};
 
 use exeunt::{Error, Notice, Overflow, ReturnedBecause, System};
-use support::{HANG, Play, figures, guarded, line, ms, trap, until};
+
+use crate::support::{HANG, Play, figures, guarded, line, ms, trap, until};
 
 /// What is told of returned messages: to whom, how many, and why.
 type Told = (String, u64, ReturnedBecause);

@@ -4,9 +4,6 @@
 //! Limits are some tens of milliseconds where they are to be met, and generous where they are not.
 //! Where the clause itself is about time, a lower bound is exact (nothing is cut short) and an upper
 //! bound has seconds of slack, since a machine may be busy.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::select;
 use exeunt::{Context, Ended, Event, Interrupted, Notice, Report, State, System};
-use support::{
+
+use crate::support::{
     HANG, NEVER, OnDrop, Play, Trap, figures, guarded, leaving, line, ms, next, so_far, standing,
     trap, until,
 };
@@ -646,7 +644,7 @@ fn d3_a_thread_that_comes_back_late_cannot_change_the_report() {
 fn d3_one_that_comes_back_in_the_middle_of_the_drain_neither() {
     guarded(|| {
         let (trap, keeper) = trap();
-        let (late_trap, late_keeper) = support::trap();
+        let (late_trap, late_keeper) = crate::support::trap();
         let mut system = impatient();
         let sink = system.actor("sink").stall_limit(HANG);
         let _sink = sink

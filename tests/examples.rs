@@ -1,12 +1,6 @@
 //! The examples, run as a user runs them: built, started as processes, given real signals, and
 //! believed only as far as their output goes. Nothing waits for a clock: a signal is sent when a
 //! line has been read. Those that are pipelines have a file each.
-#![cfg(unix)]
-// A test that unwraps nothing says less.
-#![allow(clippy::unwrap_used)]
-
-#[path = "support/examples.rs"]
-mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -15,7 +9,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use support::{Finished, Running, example, run};
+use crate::support::{Finished, Running, example, run};
 
 const SIGINT: i32 = 2;
 

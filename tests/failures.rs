@@ -2,9 +2,6 @@
 //! the drain, shutdown and waiting from inside, and that dropping is safe.
 //!
 //! Restarts (F1's policies, and with them F2's) are not there yet: every failure is one that no policy absorbs.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -15,7 +12,8 @@ use std::time::{Duration, Instant};
 use exeunt::{
     Ended, Error, Notice, Reason, Report, State, Status, System, SystemHandle, WaitError,
 };
-use support::{
+
+use crate::support::{
     HANG, OnDrop, Play, figures, guarded, leaving, line, ms, next, so_far, standing, trap, until,
 };
 

@@ -2,9 +2,6 @@
 //! stuck, or is told to leave. Then the partial drains: `stop`, and `wait_ended`.
 //!
 //! What happened in which order is told over channels, or read off the report.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -15,7 +12,8 @@ use std::time::Duration;
 use exeunt::{
     Actor, Addr, Context, Ended, Error, Reason, Restart, SendError, State, System, WeakAddr,
 };
-use support::{
+
+use crate::support::{
     HANG, NEVER, OnDrop, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far,
     standing, trap, until,
 };

@@ -5,9 +5,6 @@
 //! test that fails. The stress puts many async senders on small mailboxes with a slow reader, gives up
 //! some of their sends on the way, and holds what each sender was told against what the handler saw,
 //! in a system that goes on until all is sent, and in one that is drained in the middle.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::HashSet;
 use std::pin::{Pin, pin};
@@ -21,7 +18,8 @@ use exeunt::{
     Addr, AskError, Ended, Event, Overflow, Reply, Restart, SendError, SendTimeoutError, Strategy,
     System, WaitError,
 };
-use support::{
+
+use crate::support::{
     HANG, NEVER, Play, figures, guarded, guarded_for, line, ms, next, so_far, standing, trap, until,
 };
 

@@ -1,8 +1,5 @@
 //! Bad input: what cannot be spawned is an error that says so, in the long form, and a failure of
 //! the system that says so in the short one. Nothing panics, nobody is left waiting.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::mpsc;
 use std::thread;
@@ -11,7 +8,8 @@ use std::time::Duration;
 use exeunt::{
     AutoShutdown, Capacity, Ended, Error, Reason, Restart, SendError, SpawnError, Status, System,
 };
-use support::{HANG, OnDrop, Play, guarded, leaving, line, next, trap};
+
+use crate::support::{HANG, OnDrop, Play, guarded, leaving, line, next, signals, trap};
 
 /// Too much for any address space of today.
 const ABSURD_BYTES: usize = 1 << 46;
@@ -206,7 +204,10 @@ fn an_empty_system_ends_at_once() {
         assert_eq!(report.reason, Reason::Completed);
         assert!(report.actors.is_empty() && report.is_complete());
         assert_eq!(report.status(), Status::Success);
-        let exit = System::new("empty").run();
+        let exit = {
+            let _signals = signals();
+            System::new("empty").run()
+        };
         assert_eq!(exit.status(), Status::Success);
         let report = System::new("empty").shutdown();
         assert_eq!(report.reason, Reason::Shutdown);

@@ -4,9 +4,6 @@
 //! Actors are closures ([`support::Play`]) that report what they see over channels; a handler that
 //! is to be busy sits in a [`support::Trap`] until the test lets it go. M1 has its stress in
 //! `stress.rs`.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -16,7 +13,8 @@ use exeunt::{
     Addr, AskError, Capacity, DEFAULT_CAPACITY, Ended, Error, Reason, Reply, SendError,
     SendTimeoutError, System, TrySendError,
 };
-use support::{
+
+use crate::support::{
     HANG, Keeper, NEVER, Play, figures, guarded, line, ms, next, so_far, standing, trap, until,
 };
 

@@ -1,8 +1,5 @@
 //! An end for what blocks where no event reaches (D5): `on_stopping`, of tasks and of actors, and when
 //! its closure is called, and when not.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::io::Read;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{Ended, Restart, Strategy, System};
-use support::{HANG, OnDrop, Play, guarded, line, next};
+
+use crate::support::{HANG, OnDrop, Play, guarded, line, next};
 
 /// Both ends of a connection.
 fn connection() -> (TcpStream, TcpStream) {

@@ -3,9 +3,6 @@
 //!
 //! The order is read off the report, which lists who left in that order; that two drain side by side
 //! is shown by hooks that can only return when both have been entered.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::cell::RefCell;
 use std::sync::mpsc::{self, Sender};
@@ -13,8 +10,10 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use exeunt::{Addr, Ended, Error, Notice, Reason, SendError, State, System, WeakAddr};
-use support::{
-    HANG, OnDrop, Play, figures, guarded, leaving, line, ms, next, so_far, standing, trap, until,
+
+use crate::support::{
+    HANG, OnDrop, Play, figures, guarded, leaving, line, ms, next, signals, so_far, standing, trap,
+    until,
 };
 
 /// Passes on what it gets.
@@ -539,6 +538,7 @@ fn o5_waiting_ends_when_all_have_ended_by_themselves_but_the_daemons() {
         });
         let daemon = system.actor("daemon").daemon();
         let _daemon = daemon.spawn(Play::<()>::idle()).unwrap();
+        let _signals = signals();
         let exit = system.run();
         let report = exit.report();
         assert_eq!(report.reason, Reason::Completed);

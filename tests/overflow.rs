@@ -5,9 +5,6 @@
 //! letter 1 lies in the one place there is. A hook that is to be busy sits in a trap, too. The
 //! stress holds every message of four senders against what the handler and the dead-letter hook
 //! saw, and against the report, for mailboxes that end in each way there is.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +17,8 @@ use exeunt::{
     Addr, AskError, Capacity, Ended, Error, Event, Notice, Overflow, Reply, Report, SendError,
     SendTimeoutError, System, TrySendError,
 };
-use support::{
+
+use crate::support::{
     HANG, Keeper, NEVER, OnDrop, Play, Trap, figures, guarded, guarded_for, line, ms, next, so_far,
     trap, until,
 };
@@ -106,7 +104,7 @@ fn m2_a_mailbox_that_refuses_gives_the_message_back_at_once() {
         assert_eq!(timed, Err(SendTimeoutError::Full(Letter(4))));
         let asked = addr.ask(|_: Reply<()>| Letter(5));
         assert_eq!(asked, Err(AskError::NotSent(SendTimeoutError::Full(Letter(5)))));
-        assert_eq!(full.returned_so_far(), []);
+        assert_eq!(full.returned_so_far(), Vec::<u32>::new());
         assert_eq!(figures(line(&full.end(), "full")), [2, 0, 0]);
     });
 }
@@ -288,7 +286,7 @@ fn m2_a_closed_mailbox_drops_nothing() {
         until(|| addr.is_closed());
         assert_eq!(addr.send(Letter(2)), Err(SendError::Closed(Letter(2))));
         assert_eq!(addr.try_send(Letter(3)), Err(TrySendError::Closed(Letter(3))));
-        assert_eq!(full.returned_so_far(), []);
+        assert_eq!(full.returned_so_far(), Vec::<u32>::new());
         assert_eq!(figures(line(&full.end(), "full")), [2, 0, 0]);
     });
 }
@@ -478,7 +476,7 @@ fn m1_who_has_no_hook_makes_nobody_wait() {
                 }
             })
         };
-        let (gate, open) = support::trap();
+        let (gate, open) = crate::support::trap();
         let addr = system
             .actor("a")
             .capacity(1)

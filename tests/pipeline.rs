@@ -5,14 +5,6 @@
 //! it is made of; the count over exactly those has to give the same table, word for word. Where a
 //! moment is not chosen by `EXEUNT_SEED`, a signal is sent when a line has been read. The one stall
 //! limit that has to pass (5 s) passes beside the other tests.
-#![cfg(unix)]
-// A test that unwraps nothing says less.
-#![allow(clippy::unwrap_used)]
-
-#[path = "support/drain.rs"]
-mod drain;
-#[path = "support/examples.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,9 +13,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use drain::{Dice, assert_balances, assert_left_in_order, of_stage};
 use serde_json::Value;
-use support::{Folder, Running, example, run};
+
+use crate::drain::{Dice, assert_balances, assert_left_in_order, of_stage};
+use crate::support::{Folder, Running, example, run};
 
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;

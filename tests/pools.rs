@@ -1,14 +1,13 @@
 //! Pools: several threads on one mailbox are one actor to everybody else. Each test is one line of that
 //! promise, on real threads.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 
 use exeunt::{Addr, Ended, Overflow, Restart, System};
-use support::{Play, figures, guarded, leaving, line, ms, so_far, trap, until};
+
+use crate::support::{Play, figures, guarded, leaving, line, ms, so_far, trap, until};
 
 #[test]
 fn r1_a_pool_is_one_line_with_one_for_each_thread() {
@@ -229,7 +228,7 @@ fn d3_one_thread_that_is_stuck_leaves_the_queue_to_the_others() {
         let line = line(&report, "pool");
         // The other thread has left before: whoever is stuck is given up alone.
         assert_eq!((figures(line), line.ended), ([39, 1, 0], Ended::Abandoned), "{report}");
-        assert_eq!(so_far(&returned), []);
+        assert_eq!(so_far(&returned), Vec::<u32>::new());
         keeper.opens();
     });
 }

@@ -1,8 +1,5 @@
 //! Clause R1: the report as data, as a table, as JSON and as a status; and the snapshot, which is
 //! the report of what is still going on.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::time::Duration;
 
@@ -10,7 +7,8 @@ use exeunt::{
     Capacity, Ended, Error, Exit, INCOMPLETE, Reason, Report, Signal, State, Status, System,
 };
 use serde_json::{Value, json};
-use support::{HANG, Play, guarded, leaving, line, ms, standing, trap, until};
+
+use crate::support::{HANG, Play, guarded, leaving, line, ms, standing, trap, until};
 
 /// A run in which somebody ends in each way there is, with `more` at its beginning.
 fn motley(more: impl FnOnce(&mut System)) -> Report {
@@ -39,7 +37,7 @@ fn motley(more: impl FnOnce(&mut System)) -> Report {
     (0..3).for_each(|n| overdue.send(n).unwrap());
     keeper.catches();
     keeper.opens();
-    let (trap, keeper) = support::trap();
+    let (trap, keeper) = crate::support::trap();
     let stuck = system.actor("stuck").stall_limit(ms(20)).feeds_nothing();
     let stuck = stuck
         .spawn(Play::new(move |n: u32, _| {

@@ -6,11 +6,8 @@
 //! against the report: what was accepted was seen exactly once, what was refused never, each sender's
 //! messages in order, and nobody failed who was to be restarted.
 //!
-//! `EXEUNT_RESTARTS=2000 cargo test --release --test restarts_at_random` runs each of them so often,
+//! `EXEUNT_RESTARTS=2000 cargo test --release --test at_random restarts_at_random::` runs each of them so often,
 //! instead of 40 times.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::HashSet;
 use std::env;
@@ -24,7 +21,8 @@ use exeunt::{
     Actor, Addr, Backoff, Capacity, Context, Ended, Group, Restart, SendTimeoutError, Strategy,
     System, TrySendError,
 };
-use support::{HANG, Planned, guarded_for, ms, silence_planned_panics};
+
+use crate::support::{HANG, Planned, guarded_for, ms, silence_planned_panics};
 
 const SENDERS: u64 = 4;
 

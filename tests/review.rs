@@ -1,7 +1,4 @@
 //! Interleavings that nobody sees twice by chance: restarts, turns and stops that meet each other.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
@@ -9,7 +6,8 @@ use std::time::{Duration, Instant};
 use exeunt::{
     Addr, Backoff, Context, Ended, Event, Overflow, Restart, Router, SendError, Strategy, System,
 };
-use support::{HANG, NEVER, Play, figures, guarded, line, ms, next, standing, trap, until};
+
+use crate::support::{HANG, NEVER, Play, figures, guarded, line, ms, next, standing, trap, until};
 
 const OFTEN: Restart = Restart::on_failure().intensity(100, Duration::from_secs(60));
 

@@ -2,9 +2,6 @@
 //!
 //! What circulates is tokens: each is passed on a number of times, and laid down in the end. All
 //! that were accepted must be laid down, wherever the shutdown finds them.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{Addr, Context, Ended, Inbox, Notice, Reason, Report, State, System};
-use support::{
+
+use crate::support::{
     HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing, trap,
     until,
 };
@@ -249,7 +247,7 @@ fn o4_a_ring_that_waits_for_an_answer_is_not_at_rest() {
         handle.shutdown();
         // A ring at rest is gone within a few milliseconds.
         until(|| handle.is_draining());
-        thread::sleep(support::NEVER);
+        thread::sleep(crate::support::NEVER);
         keeper.opens();
         let report = system.shutdown();
         assert!(report.is_complete() && report.refused.is_empty(), "{report}");

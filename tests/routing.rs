@@ -1,9 +1,6 @@
 //! Ways to an actor that are no plain address: [`Recipient`], [`Router`], [`Broadcast`]. Clause M1
 //! for what they pass on, M2 for what they give back, M3 for the order that they keep, O5 for the
 //! actors that they keep alive.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{self, Receiver};
@@ -13,7 +10,10 @@ use exeunt::{
     Addr, AskError, Broadcast, Ended, Inbox, NoMembers, Overflow, Recipient, Reply, Router,
     SendError, SendTimeoutError, System, TrySendError,
 };
-use support::{NEVER, Play, figures, guarded, line, ms, next, so_far, standing, trap, until};
+
+use crate::support::{
+    NEVER, Play, figures, guarded, line, ms, next, so_far, standing, trap, until,
+};
 
 // Recipient
 
@@ -113,7 +113,7 @@ fn m5_a_recipient_is_asked_and_m2_gives_the_question_back() {
         );
         let twice: Recipient<Twice> = addr.recipient();
         assert!(matches!(twice.ask(|reply| Twice(4, reply)), Ok(8)));
-        assert!(matches!(twice.ask_timeout(|reply| Twice(6, reply), support::HANG), Ok(12)));
+        assert!(matches!(twice.ask_timeout(|reply| Twice(6, reply), crate::support::HANG), Ok(12)));
         assert!(matches!(twice.ask(|reply| Twice(5, reply)), Err(AskError::Unanswered)));
         system.shutdown();
         let refused = twice.ask(|reply| Twice(2, reply));
@@ -511,7 +511,7 @@ fn m2_a_router_asks_past_the_closed_and_gives_the_question_back_when_all_are() {
         let mut system = System::new("asked");
         let router = Router::round_robin([closed, said_by(&mut system, "b")]).unwrap();
         for _ in 0..4 {
-            let who = router.ask_timeout(|reply| (0, reply), support::HANG);
+            let who = router.ask_timeout(|reply| (0, reply), crate::support::HANG);
             assert_eq!(who.unwrap(), "b");
         }
         system.shutdown();

@@ -8,9 +8,6 @@
 //! held against the report of the library wherever there is one.
 //!
 //! [`victim`]: victim/main.rs
-#![cfg(unix)]
-
-mod child;
 
 use std::fs;
 use std::process::Command;
@@ -19,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use child::{INCOMPLETE, PATIENCE, VICTIM, Victim, has_program, skipped};
+use crate::child::{INCOMPLETE, PATIENCE, VICTIM, Victim, has_program, skipped};
 
 /// Well past the time in which a repeat is taken for an echo of the first signal, also if the
 /// victim's forwarding thread had to wait for its turn on the CPU.
@@ -794,7 +791,7 @@ fn f5_a_panic_in_main_drains_the_system_on_its_stack() {
 }
 
 /// Nobody was there to take the report, so the ledger is held against itself.
-fn dropped_well(end: &child::End) {
+fn dropped_well(end: &crate::child::End) {
     assert_eq!(end.said("over"), 1, "{end}");
     assert_eq!(end.said("disorder"), 0, "{end}");
     let accepted = end.page("a").of("accepted");

@@ -7,11 +7,8 @@
 //! is wrong are counted, and the test fails at the end with their number, so that a change to the
 //! protocol can be measured by what it loses.
 //!
-//! `EXEUNT_CLOSES=20000 cargo test --release --test stress` closes each mailbox so often (and the
+//! `EXEUNT_CLOSES=20000 cargo test --release --test at_random stress::` closes each mailbox so often (and the
 //! slow ways of ending a fifth as often) instead of 2,000 times.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::HashSet;
 use std::env;
@@ -26,7 +23,8 @@ use exeunt::{
     Actor, Addr, Capacity, Context, Ended, Event, SendError, SendTimeoutError, System,
     TrySendError, WeakAddr,
 };
-use support::{HANG, Planned, guarded_for, ms, silence_planned_panics, until};
+
+use crate::support::{HANG, Planned, guarded_for, ms, silence_planned_panics, until};
 
 const SENDERS: u64 = 3;
 

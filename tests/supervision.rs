@@ -5,11 +5,6 @@
 //! Each incarnation of a player has a number and says what it lives through (`a2 started`), so that a
 //! test reads as a story. What is decided by the clock alone is tested without threads, beside
 //! the decision.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-#[path = "support/troupe.rs"]
-mod troupe;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -20,8 +15,9 @@ use exeunt::{
     Addr, AutoShutdown, Backoff, Ended, Error, Notice, Reason, Report, Restart, SendError, State,
     Status, Strategy, System,
 };
-use support::{Play, figures, guarded, leaving, line, ms, so_far, standing, trap, until};
-use troupe::{Line, Troupe, cast, deed, on_failure, rests, times, who};
+
+use crate::support::{Play, figures, guarded, leaving, line, ms, so_far, standing, trap, until};
+use crate::troupe::{Line, Troupe, cast, deed, on_failure, rests, times, who};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -246,7 +242,7 @@ fn f1_a_goodbye_that_fails_does_not_keep_the_next_one_from_coming() {
         let make = move || {
             made += 1;
             let is_first = made == 1;
-            let play = support::Play::new(move |n: u32, _| match n {
+            let play = crate::support::Play::new(move |n: u32, _| match n {
                 0 => Err(Error::msg("planned")),
                 _ => Ok(()),
             });
@@ -286,7 +282,7 @@ fn f1_a_temporary_that_fails_is_forgotten_and_only_the_report_knows() {
             addr.send(Line::Panic).unwrap();
             addr.send(Line::Say(1)).unwrap();
             keeper.opens();
-            let left = addr.wait_ended(support::HANG).unwrap();
+            let left = addr.wait_ended(crate::support::HANG).unwrap();
             assert_eq!(
                 (figures(&left), left.ended, left.absorbed),
                 ([1, 1, 1], Ended::Failed, true)
@@ -342,7 +338,7 @@ fn f2_nobody_is_made_anew_in_its_turn_for_an_empty_mailbox() {
         }
         b.send(Line::Say(1)).unwrap();
         [&a, &b].into_iter().for_each(Addr::stop);
-        let [a, b] = [a, b].map(|addr| addr.wait_ended(support::HANG).unwrap());
+        let [a, b] = [a, b].map(|addr| addr.wait_ended(crate::support::HANG).unwrap());
         assert_eq!((figures(&a), a.restarts, a.ended), ([0, 1, 0], 0, Ended::Completed));
         assert_eq!((figures(&b), b.restarts, b.ended), ([1, 1, 0], 1, Ended::Completed));
     });
@@ -882,7 +878,7 @@ fn o3_a_group_leaves_in_order_when_its_significant_member_has_left() {
         s.send(Line::Stop).unwrap();
         keeper.opens();
         for addr in [&a, &b, &s] {
-            let left = addr.wait_ended(support::HANG).unwrap();
+            let left = addr.wait_ended(crate::support::HANG).unwrap();
             assert_eq!((left.ended, left.returned), (Ended::Completed, 0));
         }
         assert_eq!(who(&other), 1);
@@ -1109,7 +1105,7 @@ fn f3_a_task_that_ends_by_its_own_wish_too_often_is_a_failure() {
         let mut system = System::new("f3");
         let runs = Arc::new(AtomicUsize::new(0));
         let again = Restart::always().intensity(2, HOUR);
-        let _idle = system.spawn("idle", support::Play::<()>::idle());
+        let _idle = system.spawn("idle", crate::support::Play::<()>::idle());
         let counter = Arc::clone(&runs);
         let run = move |_cx: &exeunt::TaskContext| {
             counter.fetch_add(1, Ordering::SeqCst);

@@ -2,14 +2,6 @@
 //! the end is what the others are held against, file for file and byte for byte.
 //!
 //! The moments at which it is interrupted, or killed, are those of `EXEUNT_SEED`.
-#![cfg(unix)]
-// A test that unwraps nothing says less.
-#![allow(clippy::unwrap_used)]
-
-#[path = "support/drain.rs"]
-mod drain;
-#[path = "support/examples.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,9 +12,10 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use drain::{Dice, assert_balances, assert_left_in_order, of_stage};
 use serde_json::Value;
-use support::{Finished, Folder, Running, example, run};
+
+use crate::drain::{Dice, assert_balances, assert_left_in_order, of_stage};
+use crate::support::{Finished, Folder, Running, example, run};
 
 const SIGINT: i32 = 2;
 

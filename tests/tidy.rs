@@ -1,32 +1,42 @@
-//! Habits are tests: what lies in the folders of examples and tests is listed in their manifests,
-//! since cargo does not build a file that is not, and does not say so.
+//! Habits are tests: what lies in the folders of examples and tests is listed in their manifests, or part of a program
+//! that is, since cargo does not build a file that is neither, and does not say so.
 
 use std::fs;
 use std::path::Path;
 
-/// The programs in a folder: its Rust files, and the `main.rs` of its folders.
-fn programs(folder: &Path) -> Vec<String> {
+/// What begins in a folder: its Rust files, and the `main.rs` or `mod.rs` of its folders.
+fn beginnings(folder: &Path) -> Vec<String> {
     fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
-        .filter_map(|name| match folder.join(&name).join("main.rs").exists() {
-            true => Some(format!("{name}/main.rs")),
-            false => name.ends_with(".rs").then_some(name),
+        .filter_map(|name| {
+            let within = ["main.rs", "mod.rs"].map(|file| format!("{name}/{file}"));
+            let within = within.into_iter().find(|path| folder.join(path).exists());
+            within.or(name.ends_with(".rs").then_some(name))
         })
         .collect()
 }
 
 #[test]
-fn every_file_of_examples_and_tests_is_listed_in_its_manifest() {
+fn every_file_of_examples_and_tests_is_built() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for folder in ["examples", "tests"] {
         let folder = root.join(folder);
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        let programs = programs(&folder);
-        assert!(!programs.is_empty(), "{} is empty", folder.display());
-        for program in programs {
-            let path = format!("path = \"{program}\"");
-            assert!(manifest.contains(&path), "{}: {path} is not listed", folder.display());
+        let (listed, others): (Vec<_>, Vec<_>) = beginnings(&folder)
+            .into_iter()
+            .partition(|file| manifest.contains(&format!("path = \"{file}\"")));
+        assert!(!listed.is_empty(), "{} is empty", folder.display());
+        let roots: Vec<String> =
+            listed.iter().map(|root| fs::read_to_string(folder.join(root)).unwrap()).collect();
+        for file in others {
+            let line = format!("mod {};", file.trim_end_matches(".rs").trim_end_matches("/mod"));
+            let is_line = |root: &String| root.lines().any(|of_root| of_root == line);
+            assert!(
+                roots.iter().any(is_line),
+                "{}: {file} is neither in the manifest nor part of a program that is",
+                folder.display(),
+            );
         }
     }
 }
@@ -98,7 +108,8 @@ fn the_changelog_begins_with_the_version_that_is_built() {
 fn every_example_is_named_in_the_readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    for program in programs(&root.join("examples")) {
+    let programs = beginnings(&root.join("examples"));
+    for program in programs.iter().filter(|file| !file.ends_with("/mod.rs")) {
         let link = format!("examples/{program}");
         assert!(readme.contains(&link), "{link} is not in the README");
     }

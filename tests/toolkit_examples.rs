@@ -3,18 +3,12 @@
 //!
 //! Where a signal is to come at any moment, the moments are drawn from a seed that is named when the
 //! test fails. Everywhere else it is sent when a line has been read.
-#![cfg(unix)]
-// A test that unwraps nothing says less.
-#![allow(clippy::unwrap_used)]
-
-#[path = "support/examples.rs"]
-mod support;
 
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Finished, Running, example, run};
+use crate::support::{Finished, Running, example, run};
 
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;

@@ -3,9 +3,6 @@
 //!
 //! A subscriber is slow when it is caught in a [`support::Trap`]. Each test waits until all have
 //! subscribed, which the topic itself says.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -16,7 +13,8 @@ use std::time::Duration;
 use exeunt::{
     Ended, Error, Event, Overflow, Restart, SendTimeoutError, Subscription, System, Topic,
 };
-use support::{
+
+use crate::support::{
     HANG, Keeper, NEVER, Play, figures, guarded, guarded_for, line, ms, next, so_far, trap, until,
 };
 
@@ -125,7 +123,7 @@ fn m4_a_publisher_waits_for_room_and_no_longer_than_it_wants() {
         publisher.join().unwrap();
         drop(topic);
         assert_eq!(figures(line(&system.wait(), "slow")), [3, 0, 0]);
-        assert_eq!(so_far(&returned), []);
+        assert_eq!(so_far(&returned), Vec::<u32>::new());
     });
 }
 

@@ -3,9 +3,6 @@
 //!
 //! What is to overtake needs something to wait behind: the actor is caught in a
 //! [`support::Trap`] with the message 0 in its hands until all is sent.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::HashSet;
 use std::sync::mpsc::{self, Receiver};
@@ -14,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use exeunt::{Addr, Ended, Error, SendError, System, TrySendError};
-use support::{
+
+use crate::support::{
     HANG, Keeper, NEVER, Play, figures, guarded, guarded_for, line, ms, next, so_far, trap, until,
 };
 

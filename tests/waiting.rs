@@ -3,9 +3,6 @@
 //! restart (F1), and to the ledger (M1).
 //!
 //! Where time is the subject, a test asserts what can only become truer on a busy machine.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -17,7 +14,8 @@ use exeunt::{
     Actor, ActorReport, Addr, AskError, Context, Ended, Error, Event, Missed, OnDrain, Reply,
     Restart, SendError, State, System, Timer,
 };
-use support::{
+
+use crate::support::{
     HANG, NEVER, Play, figures, guarded, leaving, line, ms, next, so_far, standing, trap, until,
 };
 
@@ -414,7 +412,7 @@ fn nobody_is_idle_in_its_turn() {
     guarded(|| {
         let (trap, keeper) = trap();
         let idled = Arc::new(AtomicU32::new(0));
-        struct Parent(Patient, support::Trap);
+        struct Parent(Patient, crate::support::Trap);
         impl Actor for Parent {
             type Msg = u32;
             fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
@@ -842,7 +840,9 @@ fn o3_a_mailbox_beside_its_own_closes_in_its_turn() {
 /// when it is let go. Gives what its dead-letter hook was handed, and the report.
 fn annexed(
     limits: impl FnOnce(&mut System),
-    keep: impl FnOnce(&System, support::Keeper) -> Option<support::Keeper> + Send + 'static,
+    keep: impl FnOnce(&System, crate::support::Keeper) -> Option<crate::support::Keeper>
+    + Send
+    + 'static,
 ) -> (Vec<u32>, exeunt::Report) {
     let (trap, keeper) = trap();
     let (hook, returned) = mpsc::channel();

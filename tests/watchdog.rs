@@ -1,15 +1,13 @@
 //! The watchdog on real threads: that it names who is stuck, and where, and who waits for whom; that it
 //! says so once, and leaves those alone who get on. What it makes of what it sees is tested beside it,
 //! on a clock of its own.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use exeunt::{Actor, Addr, Context, Event, Notice, Reply, System};
-use support::{HANG, Play, guarded, ms, next, trap, until};
+
+use crate::support::{HANG, Play, guarded, ms, next, trap, until};
 
 /// Long enough that nobody who gets on is taken for stuck on a busy machine.
 const LIMIT: Duration = Duration::from_millis(200);
@@ -30,7 +28,7 @@ fn look_again(told: &Receiver<Notice>) -> Option<Notice> {
     told.recv_timeout(LIMIT * 3).ok()
 }
 
-struct Labelled(support::Trap);
+struct Labelled(crate::support::Trap);
 
 impl Actor for Labelled {
     type Msg = u32;

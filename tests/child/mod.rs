@@ -2,7 +2,6 @@
 //!
 //! Every wait is for a fact (a line that the victim says, its end) and has a limit, after which all
 //! that the victim has said, and where it stands, is printed and its whole process group killed.
-#![allow(dead_code, reason = "each program of tests uses its part")]
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -138,7 +137,6 @@ impl Victim {
     }
 
     /// Waits until it has written so many lines with this text to standard error.
-    #[allow(dead_code)] // not of interest to every test that has a victim
     pub(crate) fn reads_on_stderr(&mut self, text: &str, times: usize) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {

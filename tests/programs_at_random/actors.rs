@@ -10,7 +10,7 @@ use crossbeam_channel::Receiver;
 use exeunt::{Actor, Addr, Capacity, Context, Error, Event, Reply, SendError, TrySendError};
 
 use super::program::{Kind, Number, Way};
-use super::support::Planned;
+use crate::support::Planned;
 
 /// What one who sends knows of what it sent: to whom, what, and whether it was accepted.
 pub(crate) type Account = Vec<(String, Number, bool)>;

@@ -15,7 +15,7 @@ use super::Figures;
 use super::actors::{Account, Friend, Letter, Player, Shared, returned_to};
 use super::audit::Audit;
 use super::program::{Deed, Dice, Kind, Number, Program, Way};
-use super::support::{HANG, ms};
+use crate::support::{HANG, ms};
 
 /// How an ask ended: whom it asked, what, and what came back.
 pub(crate) type Asked = Vec<(String, Number, Result<Number, bool>)>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use exeunt::{Capacity, Overflow};
 
-use super::support::ms;
+use crate::support::ms;
 
 #[derive(Debug)]
 pub(crate) struct Program {

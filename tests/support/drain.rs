@@ -1,6 +1,5 @@
 //! What the drains of the examples that are pipelines have in common: the moment at which they begin, and what the
 //! JSON of `--report` has to say of them.
-#![allow(dead_code)] // each test file takes its own part of it
 
 use std::env;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

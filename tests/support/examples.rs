@@ -1,6 +1,5 @@
 //! What it takes to run an example as a user does: build it, start it, wait for a line, send a
 //! signal, read what it printed to the end.
-#![allow(dead_code)] // each test file takes its own part of it
 
 use std::env;
 use std::ffi::OsString;

@@ -1,10 +1,10 @@
 //! What the tests of the clauses share: an actor that is written down where it is needed, a limit
 //! for whatever may hang, and ways to wait for facts.
-#![allow(dead_code)] // each test file takes its own part of it
+#![allow(dead_code)] // each of the two programs takes its own part of it
 
 use std::panic;
-use std::sync::Once;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,12 @@ pub(crate) fn guarded_for<T: Send + 'static>(
             Err(panic) => panic::resume_unwind(panic),
         },
     }
+}
+
+/// The signals of this process, which one system has at a time: who runs one holds this.
+pub(crate) fn signals() -> MutexGuard<'static, ()> {
+    static SIGNALS: Mutex<()> = Mutex::new(());
+    SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A panic that is part of the test and need not be printed.

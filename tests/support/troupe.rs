@@ -1,6 +1,5 @@
 //! Actors that are supervised: each incarnation has a number, and says what it lives through, so that
 //! a test reads as the story that they tell.
-#![allow(dead_code)] // each test file takes its own part of it
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -23,12 +23,9 @@
 //!
 //! Single actors under restarts are for `restarts_at_random.rs`.
 //!
-//! `EXEUNT_PROGRAMS=20000 cargo test --release --test programs_at_random` runs so many instead of 150; a
+//! `EXEUNT_PROGRAMS=20000 cargo test --release --test at_random programs_at_random::` runs so many instead of 150; a
 //! failure prints the seed of its program, which `EXEUNT_SEED` runs alone.
-#![allow(clippy::unwrap_used)]
 
-#[path = "../support/mod.rs"]
-mod support;
 mod program;
 mod actors;
 mod play;
@@ -39,7 +36,8 @@ use std::{env, fmt, panic, thread};
 
 use play::play;
 use program::{Dice, Program};
-use support::{HANG, guarded_for, silence_planned_panics};
+
+use crate::support::{HANG, guarded_for, silence_planned_panics};
 
 #[test]
 fn m1_m2_m3_m5_o1_o2_o3_o4_d3_r1_programs_at_random() {

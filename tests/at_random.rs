@@ -1,0 +1,9 @@
+//! What nobody chose: threads, moments and programs at random, held to the clauses of the contract.
+//!
+//! Apart from the other tests, since these keep all cores busy. `cargo test --test at_random stress::` runs one file of them.
+
+mod support;
+
+mod stress;
+mod restarts_at_random;
+mod programs_at_random;
