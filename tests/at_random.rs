@@ -7,3 +7,5 @@ mod support;
 mod stress;
 mod restarts_at_random;
 mod programs_at_random;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod held_up;

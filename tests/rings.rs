@@ -394,6 +394,12 @@ fn o4_tokens_at_random_are_conserved() {
     });
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn o4_while_threads_are_held_up_tokens_are_conserved_as_well() {
+    crate::support::jitter::while_held_up("rings::o4_tokens_at_random");
+}
+
 #[test]
 fn o4_a_ring_is_not_at_rest_while_a_child_of_it_works() {
     guarded(|| {

@@ -2,6 +2,9 @@
 //! for whatever may hang, and ways to wait for facts.
 #![allow(dead_code)] // each of the two programs takes its own part of it
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) mod jitter;
+
 use std::panic;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};

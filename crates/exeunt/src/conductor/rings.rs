@@ -1,8 +1,10 @@
 //! Rings: those who feed each other leave as one, when all of them are at rest.
 //!
-//! They are seen to be so twice, with nothing done in between: then there was a moment at which all of them
-//! were so at once. Their children are looked at too, since what one of those sends into the ring is the
-//! ring's affair. Children that are tasks are not: they are in their loops until their parent's turn.
+//! First they hear the last call: their timers end, and their channels are read out, so that nothing comes but
+//! through mailboxes, which can be looked at. They are seen to be at rest twice, with nothing done in between:
+//! then there was a moment at which all of them were so at once. Their children are looked at too, since what one
+//! of those sends into the ring is the ring's affair. Children that are tasks are not: they are in their loops
+//! until their parent's turn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
