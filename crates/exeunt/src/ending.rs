@@ -335,7 +335,6 @@ mod tests {
     use crate::capacity::Capacity;
     use crate::mailbox::Post;
     use crate::member::Member;
-    use crate::order::Node;
     use crate::stage::Stage;
 
     /// So many threads, which read one mailbox with one message in it, and what comes back of it.
@@ -348,8 +347,7 @@ mod tests {
         let stage = Arc::new(Stage::new("test".into()));
         let members = (0..threads).map(|index| {
             let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(&stage)));
-            let node = Node { mailbox: None, feeds: None, after: Vec::new(), daemon: false };
-            Member::unstarted(life, Arc::clone(&mailbox) as Arc<dyn Post>, node)
+            Member::unstarted(life, Arc::clone(&mailbox) as Arc<dyn Post>)
         });
         (Arc::clone(&mailbox), members.collect(), returned)
     }

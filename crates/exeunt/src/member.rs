@@ -136,7 +136,8 @@ impl Member {
 #[cfg(test)]
 impl Member {
     /// A reader of that mailbox, without a thread.
-    pub(crate) fn unstarted(life: Arc<Life>, post: Arc<dyn Post>, node: Node) -> Member {
+    pub(crate) fn unstarted(life: Arc<Life>, post: Arc<dyn Post>) -> Member {
+        let node = Node { mailbox: None, feeds: None, after: Vec::new(), daemon: false };
         Member {
             life,
             post: Mutex::new(Some(post)),

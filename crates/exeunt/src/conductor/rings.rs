@@ -122,3 +122,50 @@ impl Conductor<'_> {
         }
     }
 }
+
+#[cfg(all(test, feature = "async"))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::life::Life;
+    use crate::mailbox::Mailbox;
+    use crate::stage::Stage;
+    use crate::waiters::Ticket;
+
+    /// Waits for room in the mailbox of the one, and looks at both when that closes.
+    struct Onlooker([Arc<Life>; 2], AtomicBool);
+
+    impl Wake for Onlooker {
+        fn wake(self: Arc<Self>) {
+            let [one, other] = &self.0;
+            let (mine, theirs) = (one.is_open_for(other), other.is_open_for(one));
+            self.1.store(mine && theirs, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn o4_all_of_a_ring_know_each_other_before_the_first_of_them_closes() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let lives = [0, 1].map(|i| Arc::new(Life::new("a".into(), i, false, Arc::clone(&stage))));
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+        let onlooker = Arc::new(Onlooker(lives.clone(), AtomicBool::new(false)));
+        mailbox.room.add(Ticket::next(), &Waker::from(Arc::clone(&onlooker)));
+        let posts = [mailbox, Mailbox::new(Capacity::Bounded(1))];
+        let ring: Vec<Arc<Member>> = lives
+            .into_iter()
+            .zip(posts)
+            .map(|(life, post)| {
+                let turn = Turn::begin(Instant::now(), life.sample());
+                conductor.states.insert(life.index, State::Settling(turn));
+                Arc::new(Member::unstarted(life, post))
+            })
+            .collect();
+        conductor.close_ring(&ring);
+        assert!(onlooker.1.load(Ordering::SeqCst));
+    }
+}
