@@ -63,7 +63,10 @@ impl Conductor<'_> {
             // has heard: if it sleeps after that, it has handled what its channels had for it.
             let has_nothing = member.queued() == 0 && life.has_heard_last_call();
             let sample = life.sample();
-            let rests = has_nothing && sample.is_asleep() && !life.awaits_answers();
+            let rests = has_nothing
+                && sample.is_asleep()
+                && !life.awaits_answers()
+                && !self.is_told_something(life.index);
             let before = self.seen.insert(member.life.index, (sample, rests));
             is_at_rest &= rests && before == Some((sample, true));
             is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
@@ -77,6 +80,11 @@ impl Conductor<'_> {
         if is_at_rest {
             self.close_ring(ring);
         }
+    }
+
+    /// Whether it has an order of its own, to leave alone, say, that it may still have to wake up for.
+    fn is_told_something(&self, index: usize) -> bool {
+        matches!(self.states.get(&index), Some(State::InTurn(_) | State::Retiring(_)))
     }
 
     /// Those of a ring, and those below them that have mailboxes.
@@ -133,6 +141,7 @@ mod tests {
     use crate::life::Life;
     use crate::mailbox::Mailbox;
     use crate::stage::Stage;
+    use crate::unwind::lock;
     use crate::waiters::Ticket;
 
     /// Waits for room in the mailbox of the one, and looks at both when that closes.
@@ -146,25 +155,53 @@ mod tests {
         }
     }
 
+    /// Two of a ring that sleep, with nothing to do, and who conducts them.
+    fn ring(conductor: &mut Conductor<'_>, stage: &Arc<Stage>) -> Vec<Arc<Member>> {
+        [0, 1].map(|index| settling(conductor, stage, index)).into()
+    }
+
+    fn settling(conductor: &mut Conductor<'_>, stage: &Arc<Stage>, index: usize) -> Arc<Member> {
+        let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(stage)));
+        let turn = Turn::begin(Instant::now(), life.sample());
+        conductor.states.insert(index, State::Settling(turn));
+        life.fall_asleep();
+        life.hear_last_call();
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+        Arc::new(Member::unstarted(life, mailbox))
+    }
+
+    fn is_closing(ring: &[Arc<Member>]) -> bool {
+        ring.iter().all(|member| member.life.ring().is_some())
+    }
+
+    #[test]
+    fn o4_a_ring_is_not_at_rest_before_one_that_was_told_to_leave_alone_has_left() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let ring = ring(&mut conductor, &stage);
+        let turn = Turn::begin(Instant::now(), ring[0].life.sample());
+        let now = Instant::now();
+        // It has still to wake up, and to find what came late.
+        conductor.states.insert(0, State::InTurn(turn));
+        (0..3).for_each(|_| conductor.settle(&ring, now));
+        assert!(!is_closing(&ring));
+        conductor.states.insert(0, State::Settling(turn));
+        (0..3).for_each(|_| conductor.settle(&ring, now));
+        assert!(is_closing(&ring));
+    }
+
     #[test]
     fn o4_all_of_a_ring_know_each_other_before_the_first_of_them_closes() {
         let (stage, (_told, cues)) =
             (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
         let mut conductor = Conductor::new(&stage, &cues);
-        let lives = [0, 1].map(|i| Arc::new(Life::new("a".into(), i, false, Arc::clone(&stage))));
+        let ring = ring(&mut conductor, &stage);
+        let lives = [0, 1].map(|i: usize| Arc::clone(&ring[i].life));
+        let onlooker = Arc::new(Onlooker(lives, AtomicBool::new(false)));
         let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
-        let onlooker = Arc::new(Onlooker(lives.clone(), AtomicBool::new(false)));
         mailbox.room.add(Ticket::next(), &Waker::from(Arc::clone(&onlooker)));
-        let posts = [mailbox, Mailbox::new(Capacity::Bounded(1))];
-        let ring: Vec<Arc<Member>> = lives
-            .into_iter()
-            .zip(posts)
-            .map(|(life, post)| {
-                let turn = Turn::begin(Instant::now(), life.sample());
-                conductor.states.insert(life.index, State::Settling(turn));
-                Arc::new(Member::unstarted(life, post))
-            })
-            .collect();
+        *lock(&ring[0].post) = Some(mailbox);
         conductor.close_ring(&ring);
         assert!(onlooker.1.load(Ordering::SeqCst));
     }
