@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use exeunt::{
     Ended, Error, Notice, Reason, Report, State, Status, System, SystemHandle, WaitError,
@@ -191,7 +191,7 @@ fn f1_an_error_that_panics_when_it_is_printed_or_dropped_is_caught() {
             let addr = system.actor("a").capacity(1);
             let addr = addr.spawn(Play::new(move |(), _| Err(Rude { in_drop }.into())));
             addr.unwrap().send(()).unwrap();
-            let report = system.handle().wait_timeout(Duration::from_secs(5)).unwrap();
+            let report = system.handle().wait_timeout(HANG).unwrap();
             assert_eq!(line(&report, "a").ended, Ended::Failed);
             assert_eq!(figures(line(&report, "a")), [0, 1, 0]);
         });
@@ -339,7 +339,7 @@ fn f3_a_failure_begins_the_drain_although_the_culprit_gets_stuck_on_its_way_out(
             }),
         );
         addr.send(()).unwrap();
-        let report = system.handle().wait_timeout(Duration::from_secs(5)).unwrap();
+        let report = system.handle().wait_timeout(HANG).unwrap();
         assert!(matches!(report.reason, Reason::Failure { .. }));
     });
 }
@@ -653,7 +653,8 @@ fn f5_messages_whose_drop_panics_disturb_nobody() {
         for abandoned in [false, true] {
             let (trap, keeper) = trap();
             let mut system = System::new("f5");
-            system.set_stall_limit(ms(20)).set_grace(ms(20));
+            let grace = if abandoned { ms(20) } else { HANG };
+            system.set_stall_limit(ms(20)).set_grace(grace);
             let addr = system.spawn(
                 "a",
                 Play::new(move |grenade: Option<Grenade>, cx| {
@@ -693,7 +694,7 @@ fn f5_a_system_that_has_ended_lets_go_of_all_it_was_given() {
         system.shutdown();
         drop(addr);
         // What a program would write to have all that was returned.
-        let error = returned.recv_timeout(Duration::from_secs(5)).unwrap_err();
+        let error = returned.recv_timeout(HANG).unwrap_err();
         assert_eq!(error, mpsc::RecvTimeoutError::Disconnected);
     });
 }

@@ -730,8 +730,11 @@ fn stress(executor: Executor) {
 
 fn run_once(executor: Executor, capacity: usize, is_cut_short: bool) -> Vec<Log> {
     let (tell, seen) = mpsc::channel();
+    let (begun, stop) = (Event::new(), Event::new());
     let mut system = System::new("stress");
+    let first = begun.clone();
     let reader = Play::new(move |id: u64, _| {
+        first.set();
         tell.send(id)?;
         match id % 64 {
             0 => thread::sleep(Duration::from_micros(200)),
@@ -742,10 +745,10 @@ fn run_once(executor: Executor, capacity: usize, is_cut_short: bool) -> Vec<Log>
     });
     let addr = system.actor("reader").capacity(capacity).spawn(reader).unwrap();
     let handle = system.handle();
-    let stop = Event::new();
     let cut = thread::spawn({
         let stop = stop.clone();
         move || {
+            begun.wait();
             if is_cut_short && !stop.wait_timeout(ms(5)) {
                 handle.shutdown();
             }

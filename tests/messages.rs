@@ -641,6 +641,7 @@ fn m5_an_ask_ends_at_its_deadline() {
         // Accepted, and not answered in time.
         let error = addr.ask_timeout(Question::Sit, ms(20)).unwrap_err();
         assert!(matches!(error, AskError::Timeout), "{error}");
+        keeper.catches();
         // Accepted, and not begun in time.
         let error = addr.ask_timeout(|reply| Question::Double(1, reply), ms(20)).unwrap_err();
         assert!(matches!(error, AskError::Timeout), "{error}");

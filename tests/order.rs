@@ -358,7 +358,7 @@ fn o3_the_whole_queue_is_handled_first() {
         (0..10_001).for_each(|n| addr.send(n).unwrap());
         keeper.catches();
         system.handle().shutdown();
-        until(|| system.handle().is_draining());
+        until(|| standing(&system.handle(), "a").state == State::Draining);
         keeper.opens();
         let report = system.wait();
         let a = line(&report, "a");

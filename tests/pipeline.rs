@@ -150,7 +150,7 @@ fn drained_at_random(input: &Folder, walk: &[u32], dice: &mut Dice, run_number: 
     let (table, report) = (results.path().join("words.tsv"), results.path().join("report.json"));
     let (workers, capacity) = (dice.between(1, 4).to_string(), dice.between(1, 20).to_string());
     let mut pipeline = example("pipeline");
-    pipeline.args(["--pace", "1ms", "--workers", &workers, "--capacity", &capacity]);
+    pipeline.args(["--pace", "3ms", "--workers", &workers, "--capacity", &capacity]);
     pipeline.arg("--out").arg(&table).arg("--report").arg(&report);
 
     let running = Running::start(pipeline.arg(input.path()));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, mpsc};
 
 use exeunt::{Addr, Ended, Overflow, Restart, System};
 
-use crate::support::{Play, figures, guarded, leaving, line, ms, so_far, trap, until};
+use crate::support::{Play, figures, guarded, leaving, line, ms, next, so_far, trap, until};
 
 #[test]
 fn r1_a_pool_is_one_line_with_one_for_each_thread() {
@@ -224,6 +224,7 @@ fn d3_one_thread_that_is_stuck_leaves_the_queue_to_the_others() {
             .unwrap();
         (0..40).for_each(|n| pool.send(n).unwrap());
         keeper.catches();
+        until(|| system.snapshot().iter().map(|thread| thread.handled).sum::<u64>() == 39);
         let report = system.shutdown();
         let line = line(&report, "pool");
         // The other thread has left before: whoever is stuck is given up alone.
@@ -256,7 +257,7 @@ fn m1_what_no_thread_handles_is_returned_once() {
         (0..3).for_each(|_| drop(keeper.catches()));
         let report = system.shutdown();
         assert_eq!(figures(line(&report, "pool")), [0, 3, 7], "{report}");
-        let mut seen = so_far(&returned);
+        let mut seen: Vec<u32> = (0..7).map(|_| next(&returned)).collect();
         seen.sort_unstable();
         assert_eq!(seen, (3..10).collect::<Vec<u32>>());
         keeper.opens();

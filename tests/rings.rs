@@ -12,8 +12,8 @@ use std::time::Duration;
 use exeunt::{Addr, Context, Ended, Inbox, Notice, Reason, Report, State, System};
 
 use crate::support::{
-    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing, trap,
-    until,
+    HANG, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line, ms, next,
+    so_far, standing, trap, until,
 };
 
 /// How often a token is still to be passed on.
@@ -87,10 +87,11 @@ fn o4_what_circulates_at_the_shutdown_goes_all_its_way() {
 fn o4_a_ring_that_is_idle_leaves_at_once() {
     guarded(|| {
         let mut system = System::new("o4");
+        system.set_stall_limit(HANG); // it does not leave by that
         let _ring = ring(&mut system, 3, 4, &Arc::default());
         let report = system.shutdown();
         assert!(report.is_complete(), "{report}");
-        assert!(report.took < ms(1_000), "{report}");
+        assert!(report.took < HANG / 2, "{report}");
     });
 }
 
@@ -160,9 +161,9 @@ fn passer_of_last(laid_down: &Arc<AtomicU64>) -> Play<Hops> {
 
 #[test]
 fn o4_a_ring_that_never_comes_to_rest_ends_with_the_budget() {
-    guarded(|| {
+    let attempt = |slower| {
         let mut system = System::new("perpetuum");
-        system.set_drain_budget(ms(300)).set_grace(ms(500));
+        system.set_drain_budget(ms(300) * slower).set_grace(HANG);
         let ring = ring(&mut system, 2, 4, &Arc::default());
         let sink = system.actor("sink").feeds_nothing().spawn(Play::<()>::idle()).unwrap();
         ring[0].send(Hops::MAX).unwrap();
@@ -171,14 +172,15 @@ fn o4_a_ring_that_never_comes_to_rest_ends_with_the_budget() {
         for name in ["r0", "r1"] {
             assert_eq!(line(&report, name).ended, Ended::Overdue, "{report}");
         }
-        assert_eq!(line(&report, "sink").ended, Ended::Drained);
         assert_eq!(report.reason, Reason::Shutdown);
         // The one token is accounted for, wherever it was.
         let accepted: u64 = report.actors.iter().map(|a| figures(a).iter().sum::<u64>()).sum();
         let handled: u64 = report.actors.iter().map(|a| a.handled).sum();
         assert!(accepted == handled + 1 || accepted == handled, "{report}");
         drop(sink);
-    });
+        late_unless(line(&report, "sink").ended == Ended::Drained, &report)
+    };
+    guarded(move || in_time(attempt));
 }
 
 #[test]
@@ -186,7 +188,7 @@ fn o4_a_ring_that_is_stuck_on_full_mailboxes_meets_the_stall_limit() {
     for round in 0..20 {
         guarded(move || {
             let mut system = System::new("locked");
-            system.set_stall_limit(ms(50)).set_grace(ms(2_000));
+            system.set_stall_limit(ms(50)).set_grace(HANG);
             let (addrs, inboxes): (Vec<_>, Vec<_>) = places(2, 1).into_iter().unzip();
             // Before they are there: once they are, there may never be room for the second any more.
             addrs.iter().for_each(|addr| addr.send(1).unwrap());

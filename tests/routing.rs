@@ -454,6 +454,7 @@ fn d2_a_broadcast_that_is_interrupted_says_so() {
         addrs[1].send(0).unwrap();
         let (told, result) = mpsc::channel();
         let mut system = System::new("interrupted");
+        system.set_grace(crate::support::HANG);
         let relay = system
             .actor("relay")
             .drain_deadline(ms(1))

@@ -16,7 +16,9 @@ use exeunt::{
     Status, Strategy, System,
 };
 
-use crate::support::{Play, figures, guarded, leaving, line, ms, so_far, standing, trap, until};
+use crate::support::{
+    HANG, Play, figures, guarded, leaving, line, ms, so_far, standing, trap, until,
+};
 use crate::troupe::{Line, Troupe, cast, deed, on_failure, rests, times, who};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -282,7 +284,7 @@ fn f1_a_temporary_that_fails_is_forgotten_and_only_the_report_knows() {
             addr.send(Line::Panic).unwrap();
             addr.send(Line::Say(1)).unwrap();
             keeper.opens();
-            let left = addr.wait_ended(crate::support::HANG).unwrap();
+            let left = addr.wait_ended(HANG).unwrap();
             assert_eq!(
                 (figures(&left), left.ended, left.absorbed),
                 ([1, 1, 1], Ended::Failed, true)
@@ -338,7 +340,7 @@ fn f2_nobody_is_made_anew_in_its_turn_for_an_empty_mailbox() {
         }
         b.send(Line::Say(1)).unwrap();
         [&a, &b].into_iter().for_each(Addr::stop);
-        let [a, b] = [a, b].map(|addr| addr.wait_ended(crate::support::HANG).unwrap());
+        let [a, b] = [a, b].map(|addr| addr.wait_ended(HANG).unwrap());
         assert_eq!((figures(&a), a.restarts, a.ended), ([0, 1, 0], 0, Ended::Completed));
         assert_eq!((figures(&b), b.restarts, b.ended), ([1, 1, 0], 1, Ended::Completed));
     });
@@ -499,7 +501,7 @@ fn blocked_on_one_that_was_stopped(
 ) -> Report {
     let troupe = Troupe::new();
     let mut system = System::new("blocked");
-    system.set_stall_limit(ms(100));
+    system.set_stall_limit(ms(100)).set_grace(HANG);
     let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build();
     let [a] = cast(&troupe, &mut system, &all, on_failure(), ["a"]);
     let b = system.actor("b").within(&all).restart(on_failure()).capacity(1);
@@ -566,9 +568,12 @@ fn f3_a_member_that_cannot_be_stopped_to_begin_anew_begins_the_drain() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f3");
-        system.set_stall_limit(ms(200)).set_grace(ms(50));
+        system.set_grace(ms(50));
         let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build();
-        let [a, b] = cast(&troupe, &mut system, &all, on_failure(), ["a", "b"]);
+        let [a, b] = [("a", ms(200)), ("b", HANG)].map(|(name, limit)| {
+            let builder = system.actor(name).within(&all).restart(on_failure());
+            builder.stall_limit(limit).spawn_with(troupe.role(name).cast()).unwrap()
+        });
         let (trap, keeper) = trap();
         a.send(Line::Stay(trap)).unwrap();
         keeper.catches();
@@ -820,7 +825,7 @@ fn f2_a_drain_ends_a_start_that_fails_for_ever() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f2");
-        system.set_drain_budget(ms(1_000)).set_stall_limit(ms(100)).set_grace(ms(100));
+        system.set_drain_budget(ms(1_000)).set_stall_limit(ms(100)).set_grace(HANG);
         let role = troupe.role("a").started(|n, _| match n {
             1 => Ok(()),
             _ => Err(Error::msg("no device")),
@@ -878,7 +883,7 @@ fn o3_a_group_leaves_in_order_when_its_significant_member_has_left() {
         s.send(Line::Stop).unwrap();
         keeper.opens();
         for addr in [&a, &b, &s] {
-            let left = addr.wait_ended(crate::support::HANG).unwrap();
+            let left = addr.wait_ended(HANG).unwrap();
             assert_eq!((left.ended, left.returned), (Ended::Completed, 0));
         }
         assert_eq!(who(&other), 1);
@@ -930,6 +935,7 @@ fn f1_one_that_is_told_to_stop_while_it_waits_for_the_others_of_its_group_leaves
         let troupe = Troupe::new();
         let (trap, keeper) = trap();
         let mut system = System::new("f1");
+        system.set_stall_limit(2 * HANG); // nobody is let go by that
         let all = system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build();
         let [a, b, c] = cast(&troupe, &mut system, &all, on_failure(), ["a", "b", "c"]);
         a.send(Line::Stay(trap)).unwrap();
@@ -940,10 +946,10 @@ fn f1_one_that_is_told_to_stop_while_it_waits_for_the_others_of_its_group_leaves
         troupe.hears(&["c1 dropped", "b1 dropped"]);
         rests(&system, "c");
         c.stop();
-        let left = c.wait_ended(ms(4_000)).expect("it need not wait for the others");
+        let left = c.wait_ended(HANG).expect("it need not wait for the others");
         assert_eq!((figures(&left), left.ended), ([1, 1, 0], Ended::Completed));
         b.stop();
-        let left = b.wait_ended(ms(4_000)).expect("nor did the other");
+        let left = b.wait_ended(HANG).expect("nor did the other");
         assert_eq!((figures(&left), left.ended), ([0, 0, 0], Ended::Completed));
         keeper.opens();
         assert_eq!(who(&a), 2);
@@ -965,7 +971,7 @@ fn f1_one_that_leaves_just_when_it_is_to_begin_anew_holds_up_nobody() {
         rests(&system, "b");
         // `a` was told to begin anew in an hour, `b` comes after it.
         a.stop();
-        assert!(a.wait_ended(ms(4_000)).is_some());
+        assert!(a.wait_ended(HANG).is_some());
         assert_eq!(who(&b), 2);
         assert!(!system.shutdown().is_failure());
     });
@@ -1000,7 +1006,6 @@ fn f1_a_backoff_gives_way_to_a_restart_of_many() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        system.set_stall_limit(ms(200)).set_grace(ms(200));
         let rest = system.group("rest").strategy(Strategy::RestForOne).intensity(9, HOUR).build();
         let [a] = cast(&troupe, &mut system, &rest, on_failure(), ["a"]);
         let late = after_an_hour(on_failure());
@@ -1159,7 +1164,7 @@ fn d3_children_of_an_abandoned_parent_leave_while_the_system_drains() {
         assert_eq!(keeper.catches(), "child");
         parent.send(Line::Stay(stuck)).unwrap();
         parent.stop();
-        let report = parent.wait_ended(ms(9_000)).expect("it is given up");
+        let report = parent.wait_ended(HANG).expect("it is given up");
         assert_eq!(report.ended, Ended::Abandoned);
         let handle = system.handle();
         handle.shutdown();
@@ -1197,7 +1202,6 @@ fn f1_a_summons_that_comes_while_somebody_begins_anew_is_not_lost() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        system.set_stall_limit(ms(500)).set_grace(ms(100));
         let all = system.group("all").strategy(Strategy::OneForAll).intensity(9_999, HOUR).build();
         let [a, b] = cast(&troupe, &mut system, &all, times(9_999), ["a", "b"]);
         // Each failure of `a` comes while `b` begins anew after the one before.

@@ -57,6 +57,26 @@ pub(crate) fn signals() -> MutexGuard<'static, ()> {
     SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// For what has to happen before a time is over that is to pass as well, on a machine where a thread may stand still for as
+/// long: what came too late, as an error says, is done again with four and with sixteen times as much time. All else has to
+/// be right each time.
+#[track_caller]
+pub(crate) fn in_time(mut attempt: impl FnMut(u32) -> Result<(), String>) {
+    let mut late = String::new();
+    for slower in [1, 4, 16] {
+        match attempt(slower) {
+            Ok(()) => return,
+            Err(what) => late = what,
+        }
+    }
+    panic!("too late, however much time there was: {late}");
+}
+
+/// What came too late, if anything did.
+pub(crate) fn late_unless(is_so: bool, what: impl ToString) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(what.to_string()) }
+}
+
 /// A panic that is part of the test and need not be printed.
 pub(crate) struct Planned;
 
