@@ -704,6 +704,7 @@ fn d3_one_that_comes_back_in_the_middle_of_the_drain_neither() {
             .holding(OnDrop(move || tell.send(()).unwrap())),
         );
         (0..3).for_each(|n| stuck.send(n).unwrap());
+        keeper.catches();
         system.handle().shutdown();
         late_keeper.catches(); // so `stuck` has been abandoned
         keeper.opens();

@@ -85,7 +85,8 @@ fn s5_a_signal_that_nobody_chose_to_print_the_snapshot_has_its_default_effect() 
 
 #[test]
 fn s1_the_first_sigint_begins_the_ordered_drain() {
-    let victim = at_work(&["chain"]);
+    // A second of work is in the mailboxes, more than any source is kept from adding to.
+    let victim = at_work(&["chain", "pace_us=5000"]);
     victim.signal(Signal::INT);
     let end = victim.end();
     end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
@@ -180,65 +181,108 @@ fn s2_another_signal_of_the_set_counts_as_the_second() {
     }
 }
 
+/// Plays a scene in which signals come within the time in which they are echoes. A machine may hold up who sends or who gets
+/// them until that is over; then they have to end the victim at once, and it is played again.
+#[track_caller]
+fn until_the_echo_is_one(scene: impl Fn() -> Echo) {
+    assert!((0..10).any(|_| matches!(scene(), Echo::Ignored)), "an echo ends it each time");
+}
+
+enum Echo {
+    Ignored,
+    Late,
+}
+
+/// The end of a victim that has taken an echo for the second signal.
+fn ended_by(echo: Signal, victim: Victim) -> Echo {
+    victim.end().is_death_by(echo).is_without_last_words();
+    Echo::Late
+}
+
 #[test]
 fn s2_an_echo_within_100_ms_does_not_count() {
     for echo in [Signal::INT, Signal::TERM] {
-        let mut victim = at_work(&["chain", "hold"]);
-        victim.signal(Signal::INT);
-        // Time is the subject: later than the signal handler, and well within the window.
-        thread::sleep(Duration::from_millis(20));
-        victim.signal(echo);
-        victim.hear("held");
-        thread::sleep(PAST_THE_ECHO);
-        victim.say_a_word();
-        let end = victim.end();
-        end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
+        until_the_echo_is_one(|| {
+            let mut victim = at_work(&["chain", "hold"]);
+            victim.signal(Signal::INT);
+            // Time is the subject: later than the signal handler, and well within the window.
+            thread::sleep(Duration::from_millis(20));
+            victim.signal(echo);
+            if victim.hear_unless_it_ends("held").is_none() {
+                return ended_by(echo, victim);
+            }
+            thread::sleep(PAST_THE_ECHO);
+            victim.say_a_word();
+            let end = victim.end();
+            end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
+            Echo::Ignored
+        });
     }
 }
 
 #[test]
 fn s2_a_burst_of_echoes_does_not_count() {
-    let mut victim = at_work(&["chain", "hold"]);
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(30) {
-        victim.signal(Signal::INT);
-        victim.signal(Signal::TERM);
-    }
-    victim.hear("held");
-    thread::sleep(PAST_THE_ECHO);
-    victim.say_a_word();
-    let end = victim.end();
-    end.balances();
-    assert_eq!(end.report()["complete"], true, "{end}");
-    assert!(end.status.code().is_none(), "{end}");
+    until_the_echo_is_one(|| {
+        let mut victim = at_work(&["chain", "hold"]);
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(30) {
+            for signal in [Signal::INT, Signal::TERM] {
+                victim.signal_if_it_lives(signal);
+            }
+        }
+        if victim.hear_unless_it_ends("held").is_none() {
+            let end = victim.end();
+            end.is_without_last_words();
+            assert!(end.status.code().is_none(), "{end}");
+            return Echo::Late;
+        }
+        thread::sleep(PAST_THE_ECHO);
+        victim.say_a_word();
+        let end = victim.end();
+        end.balances();
+        assert_eq!(end.report()["complete"], true, "{end}");
+        assert!(end.status.code().is_none(), "{end}");
+        Echo::Ignored
+    });
 }
 
 #[test]
 fn s2_after_an_echo_the_next_signal_still_ends_it() {
-    let mut victim = stuck(&[]);
-    victim.signal(Signal::INT);
-    thread::sleep(Duration::from_millis(20));
-    victim.signal(Signal::INT);
-    victim.hear("draining");
-    thread::sleep(PAST_THE_ECHO);
-    victim.signal(Signal::INT);
-    victim.end().is_death_by(Signal::INT).is_without_last_words();
+    until_the_echo_is_one(|| {
+        let mut victim = stuck(&[]);
+        victim.signal(Signal::INT);
+        thread::sleep(Duration::from_millis(20));
+        victim.signal(Signal::INT);
+        let drains = victim.hear_unless_it_ends("draining").is_some();
+        thread::sleep(PAST_THE_ECHO);
+        if !drains || !victim.signal_if_it_lives(Signal::INT) {
+            return ended_by(Signal::INT, victim);
+        }
+        victim.end().is_death_by(Signal::INT).is_without_last_words();
+        Echo::Ignored
+    });
 }
 
 #[test]
 fn s2_a_wrapper_that_forwards_what_the_group_was_sent_does_not_end_it() {
     for signal in [Signal::INT, Signal::TERM] {
-        let mut victim = Victim::play(&["wrapper", "takes_ms=20", "--", VICTIM, "chain", "hold"]);
-        victim.hear_ready();
-        victim.hear("progress");
-        assert_ne!(victim.pid(), victim.leader());
-        victim.signal_group(signal); // to the victim, and once more by way of the wrapper
-        victim.hear("held");
-        thread::sleep(PAST_THE_ECHO);
-        victim.say_a_word();
-        let end = victim.end();
-        end.is_death_by(signal).balances();
-        assert_eq!(end.report()["complete"], true, "{end}");
+        until_the_echo_is_one(|| {
+            let words = ["wrapper", "takes_ms=20", "--", VICTIM, "chain", "hold"];
+            let mut victim = Victim::play(&words);
+            victim.hear_ready();
+            victim.hear("progress");
+            assert_ne!(victim.pid(), victim.leader());
+            victim.signal_group(signal); // to the victim, and once more by way of the wrapper
+            if victim.hear_unless_it_ends("held").is_none() {
+                return ended_by(signal, victim);
+            }
+            thread::sleep(PAST_THE_ECHO);
+            victim.say_a_word();
+            let end = victim.end();
+            end.is_death_by(signal).balances();
+            assert_eq!(end.report()["complete"], true, "{end}");
+            Echo::Ignored
+        });
     }
 }
 
@@ -666,7 +710,7 @@ fn d3_a_read_that_can_be_interrupted_is_not_abandoned() {
 
 #[test]
 fn d3_a_stuck_actor_with_blocked_senders_gives_every_message_back_and_the_process_leaves() {
-    let mut victim = Victim::play(&["jam", "budget_ms=10000", "stall_ms=200", "grace_ms=200"]);
+    let mut victim = Victim::play(&["jam", "budget_ms=10000", "stall_ms=1500", "grace_ms=1500"]);
     victim.hear_ready();
     victim.hear("stuck stuck");
     let began = Instant::now();
@@ -741,8 +785,8 @@ fn m1_a_process_that_is_stopped_and_continued_in_its_drain_loses_nothing() {
 
 #[test]
 fn d1_the_time_in_which_the_process_was_stopped_is_nobodys_stall() {
-    // A message takes a fifth of the stall limit, so that a busy machine does not make a stall of it.
-    let words = ["chain", "compute", "pace_us=400000", "limit=6", "shutdown_at=6"];
+    // A message takes a twentieth of the stall limit, so that a busy machine does not make a stall of it.
+    let words = ["chain", "compute", "pace_us=100000", "limit=20", "shutdown_at=20"];
     let mut victim = Victim::play(&[&words[..], &["stall_ms=2000"]].concat());
     victim.hear("handles 3"); // in the middle of a drain
     thread::sleep(Duration::from_millis(250)); // and so long that the conductor has looked
@@ -751,7 +795,7 @@ fn d1_the_time_in_which_the_process_was_stopped_is_nobodys_stall() {
     victim.signal(Signal::CONT);
     let end = victim.end();
     end.is_exit(0).balances();
-    assert_eq!(end.page("sink").of("handled"), 6, "{end}");
+    assert_eq!(end.page("sink").of("handled"), 20, "{end}");
 }
 
 /// Waits until the operating system says so (or, where there is no `/proc`, for a moment).
@@ -854,18 +898,24 @@ fn s2_control_c_twice_at_a_terminal_with_every_actor_stuck() {
 
 #[test]
 fn s2_control_c_at_a_terminal_with_a_wrapper_that_forwards_it() {
-    let Some(mut victim) = at_a_terminal(
-        "s2_control_c_at_a_terminal_with_a_wrapper_that_forwards_it",
-        &format!("exec {VICTIM} wrapper takes_ms=20 -- {VICTIM} chain hold"),
-    ) else {
-        return;
-    };
-    victim.hear_ready();
-    victim.hear("progress");
-    press_control_c(&mut victim);
-    victim.hear("held");
-    thread::sleep(PAST_THE_ECHO);
-    victim.say_a_word();
-    let end = victim.end();
-    end.is_exit(128 + Signal::INT.as_raw()).is_complete_after("SIGINT").balances();
+    until_the_echo_is_one(|| {
+        let Some(mut victim) = at_a_terminal(
+            "s2_control_c_at_a_terminal_with_a_wrapper_that_forwards_it",
+            &format!("exec {VICTIM} wrapper takes_ms=20 -- {VICTIM} chain hold"),
+        ) else {
+            return Echo::Ignored;
+        };
+        victim.hear_ready();
+        victim.hear("progress");
+        press_control_c(&mut victim);
+        if victim.hear_unless_it_ends("held").is_none() {
+            victim.end().is_exit(128 + Signal::INT.as_raw()).is_without_last_words();
+            return Echo::Late;
+        }
+        thread::sleep(PAST_THE_ECHO);
+        victim.say_a_word();
+        let end = victim.end();
+        end.is_exit(128 + Signal::INT.as_raw()).is_complete_after("SIGINT").balances();
+        Echo::Ignored
+    });
 }

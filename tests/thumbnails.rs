@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -139,10 +139,13 @@ fn without_list(mut thumbnails: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, V
 fn whenever_it_drains_what_it_has_taken_in_is_made_and_a_second_run_makes_the_rest() {
     let mut dice = Dice::seeded();
     let mut drained = 0;
-    for _ in 0..6 {
+    for round in 0.. {
+        if round >= 6 && drained > 0 {
+            break;
+        }
+        assert!(round < 60, "all runs were at their end before the signal");
         drained += drained_at_random(&mut dice);
     }
-    assert!(drained > 0, "all runs were at their end before the signal");
 }
 
 /// Says how many were made in the drain.
@@ -162,7 +165,12 @@ fn drained_at_random(dice: &mut Dice) -> u64 {
     running.signal("INT");
     let finished = running.finish();
 
-    let told = fs::read(&report).unwrap_or_else(|error| panic!("{error}: {finished:?}"));
+    let Ok(told) = fs::read(&report) else {
+        // It took no signals any more, all being done: one ends it as any program.
+        assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
+        assert!(!finished.stderr.contains("drain begins"), "{finished:?}");
+        return 0;
+    };
     let report: Value = serde_json::from_slice(&told).unwrap();
     assert_eq!(report["complete"], true, "{finished:?}");
     assert_left_in_order(&report, &ORDER);
@@ -228,18 +236,29 @@ fn visible(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn a_second_ctrl_c_ends_it_at_once() {
-    let (pictures, out) = (Folder::new(), Folder::new());
-    let mut drawing = thumbnails(pictures.path(), out.path());
-    // It draws for longer than any test waits.
-    let mut running = Running::start(drawing.args(["--generate", "1000000"]));
-    running.signal_when_taken("INT");
-    running.wait_for("drain begins");
-    thread::sleep(Duration::from_millis(150)); // no echo of the first
-    running.signal("INT");
-    let finished = running.finish();
-    assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
-    assert_eq!(finished.stdout, "");
-    assert!(!finished.stderr.contains("exeunt omnes"), "it was drained to the end: {finished:?}");
+    // Unless its drain was over before, since there was little to draw, or the second signal was late.
+    let is_cut_short = (0..5).any(|_| {
+        let (pictures, out) = (Folder::new(), Folder::new());
+        let mut drawing = thumbnails(pictures.path(), out.path());
+        // It draws for longer than any test waits.
+        let mut running = Running::start(drawing.args(["--generate", "1000000"]));
+        running.await_handlers();
+        // Whoever numbers them is far ahead of the first that are drawn.
+        let until = Instant::now() + Duration::from_secs(30);
+        while files_below(pictures.path()).len() < 8 {
+            assert!(Instant::now() < until, "nothing is drawn");
+            thread::sleep(Duration::from_millis(5));
+        }
+        running.signal("INT");
+        running.wait_for("drain begins");
+        thread::sleep(Duration::from_millis(150)); // no echo of the first
+        running.signal("INT");
+        let finished = running.finish();
+        assert_eq!(finished.status.signal(), Some(SIGINT), "{finished:?}");
+        assert_eq!(finished.stdout, "");
+        !finished.stderr.contains("exeunt omnes")
+    });
+    assert!(is_cut_short, "it was drained to the end each time");
 }
 
 #[test]

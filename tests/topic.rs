@@ -156,17 +156,15 @@ fn m1_what_finds_no_room_is_dropped_and_counted_or_refused() {
 fn m2_a_publisher_past_its_own_deadline_gets_its_value_back() {
     guarded(|| {
         let Slow { mut system, topic, keeper, .. } = slow(Overflow::Wait);
-        system.set_stall_limit(ms(50)).set_grace(HANG);
+        system.set_stall_limit(HANG).set_grace(HANG);
         let (tell, told) = mpsc::channel();
-        let publisher = system.spawn(
-            "publisher",
-            Play::new(move |n: u32, _| {
-                let published = topic.publish(n);
-                tell.send(published.refused.in_words()).unwrap();
-                published.ok()?;
-                Ok(())
-            }),
-        );
+        let publisher = Play::new(move |n: u32, _| {
+            let published = topic.publish(n);
+            tell.send(published.refused.in_words()).unwrap();
+            published.ok()?;
+            Ok(())
+        });
+        let publisher = system.actor("publisher").stall_limit(ms(50)).spawn(publisher).unwrap();
         publisher.send(7).unwrap();
         let handle = system.handle();
         until(|| handle.snapshot()[1].waits_for.as_ref().is_some_and(|w| w.is_for_room));

@@ -7,15 +7,19 @@ use std::time::Duration;
 
 use exeunt::{Actor, Addr, Context, Event, Notice, Reply, System};
 
-use crate::support::{HANG, Play, guarded, ms, next, trap, until};
+use crate::support::{HANG, Play, guarded, in_time, ms, next, trap, until};
 
 /// Long enough that nobody who gets on is taken for stuck on a busy machine.
 const LIMIT: Duration = Duration::from_millis(200);
 
 fn watched(name: &str) -> (System, Receiver<Notice>) {
+    watched_for(name, LIMIT)
+}
+
+fn watched_for(name: &str, limit: Duration) -> (System, Receiver<Notice>) {
     let (tell, told) = mpsc::channel();
     let mut system = System::new(name);
-    system.watchdog(LIMIT).observe(move |notice| {
+    system.watchdog(limit).observe(move |notice| {
         if let Notice::Stuck { .. } | Notice::Deadlock { .. } = notice {
             tell.send(notice.clone()).unwrap();
         }
@@ -102,17 +106,21 @@ fn a_send_that_does_not_end_is_named_of_actors_and_of_tasks() {
 
 #[test]
 fn who_gets_on_is_left_alone_however_often_it_waits() {
-    guarded(|| {
-        let (mut system, told) = watched("slow");
-        let slow = Play::new(|_: u32, cx| Ok(cx.sleep(ms(10))?));
+    let attempt = |slower| {
+        let (mut system, told) = watched_for("slow", LIMIT * slower);
+        let slow = Play::new(move |_: u32, cx| Ok(cx.sleep(ms(10) * slower)?));
         let slow = system.actor("slow").capacity(1).spawn(slow).unwrap();
         system.spawn_task("source", move |_| {
             (0..100).try_for_each(|n| slow.send(n))?;
             Ok(())
         });
         assert!(system.wait().is_complete());
-        assert!(told.try_iter().next().is_none());
-    });
+        match told.try_iter().next() {
+            Some(notice) => Err(notice.to_string()),
+            None => Ok(()),
+        }
+    };
+    guarded(move || in_time(attempt));
 }
 
 /// What two actors send to each other.
@@ -123,8 +131,8 @@ enum Ball {
 
 #[test]
 fn m5_a_cycle_of_waits_is_named_once_with_its_edges() {
-    guarded(|| {
-        let (mut system, told) = watched("deadlock");
+    let attempt = |slower| {
+        let (mut system, told) = watched_for("deadlock", LIMIT * slower);
         system.set_stall_limit(ms(50)).set_grace(HANG);
         let (a, a_inbox) = exeunt::mailbox::<Ball>(4);
         let (b, b_inbox) = exeunt::mailbox::<Ball>(1);
@@ -150,14 +158,19 @@ fn m5_a_cycle_of_waits_is_named_once_with_its_edges() {
         system.actor("b").inbox(b_inbox).feeds(&a).spawn(asks).unwrap();
         a.send(Ball::Serve).unwrap();
         let notice = next(&told);
-        let Notice::Deadlock { waits, .. } = &notice else { panic!("{notice}") };
+        let Notice::Deadlock { waits, .. } = &notice else {
+            system.shutdown();
+            return Err(notice.to_string()); // not all of them had come to wait
+        };
         let waits: Vec<String> = waits.iter().map(|(who, what)| format!("{who}: {what}")).collect();
         assert_eq!(waits, ["a: room in `b`", "b: an answer of `a`"]);
         assert!(notice.to_string().starts_with("deadlock for "), "{notice}");
         assert!(look_again(&told).is_none());
         // The drain ends what the watchdog only names.
         system.shutdown();
-    });
+        Ok(())
+    };
+    guarded(move || in_time(attempt));
 }
 
 #[test]

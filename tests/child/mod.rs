@@ -11,7 +11,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -113,16 +113,25 @@ impl Victim {
     /// Waits until it has said something that begins so, and gives the rest. Each fact is heard
     /// once; threads may tell theirs in any order.
     pub(crate) fn hear(&mut self, beginning: &str) -> String {
+        let heard = self.hear_unless_it_ends(beginning);
+        heard.unwrap_or_else(|| self.give_up(&format!("it never said `{beginning}`")))
+    }
+
+    /// The same of one that may end before.
+    pub(crate) fn hear_unless_it_ends(&mut self, beginning: &str) -> Option<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.unheard.iter().position(|f| f.starts_with(beginning)) {
                 let fact = self.unheard.remove(at);
-                return fact[beginning.len()..].trim().to_owned();
+                return Some(fact[beginning.len()..].trim().to_owned());
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.facts.recv_timeout(left) {
                 Ok(fact) => self.note(fact),
-                Err(_) => self.give_up(&format!("it never said `{beginning}`")),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.give_up(&format!("it has not said `{beginning}`"))
+                }
             }
         }
     }
@@ -174,7 +183,11 @@ impl Victim {
     // Signals.
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(self.pid, signal).expect("the victim lives");
+        assert!(self.signal_if_it_lives(signal), "the victim lives");
+    }
+
+    pub(crate) fn signal_if_it_lives(&self, signal: Signal) -> bool {
+        kill_process(self.pid, signal).is_ok()
     }
 
     /// Signals everybody in the group, as a terminal does.

@@ -96,7 +96,7 @@ impl Relay {
             Work::FailInDrain if cx.system().is_draining() => {
                 return Err(exeunt::Error::msg("as it was told, in the drain"));
             }
-            Work::FailInDrain => thread::sleep(Duration::from_millis(1)),
+            Work::FailInDrain => thread::sleep(Duration::from_millis(10)),
             Work::FailAt(_) => {}
         }
         Ok(())

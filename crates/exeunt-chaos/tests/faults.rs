@@ -5,11 +5,11 @@
 mod support;
 
 use exeunt_testkit::Finished;
-use support::{chaos, figure};
+use support::{chaos_in_time, figure};
 
 #[track_caller]
 fn survives(fault: &str) -> Option<Finished> {
-    let finished = chaos(&format!("--signals 18 --fault {fault}"));
+    let finished = chaos_in_time(&format!("--signals 18 --fault {fault}"));
     if finished.code() == Some(2) && std::env::var_os("EXEUNT_ALL_FAULTS").is_none() {
         eprintln!("skipped: {}", finished.stderr.trim_end());
         return None;

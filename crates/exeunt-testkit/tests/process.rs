@@ -21,6 +21,9 @@ use exeunt_testkit::{
 /// A limit that is always spent.
 const SHORT: Duration = Duration::from_millis(50);
 
+/// One in which a shell does what it does at once, on a slow machine too.
+const LONG_ENOUGH: Duration = Duration::from_secs(2);
+
 fn shell(script: &str) -> Process {
     Process::new("sh").args(["-c", script])
 }
@@ -158,11 +161,11 @@ fn what_is_no_utf_8_is_replaced() {
 #[test]
 fn a_line_that_does_not_come_ends_the_test_with_all_that_was_said() {
     let script = "echo something; echo wrong >&2; exec sleep 3600";
-    let mut process = shell(script).limit(Duration::from_millis(500)).start();
+    let mut process = shell(script).limit(LONG_ENOUGH).start();
     process.wait_for("something");
     process.wait_for("wrong");
     let text = panic_of(|| process.wait_for("READY"));
-    assert!(text.starts_with("`sh` has not said a line with \"READY\" in 500ms (alive"), "{text}");
+    assert!(text.starts_with("`sh` has not said a line with \"READY\" in 2s (alive"), "{text}");
     assert!(text.ends_with("--- stdout\nsomething\n--- stderr\nwrong"), "{text}");
     if fs::exists("/proc/self/task").unwrap() {
         assert!(text.contains("its threads:\n  s"), "{text}");
@@ -296,8 +299,8 @@ fn a_process_that_closes_its_output_is_waited_for_all_the_same() {
 fn output_that_is_held_open_by_another_is_a_hang_with_its_own_name() {
     let mut process = shell("sleep 3600 & echo READY $!; exit 6").start();
     let grandchild = number_in(&process.wait_for("READY"));
-    let text = panic_of(|| process.wait_within(Duration::from_millis(500)));
-    assert!(text.contains("has ended, but its output is held open (500ms)"), "{text}");
+    let text = panic_of(|| process.wait_within(LONG_ENOUGH));
+    assert!(text.contains("has ended, but its output is held open (2s)"), "{text}");
     assert!(text.contains("exit status: 6"), "{text}");
     until_gone(grandchild);
 }

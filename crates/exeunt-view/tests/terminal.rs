@@ -127,12 +127,14 @@ fn a_resize_is_followed_and_leaves_nothing_behind() {
     let play = Play::begin(24, 100, &[]);
     play.until("full mailboxes", is_busy);
     play.resize(20, 40);
-    let narrow = play.until("fewer columns", |seen| is_busy(seen) && !seen.has("━"));
-    assert_eq!(count_of(&narrow, "4 actors"), 1, "{}", narrow.text());
+    play.until("fewer columns", |seen| {
+        is_busy(seen) && !seen.has("━") && count_of(seen, "4 actors") == 1
+    });
     play.resize(30, 120);
-    let wide = play.until("longer bars", |seen| seen.has(&"━".repeat(24)));
-    assert_eq!(count_of(&wide, "4 actors"), 1, "{}", wide.text());
-    assert_eq!(count_of(&wide, "paint x2"), 1, "{}", wide.text());
+    play.until("longer bars", |seen| {
+        let is_once = |text| count_of(seen, text) == 1;
+        seen.has(&"━".repeat(24)) && is_once("4 actors") && is_once("paint x2")
+    });
     play.press(CTRL_C);
     let (status, end) = play.end();
     assert_eq!(status.signal(), SIGINT);
@@ -240,8 +242,7 @@ fn stopped_and_gone_on_it_is_drawn_anew() {
     play.signal(Signal::STOP);
     let before = play.until("full mailboxes", is_busy).bytes.len();
     play.signal(Signal::CONT);
-    let after = play.until("more", |seen| seen.bytes.len() > before + 200);
-    assert_eq!(count_of(&after, "4 actors"), 1, "{}", after.text());
+    play.until("more", |seen| seen.bytes.len() > before + 200 && count_of(seen, "4 actors") == 1);
     play.press(CTRL_C);
     assert_eq!(play.end().0.signal(), SIGINT);
 }

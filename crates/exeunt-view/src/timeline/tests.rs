@@ -60,6 +60,7 @@ fn it_sees_who_is_idle_busy_and_blocked_and_by_whom() {
     });
     wait_until(&recorder, |recording| {
         was_seen(recording, 0, Kind::Busy)
+            && recording.tracks[&0].peak == 1
             && was_seen(recording, 1, Kind::Blocked)
             && was_seen(recording, 2, Kind::Idle)
     });
