@@ -131,6 +131,9 @@ impl Event {
     /// A `timeout` too long for the clock is no time-out.
     #[must_use = "whether the event was set is the answer to `shall I go on?`"]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        if self.is_set() {
+            return true;
+        }
         match self.receiver().recv_timeout(timeout) {
             Err(RecvTimeoutError::Timeout) => self.is_set(),
             Err(RecvTimeoutError::Disconnected) => true,

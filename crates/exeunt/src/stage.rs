@@ -3,7 +3,6 @@
 //! The *conductor* decides whose turn it is; it never runs code of the user's, so nothing can hold
 //! it up. The listeners run on the *usher*, whom they may hold up.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,25 +14,29 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::conductor;
 use crate::deadline::DrainLimits;
-use crate::ending::Sentence;
-use crate::error::{SpawnCause, WaitError};
+use crate::error::WaitError;
 use crate::event::Event;
-use crate::life::{self, Life, Outcome};
+use crate::life::{self, Life};
 use crate::mailbox::Post;
 use crate::member::Member;
-use crate::notice::{self, Notice};
-use crate::pool::Front;
-use crate::report::{ActorReport, Reason, Refusals, Report, Signal};
-use crate::restart::Intensity;
+use crate::notice::Notice;
+use crate::report::{Reason, Refusals, Report, Signal};
 use crate::snapshot::ActorSnapshot;
-use crate::supervision::{Exceeded, Supervision, Verdict};
-use crate::threads;
-use crate::unwind::{self, lock};
+use crate::supervision::Supervision;
+use crate::unwind::lock;
 use crate::waiters::Waiters;
+pub(crate) use requests::Cue;
 pub(crate) use roster::Part;
 use roster::Roster;
+pub(crate) use spawning::Spawned;
+#[cfg(feature = "stepper")]
+pub(crate) use usher::tell;
+pub(crate) use usher::{Chore, Listener};
 
+mod requests;
 mod roster;
+mod spawning;
+mod usher;
 
 pub(crate) struct Stage {
     pub(crate) name: String,
@@ -66,51 +69,6 @@ struct ReadingEnds {
     chores: Option<Receiver<Chore>>,
 }
 
-/// What the conductor is told.
-pub(crate) enum Cue {
-    /// The thread of this member is at its very end.
-    Ended(usize),
-    /// The drain is to begin.
-    Shutdown(Reason),
-    /// Somebody waits for the end: from now on the system ends when all have ended by themselves.
-    Awaited,
-    /// This member is to have its turn now.
-    Stop {
-        index: usize,
-        /// Whether it has asked for it itself, so that its restart policy has a say.
-        by_itself: bool,
-    },
-    /// The children of this member are to leave. It is told how they did.
-    Dismiss { parent: usize, left: Sender<Vec<ActorReport>> },
-    /// An incarnation is over, by a failure or by its own wish: what is to become of the member?
-    Over { index: usize, error: Option<String>, sentence: Sender<Sentence> },
-    /// A child that leaves for good has failed at that, which is its parent's failure.
-    FailedOnLeaving { name: String, parent: usize, error: String, sentence: Sender<Sentence> },
-    /// An incarnation has ended, and the next waits for word, and how long it is to wait after that.
-    Rests { index: usize, go: Sender<Duration> },
-    /// An incarnation that was waited for has begun.
-    Risen(usize),
-}
-
-pub(crate) type Listener = Box<dyn FnMut(&Notice) + Send>;
-
-/// What the usher is told.
-pub(crate) enum Chore {
-    Tell(Notice),
-    Listen(Listener),
-    /// What is to be buried, when there was no thread for it.
-    Run(Box<dyn FnOnce() + Send>),
-    /// The sender goes when all before this is done and the listeners are dropped.
-    GoHome(Sender<()>),
-}
-
-/// Whether somebody was spawned.
-pub(crate) enum Spawned {
-    Yes,
-    /// The drain has begun.
-    TooLate,
-}
-
 impl Stage {
     pub(crate) fn new(name: String) -> Stage {
         let (cues, cues_end) = crossbeam_channel::unbounded();
@@ -137,107 +95,6 @@ impl Stage {
     }
 
     // The members.
-
-    /// Starts the thread of a new member and enters it in the roster, both or neither. `prepare`
-    /// is told of the member before its thread is there, and gives what the thread is to run.
-    pub(crate) fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
-        self: &Arc<Self>,
-        mut part: Part,
-        prepare: impl FnOnce(Arc<Life>) -> B,
-    ) -> Result<Spawned, SpawnCause> {
-        if part.name.contains('\0') {
-            return Err(SpawnCause::Name);
-        }
-        self.raise_the_curtain().map_err(SpawnCause::Thread)?;
-        // Held to the end, so that the conductor finds in the roster whoever tells it something,
-        // and that nobody slips in behind the beginning of a drain.
-        let mut roster = lock(&self.roster);
-        if !roster.is_open_for(&part) {
-            drop(roster);
-            self.emit(Notice::NotStarted { name: part.name });
-            return Ok(Spawned::TooLate);
-        }
-        part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
-        part.node.after = roster.indices_of(&part)?;
-        if part.front.is_some() && part.node.feeds.is_none() {
-            // Those of a pool feed all before it, and not each other.
-            part.node.feeds = Some(roster.mailboxes_before(&part));
-        }
-        let cycle = roster.check_order(&part)?;
-
-        let index = roster.next_index;
-        let mut life = Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self));
-        life.parent = part.parent.clone();
-        life.is_supervised = part.is_supervised();
-        life.is_restartable = part.restart.is_ever();
-        let life = Arc::new(life);
-        let mut builder = thread::Builder::new().name(part.name.clone());
-        if let Some(bytes) = part.stack_bytes {
-            builder = builder.stack_size(bytes);
-        }
-        let body = prepare(Arc::clone(&life));
-        let work = {
-            let life = Arc::clone(&life);
-            move || enter(life, body)
-        };
-        if part.is_supervised() {
-            // Before its thread, which may fail at once.
-            let supervisor = part.supervisor();
-            lock(&self.supervision).add_member(
-                index,
-                part.restart,
-                part.is_significant,
-                supervisor,
-            );
-        }
-        let thread = match threads::spawn(builder, work) {
-            Ok(thread) => thread,
-            Err((error, work)) => {
-                // It holds the user's value, whose `drop` may look at the system.
-                drop(roster);
-                lock(&self.supervision).left(index);
-                life.departure.call_off();
-                let _ = unwind::drop_caught(work);
-                return Err(SpawnCause::Thread(error));
-            }
-        };
-        roster.next_index += 1;
-        roster.fed.extend(part.node.feeds.iter().flatten());
-        roster.waited_for += usize::from(!part.node.daemon);
-        let member = Member {
-            life,
-            capacity: part.post.as_ref().map(|post| post.capacity()),
-            message_type: part.post.as_ref().map(|post| post.message_type()),
-            post: Mutex::new(part.post),
-            front: part.front,
-            node: part.node,
-            limits: part.limits,
-            started: Instant::now(),
-            thread: Mutex::new(Some(thread)),
-            has_left: AtomicBool::new(false),
-        };
-        roster.members.insert(index, Arc::new(member));
-        drop(roster);
-        if let Some(names) = cycle {
-            self.emit(Notice::Cycle { names });
-        }
-        Ok(Spawned::Yes)
-    }
-
-    /// Somebody who stands for several threads. It has a place in the order of spawning, at which
-    /// nobody is.
-    pub(crate) fn front(
-        self: &Arc<Self>,
-        name: &str,
-        parent: Option<&Arc<Life>>,
-        threads: usize,
-    ) -> Arc<Front> {
-        let mut roster = lock(&self.roster);
-        let mut life = Life::new(name.to_owned(), roster.next_index, false, Arc::clone(self));
-        roster.next_index += 1;
-        life.parent = parent.cloned();
-        Arc::new(Front::new(Arc::new(life), threads))
-    }
 
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
         lock(&self.roster).members.values().cloned().collect()
@@ -317,63 +174,6 @@ impl Stage {
         &self.drain_began
     }
 
-    // What a member asks for. The conductor decides.
-
-    /// Somebody is to have its turn now.
-    pub(crate) fn stop(&self, who: &Life) {
-        let by_itself = life::current().is_some_and(|me| std::ptr::eq(&raw const *me, who));
-        let _ = self.cues.send(Cue::Stop { index: who.index, by_itself });
-    }
-
-    /// The children of somebody are to leave; it will be told how they did.
-    pub(crate) fn dismiss_family(&self, parent: &Life) -> Receiver<Vec<ActorReport>> {
-        let (left, everybody_has_left) = crossbeam_channel::bounded(1);
-        let _ = self.cues.send(Cue::Dismiss { parent: parent.index, left });
-        everybody_has_left
-    }
-
-    /// What is to become of somebody whose incarnation is over, by a failure if there is an error.
-    pub(crate) fn judge(&self, life: &Life, error: Option<&str>) -> Sentence {
-        if !life.is_supervised || life.has_ended() {
-            return Sentence::GiveUp;
-        }
-        let (sentence, answer) = crossbeam_channel::bounded(1);
-        let error = error.map(str::to_owned);
-        let _ = self.cues.send(Cue::Over { index: life.index, error, sentence });
-        // Without a conductor the system is at its end.
-        answer.recv().unwrap_or(Sentence::Leave)
-    }
-
-    /// Whose failure it is that somebody who leaves for good has failed at that.
-    pub(crate) fn judge_farewell(&self, life: &Life, error: &str) -> Sentence {
-        if !life.is_supervised || life.has_ended() {
-            return Sentence::GiveUp;
-        }
-        let verdict = lock(&self.supervision).failed_on_leaving(life.index);
-        let parent = match verdict {
-            Verdict::Forget => return Sentence::Passed,
-            Verdict::Parent(parent) => parent,
-            _ => return Sentence::GiveUp,
-        };
-        // Whether the parent can still take it on is for the conductor to say.
-        let (sentence, answer) = crossbeam_channel::bounded(1);
-        let (name, error) = (life.name.clone(), error.to_owned());
-        let _ = self.cues.send(Cue::FailedOnLeaving { name, parent, error, sentence });
-        answer.recv().unwrap_or(Sentence::GiveUp)
-    }
-
-    /// Somebody waits to begin anew.
-    pub(crate) fn rest(&self, life: &Life) -> Receiver<Duration> {
-        let (go, word) = crossbeam_channel::bounded(1);
-        let _ = self.cues.send(Cue::Rests { index: life.index, go });
-        word
-    }
-
-    /// Somebody whom others wait for has begun anew.
-    pub(crate) fn risen(&self, life: &Life) {
-        let _ = self.cues.send(Cue::Risen(life.index));
-    }
-
     /// Waits until all have ended by themselves, or a drain is over, as only the owner may: as long
     /// as it does not, somebody may still be spawned.
     pub(crate) fn wait_as_owner(self: &Arc<Self>) -> Result<Report, WaitError> {
@@ -419,7 +219,7 @@ impl Stage {
             system: self.name.clone(),
             reason,
             signal: *lock(&self.signal),
-            took: std::time::Duration::ZERO,
+            took: Duration::ZERO,
             actors: Vec::new(),
             refused: Vec::new(),
         }
@@ -468,32 +268,6 @@ impl Stage {
         let _ = self.chores.send(chore);
     }
 
-    /// What is to become of somebody whose incarnation is over. `alone`: in a drain or in its own turn.
-    pub(crate) fn decide(
-        &self,
-        life: &Life,
-        failed: bool,
-        alone: bool,
-        now: Instant,
-        chance: f64,
-    ) -> Verdict {
-        let mut supervision = lock(&self.supervision);
-        let verdict = supervision.over(life.index, failed, alone, now, chance);
-        let exceeded = supervision.take_exceeded();
-        drop(supervision);
-        for Exceeded { group, intensity: Intensity { restarts, within } } in exceeded {
-            let name = life.name.clone();
-            self.emit(Notice::TooManyRestarts { name, group, restarts, within });
-        }
-        match verdict {
-            // A drain has no time to wait.
-            Verdict::Restart { who, leaves, .. } if alone => {
-                Verdict::Restart { who, leaves, delay: Duration::ZERO }
-            }
-            verdict => verdict,
-        }
-    }
-
     /// Notes that a send was refused, if that is because the order of the drain was wrong.
     pub(crate) fn refused(&self, from: &Life, to: &Life) {
         let same_stage = std::ptr::eq(self, &raw const *to.stage);
@@ -526,7 +300,7 @@ impl Stage {
         let mut ends = lock(&self.reading_ends);
         if let Some(chores) = ends.chores.clone() {
             let usher = thread::Builder::new().name(format!("{}/usher", self.thread_name()));
-            usher.spawn(move || ush(&chores))?;
+            usher.spawn(move || usher::ush(&chores))?;
             ends.chores = None;
         }
         if let Some(cues) = ends.cues.clone() {
@@ -567,67 +341,5 @@ impl Stage {
     /// A name that a thread may have.
     fn thread_name(&self) -> String {
         self.name.replace('\0', "")
-    }
-}
-
-thread_local! {
-    static FAREWELL: RefCell<Option<Farewell>> = const { RefCell::new(None) };
-}
-
-/// Tells the conductor, when it is dropped, that the thread is at its very end.
-///
-/// It is made before any code of the user's runs on the thread, and thread-local values are
-/// dropped last made first: those of the user's, which may still send, are gone when this one
-/// speaks. `JoinHandle::is_finished` says so too early.
-struct Farewell(Arc<Life>);
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        let _ = self.0.stage.cues.send(Cue::Ended(self.0.index));
-    }
-}
-
-/// The whole life of a member's thread.
-fn enter(life: Arc<Life>, body: impl FnOnce() -> Outcome) {
-    FAREWELL.with(|farewell| *farewell.borrow_mut() = Some(Farewell(Arc::clone(&life))));
-    life::set_current(Arc::clone(&life));
-    // All code of the user's is caught where it is run. Should something of ours panic all the same,
-    // the end must be told.
-    let outcome = unwind::catch(body).unwrap_or_else(Outcome::Failed);
-    life.end(outcome);
-}
-
-/// The usher's work: everything on this thread may be held up by the user's code, and holds up
-/// nobody else.
-fn ush(chores: &Receiver<Chore>) {
-    let mut listeners: Vec<Listener> = vec![Box::new(notice::log)];
-    for chore in chores {
-        match chore {
-            Chore::Tell(notice) => tell(&mut listeners, &notice),
-            Chore::Listen(listener) => listeners.push(listener),
-            Chore::Run(work) => {
-                let _ = unwind::catch(work);
-            }
-            Chore::GoHome(done) => {
-                for listener in listeners {
-                    let _ = unwind::drop_caught(listener);
-                }
-                drop(done);
-                return;
-            }
-        }
-    }
-}
-
-/// A listener that panics has heard enough.
-pub(crate) fn tell(listeners: &mut Vec<Listener>, notice: &Notice) {
-    let mut index = 0;
-    while let Some(listener) = listeners.get_mut(index) {
-        match unwind::catch(|| listener(notice)) {
-            Ok(()) => index += 1,
-            Err(_) => {
-                let _ = unwind::drop_caught(listeners.remove(index));
-            }
-        }
     }
 }
