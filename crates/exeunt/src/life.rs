@@ -38,14 +38,12 @@ pub(crate) struct Life {
     /// Set just before `must_stop`, and for all whose deadlines come together before any of them hears
     /// of it.
     overdue: AtomicBool,
-    /// Those with whom it drains as one, while their mailboxes are open for each other and for nobody
-    /// else.
-    ring: OnceLock<Arc<Ring>>,
+    /// The ring with which it leaves, when its mailbox is open for that and for nobody else: the index of
+    /// its first.
+    ring: OnceLock<usize>,
     /// The turn of those with whom it drains as one has come: what it takes from beside its mailbox comes to an
     /// end. Set before its bell is rung.
     last_call: AtomicBool,
-    /// It has come to an end.
-    heard_last_call: AtomicBool,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -64,18 +62,6 @@ pub(crate) struct Life {
     family: Mutex<Family>,
     /// The mailboxes that it has beside its own.
     annexes: Mutex<Vec<Arc<dyn Post>>>,
-}
-
-/// What those have in common who drain as one. It ends when they close together.
-#[derive(Default)]
-pub(crate) struct Ring {
-    is_closed: AtomicBool,
-}
-
-impl Ring {
-    pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::SeqCst);
-    }
 }
 
 /// The only words that are written for every message, on a cache line of their own: nobody else
@@ -210,7 +196,6 @@ impl Life {
             overdue: AtomicBool::new(false),
             ring: OnceLock::new(),
             last_call: AtomicBool::new(false),
-            heard_last_call: AtomicBool::new(false),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -318,25 +303,24 @@ impl Life {
             .any(|life| std::ptr::eq(life, other))
     }
 
-    /// Whether its mailbox is open for `other` although it is closed: for those below it, and, as long as
-    /// its ring is not at rest, for those of the ring and those below them.
+    /// Whether its mailbox is open for `other` although it is closed: for those below it, and for those of its
+    /// ring and those below them. It is so until it is closed for good.
     pub(crate) fn is_open_for(&self, other: &Life) -> bool {
-        let is_ours = |life: &Life| match (self.ring.get(), life.ring.get()) {
-            (Some(mine), Some(ring)) => Arc::ptr_eq(mine, ring),
-            _ => false,
+        let is_of_its_ring = |ring: usize| {
+            std::iter::successors(Some(other), |life| life.parent.as_deref())
+                .any(|life| life.ring.get() == Some(&ring))
         };
-        let ring = self.ring.get().filter(|ring| !ring.is_closed.load(Ordering::SeqCst));
-        other.descends_from(self)
-            || ring.is_some()
-                && std::iter::successors(Some(other), |life| life.parent.as_deref()).any(is_ours)
+        other.descends_from(self) || self.ring.get().copied().is_some_and(is_of_its_ring)
     }
 
-    pub(crate) fn ring(&self) -> Option<&Arc<Ring>> {
-        self.ring.get()
+    /// Whether it leaves together with others, who may still send to it.
+    pub(crate) fn leaves_with_ring(&self) -> bool {
+        self.ring.get().is_some()
     }
 
-    pub(crate) fn join_ring(&self, ring: &Arc<Ring>) {
-        self.ring.get_or_init(|| Arc::clone(ring));
+    /// From the moment that its mailbox closes, it stays open for those of that ring.
+    pub(crate) fn join_ring(&self, first: usize) {
+        self.ring.get_or_init(|| first);
     }
 
     pub(crate) fn sign_of_life(&self) {
@@ -402,15 +386,6 @@ impl Life {
 
     pub(crate) fn is_last_call(&self) -> bool {
         self.last_call.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn hear_last_call(&self) {
-        self.heard_last_call.store(true, Ordering::SeqCst);
-    }
-
-    /// To be asked of somebody who was seen asleep: then all that it took from elsewhere is handled.
-    pub(crate) fn has_heard_last_call(&self) -> bool {
-        self.heard_last_call.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {

@@ -82,6 +82,8 @@ struct LastWord<M> {
     /// From here on, no send is accepted: one that gets its message into the channel takes it out
     /// again.
     gone: bool,
+    /// How many of the threads that read it have nothing to do, and wait for those of their ring.
+    resting: usize,
     /// Messages that one late sender found while it looked for its own.
     strays: Vec<Parcel<M>>,
 }
@@ -99,7 +101,7 @@ impl<M: Send + 'static> Mailbox<M> {
             closing: Event::new(),
             ended: Event::new(),
             room: Waiters::default(),
-            last_word: Mutex::new(LastWord { gone: false, strays: Vec::new() }),
+            last_word: Mutex::new(LastWord { gone: false, resting: 0, strays: Vec::new() }),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
             losses: Losses::default(),
@@ -114,6 +116,10 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn len(&self) -> usize {
         self.lanes().map(|lane| lane.receiver.len()).sum()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lanes().all(|lane| lane.receiver.is_empty())
     }
 
     /// The lanes there are, in the order in which they are emptied.
@@ -403,8 +409,24 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn finish(&self) -> bool {
         self.close();
         let mut last_word = self.last_word();
-        last_word.gone |= self.lanes().all(|lane| lane.receiver.is_empty());
+        last_word.gone |= self.is_empty();
         last_word.gone
+    }
+
+    /// A thread of a ring has nothing to do, and will take nothing before it is [roused](Mailbox::rouse).
+    /// `false` if something has come, or nothing will come any more.
+    pub(crate) fn rest(&self) -> bool {
+        let mut last_word = self.last_word();
+        let may_rest = !last_word.gone && self.is_empty();
+        last_word.resting += usize::from(may_rest);
+        may_rest
+    }
+
+    /// It looks again. `false` if the mailbox was closed for good while it rested.
+    pub(crate) fn rouse(&self) -> bool {
+        let mut last_word = self.last_word();
+        last_word.resting -= usize::from(!last_word.gone);
+        !last_word.gone
     }
 
     /// Takes no more messages, and wakes the senders that wait for room. What is in the mailbox
@@ -496,6 +518,7 @@ pub(crate) type Burial = Box<dyn FnOnce() + Send>;
 
 /// A mailbox as the conductor sees it, who does not know what messages are.
 pub(crate) trait Post: Send + Sync {
+    fn id(&self) -> MailboxId;
     fn len(&self) -> usize;
     fn capacity(&self) -> Capacity;
     /// The actor's turn, or an order to stop at once: no more messages, and look up.
@@ -505,6 +528,11 @@ pub(crate) trait Post: Send + Sync {
     fn resign(&self) -> bool;
     /// Whether none does, to be asked when one has resigned.
     fn is_unread(&self) -> bool;
+    /// How many threads read it.
+    fn readers(&self) -> usize;
+    /// Closes it for good if so many of those who read it rest, nothing is in it, and `others` say the same of
+    /// theirs. Meanwhile nobody who rests begins to look.
+    fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool;
     /// A thread that read it has ended.
     fn end(&self);
     /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
@@ -531,6 +559,10 @@ impl<M: Send + 'static> Ring for Mailbox<M> {
 }
 
 impl<M: Send + 'static> Post for Mailbox<M> {
+    fn id(&self) -> MailboxId {
+        self.id
+    }
+
     fn len(&self) -> usize {
         Mailbox::len(self)
     }
@@ -553,6 +585,18 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn is_unread(&self) -> bool {
         Mailbox::is_unread(self)
+    }
+
+    fn readers(&self) -> usize {
+        self.crew.get().map_or(1, Crew::reading)
+    }
+
+    fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool {
+        let mut last_word = self.last_word();
+        let rests = last_word.gone || last_word.resting == resting && self.is_empty();
+        let is_finished = rests && others();
+        last_word.gone |= is_finished;
+        is_finished
     }
 
     fn end(&self) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::capacity::Capacity;
 use crate::deadline::OwnLimits;
-use crate::life::{Life, Ring, Summons};
+use crate::life::{Life, Summons};
 use crate::mailbox::{Burial, Post};
 use crate::notice::ReturnedBecause;
 use crate::order::Node;
@@ -75,13 +75,12 @@ impl Member {
     }
 
     /// When its mailbox closes, it stays open for those of the ring.
-    pub(crate) fn join_ring(&self, ring: &Arc<Ring>) {
-        self.life.join_ring(ring);
-        self.front.iter().for_each(|front| front.life.join_ring(ring));
+    pub(crate) fn join_ring(&self, first: usize) {
+        self.life.join_ring(first);
+        self.front.iter().for_each(|front| front.life.join_ring(first));
     }
 
-    /// From here on its mailbox is open for its children, and for those of its ring, alone.
-    pub(crate) fn close(&self) {
+    fn close(&self) {
         // Not under the lock: it wakes those who wait for room.
         let post = lock(&self.post).clone();
         if let Some(post) = post {
@@ -103,7 +102,7 @@ impl Member {
         self.ring();
     }
 
-    fn ring(&self) {
+    pub(crate) fn ring(&self) {
         if let Some(post) = &*lock(&self.post) {
             post.ring();
         }

@@ -243,15 +243,11 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
             _ => {}
         }
-        let is_last_call = self.life.is_last_call();
         let agenda = self.cell.agenda();
         if its_turn && !agenda.is_in_turn() {
             self.life.count_cancelled(agenda.begin_turn());
-        } else if is_last_call && !agenda.is_last_call() {
+        } else if self.life.is_last_call() {
             self.life.count_cancelled(agenda.last_call());
-        }
-        if is_last_call {
-            self.life.hear_last_call();
         }
         self.make_way()
     }
@@ -295,10 +291,24 @@ impl<'a, A: Actor> Runner<'a, A> {
                 Err(_) => Some(Affair::ChildrenLeft(Vec::new()).into()),
             };
         }
+        if self.waits_for_ring() {
+            return None;
+        }
         let is_its_turn = self.life.stopping.is_set();
         let nothing_comes = self.cell.agenda().is_done()
             && (is_its_turn || self.is_deserted() && self.is_the_last_to_work());
         nothing_comes.then_some(Affair::Dry.into())
+    }
+
+    /// Whether it has handled all there is, its children have left, and only those of its ring may still send it
+    /// something.
+    fn waits_for_ring(&self) -> bool {
+        self.life.leaves_with_ring()
+            && self.life.stopping.is_set()
+            && self.life.is_family_closed()
+            && self.children.is_none()
+            && self.cell.agenda_now().is_done()
+            && !self.mailbox.is_gone()
     }
 
     fn is_deserted(&self) -> bool {
@@ -312,7 +322,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         // All asleep, nobody who could send, and nothing there, at one moment: from then on nothing happens any
         // more. Of three looks the last has to see that nobody has woken meanwhile, and holds what was there.
         let is_the_last = crew.fall_asleep().is_some_and(|calm| {
-            self.is_deserted() && self.mailbox.len() == 0 && crew.is_still(&calm)
+            self.is_deserted() && self.mailbox.is_empty() && crew.is_still(&calm)
         });
         crew.wake_up();
         is_the_last || self.mailbox.is_gone()
@@ -329,8 +339,12 @@ impl<'a, A: Actor> Runner<'a, A> {
         true
     }
 
-    /// Closes for good what messages can come through, unless some have come.
+    /// Closes for good what messages can come through, unless some have come. The mailboxes of a ring are closed
+    /// together, by the conductor.
     fn finish(&mut self) -> bool {
+        if self.life.leaves_with_ring() && !self.mailbox.is_gone() {
+            return false;
+        }
         self.cell.agenda().finish() && self.mailbox.finish()
     }
 
@@ -346,6 +360,10 @@ impl<'a, A: Actor> Runner<'a, A> {
 
     /// Sleeps until there is something to look at.
     fn sleep(&mut self) -> Option<Next<A::Msg>> {
+        let waits_for_ring = self.waits_for_ring();
+        if waits_for_ring && !self.mailbox.rest() {
+            return None;
+        }
         let due = self.cell.agenda().next_due();
         // Who has something on its agenda may have something to do though nobody sends it anything.
         let crew = self.mailbox.crew().filter(|_| self.cell.agenda().is_done());
@@ -378,6 +396,9 @@ impl<'a, A: Actor> Runner<'a, A> {
         self.patience.slept(asleep.elapsed());
         crew.into_iter().for_each(Crew::wake_up);
         let _ = self.bell.pick_up();
+        if waits_for_ring && !self.mailbox.rouse() {
+            return Some(Affair::Dry.into());
+        }
         self.cell.agenda().has_idled().then_some(Affair::Idle.into())
     }
 }

@@ -384,7 +384,7 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     }
 
     fn is_done(&self) -> bool {
-        self.is_closed && self.mailbox.len() == 0
+        self.is_closed && self.mailbox.is_empty()
     }
 
     fn finish(&mut self) -> bool {

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::company::Company;
 use super::{Conductor, State};
-use crate::deadline::Turn;
+use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
+use crate::unwind::lock;
 
 /// How often a ring is looked at.
 pub(super) const SETTLING: Duration = Duration::from_millis(1);
@@ -58,15 +59,10 @@ impl Conductor<'_> {
         let mut is_getting_on = false;
         for member in self.with_their_children(ring) {
             member.last_call();
-            let life = &member.life;
-            // First the mailbox: what was taken out of it finds its taker awake, or finished. And first whether it
-            // has heard: if it sleeps after that, it has handled what its channels had for it.
-            let has_nothing = member.queued() == 0 && life.has_heard_last_call();
-            let sample = life.sample();
-            let rests = has_nothing
-                && sample.is_asleep()
-                && !life.awaits_answers()
-                && !self.is_told_something(life.index);
+            // First the mailbox: what was taken out of it finds its taker awake, or finished.
+            let is_empty = member.queued() == 0;
+            let sample = member.life.sample();
+            let rests = is_empty && sample.is_asleep() && !member.life.awaits_answers();
             let before = self.seen.insert(member.life.index, (sample, rests));
             is_at_rest &= rests && before == Some((sample, true));
             is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
@@ -77,14 +73,11 @@ impl Conductor<'_> {
                 turn.touch(now);
             }
         }
-        if is_at_rest {
+        if ring.iter().any(|member| member.life.leaves_with_ring()) {
+            self.finish_ring(ring);
+        } else if is_at_rest {
             self.close_ring(ring);
         }
-    }
-
-    /// Whether it has an order of its own, to leave alone, say, that it may still have to wake up for.
-    fn is_told_something(&self, index: usize) -> bool {
-        matches!(self.states.get(&index), Some(State::InTurn(_) | State::Retiring(_)))
     }
 
     /// Those of a ring, and those below them that have mailboxes.
@@ -103,30 +96,48 @@ impl Conductor<'_> {
         all.into_values().collect()
     }
 
-    /// Closes the mailboxes of a ring at rest: first for all others, since what comes to one of them just
-    /// now would find the rest closed; then, at rest once more, for each other.
+    /// Gives those of a ring their turn. Their mailboxes are closed, but for each other.
     fn close_ring(&mut self, ring: &[Arc<Member>]) {
+        let Some(first) = ring.first() else { return };
+        // All of them know each other before the first of them closes.
+        ring.iter().for_each(|member| member.join_ring(first.life.index));
         for member in ring {
             self.seen.remove(&member.life.index);
-        }
-        let settling: Vec<(&Arc<Member>, Turn)> = ring
-            .iter()
-            .filter_map(|member| match self.states.get(&member.life.index) {
-                Some(State::Settling(turn)) => Some((member, *turn)),
-                _ => None,
-            })
-            .collect();
-        if let Some(token) = ring.iter().find_map(|member| member.life.ring()) {
-            token.close();
-            for (member, turn) in settling {
-                self.states.insert(member.life.index, State::InTurn(turn));
+            if !member.life.stopping.is_set() {
                 member.call();
             }
-        } else {
-            // All of them know each other before the first of them closes.
-            let token = Arc::default();
-            settling.iter().for_each(|(member, _)| member.join_ring(&token));
-            settling.iter().for_each(|(member, _)| member.close());
+        }
+    }
+
+    /// Closes their mailboxes for good, if none of them has anything to do.
+    fn finish_ring(&mut self, ring: &[Arc<Member>]) {
+        // One for all threads of a pool. Who rests does not look into those beside its own either.
+        let mut posts: BTreeMap<MailboxId, (Arc<dyn Post>, usize)> = BTreeMap::new();
+        for member in ring {
+            let own = lock(&member.post).clone().into_iter().map(|post| (post.readers(), post));
+            let beside = member.life.annexes().into_iter().map(|post| (0, post));
+            posts.extend(own.chain(beside).map(|(resting, post)| (post.id(), (post, resting))));
+        }
+        let posts: Vec<_> = posts.into_values().collect();
+        if !finish_together(&posts) {
+            return;
+        }
+        for member in ring {
+            if let Some(&State::Settling(turn)) = self.states.get(&member.life.index) {
+                self.states.insert(member.life.index, State::InTurn(turn));
+            }
+            member.ring();
+        }
+    }
+}
+
+/// All of them, or none: what comes late to one that was closed a moment earlier than the others would be sent on to
+/// them, or they to it.
+fn finish_together(posts: &[(Arc<dyn Post>, usize)]) -> bool {
+    match posts {
+        [] => true,
+        [(first, resting), others @ ..] => {
+            first.finish_with(*resting, &mut || finish_together(others))
         }
     }
 }
@@ -138,10 +149,10 @@ mod tests {
 
     use super::*;
     use crate::capacity::Capacity;
+    use crate::deadline::Turn;
     use crate::life::Life;
     use crate::mailbox::Mailbox;
     use crate::stage::Stage;
-    use crate::unwind::lock;
     use crate::waiters::Ticket;
 
     /// Waits for room in the mailbox of the one, and looks at both when that closes.
@@ -164,31 +175,36 @@ mod tests {
         let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(stage)));
         let turn = Turn::begin(Instant::now(), life.sample());
         conductor.states.insert(index, State::Settling(turn));
-        life.fall_asleep();
-        life.hear_last_call();
         let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
         Arc::new(Member::unstarted(life, mailbox))
     }
 
-    fn is_closing(ring: &[Arc<Member>]) -> bool {
-        ring.iter().all(|member| member.life.ring().is_some())
-    }
-
     #[test]
-    fn o4_a_ring_is_not_at_rest_before_one_that_was_told_to_leave_alone_has_left() {
+    fn o4_the_mailboxes_of_a_ring_are_closed_for_good_together() {
         let (stage, (_told, cues)) =
             (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
         let mut conductor = Conductor::new(&stage, &cues);
+        let mailboxes = [0, 1].map(|_| Mailbox::<u32>::new(Capacity::Bounded(1)));
         let ring = ring(&mut conductor, &stage);
-        let turn = Turn::begin(Instant::now(), ring[0].life.sample());
-        let now = Instant::now();
-        // It has still to wake up, and to find what came late.
-        conductor.states.insert(0, State::InTurn(turn));
-        (0..3).for_each(|_| conductor.settle(&ring, now));
-        assert!(!is_closing(&ring));
-        conductor.states.insert(0, State::Settling(turn));
-        (0..3).for_each(|_| conductor.settle(&ring, now));
-        assert!(is_closing(&ring));
+        for (member, mailbox) in ring.iter().zip(&mailboxes) {
+            *lock(&member.post) = Some(Arc::clone(mailbox) as _);
+        }
+        let mut are_gone = || {
+            conductor.finish_ring(&ring);
+            mailboxes.each_ref().map(|mailbox| mailbox.is_gone())
+        };
+        assert!(mailboxes[0].rest());
+        assert_eq!(are_gone(), [false; 2]);
+        assert!(mailboxes[1].rest());
+        // What came late is taken first.
+        assert!(mailboxes[0].offer(&mailboxes[0].ordinary, 1).is_ok());
+        assert_eq!(are_gone(), [false; 2]);
+        assert!(mailboxes[0].rouse());
+        assert!(mailboxes[0].take().is_some());
+        assert_eq!(are_gone(), [false; 2]);
+        assert!(mailboxes[0].rest());
+        assert_eq!(are_gone(), [true; 2]);
+        assert!(!mailboxes[0].rouse() && !mailboxes[0].rest());
     }
 
     #[test]

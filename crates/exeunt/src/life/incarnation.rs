@@ -119,6 +119,11 @@ impl Life {
         !family.is_closed
     }
 
+    /// Whether its children have been told to leave, if there were any.
+    pub(crate) fn is_family_closed(&self) -> bool {
+        unwind::lock(&self.family).is_closed
+    }
+
     /// From here on there will be no more children of this incarnation. Whether there are any who
     /// have not been told to leave.
     pub(crate) fn close_family(&self) -> bool {

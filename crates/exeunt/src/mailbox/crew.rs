@@ -49,9 +49,14 @@ impl Crew {
         self.reading.fetch_sub(1, Ordering::SeqCst) == 1
     }
 
+    /// How many of them read it.
+    pub(super) fn reading(&self) -> usize {
+        self.reading.load(Ordering::SeqCst)
+    }
+
     /// Whether none of them reads any more.
     pub(super) fn is_unread(&self) -> bool {
-        self.reading.load(Ordering::SeqCst) == 0
+        self.reading() == 0
     }
 
     /// One of them has left. Whether it was the last.
@@ -64,7 +69,7 @@ impl Crew {
     /// moment later.
     pub(crate) fn fall_asleep(&self) -> Option<Calm> {
         let sleep = self.sleep.fetch_add(1, Ordering::SeqCst) + 1;
-        let all = self.reading.load(Ordering::SeqCst) as u64;
+        let all = self.reading() as u64;
         (sleep & ASLEEP == all).then_some(Calm(sleep))
     }
 
