@@ -464,6 +464,50 @@ fn d2_an_actor_that_waits_for_the_hook_is_interrupted_at_its_deadline() {
 }
 
 #[test]
+fn o3_a_full_parent_makes_room_for_its_child_in_its_own_turn_too() {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        guarded(move || {
+            let (child_trap, child_keeper) = trap();
+            let (trap, keeper) = trap();
+            let (tell, told) = mpsc::channel();
+            let (sent, result) = mpsc::channel();
+            let mut system = System::new("full");
+            let parent = Play::new(move |n: u32, _| {
+                if n == 0 {
+                    trap.walk_in();
+                }
+                Ok(())
+            });
+            let parent = parent.started(move |cx| {
+                let (parent, sent, trap) =
+                    (cx.addr().downgrade(), sent.clone(), child_trap.clone());
+                let child = Play::new(move |n, _| {
+                    trap.walk_in();
+                    let parent = parent.upgrade().unwrap();
+                    Ok(sent.send(parent.send(n))?)
+                });
+                Ok(tell.send(cx.spawn("child", child))?)
+            });
+            let actor = system.actor("parent").capacity(1).overflow(overflow);
+            let parent = actor.spawn(parent).unwrap();
+            next(&told).send(2).unwrap();
+            child_keeper.catches();
+            parent.send(0).unwrap();
+            keeper.catches();
+            parent.send(1).unwrap();
+            system.handle().shutdown();
+            until(|| parent.is_closed());
+            child_keeper.opens();
+            assert_eq!(next(&result), Ok(()));
+            keeper.opens();
+            let report = system.wait();
+            assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+            assert_eq!(figures(line(&report, "parent")), [2, 0, 1], "{report}");
+        });
+    }
+}
+
+#[test]
 fn m1_who_has_no_hook_makes_nobody_wait() {
     guarded(|| {
         let (trap, keeper) = trap();

@@ -25,15 +25,15 @@ pub enum Without {
     SecondLook,
     /// The look at whether those of a ring are asleep: empty mailboxes are enough.
     LookAtSleep,
-    /// The closing of a ring in two stages: it closes for each other as it does for all others.
-    TwoStages,
-    /// The order of a closing in its first stage: each gets to know the others of its ring when it is closed, and
-    /// not before the first of them is.
+    /// The order of a ring's closing: each gets to know the others of its ring when it is closed, and not before the
+    /// first of them is.
     JoinFirst,
-    /// The last call of a ring: what its actors take from beside their mailboxes goes on until it is closed.
-    LastCall,
-    /// The question whether those of a ring have heard it.
-    Hearing,
+    /// The end that those of a ring have together: each closes for good when it has handled all.
+    Together,
+    /// The look at their mailboxes when they are closed for good: that all rest is enough.
+    LookAtMailboxes,
+    /// The word of one of a ring that it looks again: it counts as resting while it takes something and handles it.
+    Rouse,
     /// The cue of a thread that has ended: one of them is lost.
     Ended,
     /// The cue to begin: one of them, sent by the first who asks, is lost.
@@ -58,10 +58,10 @@ impl Without {
         Without::WaitForUpstream,
         Without::SecondLook,
         Without::LookAtSleep,
-        Without::TwoStages,
         Without::JoinFirst,
-        Without::LastCall,
-        Without::Hearing,
+        Without::Together,
+        Without::LookAtMailboxes,
+        Without::Rouse,
         Without::Ended,
         Without::Shutdown,
         Without::HasLeft,
@@ -132,6 +132,8 @@ struct Actor {
     /// It knows with whom it drains as one.
     has_joined: bool,
     last_call: bool,
+    /// It has nothing to do, and waits for the others of its ring.
+    resting: bool,
     /// How much of what was in its channels is still to be taken, since it has heard the last call.
     quota: Option<u8>,
 }
@@ -187,8 +189,8 @@ struct Conductor {
 enum Turn {
     None,
     Settling,
-    /// The same, with mailboxes that are closed but for the ring.
-    SettlingAlone,
+    /// Its mailbox is closed but for the ring, until all of it has handled all.
+    WithRing,
     Called,
     Halted,
 }
@@ -198,16 +200,18 @@ enum Turn {
 struct Look {
     of: usize,
     next: usize,
-    /// Whether the mailbox of the next was found empty, and it has heard the last call.
+    /// Whether the mailbox of the next was found empty.
     is_empty: Option<bool>,
     is_at_rest: bool,
 }
 
 const REFUSED: &str = "somebody is refused by one who was to leave after it";
+const CLOSED_EARLY: &str = "a ring is closed though it is not at rest";
 const TOO_EARLY: &str = "a turn comes before somebody upstream has left";
 const TWO_TURNS: &str = "somebody has two turns";
 const OVER_EARLY: &str = "the drain is over before all have left";
 const NEVER_ENDS: &str = "the drain never ends";
+const NOT_HANDLED: &str = "what was accepted was not handled, though all went well";
 const OFF_BALANCE: &str = "the account of somebody who has left does not balance";
 
 impl Drain {
@@ -236,10 +240,8 @@ impl Drain {
     fn is_open(&self, state: &State, from: Option<usize>, to: usize) -> bool {
         let actor = &state.actors[to];
         let is_of_its_ring = |from: usize| {
-            let knows = state.actors[to].has_joined && state.actors[from].has_joined;
-            state.conductor.turns[to] == Turn::SettlingAlone
-                && self.ring(to).contains(&from)
-                && knows
+            let know_each_other = state.actors[to].has_joined && state.actors[from].has_joined;
+            self.ring(to).contains(&from) && know_each_other
         };
         let is_its_child = |from: usize| {
             self.wiring.parents[from] == Some(to) && self.without != Without::DoorForChildren
@@ -276,6 +278,7 @@ impl Protocol for Drain {
             has_dismissed: false,
             has_joined: false,
             last_call: false,
+            resting: false,
             // With nothing there, whether they have heard makes no difference.
             quota: (self.beside == 0).then_some(0),
         });
@@ -323,6 +326,14 @@ impl Protocol for Drain {
                 next.from_outside -= 1;
                 self.send(next, None, i);
             });
+            // Who found the mailbox open before it closed may take its time to put something in.
+            if state.actors[i].closed && !state.actors[i].gone {
+                steps.add("outside", &format!("sends to {i}, late"), |next| {
+                    next.from_outside -= 1;
+                    next.actors[i].queue += 1;
+                    next.actors[i].accepted += 1;
+                });
+            }
         }
         for i in 0..self.len() {
             self.act(i, &mut steps);
@@ -360,7 +371,7 @@ impl Protocol for Drain {
                 }
                 Some(figures) if figures.sum() != actor.accepted => return Some(OFF_BALANCE),
                 Some(figures) if self.goes_well() && figures.handled != actor.accepted => {
-                    return Some("what was accepted was not handled, though all went well");
+                    return Some(NOT_HANDLED);
                 }
                 Some(_) => {}
             }

@@ -285,12 +285,7 @@ impl<M: Send + 'static> Mailbox<M> {
         let ticket = Ticket((&raw const here).addr());
         let mut select = crossbeam_channel::Select::new();
         let room = select.send(&lane.sender);
-        // To the family it closes with the end, or when nothing is handled before they have left.
-        let family = self.owner.get().filter(|_| self.is_open_for_family());
-        let (over, deafness) = match family {
-            Some(parent) => (&self.ended, Some(parent.deafness())),
-            None => (&self.closing, None),
-        };
+        let (over, deafness) = self.what_ends_a_wait();
         let closing = select.recv(over.receiver());
         let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
         let interrupt = interrupt.map(Event::receiver);
@@ -325,15 +320,26 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it
-    /// until it has left: its parent waits for it. Or of a ring with it that is not at rest. A late send
-    /// is settled as any other is.
+    /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end, or
+    /// when nothing is handled before they have left.
+    pub(crate) fn what_ends_a_wait(&self) -> (&Event, Option<Event>) {
+        match self.owner.get().filter(|_| self.is_open_for_family()) {
+            Some(parent) => (&self.ended, Some(parent.deafness())),
+            None => (&self.closing, None),
+        }
+    }
+
+    /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
     #[cold]
     fn is_open_for_family(&self) -> bool {
+        self.is_of_the_family() && !self.last_word().gone
+    }
+
+    /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it until it has left:
+    /// its parent waits for it. Or of a ring with it, which leaves as one.
+    fn is_of_the_family(&self) -> bool {
         match (self.owner.get(), life::current()) {
-            (Some(owner), Some(me)) => {
-                owner.is_open_for(&me) && !owner.has_ended() && !self.last_word().gone
-            }
+            (Some(owner), Some(me)) => owner.is_open_for(&me) && !owner.has_ended(),
             _ => false,
         }
     }

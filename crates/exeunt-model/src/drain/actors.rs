@@ -11,7 +11,19 @@ impl Drain {
         let is_told = from.conductor.told[i];
         let awaits_children = actor.has_dismissed && !is_told;
         match actor.at {
-            // runner.rs, sleep
+            // runner.rs, sleep; mailbox.rs, rouse
+            At::Asleep if actor.resting => {
+                if actor.gone {
+                    steps.add(name, "finds that its ring is over", |next| {
+                        next.actors[i].at = At::Leave;
+                    });
+                } else if actor.queue > 0 || actor.must_stop {
+                    steps.add(name, "looks again", |next| {
+                        next.actors[i].resting = self.without == Without::Rouse;
+                        next.actors[i].at = At::Awake;
+                    });
+                }
+            }
             At::Asleep => {
                 let has_heard_all = awaits_children && !actor.must_stop;
                 if actor.queue > 0
@@ -46,6 +58,12 @@ impl Drain {
                 } else if self.has_children(i) && !actor.has_dismissed {
                     // runner.rs, dismiss_children
                     steps.add(name, "tells its children to leave", |next| self.dismiss(next, i));
+                } else if actor.has_joined && !actor.gone && self.without != Without::Together {
+                    // mailbox.rs, rest
+                    steps.add(name, "has handled all, and waits for its ring", |next| {
+                        next.actors[i].resting = true;
+                        next.actors[i].at = At::Asleep;
+                    });
                 } else {
                     // mailbox.rs, finish
                     steps.add(name, "has handled all", |next| {

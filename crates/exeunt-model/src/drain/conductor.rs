@@ -34,6 +34,7 @@ impl Drain {
             self.enforce(i, steps);
         }
         self.begin_looks(steps);
+        self.finish_rings(steps);
     }
 
     fn take(&self, next: &mut State, cue: Cue) {

@@ -1,6 +1,6 @@
 //! How the conductor looks at rings, and closes them: `exeunt/src/conductor/rings.rs`.
 
-use super::{At, Drain, Look, State, Turn, Without};
+use super::{At, CLOSED_EARLY, Drain, Look, State, Turn, Without};
 use crate::protocol::Steps;
 
 impl Drain {
@@ -8,8 +8,7 @@ impl Drain {
         let conductor = &steps.from.conductor;
         for i in 0..self.len() {
             let ring = self.ring(i);
-            let settles =
-                |&i: &usize| matches!(conductor.turns[i], Turn::Settling | Turn::SettlingAlone);
+            let settles = |&i: &usize| conductor.turns[i] == Turn::Settling;
             // settle_rings: once for each ring.
             if ring.first() == Some(&i) && ring.iter().any(settles) {
                 steps.add("conductor", "looks at a ring", |next| {
@@ -38,12 +37,9 @@ impl Drain {
         let actor = &from.actors[i];
         let Some(is_empty) = look.is_empty else {
             steps.add("conductor", &format!("looks at the mailbox of {i}"), |next| {
-                let is_news = actor.quota.is_none() && self.without != Without::LastCall;
-                next.actors[i].last_call |= is_news;
-                let has_heard = actor.quota.is_some()
-                    || matches!(self.without, Without::LastCall | Without::Hearing);
+                next.actors[i].last_call |= actor.quota.is_none();
                 if let Some(look) = &mut next.conductor.look {
-                    look.is_empty = Some(actor.queue == 0 && has_heard);
+                    look.is_empty = Some(actor.queue == 0);
                 }
             });
             return;
@@ -63,29 +59,58 @@ impl Drain {
     }
 
     fn close_ring(&self, next: &mut State, ring: &[usize]) {
-        let is_alone = ring.iter().any(|&i| next.conductor.turns[i] == Turn::SettlingAlone)
-            || self.without == Without::TwoStages;
+        let is_at_rest = ring.iter().all(|&i| {
+            let actor = &next.actors[i];
+            actor.queue == 0 && !matches!(actor.at, At::Handling | At::Hung)
+        });
+        // What comes from elsewhere may do so between the look and the closing.
+        let is_undisturbed = self.from_outside == 0 && self.beside == 0 && self.goes_well();
+        if !is_at_rest && is_undisturbed {
+            next.wrong.get_or_insert(CLOSED_EARLY);
+        }
         for &i in ring {
             next.conductor.seen[i] = None;
-            match next.conductor.turns[i] {
-                Turn::Settling | Turn::SettlingAlone if is_alone => self.call(next, i),
-                // member.rs, join_ring
-                Turn::Settling => {
-                    next.actors[i].has_joined = self.without != Without::JoinFirst;
-                    next.conductor.to_close.push(i);
-                }
-                _ => {}
-            }
+            next.actors[i].has_joined |= self.without != Without::JoinFirst;
+            next.conductor.to_close.push(i);
         }
     }
 
-    /// member.rs, close
+    /// close_ring, for each of them
     pub(super) fn close_next(&self, i: usize, steps: &mut Steps<'_, State>) {
         steps.add("conductor", &format!("closes {i} but for its ring"), |next| {
             next.conductor.to_close.remove(0);
-            next.conductor.turns[i] = Turn::SettlingAlone;
             next.actors[i].has_joined = true;
-            next.actors[i].closed = true;
+            if next.conductor.turns[i] == Turn::Settling {
+                self.call(next, i);
+                next.conductor.turns[i] = Turn::WithRing;
+            }
         });
+    }
+
+    /// finish_ring: under the locks of all their mailboxes.
+    pub(super) fn finish_rings(&self, steps: &mut Steps<'_, State>) {
+        let from = steps.from;
+        let ring_of = |i: usize| {
+            let has_stayed = |&i: &usize| !from.conductor.has_left[i];
+            self.ring(i).iter().copied().filter(has_stayed).collect::<Vec<_>>()
+        };
+        let is_done = |&i: &usize| {
+            let actor = &from.actors[i];
+            let is_empty = actor.queue == 0 || self.without == Without::LookAtMailboxes;
+            actor.gone || actor.resting && is_empty
+        };
+        for i in (0..self.len()).filter(|&i| from.conductor.turns[i] == Turn::WithRing) {
+            let ring = ring_of(i);
+            if ring.first() == Some(&i) && ring.iter().all(is_done) {
+                steps.add("conductor", "closes a ring for good", |next| {
+                    for &i in &ring {
+                        next.actors[i].gone = true;
+                        if next.conductor.turns[i] == Turn::WithRing {
+                            next.conductor.turns[i] = Turn::Called;
+                        }
+                    }
+                });
+            }
+        }
     }
 }

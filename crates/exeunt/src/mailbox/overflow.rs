@@ -115,9 +115,12 @@ impl<M: Send + 'static> Mailbox<M> {
         let nobody = never();
         let interrupt = interrupt.map_or(&nobody, Event::receiver);
         let timeout = deadline.map_or_else(never, crossbeam_channel::at);
+        let (over, deafness) = self.what_ends_a_wait();
+        let deaf = deafness.as_ref().map_or(&nobody, Event::receiver);
         select! {
             recv(home) -> hook => Ok(self.dead_letters.undertaker(hook.ok().flatten())),
-            recv(self.closing.receiver()) -> _ => Err(Waited::Closed(())),
+            recv(over.receiver()) -> _ => Err(Waited::Closed(())),
+            recv(deaf) -> _ => Err(Waited::Closed(())),
             recv(interrupt) -> _ => Err(Waited::Interrupted(())),
             recv(timeout) -> _ => Err(Waited::Timeout(())),
         }
@@ -134,21 +137,23 @@ impl<M: Send + 'static> Mailbox<M> {
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
         let mut parcel = Some(Parcel { message, ticket });
+        // Asked before, since it takes the same lock.
+        let is_family = self.is_of_the_family();
         // Taken and counted, both or neither. If the system has had the last word, neither: then
         // the mailbox is closed.
-        let returned = owner.take_overflowed(|| self.make_room(&mut parcel));
+        let returned = owner.take_overflowed(|| self.make_room(&mut parcel, is_family));
         self.bury_by(&mut undertaker, returned);
         parcel.map_or(Ok(()), |parcel| Err(parcel.message))
     }
 
     /// Puts the parcel in, and gives what has to go for it. Leaves it where it is if the mailbox is
-    /// closed.
-    fn make_room(&self, parcel: &mut Option<Parcel<M>>) -> Vec<M> {
+    /// closed, for all or for those who are not of the family.
+    fn make_room(&self, parcel: &mut Option<Parcel<M>>, is_family: bool) -> Vec<M> {
         // Held to the end: the actor is not gone before it was closed, and cannot go now. So it
         // will look once more at what we put in, and its figures are still open.
-        let _last_word = self.last_word();
+        let last_word = self.last_word();
         let mut returned = Vec::new();
-        if self.is_closed() {
+        if last_word.gone || self.is_closed() && !is_family {
             return returned;
         }
         while let Some(ours) = parcel.take() {
