@@ -1,6 +1,8 @@
 //! The audit: what all have written down, held against each other and against the report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::thread;
+use std::time::Instant;
 
 use exeunt::{ActorReport, Ended, Overflow, Report};
 
@@ -8,6 +10,7 @@ use super::Figures;
 use super::actors::{Account, Book, Shared};
 use super::play::{Asked, STAGEHAND};
 use super::program::{Kind, Number, Program, Way};
+use crate::support::{HANG, ms};
 
 pub(crate) struct Audit<'a> {
     pub(crate) program: &'a Program,
@@ -22,6 +25,7 @@ pub(crate) struct Audit<'a> {
 impl Audit<'_> {
     pub(crate) fn hold(&self) -> Figures {
         exeunt_testkit::assert_balanced(self.report);
+        self.await_burials();
         for (name, book) in self.books {
             let book = book.lock().unwrap();
             self.m1_m2_seen_once_or_never(name, &book);
@@ -39,6 +43,17 @@ impl Audit<'_> {
         }
         self.o2_o4_nobody_is_refused();
         self.figures()
+    }
+
+    /// What lay in the mailbox of somebody who was given up is returned aside, and the report waits no longer for that
+    /// than a grace.
+    fn await_burials(&self) {
+        let began = Instant::now();
+        let reported: u64 = self.report.actors.iter().map(|line| line.returned).sum();
+        let seen = |book: &Shared| book.lock().unwrap().returned.len() as u64;
+        while self.books.values().map(seen).sum::<u64>() < reported && began.elapsed() < HANG {
+            thread::sleep(ms(1));
+        }
     }
 
     fn figures(&self) -> Figures {
