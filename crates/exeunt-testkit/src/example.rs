@@ -14,7 +14,8 @@ use std::sync::{Mutex, PoisonError};
 /// for one test alone (`cargo test --test pipeline`); and it tells no test where they are. So this asks cargo for the
 /// example, in the folder and with the profile that this test was built with, as its own place
 /// (`target/debug/deps`) tells. What is built already costs that question, once for each example in each program of
-/// tests.
+/// tests. It is asked as in `cargo build --example` at the root of the workspace, where its features are those of
+/// `cargo test` there; and for the package alone, if that one is no default member, or if others have such an example, too.
 ///
 /// # Panics
 ///
@@ -54,20 +55,57 @@ pub fn example(package: &str, name: &str) -> PathBuf {
 
 fn build(package: &str, name: &str) -> Result<PathBuf, String> {
     let test = env::current_exe().map_err(|error| format!("this program: {error}"))?;
-    let folder =
+    let (target, profile) =
         folder_of_profile(&test).ok_or_else(|| format!("{} is no test", test.display()))?;
-    let (target, profile) = folder;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let output = Command::new(&cargo)
-        .args(["build", "--quiet", "--package", package, "--example", name])
-        .args(["--profile", if profile == "debug" { "dev" } else { profile }, "--target-dir"])
-        .arg(target)
-        .output()
-        .map_err(|error| format!("{}: {error}", cargo.to_string_lossy()))?;
+    let build = |selection: &[&str]| {
+        let profile = if profile == "debug" { "dev" } else { profile };
+        let mut cargo = cargo(&["build", "--quiet", "--message-format=json", "--example", name]);
+        cargo.args(["--profile", profile, "--target-dir"]).arg(target).args(selection);
+        said_by(cargo)
+    };
+    // A package alone may have other features, so that much would be built again.
+    let is_built = among_the_default_members(package, build).unwrap_or(false);
+    if !is_built {
+        build(&["--package", package])?;
+    }
     let program =
         target.join(profile).join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
-    match output.status.success() && program.exists() {
+    match program.exists() {
         true => Ok(program),
+        false => Err(format!("{} is not there", program.display())),
+    }
+}
+
+/// Builds it with all that have an example of this name, and says whether it is the only one: they share a place.
+fn among_the_default_members(
+    package: &str,
+    build: impl Fn(&[&str]) -> Result<String, String>,
+) -> Result<bool, String> {
+    let root = said_by(cargo(&["locate-project", "--workspace", "--message-format", "plain"]))?;
+    let id = said_by(cargo(&["pkgid", "--package", package]))?;
+    let built = build(&["--manifest-path", root.trim_end()])?;
+    Ok(is_the_only_example(&built, id.trim_end()))
+}
+
+/// Whether this package's is the one example among what cargo says, a line of JSON each, that it has built.
+fn is_the_only_example(built: &str, package: &str) -> bool {
+    let mut examples = built.lines().filter(|line| line.contains(r#""kind":["example"]"#));
+    let package = format!(r#""package_id":"{package}""#);
+    examples.next().is_some_and(|line| line.contains(&package)) && examples.next().is_none()
+}
+
+fn cargo(words: &[&str]) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    cargo.args(words);
+    cargo
+}
+
+/// What a command says on standard output, or, if it fails, on standard error.
+fn said_by(mut command: Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{program}: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => Err(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr))),
     }
 }
@@ -87,5 +125,21 @@ mod tests {
         let release = Path::new("/home/ann/target/release/deps/pipeline-0123");
         assert_eq!(folder_of_profile(release), Some((Path::new("/home/ann/target"), "release")));
         assert_eq!(folder_of_profile(Path::new("pipeline")), None);
+    }
+
+    #[test]
+    fn an_example_of_another_package_or_of_two_is_not_the_one() {
+        let line = |package| {
+            format!(
+                r#"{{"package_id":"path+file:///w/{package}#0.1.0","target":{{"kind":["example"]}}}}"#
+            )
+        };
+        let library = r#"{"package_id":"path+file:///w/a#0.1.0","target":{"kind":["lib"]}}"#;
+        let built =
+            |lines: &[&str]| is_the_only_example(&lines.join("\n"), "path+file:///w/a#0.1.0");
+        assert!(built(&[library, &line("a")]));
+        assert!(!built(&[library, &line("b")]));
+        assert!(!built(&[library, &line("a"), &line("b")]));
+        assert!(!built(&[library]));
     }
 }
