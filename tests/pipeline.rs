@@ -45,7 +45,8 @@ fn it_counts_every_word_of_every_file() {
     // All ended by themselves, so there is no need for a report; the ledger is there.
     assert!(!finished.stderr.contains("in order of leaving"));
     assert!(finished.stderr.ends_with("  it balances\n"), "{finished:?}");
-    let is_narrow = |line: &str| line.chars().count() <= 80;
+    // But for the progress, to which only a slow machine comes.
+    let is_narrow = |line: &str| line.starts_with("pipeline: ") || line.chars().count() <= 80;
     assert!(finished.stderr.lines().all(is_narrow), "{finished:?}");
 
     assert_eq!(read_table(&table), count(&Vec::from_iter(0..200)));
