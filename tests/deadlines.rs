@@ -953,7 +953,7 @@ fn d5_children_are_set_with_their_parent_and_alone() {
 
 #[test]
 fn d5_a_child_that_is_set_while_its_parent_is_made_is_not_missed() {
-    guarded(|| {
+    guarded_for(4 * HANG, || {
         for _ in 0..500 {
             let parent = Event::new();
             let setter = parent.clone();

@@ -7,7 +7,9 @@ use std::sync::{Arc, Barrier, mpsc};
 
 use exeunt::{Addr, Ended, Overflow, Restart, System};
 
-use crate::support::{Play, figures, guarded, leaving, line, ms, next, so_far, trap, until};
+use crate::support::{
+    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, trap, until,
+};
 
 #[test]
 fn r1_a_pool_is_one_line_with_one_for_each_thread() {
@@ -107,7 +109,7 @@ fn o1_a_pool_whose_wiring_is_declared_waits_for_those_who_feed_it() {
 
 #[test]
 fn o5_a_pool_ends_when_nobody_can_reach_it_and_no_thread_has_anything_to_do() {
-    guarded(|| {
+    guarded_for(4 * HANG, || {
         for round in 0..200 {
             let mut system = System::new("natural");
             let pool = system
@@ -330,7 +332,7 @@ fn m3_the_same_key_goes_to_the_same_thread_in_order() {
 
 #[test]
 fn m1_stress_pools_that_are_shut_down_while_they_are_sent_to() {
-    guarded(|| {
+    guarded_for(4 * HANG, || {
         for round in 0..150 {
             let accepted = Arc::new(AtomicU64::new(0));
             let (tell, returned) = mpsc::channel();

@@ -7,16 +7,12 @@ use std::time::Duration;
 
 use exeunt::{Actor, Addr, Context, Event, Notice, Reply, System};
 
-use crate::support::{HANG, Play, guarded, in_time, ms, next, trap, until};
+use crate::support::{HANG, Play, guarded, in_time, late_unless, ms, next, trap, until};
 
 /// Long enough that nobody who gets on is taken for stuck on a busy machine.
 const LIMIT: Duration = Duration::from_millis(200);
 
-fn watched(name: &str) -> (System, Receiver<Notice>) {
-    watched_for(name, LIMIT)
-}
-
-fn watched_for(name: &str, limit: Duration) -> (System, Receiver<Notice>) {
+fn watched(name: &str, limit: Duration) -> (System, Receiver<Notice>) {
     let (tell, told) = mpsc::channel();
     let mut system = System::new(name);
     system.watchdog(limit).observe(move |notice| {
@@ -51,9 +47,9 @@ impl Actor for Labelled {
 
 #[test]
 fn a_handler_that_does_not_return_is_named_once_with_what_it_is_on() {
-    guarded(|| {
+    let attempt = |slower| {
         let (trap, keeper) = trap();
-        let (mut system, told) = watched("handler");
+        let (mut system, told) = watched("handler", LIMIT * slower);
         let addr = system.spawn("a", Labelled(trap));
         let _idle = system.spawn("idle", Play::<u32>::idle());
         system.spawn_task("task", |cx| {
@@ -65,20 +61,23 @@ fn a_handler_that_does_not_return_is_named_once_with_what_it_is_on() {
         let Notice::Stuck { name, doing, message_type, label, stuck_for } = next(&told) else {
             panic!("nobody waits for anybody");
         };
-        assert_eq!((&*name, &*doing), ("a", "in its handler"));
-        assert_eq!((message_type, label), (Some("u32"), Some("one")));
-        assert!(stuck_for >= LIMIT && stuck_for < HANG);
-        assert!(look_again(&told).is_none());
+        let again = look_again(&told);
         keeper.opens();
         system.shutdown();
-    });
+        late_unless(label == Some("one"), format!("`{name}`, {doing}, with {label:?}"))?;
+        assert_eq!((&*name, &*doing, message_type), ("a", "in its handler", Some("u32")));
+        assert!(stuck_for >= LIMIT * slower && stuck_for < HANG);
+        assert!(again.is_none());
+        Ok(())
+    };
+    guarded(move || in_time(attempt));
 }
 
 #[test]
 fn a_send_that_does_not_end_is_named_of_actors_and_of_tasks() {
-    guarded(|| {
+    let attempt = |slower| {
         let (trap, keeper) = trap();
-        let (mut system, told) = watched("send");
+        let (mut system, told) = watched("send", LIMIT * slower);
         let full = system.actor("full").capacity(1).spawn(Labelled(trap)).unwrap();
         full.send(2).unwrap();
         keeper.catches();
@@ -95,19 +94,22 @@ fn a_send_that_does_not_end_is_named_of_actors_and_of_tasks() {
             })
             .collect();
         said.sort();
-        let expected = ["actor sending to `full`", "full in its handler", "task sending to `full`"];
-        assert_eq!(said, expected);
-        assert!(look_again(&told).is_none());
+        let again = look_again(&told);
         keeper.opens();
         drop((full, sender));
         system.shutdown();
-    });
+        let expected = ["actor sending to `full`", "full in its handler", "task sending to `full`"];
+        late_unless(said == expected, format!("{said:?}"))?;
+        assert!(again.is_none());
+        Ok(())
+    };
+    guarded(move || in_time(attempt));
 }
 
 #[test]
 fn who_gets_on_is_left_alone_however_often_it_waits() {
     let attempt = |slower| {
-        let (mut system, told) = watched_for("slow", LIMIT * slower);
+        let (mut system, told) = watched("slow", LIMIT * slower);
         let slow = Play::new(move |_: u32, cx| Ok(cx.sleep(ms(10) * slower)?));
         let slow = system.actor("slow").capacity(1).spawn(slow).unwrap();
         system.spawn_task("source", move |_| {
@@ -132,7 +134,7 @@ enum Ball {
 #[test]
 fn m5_a_cycle_of_waits_is_named_once_with_its_edges() {
     let attempt = |slower| {
-        let (mut system, told) = watched_for("deadlock", LIMIT * slower);
+        let (mut system, told) = watched("deadlock", LIMIT * slower);
         system.set_stall_limit(ms(50)).set_grace(HANG);
         let (a, a_inbox) = exeunt::mailbox::<Ball>(4);
         let (b, b_inbox) = exeunt::mailbox::<Ball>(1);

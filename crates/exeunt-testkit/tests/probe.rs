@@ -14,6 +14,9 @@ use exeunt_testkit::{DEFAULT_LIMIT, Probe};
 /// A limit that is always spent.
 const SHORT: Duration = Duration::from_millis(20);
 
+/// One that is spent, too, and in which what was sent before comes.
+const LONG_ENOUGH: Duration = Duration::from_secs(2);
+
 /// Passes on what it is sent, and says goodbye.
 struct Pass(Addr<u32>);
 
@@ -107,7 +110,7 @@ fn a_message_that_does_not_come_is_said_with_the_name_and_the_time() {
 
 #[test]
 fn too_few_messages_are_counted() {
-    let probe = Probe::new("few").with_limit(SHORT);
+    let probe = Probe::new("few").with_limit(LONG_ENOUGH);
     probe.addr().send(1).unwrap();
     let text = panic_of(|| probe.await_n(3));
     assert!(text.starts_with("probe `few` (1 before): 1 of 3 messages within"), "{text}");

@@ -167,13 +167,13 @@ impl System {
     /// let (tell, told) = mpsc::channel();
     /// let mut system = System::new("watched");
     /// system.watchdog(Duration::from_millis(20)).observe(move |notice| {
-    ///     if let Notice::Stuck { name, label, .. } = notice {
+    ///     if let Notice::Stuck { name, label: Some(label), .. } = notice {
     ///         let _ = tell.send((name.clone(), *label));
     ///     }
     /// });
     /// let go_on = Event::new();
     /// system.spawn("slow", Slow(go_on.clone())).send(1)?;
-    /// assert_eq!(told.recv()?, ("slow".to_owned(), Some("number")));
+    /// assert_eq!(told.recv()?, ("slow".to_owned(), "number"));
     /// go_on.set();
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -112,16 +112,31 @@ impl Play {
 
     /// Waits until the terminal shows this.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Seen) -> bool) -> Seen {
+        let seen = self.until_unless_over(what, is_so);
+        seen.unwrap_or_else(|| panic!("not seen until it was over: {what}"))
+    }
+
+    /// The same of what passes: on a slow machine it may not be drawn before all is over.
+    pub(crate) fn until_unless_over(
+        &self,
+        what: &str,
+        is_so: impl Fn(&Seen) -> bool,
+    ) -> Option<Seen> {
         let deadline = Instant::now() + LIMIT;
         let mut all = self.seen.0.lock().unwrap();
         loop {
             let seen = Seen { screen: all.0.screen().clone(), bytes: all.1.clone() };
             if is_so(&seen) {
-                return seen;
+                return Some(seen);
+            }
+            if self.reader.as_ref().is_some_and(JoinHandle::is_finished) {
+                return None;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "not seen: {what}, but\n{}", seen.text());
-            all = self.seen.1.wait_timeout(all, left).unwrap().0;
+            // Of its end nobody tells.
+            let nap = left.min(Duration::from_millis(50));
+            all = self.seen.1.wait_timeout(all, nap).unwrap().0;
         }
     }
 
