@@ -81,6 +81,7 @@ impl<M: Send + 'static> Addr<M> {
     /// actor is past its deadline and would have to wait; [`Deadlock`](SendError::Deadlock) when
     /// an actor would have to wait for room in its own mailbox; [`Full`](SendError::Full) when the
     /// mailbox refuses what finds no room.
+    #[inline]
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.send_by(message, None).map_err(SendError::from)
     }
@@ -296,7 +297,7 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.owner.get().map(|owner| owner.index)
     }
 
-    #[inline]
+    #[inline(always)] // for the same reason as `Mailbox::offer`
     pub(crate) fn send_by(
         &self,
         message: M,

@@ -16,7 +16,7 @@ use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Crew, Mailbox};
 use crate::notice::Notice;
-use crate::patience::Patience;
+use crate::patience::{Floods, Patience};
 use crate::report::ActorReport;
 use crate::unwind;
 
@@ -81,6 +81,7 @@ pub(crate) struct Runner<'a, A: Actor> {
     next: Option<Next<A::Msg>>,
     /// How long it has lately been worth it to wait without sleeping.
     patience: Patience,
+    floods: Floods,
 }
 
 /// What is next.
@@ -134,7 +135,16 @@ impl<'a, A: Actor> Runner<'a, A> {
             bell.ring();
         }
         mailbox.remind_of_waiters();
-        Runner { cell, life, mailbox, bell, children: None, next: None, patience: Patience::new() }
+        Runner {
+            cell,
+            life,
+            mailbox,
+            bell,
+            children: None,
+            next: None,
+            patience: Patience::new(),
+            floods: Floods::default(),
+        }
     }
 
     fn run(&mut self) -> Over {
@@ -203,6 +213,10 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
             if self.patience.gives_way(looks) {
                 looks += 1;
+                // Who has more than messages to look at does not wait for those.
+                if !self.cell.agenda_now().is_in_use() {
+                    self.mailbox.gather(&mut self.floods);
+                }
                 continue;
             }
             if self.is_next(Self::last_call)
