@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use exeunt::{
     Addr, AskError, Capacity, Ended, Error, Event, Notice, Overflow, Reply, Report, SendError,
-    SendTimeoutError, System, TrySendError,
+    SendTimeoutError, State, System, TrySendError,
 };
 
 use crate::support::{
     HANG, Keeper, NEVER, OnDrop, Play, Trap, figures, guarded, guarded_for, line, ms, next, so_far,
-    trap, until,
+    standing, trap, until,
 };
 
 /// A message that cannot be copied, so that what comes back is what was sent.
@@ -505,6 +505,34 @@ fn o3_a_full_parent_makes_room_for_its_child_in_its_own_turn_too() {
             assert_eq!(figures(line(&report, "parent")), [2, 0, 1], "{report}");
         });
     }
+}
+
+#[test]
+fn m1_what_an_actor_was_about_to_return_when_it_was_given_up_goes_to_the_hook() {
+    guarded(|| {
+        let (mut full, hook) = full_with_a_slow_hook(Overflow::DropNewest);
+        full.system.set_stall_limit(ms(20)).set_grace(ms(300));
+        let sender = thread::spawn({
+            let addr = full.addr.clone();
+            move || addr.send(Letter(2))
+        });
+        hook.catches();
+        let handle = full.system.handle();
+        handle.shutdown();
+        until(|| standing(&handle, "full").state == State::Overdue);
+        // It takes out letter 1, and waits for the hook, which the sender is in, until it is given up.
+        full.keeper.opens();
+        let report = full.system.wait();
+        let line = line(&report, "full");
+        assert_eq!((line.ended, line.returned), (Ended::Abandoned, 2), "{report}");
+        let doing = line.error.as_deref().unwrap_or_default();
+        assert!(doing.contains("in its dead-letter hook"), "{report}");
+        hook.opens();
+        assert_eq!(sender.join().unwrap(), Ok(()));
+        assert_eq!([next(&full.returned), next(&full.returned)].map(|(Letter(n), _)| n), [2, 1]);
+        // And then nobody has the hook any more.
+        assert_eq!(full.returned.recv_timeout(HANG), Err(mpsc::RecvTimeoutError::Disconnected));
+    });
 }
 
 #[test]

@@ -67,6 +67,7 @@ impl<A: Actor> Context<A> {
     pub(crate) fn close_agenda(&mut self) {
         // It holds closures of the user's, whose `drop` may panic.
         let Context { agenda, life, mailbox, .. } = self;
+        let _expectation = mailbox.dead_letters.expect_letters();
         let (left, timers) = unwind::catch(|| agenda.clear(life)).unwrap_or_default();
         life.count_cancelled(timers);
         if !left.is_empty() {

@@ -304,6 +304,7 @@ impl<M: Send + 'static> WayOut<M> {
         }
         // Outside the lock: it wakes those who wait for room.
         self.mailbox.close();
+        let _expectation = self.mailbox.dead_letters.expect_letters();
         let rest = self.life.take_returned(|| self.mailbox.evict());
         if !rest.is_empty() {
             let why = match outcome.is_failure() {

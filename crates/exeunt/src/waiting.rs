@@ -409,6 +409,7 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     fn evict(&mut self, life: &Life) -> Vec<M> {
         // Outside the lock: it wakes those who wait for room.
         self.mailbox.close();
+        let _expectation = self.mailbox.dead_letters.expect_letters();
         let left = life.take_returned(|| self.mailbox.evict());
         let why = match life.must_stop.is_set() {
             true => ReturnedBecause::Overdue,

@@ -8,7 +8,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -27,6 +27,8 @@ pub(crate) struct Office<M> {
     /// Not there if nobody set a hook.
     home: OnceLock<Home<M>>,
     forgotten: AtomicBool,
+    /// How many are about to call it.
+    expected: AtomicUsize,
     /// It leads to the same hook as others do.
     shared: AtomicBool,
     /// The futures that wait for the hook.
@@ -38,6 +40,7 @@ impl<M> Office<M> {
         Office {
             home: OnceLock::new(),
             forgotten: AtomicBool::new(false),
+            expected: AtomicUsize::new(0),
             shared: AtomicBool::new(false),
             waiters: Waiters::default(),
         }
@@ -86,9 +89,20 @@ impl<M> Office<M> {
         Undertaker { hook, office: Some(self) }
     }
 
-    /// Drops the hook: now, or when the thread that is in it comes back.
+    /// Says, before messages are taken out and counted, that they are for the hook: until they have been there, it is not
+    /// dropped, though its owner may be given up while it waits for whoever has it.
+    pub(crate) fn expect_letters(&self) -> Expectation<'_, M> {
+        self.expected.fetch_add(1, Ordering::SeqCst);
+        Expectation(self)
+    }
+
+    /// Drops the hook: now, or when the thread that is in it comes back, or what is expected has come.
     pub(crate) fn forget(&self) {
         self.forgotten.store(true, Ordering::SeqCst);
+        // Either we see here who is about to call it, or that one sees the flag when it has.
+        if self.expected.load(Ordering::SeqCst) > 0 {
+            return;
+        }
         let Some((sender, receiver)) = self.home.get() else { return };
         if let Ok(hook) = receiver.try_recv() {
             let _ = sender.try_send(None);
@@ -107,6 +121,18 @@ impl<M> Office<M> {
         }
         // All of them: one alone might never be polled again, and keep it from the others.
         self.waiters.wake_all();
+    }
+}
+
+/// See [`Office::expect_letters`].
+pub(crate) struct Expectation<'a, M>(&'a Office<M>);
+
+impl<M> Drop for Expectation<'_, M> {
+    fn drop(&mut self) {
+        self.0.expected.fetch_sub(1, Ordering::SeqCst);
+        if self.0.forgotten.load(Ordering::SeqCst) {
+            self.0.forget();
+        }
     }
 }
 
@@ -180,6 +206,20 @@ mod tests {
             // Who comes later finds that there is none.
             assert_eq!(office.wait().bury(1), Ok(()));
         }
+    }
+
+    #[test]
+    fn m1_a_forgotten_hook_is_there_for_what_was_expected() {
+        let (sender, seen) = mpsc::channel::<u32>();
+        let office = Office::new();
+        office.open(Box::new(move |n| sender.send(n).unwrap()));
+        let somebody = office.wait();
+        let expectation = office.expect_letters();
+        office.forget();
+        drop(somebody);
+        assert_eq!(office.wait().bury(1), Ok(()));
+        drop(expectation);
+        assert_eq!(seen.iter().collect::<Vec<_>>(), [1]);
     }
 
     #[test]
