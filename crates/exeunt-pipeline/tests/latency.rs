@@ -27,7 +27,7 @@ const GUARD: Duration = Duration::from_secs(30);
 const QUICK: u64 = 20_000;
 
 /// So many slow ones it may take to notice.
-const UNNOTICED: u64 = 64;
+const UNNOTICED: u64 = 128;
 
 /// How many items were made, and how many of them have come to the sink.
 #[derive(Clone, Default)]
