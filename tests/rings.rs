@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use exeunt::{Addr, Context, Ended, Inbox, Notice, Reason, Report, State, System};
+use exeunt::{Addr, Context, Ended, Inbox, Notice, Reason, Report, Restart, State, System};
 
 use crate::support::{
     HANG, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line, ms, next,
@@ -437,6 +437,42 @@ fn o4_a_ring_is_not_at_rest_while_a_child_of_it_works() {
         keeper.opens();
         let report = system.wait();
         assert_eq!(figures(line(&report, "b")), [1, 0, 0], "{report}");
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    });
+}
+
+#[test]
+fn o4_one_that_begins_anew_in_its_turn_is_there_for_the_others_of_its_ring() {
+    guarded(|| {
+        let mut system = System::new("anew");
+        let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox::<u32>(8));
+        // Its child's goodbye: `b` fails at the first, and has nothing else to do then.
+        let (to_b, handle) = (b.clone(), system.handle());
+        let goodbye = move |_: &mut Context<Play<u32>>| {
+            to_b.send(0)?;
+            until(|| {
+                let b = standing(&handle, "b");
+                b.failed == 1 && (b.restarts == 1 || b.state == State::Ended)
+            });
+            Ok(to_b.send(1)?)
+        };
+        let (tell, told) = mpsc::channel();
+        let parent = Play::<u32>::idle().started(move |cx| {
+            let child = Play::<u32>::idle().stopped(goodbye.clone());
+            Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
+        });
+        system.actor("a").inbox(a_inbox).feeds(&b).spawn(parent).unwrap();
+        let _child: Addr<u32> = next(&told);
+        let restart = Restart::on_failure().intensity(1, HANG);
+        let failing = || {
+            Play::new(|n: u32, _| match n {
+                0 => Err(exeunt::Error::msg("planned")),
+                _ => Ok(()),
+            })
+        };
+        system.actor("b").inbox(b_inbox).feeds(&a).restart(restart).spawn_with(failing).unwrap();
+        let report = system.shutdown();
+        assert_eq!(figures(line(&report, "b")), [1, 1, 0], "{report}");
         assert!(report.is_complete() && report.refused.is_empty(), "{report}");
     });
 }

@@ -251,7 +251,12 @@ impl<M: Send + 'static> WayOut<M> {
         if self.life.must_stop.is_set() {
             return Some(Outcome::Overdue);
         }
-        (self.life.stopping.is_set() && self.mailbox.finish()).then(|| ended_well(&self.life))
+        let is_over = match self.life.leaves_with_ring() {
+            // The others may still have something for it, and all of them end together.
+            true => self.mailbox.is_gone(),
+            false => self.life.stopping.is_set() && self.mailbox.finish(),
+        };
+        is_over.then(|| ended_well(&self.life))
     }
 
     fn stop<A: Actor<Msg = M>>(&self, remains: Remains<A>) -> (Option<A>, Result<(), Failure>) {
