@@ -9,13 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use crossbeam_channel::Receiver;
 
-use crate::capacity::{Capacity, DEFAULT_CAPACITY};
+use crate::capacity::Capacity;
 use crate::departure::Watch;
 use crate::error::TrySendError;
 use crate::event::Event;
 use crate::life::{self, Life, Outcome};
 use crate::notice::{Notice, ReturnedBecause};
-use crate::patience::Floods;
 use crate::timer::Ring;
 use crate::unwind;
 use crate::waiters::Waiters;
@@ -378,15 +377,6 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn receiver(&self) -> &Receiver<Parcel<M>> {
         &self.ordinary.receiver
-    }
-
-    /// Leaves a flood of messages alone until there are many, with room for more left.
-    #[cold]
-    #[inline(never)] // it would be in the way of every message
-    pub(crate) fn gather(&self, floods: &mut Floods) {
-        let receiver = self.receiver();
-        let many = receiver.capacity().unwrap_or(4 * DEFAULT_CAPACITY) / 4;
-        floods.gather(many, || receiver.len());
     }
 
     /// Tells the futures that wait for room as often as there is some, in their order; the reader

@@ -10,10 +10,6 @@ use std::mem;
 use std::thread;
 use std::time::Duration;
 
-pub(crate) use flood::Floods;
-
-mod flood;
-
 /// As many yields as take about as long as a wake-up does: to wait for longer than that before one sleeps
 /// would never be worth it.
 const MOST: u32 = 64;

@@ -16,7 +16,7 @@ use crate::error;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Crew, Mailbox};
 use crate::notice::Notice;
-use crate::patience::{Floods, Patience};
+use crate::patience::Patience;
 use crate::report::ActorReport;
 use crate::unwind;
 
@@ -81,7 +81,6 @@ pub(crate) struct Runner<'a, A: Actor> {
     next: Option<Next<A::Msg>>,
     /// How long it has lately been worth it to wait without sleeping.
     patience: Patience,
-    floods: Floods,
 }
 
 /// What is next.
@@ -135,16 +134,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             bell.ring();
         }
         mailbox.remind_of_waiters();
-        Runner {
-            cell,
-            life,
-            mailbox,
-            bell,
-            children: None,
-            next: None,
-            patience: Patience::new(),
-            floods: Floods::default(),
-        }
+        Runner { cell, life, mailbox, bell, children: None, next: None, patience: Patience::new() }
     }
 
     fn run(&mut self) -> Over {
@@ -213,10 +203,6 @@ impl<'a, A: Actor> Runner<'a, A> {
             }
             if self.patience.gives_way(looks) {
                 looks += 1;
-                // Who has more than messages to look at does not wait for those.
-                if !self.cell.agenda_now().is_in_use() {
-                    self.mailbox.gather(&mut self.floods);
-                }
                 continue;
             }
             if self.is_next(Self::last_call)
