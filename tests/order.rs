@@ -125,7 +125,8 @@ fn o1_one_that_declares_nothing_holds_back_all_before_it_and_nobody_after() {
         until(|| standing(&handle, "after").state == State::Ended);
         assert_eq!(standing(&handle, "before").state, State::Working);
         keeper.opens();
-        assert_eq!(leaving(&system.wait()), ["after", "plain", "before"]);
+        // Which of the other two is seen off first, once both have ended, is chance.
+        assert_eq!(leaving(&system.wait())[2], "before");
     });
 }
 

@@ -1374,7 +1374,11 @@ fn o5_an_ask_that_is_out_keeps_the_asker_alive() {
         assert_eq!(standing(&system.handle(), "asker").state, State::Working);
         reply.send(n + 1).unwrap();
         assert_eq!(next(&told), Ok(2));
-        assert_eq!(leaving(&system.wait()), ["asker", "sphinx"]);
+        // Who of them is seen off first is chance: the one ends because the other has let go of it.
+        let report = system.wait();
+        for name in ["asker", "sphinx"] {
+            assert_eq!(line(&report, name).ended, Ended::Completed, "{report}");
+        }
     });
 }
 
