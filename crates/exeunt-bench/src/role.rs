@@ -103,6 +103,7 @@ impl<A> Role<A> {
             Then::Rest => return,
             Then::Forward => {}
             Then::Work(time) => {
+                // What the workload says that a message takes, and no wait for anything.
                 thread::sleep(time);
                 self.worked();
             }

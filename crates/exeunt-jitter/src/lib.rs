@@ -87,7 +87,7 @@ fn read_most() -> Option<u64> {
     unsafe { CStr::from_ptr(value) }.to_str().ok()?.parse().ok()
 }
 
-/// The function of that name that would have been called without us.
+/// The function of that name that would have been called without us; never null.
 fn next(cache: &AtomicPtr<c_void>, name: &CStr) -> *mut c_void {
     let known = cache.load(Ordering::Relaxed);
     if !known.is_null() {
@@ -95,6 +95,7 @@ fn next(cache: &AtomicPtr<c_void>, name: &CStr) -> *mut c_void {
     }
     // SAFETY: the name ends with a zero.
     let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    assert!(!found.is_null(), "the C library has no {name:?}");
     cache.store(found, Ordering::Relaxed);
     found
 }

@@ -153,7 +153,7 @@ enum At {
     Ended,
 }
 
-/// stage.rs, `Cue`: those that are about a drain.
+/// stage/requests.rs, `Cue`: those that are about a drain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Cue {
     Shutdown,

@@ -167,7 +167,7 @@ enum Sentence {
     Anew(Rebirth),
 }
 
-/// stage.rs, `Cue`: those that are about restarts and drains.
+/// stage/requests.rs, `Cue`: those that are about restarts and drains.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Cue {
     Shutdown,

@@ -366,7 +366,8 @@ impl<'a, A: Actor> Runner<'a, A> {
         }
         let due = self.cell.agenda().next_due();
         // Who has something on its agenda may have something to do though nobody sends it anything.
-        let crew = self.mailbox.crew().filter(|_| self.cell.agenda().is_done());
+        // Who waits for its ring sleeps for that, and is no matter of the pool's own end.
+        let crew = self.mailbox.crew().filter(|_| !waits_for_ring && self.cell.agenda().is_done());
         let all_sleep = crew.is_some_and(|crew| crew.fall_asleep().is_some());
         if all_sleep && self.is_deserted() {
             // Whoever looked before us saw us awake, and will not look again.
@@ -463,6 +464,7 @@ mod tests {
     use super::*;
     use crate::capacity::Capacity;
     use crate::context::Context;
+    use crate::mailbox::Post;
     use crate::stage::Stage;
 
     struct Anybody;
@@ -502,6 +504,24 @@ mod tests {
         assert!(!runner.is_the_last_to_work());
         assert!(mailbox.finish());
         assert!(runner.is_the_last_to_work());
+    }
+
+    #[test]
+    fn o4_one_of_a_crew_that_has_waited_for_its_ring_rests_no_more() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        mailbox.staff(2);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        life.join_ring(0);
+        life.stopping.set();
+        life.close_family();
+        assert!(runner.waits_for_ring());
+        // The other one sleeps, and nobody has an address; something wakes this one.
+        assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+        runner.bell.ring();
+        assert!(runner.sleep().is_none());
+        let post: &dyn Post = &*mailbox;
+        assert!(post.finish_with(0, &mut || true));
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Drain {
             At::AwaitChildren if !awaits_children => {
                 steps.add(name, "ends its thread", |next| next.actors[i].at = At::Leave);
             }
-            // stage.rs, enter
+            // stage/spawning.rs, enter
             At::Leave => steps.add(name, "says that it has ended", |next| {
                 next.actors[i].at = At::Ended;
                 self.tell(next, Cue::Ended(i));

@@ -93,7 +93,7 @@ impl Restarting {
                     }
                 });
             }
-            // stage.rs, rest
+            // stage/requests.rs, rest
             At::Rest => go("says that it rests", At::AwaitWord, &|actor, cues| {
                 actor.is_awaited = true;
                 cues.push(Cue::Rests(i));
@@ -189,7 +189,7 @@ impl Restarting {
             next.failures -= 1;
             next.actors[i].failed += u8::from(is_about_a_message);
             next.actors[i].at = At::AwaitSentence;
-            // stage.rs, judge
+            // stage/requests.rs, judge
             next.cues.push(Cue::Over(i));
         });
     }

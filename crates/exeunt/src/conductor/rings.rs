@@ -5,6 +5,9 @@
 //! then there was a moment at which all of them were so at once. Their children are looked at too, since what one
 //! of those sends into the ring is the ring's affair. Children that are tasks are not: they are in their loops
 //! until their parent's turn.
+//!
+//! Then their turn has come: they close for others, handle what there is, and rest, open for each other still. When
+//! all of them rest, all are closed for good at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -166,17 +169,23 @@ mod tests {
         }
     }
 
-    /// Two of a ring that sleep, with nothing to do, and who conducts them.
-    fn ring(conductor: &mut Conductor<'_>, stage: &Arc<Stage>) -> Vec<Arc<Member>> {
-        [0, 1].map(|index| settling(conductor, stage, index)).into()
+    /// Two of a ring, whose turn it is, without threads.
+    fn ring(
+        conductor: &mut Conductor<'_>,
+        stage: &Arc<Stage>,
+        mailboxes: &[Arc<Mailbox<u32>>; 2],
+    ) -> Vec<Arc<Member>> {
+        let member = |(index, mailbox): (usize, &Arc<Mailbox<u32>>)| {
+            let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(stage)));
+            let turn = Turn::begin(Instant::now(), life.sample());
+            conductor.states.insert(index, State::Settling(turn));
+            Arc::new(Member::unstarted(life, Arc::clone(mailbox) as _))
+        };
+        mailboxes.iter().enumerate().map(member).collect()
     }
 
-    fn settling(conductor: &mut Conductor<'_>, stage: &Arc<Stage>, index: usize) -> Arc<Member> {
-        let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(stage)));
-        let turn = Turn::begin(Instant::now(), life.sample());
-        conductor.states.insert(index, State::Settling(turn));
-        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
-        Arc::new(Member::unstarted(life, mailbox))
+    fn mailboxes() -> [Arc<Mailbox<u32>>; 2] {
+        [0, 1].map(|_| Mailbox::new(Capacity::Bounded(1)))
     }
 
     #[test]
@@ -184,11 +193,8 @@ mod tests {
         let (stage, (_told, cues)) =
             (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
         let mut conductor = Conductor::new(&stage, &cues);
-        let mailboxes = [0, 1].map(|_| Mailbox::<u32>::new(Capacity::Bounded(1)));
-        let ring = ring(&mut conductor, &stage);
-        for (member, mailbox) in ring.iter().zip(&mailboxes) {
-            *lock(&member.post) = Some(Arc::clone(mailbox) as _);
-        }
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &stage, &mailboxes);
         let mut are_gone = || {
             conductor.finish_ring(&ring);
             mailboxes.each_ref().map(|mailbox| mailbox.is_gone())
@@ -212,12 +218,11 @@ mod tests {
         let (stage, (_told, cues)) =
             (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
         let mut conductor = Conductor::new(&stage, &cues);
-        let ring = ring(&mut conductor, &stage);
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &stage, &mailboxes);
         let lives = [0, 1].map(|i: usize| Arc::clone(&ring[i].life));
         let onlooker = Arc::new(Onlooker(lives, AtomicBool::new(false)));
-        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
-        mailbox.room.add(Ticket::next(), &Waker::from(Arc::clone(&onlooker)));
-        *lock(&ring[0].post) = Some(mailbox);
+        mailboxes[0].room.add(Ticket::next(), &Waker::from(Arc::clone(&onlooker)));
         conductor.close_ring(&ring);
         assert!(onlooker.1.load(Ordering::SeqCst));
     }
