@@ -9,7 +9,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use exeunt::{Addr, Context, Ended, Inbox, Notice, Reason, Report, Restart, State, System};
+use exeunt::{
+    Addr, Context, Ended, Inbox, Notice, Reason, Report, Restart, SendError, State, System,
+};
 
 use crate::support::{
     HANG, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line, ms, next,
@@ -53,6 +55,28 @@ fn ring(
     addrs
 }
 
+/// The same, but each is sent to through an inbox beside its own mailbox. The addresses are those of the inboxes.
+fn ring_of_inboxes(
+    system: &mut System,
+    count: usize,
+    capacity: usize,
+    laid_down: &Arc<AtomicU64>,
+) -> Vec<Addr<Hops>> {
+    let own = places(count, 1);
+    let wired: Vec<Addr<Hops>> = own.iter().map(|(addr, _)| addr.clone()).collect();
+    let (beside, inboxes): (Vec<_>, Vec<_>) = places(count, capacity).into_iter().unzip();
+    for (i, ((_, own_inbox), inbox)) in own.into_iter().zip(inboxes).enumerate() {
+        let mut inbox = Some(inbox);
+        let player = passer(beside[(i + 1) % count].clone(), laid_down).started(move |cx| {
+            cx.attach_inbox(inbox.take().unwrap(), |hops| hops);
+            Ok(())
+        });
+        let actor = system.actor(&format!("r{i}")).inbox(own_inbox);
+        actor.feeds(&wired[(i + 1) % count]).spawn(player).unwrap();
+    }
+    beside
+}
+
 /// What a system says about circles.
 fn cycles(system: &mut System) -> Receiver<Vec<String>> {
     let (tell, told) = mpsc::channel();
@@ -81,6 +105,73 @@ fn o4_what_circulates_at_the_shutdown_goes_all_its_way() {
             assert!(report.actors.iter().all(|a| a.ended == Ended::Drained), "{report}");
         });
     }
+}
+
+#[test]
+fn o4_the_inboxes_beside_those_of_a_ring_are_read_out_and_closed_with_it() {
+    for count in [2, 3] {
+        guarded(move || {
+            let laid_down = Arc::new(AtomicU64::new(0));
+            let mut system = System::new("o4");
+            let beside = ring_of_inboxes(&mut system, count, 64, &laid_down);
+            for n in 0..20 {
+                beside[n % count].send(1_000).unwrap();
+            }
+            let report = system.shutdown();
+            assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+            assert_eq!(laid_down.load(Ordering::Relaxed), 20);
+            assert_eq!(report.actors.iter().map(|a| a.handled).sum::<u64>(), 20 * 1_001);
+            assert!(report.actors.iter().all(|a| a.ended == Ended::Drained), "{report}");
+            for addr in &beside {
+                assert_eq!(addr.send(0), Err(SendError::Closed(0)));
+            }
+        });
+    }
+}
+
+/// A task of one of them sends in its own turn, when the ring has closed for others. Each waits asleep while the other is slow,
+/// so that what lies in an inbox is often all that there is to do.
+#[test]
+fn o4_what_comes_into_the_inboxes_of_a_ring_that_closes_goes_all_its_way() {
+    guarded(|| {
+        let laid_down = Arc::new(AtomicU64::new(0));
+        let mut system = System::new("o4");
+        let [(a, a_own), (b, b_own)] = [(); 2].map(|()| exeunt::mailbox::<Hops>(1));
+        let [(to_a, a_beside), (to_b, b_beside)] = [(); 2].map(|()| exeunt::mailbox::<Hops>(4));
+        let slow_passer = |to: Addr<Hops>| {
+            let laid_down = Arc::clone(&laid_down);
+            Play::new(move |hops: Hops, cx| {
+                cx.sleep(Duration::from_micros(200))?;
+                match hops {
+                    0 => drop(laid_down.fetch_add(1, Ordering::Relaxed)),
+                    _ => to.send(hops - 1)?,
+                }
+                Ok(())
+            })
+        };
+        let (mut beside, late) = (Some(a_beside), to_b.clone());
+        let with_child = slow_passer(to_b.clone()).started(move |cx| {
+            cx.attach_inbox(beside.take().unwrap(), |hops| hops);
+            let late = late.clone();
+            cx.spawn_task("child", move |cx| {
+                cx.stopping().wait();
+                Ok(late.send(500)?)
+            });
+            Ok(())
+        });
+        system.actor("a").inbox(a_own).feeds(&b).spawn(with_child).unwrap();
+        let mut beside = Some(b_beside);
+        let other = slow_passer(to_a.clone()).started(move |cx| {
+            cx.attach_inbox(beside.take().unwrap(), |hops| hops);
+            Ok(())
+        });
+        system.actor("b").inbox(b_own).feeds(&a).spawn(other).unwrap();
+        let report = system.shutdown();
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+        assert_eq!(laid_down.load(Ordering::Relaxed), 1, "{report}");
+        assert_eq!(line(&report, "a").handled + line(&report, "b").handled, 501, "{report}");
+        assert!(to_a.is_closed() && to_b.is_closed());
+    });
 }
 
 #[test]
@@ -369,7 +460,8 @@ fn o4_tokens_at_random_are_conserved() {
             let count = 2 + roll(4) as usize;
             let laid_down = Arc::new(AtomicU64::new(0));
             let mut system = System::new("random");
-            let ring = ring(&mut system, count, 256, &laid_down);
+            let wire = if roll(2) == 0 { ring } else { ring_of_inboxes };
+            let ring = wire(&mut system, count, 256, &laid_down);
             let senders: Vec<_> = (0..2)
                 .map(|n| {
                     let ring = ring.clone();
