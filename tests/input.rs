@@ -6,13 +6,38 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{
-    AutoShutdown, Capacity, Ended, Error, Reason, Restart, SendError, SpawnError, Status, System,
+    ActorBuilder, AutoShutdown, Capacity, Ended, Error, Reason, Restart, SendError, SpawnError,
+    Status, System,
 };
 
 use crate::support::{HANG, OnDrop, Play, guarded, leaving, line, next, signals, trap};
 
+type Builder<'a> = ActorBuilder<'a, u32>;
+
 /// Too much for any address space of today.
 const ABSURD_BYTES: usize = 1 << 46;
+
+#[test]
+fn m1_what_waits_for_an_actor_that_is_described_wrongly_goes_to_its_hook() {
+    let wrongly: [fn(Builder<'_>) -> Option<SpawnError>; 4] = [
+        |actor| actor.urgent(0).spawn(Play::idle()).err(),
+        |actor| actor.restart(Restart::always()).spawn(Play::idle()).err(),
+        |actor| actor.significant().spawn(Play::idle()).err(),
+        |actor| actor.spawn_keyed(|&n| n, Play::idle).err(),
+    ];
+    for wrongly in wrongly {
+        guarded(move || {
+            let (hook, returned) = mpsc::channel();
+            let (addr, inbox) = exeunt::mailbox(4);
+            (0..3).for_each(|n| addr.send(n).unwrap());
+            let mut system = System::new("wrong");
+            let actor = system.actor("a").inbox(inbox).returned(move |n| hook.send(n).unwrap());
+            assert!(wrongly(actor).is_some());
+            assert_eq!(returned.iter().collect::<Vec<u32>>(), [0, 1, 2]);
+            assert_eq!(addr.send(3), Err(SendError::Closed(3)));
+        });
+    }
+}
 
 #[test]
 fn a_zero_capacity_is_an_error_that_says_so() {

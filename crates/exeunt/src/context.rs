@@ -17,7 +17,7 @@ use crate::life::{Activity, Life};
 use crate::mailbox::Mailbox;
 use crate::report::ActorReport;
 use crate::stopping::OnStopping;
-use crate::system::{self, SystemHandle};
+use crate::system::SystemHandle;
 use crate::unwind;
 
 /// What an actor is handed with each message and hook: its name, its address, its orders, and a
@@ -300,7 +300,7 @@ macro_rules! common {
             /// Once its parent is leaving, it is not started, and the address is closed. If the
             /// operating system refuses the thread, the system fails.
             pub fn spawn<B: Actor + Send>(&self, name: &str, child: B) -> Addr<B::Msg> {
-                system::spawn_or_fail(&self.life.stage, self.actor(name), child)
+                self.actor(name).spawn_or_fail(child)
             }
 
             /// Begins to describe a child.
@@ -328,7 +328,7 @@ macro_rules! common {
                 name: &str,
                 task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
             ) {
-                system::perform_or_fail(&self.life.stage, self.task(name), task);
+                self.task(name).spawn_or_fail(task);
             }
 
             /// Begins to describe a child that is a task.

@@ -328,7 +328,8 @@ pub(crate) enum SpawnCause {
     Foreign(String),
     Cycle(Vec<String>),
     NotRestartable,
-    Pool(usize),
+    NoThreads,
+    InboxForSeveral,
     ForeignGroup(String),
     Pointless(String),
 }
@@ -419,8 +420,8 @@ impl fmt::Display for SpawnError {
                     `spawn_with` how it is made"
                 )
             }
-            SpawnCause::Pool(0) => write!(f, "the pool `{name}` has no threads"),
-            SpawnCause::Pool(_) => {
+            SpawnCause::NoThreads => write!(f, "the pool `{name}` has no threads"),
+            SpawnCause::InboxForSeveral => {
                 write!(
                     f,
                     "the threads of `{name}` have mailboxes of their own: an inbox is for one"

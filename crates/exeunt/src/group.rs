@@ -57,9 +57,9 @@ use crate::unwind::lock;
 #[derive(Clone)]
 pub struct Group {
     pub(crate) id: GroupId,
-    pub(crate) stage: Arc<Stage>,
+    stage: Arc<Stage>,
     /// Whose children may be in it.
-    pub(crate) parent: Option<usize>,
+    parent: Option<usize>,
     pub(crate) auto_shutdown: AutoShutdown,
     name: String,
 }
@@ -69,6 +69,11 @@ impl Group {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether children of this parent, or those of the system who are nobody's, may be in it.
+    pub(crate) fn is_of(&self, stage: &Arc<Stage>, parent: Option<usize>) -> bool {
+        Arc::ptr_eq(&self.stage, stage) && self.parent == parent
     }
 }
 
@@ -132,7 +137,7 @@ impl<'a> GroupBuilder<'a> {
     /// If it is not.
     pub fn within(mut self, group: &Group) -> Self {
         assert!(
-            Arc::ptr_eq(&group.stage, self.stage) && group.parent == self.parent,
+            group.is_of(self.stage, self.parent),
             "the group `{}` cannot be a part of `{}`, which is of another system or parent",
             self.name,
             group.name

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::actor::Actor;
-use crate::builder::{ActorBuilder, Common};
+use crate::builder::{ActorBuilder, Common, MailboxOptions};
 use crate::error::{SpawnCause, SpawnError};
 use crate::life::Life;
 use crate::mailbox::{DeadLetters, Mailbox, Post};
 use crate::report::{ActorReport, Ended};
-use crate::router::Router;
+use crate::router::{NoMembers, Router};
 use crate::runner;
 use crate::stage::Spawned;
 use crate::unwind::lock;
@@ -110,30 +110,25 @@ impl<M: Send + 'static> ActorBuilder<'_, M> {
         key: impl Fn(&M) -> K + Send + Sync + 'static,
         make: impl FnMut() -> A + Send + 'static,
     ) -> Result<Router<M>, SpawnError> {
-        let threads = self.threads.unwrap_or(1);
-        if threads == 0 || self.inbox.is_some() {
-            return Err(self.common.error(SpawnCause::Pool(threads)));
+        if self.mailbox.inbox.is_some() {
+            return Err(self.refused(SpawnCause::InboxForSeveral));
         }
+        let threads = self.threads.unwrap_or(1);
         let make = shared(make);
-        let hook = self.dead_letters.map(shared_hook);
+        let hook = self.mailbox.dead_letters.map(shared_hook);
         let mut members = Vec::with_capacity(threads);
         for seat in 0..threads {
+            let dead_letters = hook.clone().map(|hook| Box::new(hook) as DeadLetters<M>);
             let member = ActorBuilder {
                 common: self.common.of_pool(seat),
-                capacity: self.capacity,
-                inbox: None,
-                dead_letters: hook.clone().map(|hook| Box::new(hook) as DeadLetters<M>),
-                overflow: self.overflow,
-                urgent: self.urgent,
+                mailbox: MailboxOptions { inbox: None, dead_letters, ..self.mailbox },
                 threads: None,
             };
             let member = member.spawn_with(make.clone())?;
             member.mailbox().dead_letters.share();
             members.push(member);
         }
-        let name = self.common.name;
-        Router::keyed(members, key)
-            .map_err(|_| SpawnError { name, cause: SpawnCause::Pool(threads) })
+        Router::keyed(members, key).map_err(|NoMembers| self.common.error(SpawnCause::NoThreads))
     }
 }
 
@@ -146,7 +141,7 @@ impl<'a> Common<'a> {
         make: impl FnMut() -> A + Send + 'static,
     ) -> Result<Spawned, SpawnError> {
         if threads == 0 {
-            return Err(self.error(SpawnCause::Pool(threads)));
+            return Err(self.error(SpawnCause::NoThreads));
         }
         mailbox.staff(threads);
         let make = shared(make);
@@ -180,20 +175,7 @@ impl<'a> Common<'a> {
 
     /// The same for one thread of a pool.
     fn of_pool(&self, seat: usize) -> Common<'a> {
-        Common {
-            stage: self.stage,
-            name: format!("{}/{}", self.name, seat + 1),
-            parent: self.parent.clone(),
-            restart: self.restart,
-            group: self.group.clone(),
-            is_significant: self.is_significant,
-            feeds: self.feeds.clone(),
-            foreign: self.foreign.clone(),
-            after: self.after.clone(),
-            limits: self.limits,
-            daemon: self.daemon,
-            stack_bytes: self.stack_bytes,
-        }
+        Common { name: format!("{}/{}", self.name, seat + 1), ..self.clone() }
     }
 }
 

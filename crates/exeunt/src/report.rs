@@ -296,6 +296,12 @@ impl ActorReport {
     }
 }
 
+impl Reason {
+    pub(crate) fn failure(name: &str, error: &dyn fmt::Display) -> Reason {
+        Reason::Failure { name: name.to_owned(), error: error.to_string() }
+    }
+}
+
 impl Signal {
     /// Its name, if it has one that is the same everywhere.
     #[must_use]

@@ -8,7 +8,7 @@ use crate::actor::Actor;
 use crate::address::{Addr, WeakAddr};
 use crate::builder::{ActorBuilder, TaskBuilder};
 use crate::context::TaskContext;
-use crate::error::{self, LookupError, SpawnError, WaitError};
+use crate::error::{self, LookupError, WaitError};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::group::GroupBuilder;
@@ -179,9 +179,7 @@ impl System {
     /// ```
     pub fn watchdog(&mut self, limit: Duration) -> &mut System {
         if let Err(error) = watchdog::start(self.handle(), limit) {
-            let name = "watchdog".to_owned();
-            let error = error.to_string();
-            self.handle.stage.shutdown(Reason::Failure { name, error });
+            self.handle.shutdown_because(Reason::failure("watchdog", &error));
         }
         self
     }
@@ -200,8 +198,7 @@ impl System {
     /// handles what has been sent to it, and ends, unless it holds an address, a timer or a channel of
     /// its own.
     pub fn spawn<A: Actor + Send>(&mut self, name: &str, actor: A) -> Addr<A::Msg> {
-        let builder = ActorBuilder::new(&self.handle.stage, None, name);
-        spawn_or_fail(&self.handle.stage, builder, actor)
+        self.actor(name).spawn_or_fail(actor)
     }
 
     /// Begins to describe an actor: capacity, wiring, limits, and then
@@ -256,8 +253,7 @@ impl System {
         name: &str,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
     ) {
-        let builder = TaskBuilder::new(&self.handle.stage, None, name);
-        perform_or_fail(&self.handle.stage, builder, task);
+        self.task(name).spawn_or_fail(task);
     }
 
     /// Begins to describe a task.
@@ -302,10 +298,7 @@ impl System {
             Ok(guard) => Some(guard),
             Err(error) if error.is_owned_by(&self.handle) => None,
             Err(error) => {
-                self.handle.stage.shutdown(Reason::Failure {
-                    name: "signals".to_owned(),
-                    error: error.to_string(),
-                });
+                self.handle.shutdown_because(Reason::failure("signals", &error));
                 None
             }
         };
@@ -318,10 +311,9 @@ impl System {
         match self.handle.stage.wait_as_owner() {
             Ok(report) => report,
             // It was moved into an actor of its own, which cannot wait for its own end.
-            Err(error) => self.handle.stage.empty_report(Reason::Failure {
-                name: self.handle.name().to_owned(),
-                error: error.to_string(),
-            }),
+            Err(error) => {
+                self.handle.stage.empty_report(Reason::failure(self.handle.name(), &error))
+            }
         }
     }
 
@@ -330,33 +322,6 @@ impl System {
         self.handle.shutdown();
         self.wait()
     }
-}
-
-/// Spawns an actor for somebody who does not look at errors: the system fails of it.
-pub(crate) fn spawn_or_fail<A: Actor + Send>(
-    stage: &Arc<Stage>,
-    builder: ActorBuilder<'_, A::Msg>,
-    actor: A,
-) -> Addr<A::Msg> {
-    builder.spawn(actor).unwrap_or_else(|error| {
-        fail(stage, &error);
-        Addr::new(Mailbox::new(crate::Capacity::Bounded(0)))
-    })
-}
-
-/// The same, with a task.
-pub(crate) fn perform_or_fail(
-    stage: &Arc<Stage>,
-    builder: TaskBuilder<'_>,
-    task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
-) {
-    if let Err(error) = builder.spawn(task) {
-        fail(stage, &error);
-    }
-}
-
-fn fail(stage: &Arc<Stage>, error: &SpawnError) {
-    stage.shutdown(Reason::Failure { name: error.name().to_owned(), error: error.to_string() });
 }
 
 /// Drains under the same deadlines as a shutdown.

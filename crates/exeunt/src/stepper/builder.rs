@@ -8,10 +8,11 @@ use super::staff::Staff;
 use super::{Standing, Stepper};
 use crate::actor::Actor;
 use crate::address::Addr;
+use crate::builder::MailboxOptions;
 use crate::capacity::Capacity;
 use crate::ending::WayOut;
 use crate::life::{self, Life};
-use crate::mailbox::{DeadLetters, Inbox, Mailbox, Overflow};
+use crate::mailbox::{Inbox, Overflow};
 use crate::notice::{self, Notice};
 use crate::restart::Restart;
 use crate::stage::{Listener, Stage};
@@ -53,11 +54,7 @@ const INDEX: usize = 0;
 #[must_use = "nothing is started before `start`"]
 pub struct StepperBuilder<A: Actor> {
     name: String,
-    capacity: Capacity,
-    urgent: Option<Capacity>,
-    overflow: Overflow,
-    inbox: Option<Inbox<A::Msg>>,
-    dead_letters: Option<DeadLetters<A::Msg>>,
+    mailbox: MailboxOptions<A::Msg>,
     restart: Restart,
     listeners: Vec<Listener>,
     chance: f64,
@@ -74,11 +71,7 @@ impl<A: Actor> StepperBuilder<A> {
     pub(super) fn new(name: &str) -> StepperBuilder<A> {
         StepperBuilder {
             name: name.to_owned(),
-            capacity: Capacity::default(),
-            urgent: None,
-            overflow: Overflow::default(),
-            inbox: None,
-            dead_letters: None,
+            mailbox: MailboxOptions::default(),
             restart: Restart::never(),
             listeners: vec![Box::new(notice::log)],
             chance: 1.0,
@@ -88,7 +81,7 @@ impl<A: Actor> StepperBuilder<A> {
     /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) unless
     /// set. Without effect if it has an [`inbox`](StepperBuilder::inbox) already.
     pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
-        self.capacity = capacity.into();
+        self.mailbox.capacity = capacity.into();
         self
     }
 
@@ -99,25 +92,25 @@ impl<A: Actor> StepperBuilder<A> {
 
     /// Gives its mailbox a [lane for urgent messages](crate::ActorBuilder::urgent).
     pub fn urgent(mut self, capacity: impl Into<Capacity>) -> Self {
-        self.urgent = Some(capacity.into());
+        self.mailbox.urgent = Some(capacity.into());
         self
     }
 
     /// Sets what becomes of messages for which there is no room.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
+        self.mailbox.overflow = overflow;
         self
     }
 
     /// Lets it read a mailbox that is [there already](crate::mailbox()).
     pub fn inbox(mut self, inbox: Inbox<A::Msg>) -> Self {
-        self.inbox = Some(inbox);
+        self.mailbox.inbox = Some(inbox);
         self
     }
 
     /// Sets what becomes of messages that were accepted and will not be handled.
     pub fn returned(mut self, hook: impl FnMut(A::Msg) + Send + 'static) -> Self {
-        self.dead_letters = Some(Box::new(hook));
+        self.mailbox.dead_letters = Some(Box::new(hook));
         self
     }
 
@@ -175,8 +168,11 @@ impl<A: Actor> StepperBuilder<A> {
     }
 
     #[track_caller]
-    fn prepare(mut self, make: Box<dyn FnMut() -> A>) -> Stepper<A> {
-        let mailbox = self.open_mailbox();
+    fn prepare(self, make: Box<dyn FnMut() -> A>) -> Stepper<A> {
+        let mailbox = match self.mailbox.open() {
+            Ok(unread) => unread.leave_to_its_reader(),
+            Err(messages) => panic!("`{}`: no mailbox can hold {messages} messages", self.name),
+        };
         let stage = Arc::new(Stage::new(format!("stepper {}", self.name)));
         let mut life = Life::new(self.name, INDEX, false, Arc::clone(&stage));
         life.is_supervised = self.restart != Restart::never();
@@ -195,26 +191,6 @@ impl<A: Actor> StepperBuilder<A> {
             life,
             mailbox,
         }
-    }
-
-    #[track_caller]
-    fn open_mailbox(&mut self) -> Arc<Mailbox<A::Msg>> {
-        let mailbox = match self.inbox.take() {
-            Some(inbox) => inbox.into_mailbox(),
-            None => Mailbox::new(self.capacity),
-        };
-        for capacity in [Some(mailbox.capacity), self.urgent].into_iter().flatten() {
-            let is_fit = capacity.is_fit_for::<A::Msg>();
-            assert!(is_fit, "`{}`: no mailbox can have {capacity:?}", self.name);
-        }
-        if let Some(capacity) = self.urgent {
-            mailbox.open_urgent_lane(capacity);
-        }
-        if let Some(hook) = self.dead_letters.take() {
-            mailbox.set_dead_letters(hook);
-        }
-        mailbox.set_overflow(self.overflow);
-        mailbox
     }
 }
 

@@ -1,0 +1,227 @@
+//! What there is to choose about actors and tasks alike, and how either is spawned then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ActorBuilder, TaskBuilder};
+use crate::actor::Actor;
+use crate::address::Addr;
+#[cfg(doc)]
+use crate::context::TaskContext;
+use crate::deadline::OwnLimits;
+use crate::error::{SpawnCause, SpawnError};
+use crate::group::Group;
+#[cfg(doc)]
+use crate::group::GroupBuilder;
+use crate::life::{Life, Outcome};
+use crate::mailbox::{Mailbox, MailboxId, Post};
+use crate::order::Node;
+use crate::pool::Front;
+use crate::restart::{AutoShutdown, Restart};
+use crate::runner;
+use crate::stage::{Part, Spawned, Stage};
+use crate::supervision::Under;
+
+/// What is chosen about actors and tasks alike.
+#[derive(Clone)]
+pub(crate) struct Common<'a> {
+    pub(crate) stage: &'a Arc<Stage>,
+    pub(crate) name: String,
+    /// Whose child it is to be.
+    pub(crate) parent: Option<Arc<Life>>,
+    pub(crate) restart: Restart,
+    pub(crate) group: Option<Group>,
+    pub(crate) is_significant: bool,
+    pub(crate) feeds: Option<Vec<MailboxId>>,
+    /// A mailbox of another system that it was to feed.
+    pub(crate) foreign: Option<String>,
+    pub(crate) after: Vec<String>,
+    pub(crate) limits: OwnLimits,
+    pub(crate) daemon: bool,
+    pub(crate) stack_bytes: Option<usize>,
+}
+
+impl<'a> Common<'a> {
+    pub(super) fn new(stage: &'a Arc<Stage>, parent: Option<&Arc<Life>>, name: &str) -> Common<'a> {
+        Common {
+            stage,
+            name: name.to_owned(),
+            parent: parent.cloned(),
+            restart: Restart::never(),
+            group: None,
+            is_significant: false,
+            feeds: None,
+            foreign: None,
+            after: Vec::new(),
+            limits: OwnLimits::default(),
+            daemon: false,
+            stack_bytes: None,
+        }
+    }
+
+    fn feeds<T: Send + 'static>(&mut self, addr: &Addr<T>) {
+        let mailbox = addr.mailbox();
+        let owner = mailbox.owner.get();
+        if owner.is_some_and(|owner| !Arc::ptr_eq(&owner.stage, self.stage)) {
+            self.foreign = Some(addr.name().to_owned());
+        }
+        self.feeds.get_or_insert_default().push(mailbox.id);
+    }
+
+    /// Spawns the one thread that reads a mailbox.
+    pub(super) fn spawn_reader<A: Actor>(
+        self,
+        mailbox: &Arc<Mailbox<A::Msg>>,
+        make: impl FnMut() -> A + Send + 'static,
+    ) -> Result<Spawned, SpawnError> {
+        let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
+        let mailbox = Arc::clone(mailbox);
+        self.spawn(Some((mailbox.id, post)), None, |life| {
+            mailbox.owner.get_or_init(|| Arc::clone(&life));
+            move || runner::act(life, mailbox, 0, make)
+        })
+    }
+
+    /// Spawns the thread that does what `prepare` gives for it.
+    pub(crate) fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
+        self,
+        post: Option<(MailboxId, Arc<dyn Post>)>,
+        front: Option<Arc<Front>>,
+        prepare: impl FnOnce(Arc<Life>) -> B,
+    ) -> Result<Spawned, SpawnError> {
+        self.check().map_err(|cause| self.error(cause))?;
+        let (stage, name) = (self.stage, self.name.clone());
+        let (mailbox, post) = post.unzip();
+        let part = Part {
+            name: self.name,
+            parent: self.parent,
+            restart: self.restart,
+            under: self.group.map_or(Under::System, |group| Under::Group(group.id)),
+            is_significant: self.is_significant,
+            front,
+            post,
+            node: Node { mailbox, feeds: self.feeds, after: Vec::new(), daemon: self.daemon },
+            after: self.after,
+            limits: self.limits,
+            stack_bytes: self.stack_bytes,
+        };
+        stage.spawn(part, prepare).map_err(|cause| SpawnError { name, cause })
+    }
+
+    /// Whether what was chosen fits together, whoever else is there.
+    fn check(&self) -> Result<(), SpawnCause> {
+        if let Some(foreign) = &self.foreign {
+            return Err(SpawnCause::Foreign(foreign.clone()));
+        }
+        let parent = self.parent.as_ref().map(|parent| parent.index);
+        if let Some(group) = self.group.as_ref().filter(|group| !group.is_of(self.stage, parent)) {
+            return Err(SpawnCause::ForeignGroup(group.name().to_owned()));
+        }
+        self.pointless().map_or(Ok(()), |why| Err(SpawnCause::Pointless(why)))
+    }
+
+    /// Why something that was chosen for it could never have an effect, if that is so.
+    fn pointless(&self) -> Option<String> {
+        if self.restart.own_intensity().is_boundless() {
+            return Some("within no time at all there are never too many restarts".to_owned());
+        }
+        if !self.is_significant {
+            return None;
+        }
+        match &self.group {
+            None => Some("it is significant, but in no group".to_owned()),
+            Some(group) if group.auto_shutdown == AutoShutdown::Never => Some(format!(
+                "it is significant, but its group `{}` has no `auto_shutdown`",
+                group.name()
+            )),
+            Some(_) if self.restart.is_always() => Some(
+                "it is significant, but always restarted, so that it never leaves by itself"
+                    .to_owned(),
+            ),
+            Some(_) => None,
+        }
+    }
+
+    pub(crate) fn error(&self, cause: SpawnCause) -> SpawnError {
+        SpawnError { name: self.name.clone(), cause }
+    }
+}
+
+/// Writes for both builders what is the same in both.
+macro_rules! common {
+    ($($builder:tt)+) => {
+        $($builder)+ {
+            /// Declares that it sends to `addr`, so that `addr`'s turn comes after its end. Whoever
+            /// declares one must declare all: what it does not name does not wait for it.
+            pub fn feeds<T: Send + 'static>(mut self, addr: &Addr<T>) -> Self {
+                self.common.feeds(addr);
+                self
+            }
+
+            /// Declares that it sends to nobody, so that nobody's turn waits for its end.
+            pub fn feeds_nothing(mut self) -> Self {
+                self.common.feeds.get_or_insert_default();
+                self
+            }
+
+            /// Sets what becomes of it when it has failed, or ended by its own wish;
+            /// [`Restart::never`] unless set. To be restarted it needs `spawn_with`, which tells how it
+            /// is made anew.
+            ///
+            /// The mailbox and every address outlive a restart. The old incarnation's `stopped` hook has
+            /// ended, its children have left and its value is dropped before the new one is made. During
+            /// a drain whoever fails goes on with its queue in the same way, within its intensity and
+            /// without a backoff.
+            pub fn restart(mut self, restart: Restart) -> Self {
+                self.common.restart = restart;
+                self
+            }
+
+            /// Puts it into a group, whose strategy and intensity hold for it then.
+            pub fn within(mut self, group: &Group) -> Self {
+                self.common.group = Some(group.clone());
+                self
+            }
+
+            /// Makes it significant for its group: when it has left, for good and by itself, the group
+            /// may [leave too](GroupBuilder::auto_shutdown).
+            ///
+            /// Where that cannot be, spawning it is an error (see
+            /// [`is_pointless`](SpawnError::is_pointless)): without a group, in a group that never leaves
+            /// by itself, or if it is restarted [`always`](Restart::always).
+            pub fn significant(mut self) -> Self {
+                self.common.is_significant = true;
+                self
+            }
+
+            /// Sets how long it may drain without finishing a message or showing another
+            /// [sign of life](TaskContext::progress), instead of the system's limit.
+            pub fn stall_limit(mut self, limit: Duration) -> Self {
+                self.common.limits.stall = Some(limit);
+                self
+            }
+
+            /// Sets how long its turn may take in all, progress or not. There is none unless set.
+            pub fn drain_deadline(mut self, deadline: Duration) -> Self {
+                self.common.limits.deadline = Some(deadline);
+                self
+            }
+
+            /// Makes it a daemon: nobody waits for it. After all others have ended it is told to
+            /// stop, and the process may leave.
+            pub fn daemon(mut self) -> Self {
+                self.common.daemon = true;
+                self
+            }
+
+            /// Sets the size of its thread's stack, instead of the default of the standard library.
+            pub fn stack_size(mut self, bytes: usize) -> Self {
+                self.common.stack_bytes = Some(bytes);
+                self
+            }
+        }
+    };
+}
+
+common!(impl<M: Send + 'static> ActorBuilder<'_, M>);
+common!(impl TaskBuilder<'_>);

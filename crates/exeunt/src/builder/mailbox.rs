@@ -1,0 +1,79 @@
+//! What there is to choose about a mailbox, and the mailbox that comes of it.
+
+use std::sync::Arc;
+
+use crate::capacity::Capacity;
+use crate::mailbox::{DeadLetters, Inbox, Mailbox, Overflow};
+
+pub(crate) struct MailboxOptions<M: Send + 'static> {
+    pub(crate) capacity: Capacity,
+    pub(crate) urgent: Option<Capacity>,
+    pub(crate) overflow: Overflow,
+    /// One that was there before.
+    pub(crate) inbox: Option<Inbox<M>>,
+    pub(crate) dead_letters: Option<DeadLetters<M>>,
+}
+
+impl<M: Send + 'static> Default for MailboxOptions<M> {
+    fn default() -> MailboxOptions<M> {
+        MailboxOptions {
+            capacity: Capacity::default(),
+            urgent: None,
+            overflow: Overflow::default(),
+            inbox: None,
+            dead_letters: None,
+        }
+    }
+}
+
+impl<M: Send + 'static> MailboxOptions<M> {
+    /// The mailbox, with all that was chosen for it. The error is a capacity that none can have.
+    pub(crate) fn open(self) -> Result<Unread<M>, usize> {
+        let mailbox = match self.inbox {
+            Some(inbox) => inbox.into_mailbox(),
+            None => Mailbox::new(self.capacity),
+        };
+        // Whatever goes wrong from here on, who has the address must not wait for anybody.
+        let unread = Unread { mailbox, is_read: false };
+        let mailbox = unread.mailbox();
+        if let Some(hook) = self.dead_letters {
+            mailbox.set_dead_letters(hook);
+        }
+        for capacity in [Some(mailbox.capacity), self.urgent].into_iter().flatten() {
+            if let (Capacity::Bounded(messages), false) = (capacity, capacity.is_fit_for::<M>()) {
+                return Err(messages);
+            }
+        }
+        if let Some(capacity) = self.urgent {
+            mailbox.open_urgent_lane(capacity);
+        }
+        mailbox.set_overflow(self.overflow);
+        Ok(unread)
+    }
+}
+
+/// A mailbox that is still to have a reader. If it will have none after all, it is closed, and what is
+/// in it returned.
+pub(crate) struct Unread<M: Send + 'static> {
+    mailbox: Arc<Mailbox<M>>,
+    is_read: bool,
+}
+
+impl<M: Send + 'static> Unread<M> {
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
+        &self.mailbox
+    }
+
+    pub(crate) fn leave_to_its_reader(mut self) -> Arc<Mailbox<M>> {
+        self.is_read = true;
+        Arc::clone(&self.mailbox)
+    }
+}
+
+impl<M: Send + 'static> Drop for Unread<M> {
+    fn drop(&mut self) {
+        if !self.is_read {
+            self.mailbox.abolish();
+        }
+    }
+}
