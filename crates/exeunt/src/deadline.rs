@@ -234,11 +234,8 @@ pub(crate) fn look_every(shortest_stall: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::life::Life;
-    use crate::stage::Stage;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -251,7 +248,7 @@ mod tests {
 
     /// A drain of three under the usual limits, whose first has its turn.
     fn bench() -> Bench {
-        let life = Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into())));
+        let life = Life::unstarted();
         let start = Instant::now();
         let clock = DrainClock::start(DrainLimits::default(), start, 3);
         let turn = Turn::begin(start, life.sample());

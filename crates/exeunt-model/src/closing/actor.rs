@@ -13,7 +13,7 @@ impl Closing {
                 steps.add("actor", "comes back", |next| next.actor = Actor::EvictClose);
             }
             Actor::Hung(_) | Actor::Ended => {}
-            // life.rs, end: under the ledger's lock
+            // life/ledger.rs, end: under the ledger's lock
             Actor::End if steps.from.ledger.is_none() => {
                 steps.add("actor", "has its last word", |next| {
                     next.report.get_or_insert(next.counted);
@@ -81,7 +81,7 @@ impl Closing {
             next.counted += 1;
             next.actor = Actor::Work;
         });
-        // life.rs, leave_failed: under the ledger's lock
+        // life/ledger.rs, leave_failed: under the ledger's lock
         if self.may_end_badly && from.ledger.is_none() {
             steps.add("actor", &format!("fails on message {message}"), |next| {
                 next.fates[message].failed += 1;
@@ -150,7 +150,7 @@ impl Closing {
             // ending.rs, return_rest: `self.mailbox.close()`
             Actor::EvictClose => self.close(Actor::EvictWake, Actor::EvictLedger, steps),
             Actor::EvictWake => self.wake_as(Actor::EvictLedger, steps),
-            // life.rs, take_returned
+            // life/ledger.rs, take_returned
             Actor::EvictLedger if from.ledger.is_none() => {
                 let is_given_up = from.is_disowned && self.without != Without::DisownedInEvict;
                 match is_given_up {

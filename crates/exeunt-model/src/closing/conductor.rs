@@ -30,7 +30,7 @@ impl Closing {
             Conductor::Tell => {
                 go("says that it is its turn", Conductor::Watch, &|next| next.stopping = true);
             }
-            // life.rs, disown: under the ledger's lock. The message in its hands has failed.
+            // life/ledger.rs, disown: under the ledger's lock. The message in its hands has failed.
             Conductor::Watch => {
                 if let (Actor::Hung(message), None, true) =
                     (from.actor, from.ledger, self.is_given_up)

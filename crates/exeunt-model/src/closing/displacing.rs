@@ -37,7 +37,7 @@ impl Closing {
                     });
                 }
             }
-            // displace: `owner.take_overflowed(..)`; life.rs, take_returned
+            // displace: `owner.take_overflowed(..)`; life/ledger.rs, take_returned
             Displacing::Ledger if !has_ledger => {
                 go("takes no ledger", Displacing::Lock, &|_| {});
             }
@@ -97,7 +97,7 @@ impl Closing {
                     next.lock = next.lock.filter(|&holder| holder != Thread::Sender(i));
                 });
             }
-            // life.rs, take_returned: `ledger.returned += ..`
+            // life/ledger.rs, take_returned: `ledger.returned += ..`
             Displacing::Count(taken) => {
                 go("counts, lets the ledger go", Displacing::Home(true), &|next| {
                     next.counted += taken;

@@ -79,7 +79,7 @@ impl Drain {
                     next.actors[i].at = At::Evict;
                 });
             }
-            // ending.rs, return_rest; life.rs, take_returned
+            // ending.rs, return_rest; life/ledger.rs, take_returned
             At::Evict if actor.disowned => {
                 steps.add(name, "finds that it was given up", |next| next.actors[i].at = At::Leave);
             }

@@ -163,7 +163,7 @@ impl Drain {
         }
     }
 
-    /// abandon; life.rs, disown; member.rs, take_over
+    /// abandon; life/ledger.rs, disown; member.rs, take_over
     fn abandon(&self, next: &mut State, i: usize) {
         let actor = &mut next.actors[i];
         actor.disowned = true;

@@ -104,7 +104,7 @@ impl Leaving {
     fn give_up(&self, i: usize, doing: Doing, steps: &mut Steps<'_, State>) {
         let at = self.threads[i];
         match doing {
-            // life.rs, disown: under the ledger's lock
+            // life/ledger.rs, disown: under the ledger's lock
             Doing::Disown => steps.add("conductor", &format!("gives {i} up"), |next| {
                 let thread = &mut next.threads[i];
                 let mut line = thread.figures;
@@ -134,7 +134,7 @@ impl Leaving {
                 let then = if is_last || is_unread { Doing::Evict } else { Doing::Leave };
                 next.conductor.about = Some((i, then));
             }),
-            // mailbox.rs, take_over; life.rs, count_returned
+            // mailbox.rs, take_over; life/ledger.rs, count_returned
             Doing::Evict => steps.add("conductor", &format!("takes what {i} has left"), |next| {
                 let left = self.evict(next, at);
                 if let Some(line) = &mut next.threads[i].line {

@@ -26,7 +26,7 @@ impl Leaving {
                 go(name, "finds nothing, in its turn", i, At::Finish, steps);
             }
             At::Take if thread.must_stop => go(name, "is woken", i, At::Look, steps),
-            // life.rs, enter_message
+            // life/pulse.rs, enter_message
             At::InHand => go(name, "enters its handler", i, At::Handling, steps),
             At::Handling => self.handle(i, name, steps),
             At::Hung if is_disowned => go(name, "comes back", i, At::Look, steps),
@@ -72,7 +72,7 @@ impl Leaving {
             At::HungInHook if is_disowned => {
                 go(name, "comes back from its hook", i, At::End, steps);
             }
-            // leave: `self.mailbox.end()`; life.rs, end
+            // leave: `self.mailbox.end()`; life/ledger.rs, end
             At::End => steps.add(name, "ends", |next| {
                 let thread = &mut next.threads[i];
                 thread.outcome.get_or_insert(Outcome::Itself);
@@ -92,13 +92,13 @@ impl Leaving {
                 self.send(next, Some(i), to);
             });
         }
-        // life.rs, leave_handled: one word, which whoever gives it up has read before, or reads after
+        // life/pulse.rs, leave_handled: one word, which whoever gives it up has read before, or reads after
         steps.add(name.clone(), "has handled its message", |next| {
             next.threads[i].figures.handled += 1;
             next.threads[i].at = At::Look;
         });
         if from.failures > 0 && !is_disowned {
-            // life.rs, leave_failed: under the ledger's lock
+            // life/ledger.rs, leave_failed: under the ledger's lock
             steps.add(name.clone(), "fails, and nobody restarts it", |next| {
                 next.failures -= 1;
                 next.threads[i].figures.failed += 1;
@@ -152,12 +152,12 @@ fn go(name: String, does: &str, i: usize, to: At, steps: &mut Steps<'_, State>) 
 }
 
 impl At {
-    /// life.rs, `Sample::is_in_user_code`
+    /// life/pulse.rs, `Sample::is_in_user_code`
     pub(super) fn is_in_user_code(self) -> bool {
         matches!(self, At::Handling | At::Hung | At::Hook | At::HungInHook | At::Ended)
     }
 
-    /// life.rs, disown: whether there is a message in its handler.
+    /// life/ledger.rs, disown: whether there is a message in its handler.
     pub(super) fn is_handling(self) -> bool {
         matches!(self, At::Handling | At::Hung)
     }

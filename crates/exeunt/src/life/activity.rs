@@ -1,6 +1,10 @@
 //! What an actor is doing, in words.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
+
+use super::Life;
+use super::pulse::Place;
 
 /// What an actor is doing, as far as it is worth a word.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -37,11 +41,11 @@ impl fmt::Display for Other {
 
 impl Activity {
     /// Whether our own code waits there, with nothing of the user's running.
-    pub(super) fn is_a_wait(&self) -> bool {
+    fn is_a_wait(&self) -> bool {
         matches!(self, Activity::AwaitingChildren | Activity::Resting)
     }
 
-    pub(super) fn is_for_somebody(&self) -> bool {
+    fn is_for_somebody(&self) -> bool {
         matches!(self, Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_))
     }
 }
@@ -63,5 +67,88 @@ impl fmt::Display for Activity {
             Activity::Returning => f.write_str("in its dead-letter hook"),
             Activity::Dropping => f.write_str("dropping its value"),
         }
+    }
+}
+
+impl Life {
+    // What the actor's own thread says.
+
+    /// Runs code of the user's that is not about a message.
+    pub(crate) fn in_hook<R>(&self, activity: Activity, hook: impl FnOnce() -> R) -> R {
+        let before = self.swap_activity(activity);
+        self.pulse.set_place(Place::Hook);
+        let result = hook();
+        self.pulse.set_place(Place::Runner);
+        self.swap_activity(before);
+        result
+    }
+
+    /// Says what the actor is doing while it waits inside its own code.
+    pub(crate) fn during<R>(&self, activity: Activity, wait: impl FnOnce() -> R) -> R {
+        let before = self.swap_activity(activity);
+        let result = wait();
+        self.swap_activity(before);
+        result
+    }
+
+    /// Says, before it falls asleep, whether answers are to come to it.
+    pub(crate) fn set_awaits_answers(&self, awaits: bool) {
+        self.awaits_answers.store(awaits, Ordering::Relaxed);
+    }
+
+    /// Says what the message is called that is handled next.
+    pub(crate) fn set_label(&self, label: &'static str) {
+        self.ledger().label = Some(label);
+    }
+
+    pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
+        let mut ledger = self.ledger();
+        ledger.waits += u64::from(activity.is_for_somebody());
+        std::mem::replace(&mut ledger.activity, activity)
+    }
+
+    // What the others see.
+
+    /// What it is doing, in words.
+    pub(crate) fn doing(&self) -> String {
+        let ledger = self.ledger();
+        match (&ledger.outcome, self.pulse.look().place()) {
+            (Some(_), _) => "in its thread's destructors".to_owned(),
+            (None, Place::Runner | Place::Asleep) if !ledger.activity.is_a_wait() => {
+                "between two messages".to_owned()
+            }
+            (None, Place::Message) if ledger.activity.is_a_wait() => Activity::Working.to_string(),
+            (None, _) => ledger.activity.to_string(),
+        }
+    }
+
+    pub(crate) fn label(&self) -> Option<&'static str> {
+        let ledger = self.ledger();
+        ledger.label.filter(|_| self.pulse.look().place() == Place::Message)
+    }
+
+    /// Whether it waits to begin anew.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.ledger().activity == Activity::Resting
+    }
+
+    /// Whom it waits for, in what way, and which of its waits it is.
+    pub(crate) fn waits_for(&self) -> Option<(Activity, u64)> {
+        let ledger = self.ledger();
+        let waits = ledger.outcome.is_none() && ledger.activity.is_for_somebody();
+        waits.then(|| (ledger.activity.clone(), ledger.waits))
+    }
+
+    /// The place of the one in whose mailbox it waits for room, if that is of its system.
+    pub(crate) fn waits_for_room_of(&self) -> Option<usize> {
+        match self.waits_for()?.0 {
+            Activity::Sending(to) => to.index,
+            _ => None,
+        }
+    }
+
+    /// Whether answers are to come to it. To be asked of somebody who was seen asleep.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        self.awaits_answers.load(Ordering::Relaxed)
     }
 }
