@@ -13,6 +13,9 @@ use crate::mailbox::{self, Lane, Mailbox, Overflow, Undertaker, Waited};
 use crate::patience::{self, Patience};
 use crate::reply::Reply;
 use crate::report::ActorReport;
+pub use weak::WeakAddr;
+
+mod weak;
 
 /// The address of an actor: what takes messages of type `M`.
 ///
@@ -190,7 +193,7 @@ impl<M: Send + 'static> Addr<M> {
     /// An address that does not keep the actor alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakAddr<M> {
-        WeakAddr { mailbox: Arc::clone(&self.mailbox) }
+        WeakAddr::new(Arc::clone(&self.mailbox))
     }
 
     /// Asks the actor to take its turn now, as if a drain had come to it alone: its mailbox closes, what
@@ -477,45 +480,5 @@ impl<M: Send + 'static> Eq for Addr<M> {}
 impl<M: Send + 'static> fmt::Debug for Addr<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Addr").field(&self.name()).finish()
-    }
-}
-
-/// The address of an actor that does not keep it alive.
-///
-/// # Examples
-///
-/// ```
-/// let (addr, inbox) = exeunt::mailbox::<u32>(4);
-/// let weak = addr.downgrade();
-/// assert_eq!(weak.upgrade(), Some(addr.clone()));
-/// drop(addr);
-/// assert_eq!(weak.upgrade(), None);
-/// # drop(inbox);
-/// ```
-pub struct WeakAddr<M: Send + 'static> {
-    mailbox: Arc<Mailbox<M>>,
-}
-
-impl<M: Send + 'static> WeakAddr<M> {
-    pub(crate) fn new(mailbox: Arc<Mailbox<M>>) -> WeakAddr<M> {
-        WeakAddr { mailbox }
-    }
-
-    /// An address to send to, unless the last one is gone.
-    #[must_use]
-    pub fn upgrade(&self) -> Option<Addr<M>> {
-        self.mailbox.add_address_to_others().then(|| Addr { mailbox: Arc::clone(&self.mailbox) })
-    }
-}
-
-impl<M: Send + 'static> Clone for WeakAddr<M> {
-    fn clone(&self) -> WeakAddr<M> {
-        WeakAddr { mailbox: Arc::clone(&self.mailbox) }
-    }
-}
-
-impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WeakAddr").field(&self.mailbox.name()).finish()
     }
 }

@@ -1,0 +1,47 @@
+//! [`WeakAddr`]: an address that does not keep its actor alive.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Addr;
+use crate::mailbox::Mailbox;
+
+/// The address of an actor that does not keep it alive.
+///
+/// # Examples
+///
+/// ```
+/// let (addr, inbox) = exeunt::mailbox::<u32>(4);
+/// let weak = addr.downgrade();
+/// assert_eq!(weak.upgrade(), Some(addr.clone()));
+/// drop(addr);
+/// assert_eq!(weak.upgrade(), None);
+/// # drop(inbox);
+/// ```
+pub struct WeakAddr<M: Send + 'static> {
+    mailbox: Arc<Mailbox<M>>,
+}
+
+impl<M: Send + 'static> WeakAddr<M> {
+    pub(crate) fn new(mailbox: Arc<Mailbox<M>>) -> WeakAddr<M> {
+        WeakAddr { mailbox }
+    }
+
+    /// An address to send to, unless the last one is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Addr<M>> {
+        self.mailbox.add_address_to_others().then(|| Addr { mailbox: Arc::clone(&self.mailbox) })
+    }
+}
+
+impl<M: Send + 'static> Clone for WeakAddr<M> {
+    fn clone(&self) -> WeakAddr<M> {
+        WeakAddr { mailbox: Arc::clone(&self.mailbox) }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for WeakAddr<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakAddr").field(&self.mailbox.name()).finish()
+    }
+}

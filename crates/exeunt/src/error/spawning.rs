@@ -1,0 +1,148 @@
+//! Why somebody was not spawned.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why an actor or a task could not be spawned. Says which one. `Debug` is the sentence too: it is what a `main` that
+/// returns an error prints.
+pub struct SpawnError {
+    pub(crate) name: String,
+    pub(crate) cause: SpawnCause,
+}
+
+#[derive(Debug)]
+pub(crate) enum SpawnCause {
+    Name,
+    Capacity(usize),
+    Thread(std::io::Error),
+    UnknownName(String),
+    Foreign(String),
+    Cycle(Vec<String>),
+    NotRestartable,
+    NoThreads,
+    InboxForSeveral,
+    ForeignGroup(String),
+    Pointless(String),
+}
+
+impl SpawnError {
+    /// The name of the actor or task.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its mailbox was to have no room at all.
+    #[must_use]
+    pub fn is_zero_capacity(&self) -> bool {
+        matches!(self.cause, SpawnCause::Capacity(0))
+    }
+
+    /// The operating system refused the thread.
+    #[must_use]
+    pub fn is_thread_refused(&self) -> bool {
+        matches!(self.cause, SpawnCause::Thread(_))
+    }
+
+    /// It was to come after a name that nobody bears.
+    #[must_use]
+    pub fn is_unknown_name(&self) -> bool {
+        matches!(self.cause, SpawnCause::UnknownName(_))
+    }
+
+    /// It has a restart policy, or is a pool, but was spawned with one value, or one closure, that cannot
+    /// be made anew.
+    #[must_use]
+    pub fn is_not_restartable(&self) -> bool {
+        matches!(self.cause, SpawnCause::NotRestartable)
+    }
+
+    /// Something was chosen for it that could never have an effect: it was made
+    /// [significant](crate::ActorBuilder::significant) for nobody, or may be
+    /// [restarted](crate::Restart::intensity) so often within no time at all.
+    #[must_use]
+    pub fn is_pointless(&self) -> bool {
+        matches!(self.cause, SpawnCause::Pointless(_))
+    }
+
+    /// It would close a cycle in the order of the drain that was not declared.
+    #[must_use]
+    pub fn is_cycle(&self) -> bool {
+        matches!(self.cause, SpawnCause::Cycle(_))
+    }
+}
+
+impl fmt::Debug for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match &self.cause {
+            SpawnCause::Name => {
+                write!(f, "`{}` cannot name a thread: it holds a NUL", name.escape_debug())
+            }
+            SpawnCause::Capacity(0) => {
+                write!(
+                    f,
+                    "the mailbox of `{name}` has a capacity of 0: it could never take a message"
+                )
+            }
+            SpawnCause::Capacity(messages) => {
+                write!(f, "the mailbox of `{name}` cannot have a capacity of {messages}")
+            }
+            SpawnCause::Thread(error) => write!(f, "no thread for `{name}`: {error}"),
+            SpawnCause::UnknownName(after) => {
+                write!(
+                    f,
+                    "`{name}` is to come after `{after}`, but nobody of that name was spawned before"
+                )
+            }
+            SpawnCause::Foreign(other) => {
+                write!(f, "`{name}` feeds `{other}`, which belongs to another system")
+            }
+            SpawnCause::NotRestartable => {
+                write!(
+                    f,
+                    "`{name}` is to be made more than once, but there is only one of it: say with \
+                    `spawn_with` how it is made"
+                )
+            }
+            SpawnCause::NoThreads => write!(f, "the pool `{name}` has no threads"),
+            SpawnCause::InboxForSeveral => {
+                write!(
+                    f,
+                    "the threads of `{name}` have mailboxes of their own: an inbox is for one"
+                )
+            }
+            SpawnCause::ForeignGroup(group) => {
+                write!(f, "`{name}` cannot be in `{group}`, a group of another system or parent")
+            }
+            SpawnCause::Pointless(why) => write!(f, "`{name}` asks for what has no effect: {why}"),
+            SpawnCause::Cycle(names) => {
+                write!(f, "`{name}` closes a cycle, so that no order of the drain is right: ")?;
+                for name in names {
+                    write!(f, "{name} -> ")?;
+                }
+                write!(
+                    f,
+                    "{} (an actor that declares nothing counts as feeding all that were \
+                    spawned before it: say `feeds` or `feeds_nothing`)",
+                    names.first().unwrap_or(name)
+                )
+            }
+        }
+    }
+}
+
+impl StdError for SpawnError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.cause {
+            SpawnCause::Thread(error) => Some(error),
+            _ => None,
+        }
+    }
+}
