@@ -106,6 +106,18 @@ fn restarts_after(puppet: &mut Stepper<Puppet>) -> Option<Duration> {
     }
 }
 
+/// What it fails of until there is nothing to do.
+fn failures(puppet: &mut Stepper<Puppet>) -> Vec<String> {
+    let mut failures = Vec::new();
+    loop {
+        match puppet.step() {
+            Step::Failed { error, .. } => failures.push(error),
+            Step::Nothing => return failures,
+            _ => {}
+        }
+    }
+}
+
 // Steps.
 
 #[test]
@@ -355,17 +367,26 @@ fn f1_an_injected_failure_counts_and_its_handler_does_not_see_it() {
     puppet.inject_panic("so far");
     puppet.inject_error("no further");
     (0..3).for_each(|_| send(&puppet, note("handled")));
-    let mut errors = Vec::new();
-    loop {
-        match puppet.step() {
-            Step::Failed { error, .. } => errors.push(error),
-            Step::Nothing => break,
-            _ => {}
-        }
-    }
-    assert_eq!(errors, ["panicked: so far", "no further"]);
+    assert_eq!(failures(&mut puppet), ["panicked: so far", "no further"]);
     assert_eq!(read(&diary).iter().filter(|what| **what == "handled").count(), 1);
     assert_eq!((puppet.snapshot().handled, puppet.snapshot().failed), (1, 2));
+}
+
+#[test]
+fn f1_injected_failures_keep_their_order_whatever_is_done_before_the_first() {
+    let (mut puppet, diary) = puppet(Restart::on_failure().intensity(2, SECOND));
+    let patience = |_: &mut Puppet, cx: &mut Context<Puppet>| {
+        cx.set_idle_timeout(SECOND);
+        Ok(())
+    };
+    send(&puppet, job(patience));
+    puppet.run();
+    puppet.inject_panic("first");
+    puppet.inject_error("second");
+    puppet.advance(SECOND);
+    assert_eq!(read(&diary), ["started", "idle"]);
+    (0..2).for_each(|_| send(&puppet, note("handled")));
+    assert_eq!(failures(&mut puppet), ["panicked: first", "second"]);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
+use super::Stepper;
 use super::staff::Staff;
-use super::{Standing, Stepper};
+use super::standing::Standing;
 use crate::actor::Actor;
 use crate::address::Addr;
 use crate::builder::MailboxOptions;
