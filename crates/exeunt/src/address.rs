@@ -426,12 +426,7 @@ impl<M: Send + 'static> Addr<M> {
         question: impl FnOnce(Reply<R>) -> M,
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
-        if self.asked().is(life::current().as_deref()) {
-            return Err(AskError::Deadlock);
-        }
-        let (reply, answer) = Reply::new();
-        self.send_by(question(reply), deadline).map_err(AskError::NotSent)?;
-        self.asked().wait_for_answer(&answer, deadline)
+        self.asked().ask(question, deadline, |message| self.send_by(message, deadline))
     }
 
     /// Its actor, as somebody who is asked.

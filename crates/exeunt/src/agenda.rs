@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select, TryRecvError};
+use crossbeam_channel::Select;
 
 use crate::actor::Actor;
 use crate::answers::{Answers, How};
@@ -15,6 +15,11 @@ use crate::life::Life;
 use crate::mailbox::Mailbox;
 use crate::timer::{Missed, Timer};
 use crate::timers::Timers;
+pub use inputs::OnDrain;
+pub(crate) use inputs::{Annex, Channel};
+use inputs::{Input, Taken};
+
+mod inputs;
 
 pub(crate) struct Agenda<A: Actor> {
     pub(crate) clock: Clock,
@@ -50,45 +55,6 @@ pub(crate) enum Source {
     Mailbox,
     Answers,
     Input,
-}
-
-/// What a drain does with a channel that was [attached](crate::Context::attach_with).
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum OnDrain {
-    /// What is queued in it when the actor's turn comes is taken and handled; what comes later is
-    /// left.
-    #[default]
-    Take,
-    /// What is queued in it is left there.
-    Leave,
-}
-
-/// A source of messages beside the mailbox.
-pub(crate) trait Input<M> {
-    fn take(&mut self) -> Taken<M>;
-    fn add_to<'a>(&'a self, select: &mut Select<'a>);
-    /// The actor's turn has come, or that of its ring.
-    fn last_call(&mut self) {}
-    /// The actor's turn has come.
-    fn close(&mut self) {}
-    /// Whether it has nothing now and only stays open, in the actor's turn, for the actor's children.
-    fn is_done(&self) -> bool {
-        false
-    }
-    /// Closes it for good, unless something has come.
-    fn finish(&mut self) -> bool {
-        true
-    }
-    /// The incarnation is over: what was accepted for it and is left.
-    fn evict(&mut self, life: &Life) -> Vec<M>;
-}
-
-pub(crate) enum Taken<M> {
-    Item(M),
-    Nothing,
-    /// Nothing will come any more.
-    Over,
 }
 
 /// How many urgent messages are taken in a row while something else waits.
@@ -313,47 +279,5 @@ impl<A: Actor> Agenda<A> {
         self.inputs.clear();
         self.answers.clear();
         (left, self.begin_turn())
-    }
-}
-
-/// Any channel, as an input.
-pub(crate) struct Channel<T, F> {
-    pub(crate) receiver: Receiver<T>,
-    pub(crate) map: F,
-    pub(crate) on_drain: OnDrain,
-    /// How many items may still be taken; `None` before the actor's turn.
-    pub(crate) quota: Option<usize>,
-}
-
-impl<T, M, F: FnMut(T) -> M> Input<M> for Channel<T, F> {
-    fn take(&mut self) -> Taken<M> {
-        if self.quota == Some(0) {
-            return Taken::Over;
-        }
-        match self.receiver.try_recv() {
-            Ok(item) => {
-                self.quota = self.quota.map(|quota| quota - 1);
-                Taken::Item((self.map)(item))
-            }
-            Err(TryRecvError::Disconnected) => Taken::Over,
-            Err(TryRecvError::Empty) if self.quota.is_some() => Taken::Over,
-            Err(TryRecvError::Empty) => Taken::Nothing,
-        }
-    }
-
-    fn add_to<'a>(&'a self, select: &mut Select<'a>) {
-        select.recv(&self.receiver);
-    }
-
-    fn last_call(&mut self) {
-        self.quota.get_or_insert(match self.on_drain {
-            OnDrain::Take => self.receiver.len(),
-            OnDrain::Leave => 0,
-        });
-    }
-
-    fn evict(&mut self, _life: &Life) -> Vec<M> {
-        // What is in the channel is its senders' affair: nobody was told that it was accepted.
-        Vec::new()
     }
 }

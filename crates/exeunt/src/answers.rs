@@ -1,6 +1,7 @@
 //! Answers that come back as events: the asks that an actor has out, and how each comes to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
@@ -10,9 +11,10 @@ use crossbeam_channel::{Receiver, Select, Sender};
 use crate::actor::Actor;
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::error;
+use crate::error::{self, AskError};
 use crate::event::Event;
 use crate::mailbox::MailboxId;
+use crate::reply::{Answer, NoAnswer};
 use crate::timer::Timer;
 use crate::timers::Timers;
 
@@ -20,7 +22,7 @@ pub(crate) struct Answers<A: Actor> {
     /// The asks that are out.
     pending: BTreeMap<u64, Pending<A>>,
     /// Those who were asked: an ask ends when they do.
-    asked: BTreeMap<MailboxId, Asked>,
+    asked: BTreeMap<MailboxId, Respondent>,
     deadlines: Timers<u64>,
     /// Where an answer knocks. Made with the first ask.
     door: Option<(Sender<u64>, Receiver<u64>)>,
@@ -34,7 +36,7 @@ struct Pending<A: Actor> {
 }
 
 /// Somebody with whom asks are out.
-struct Asked {
+struct Respondent {
     ended: Event,
     asks: BTreeSet<u64>,
 }
@@ -53,6 +55,38 @@ pub(crate) enum How {
 /// What is to be done with an answer.
 pub(crate) trait Then<A: Actor> {
     fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result;
+}
+
+/// A closure that is called with the answer.
+pub(crate) struct Callback<M, R, F> {
+    answer: Answer<R>,
+    then: F,
+    _question: PhantomData<fn(M)>,
+}
+
+impl<M, R, F> Callback<M, R, F> {
+    pub(crate) fn new(answer: Answer<R>, then: F) -> Callback<M, R, F> {
+        Callback { answer, then, _question: PhantomData }
+    }
+}
+
+impl<A, M, R, F> Then<A> for Callback<M, R, F>
+where
+    A: Actor,
+    F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
+{
+    fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
+        let Callback { answer: awaited, then, .. } = *self;
+        // Whatever it was that ended the ask, an answer that is there counts.
+        let answer = awaited.take().map_err(|none| match (none, how) {
+            (NoAnswer::Ever, _) | (_, How::Knocked) => AskError::Unanswered,
+            (NoAnswer::Yet, How::Ended) => AskError::Ended,
+            (NoAnswer::Yet, How::Timeout) => AskError::Timeout,
+        });
+        // From here on, who answers is told that nobody waits.
+        drop(awaited);
+        then(actor, answer, cx)
+    }
 }
 
 /// Knocks at the door when it is woken: that is, when the `Reply` was used or dropped.
@@ -98,7 +132,7 @@ impl<A: Actor> Answers<A> {
         let timeout = deadline.map(|(now, timeout)| self.deadlines.after(now, timeout, id));
         self.pending.insert(id, Pending { asked, timeout, then });
         let asked = self.asked.entry(asked);
-        asked.or_insert(Asked { ended, asks: BTreeSet::new() }).asks.insert(id);
+        asked.or_insert(Respondent { ended, asks: BTreeSet::new() }).asks.insert(id);
     }
 
     /// An ask that has come to its end, if there is one.

@@ -1,4 +1,4 @@
-//! How an asker waits for its answer.
+//! How one asks, and waits for the answer.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use crossbeam_channel::{Select, Sender};
 
-use crate::error::AskError;
+use crate::error::{AskError, SendTimeoutError};
 use crate::event::Event;
 use crate::life::{self, Activity, Life, Other};
 use crate::patience;
-use crate::reply::{Answer, NoAnswer};
+use crate::reply::{Answer, NoAnswer, Reply};
 
 /// Somebody who is asked, whatever the type of its messages.
 pub(crate) struct Asked<'a> {
@@ -32,6 +32,21 @@ impl Asked<'_> {
             (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
             _ => false,
         }
+    }
+
+    /// Asks: sends the question, by `send`, and waits for its answer.
+    pub(crate) fn ask<R, M>(
+        &self,
+        question: impl FnOnce(Reply<R>) -> M,
+        deadline: Option<Instant>,
+        send: impl FnOnce(M) -> Result<(), SendTimeoutError<M>>,
+    ) -> Result<R, AskError<M>> {
+        if self.is(life::current().as_deref()) {
+            return Err(AskError::Deadlock);
+        }
+        let (reply, answer) = Reply::new();
+        send(question(reply)).map_err(AskError::NotSent)?;
+        self.wait_for_answer(&answer, deadline)
     }
 
     pub(crate) fn wait_for_answer<R, M>(

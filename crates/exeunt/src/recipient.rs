@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::address::Addr;
 use crate::asking::Asked;
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
-use crate::life;
 use crate::reply::Reply;
 
 /// An address narrowed to one kind of message: to whom a `T` can be sent, whatever else its actor
@@ -180,12 +179,7 @@ impl<T: Send + 'static> Recipient<T> {
         question: impl FnOnce(Reply<R>) -> T,
         deadline: Option<Instant>,
     ) -> Result<R, AskError<T>> {
-        if self.door.asked().is(life::current().as_deref()) {
-            return Err(AskError::Deadlock);
-        }
-        let (reply, answer) = Reply::new();
-        self.door.send_by(question(reply), deadline).map_err(AskError::NotSent)?;
-        self.door.asked().wait_for_answer(&answer, deadline)
+        self.door.asked().ask(question, deadline, |message| self.door.send_by(message, deadline))
     }
 
     /// Whether the mailbox takes no more messages.

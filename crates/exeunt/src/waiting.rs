@@ -1,21 +1,18 @@
 //! What an actor may wait for beside its mailbox: [timers](Context::send_after), [other
 //! channels](Context::attach), [answers](Context::ask_then), [the end of others](Context::watch).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select};
+use crossbeam_channel::Receiver;
 
 use crate::actor::Actor;
 use crate::address::Addr;
-use crate::agenda::{Channel, Input, OnDrain, Taken};
-use crate::answers::{How, Then};
+use crate::agenda::{Annex, Channel, OnDrain};
+use crate::answers::Callback;
 use crate::context::Context;
 use crate::error::{self, AskError, SendError};
-use crate::life::{Activity, Life};
-use crate::mailbox::{self, Inbox, Mailbox};
-use crate::notice::ReturnedBecause;
-use crate::reply::{Answer, NoAnswer, Reply};
+use crate::mailbox::Inbox;
+use crate::reply::Reply;
 use crate::report::ActorReport;
 use crate::timer::{Missed, Timer};
 
@@ -165,7 +162,7 @@ impl<A: Actor> Context<A> {
         on_drain: OnDrain,
         map: impl FnMut(T) -> A::Msg + 'static,
     ) {
-        self.agenda.attach(Channel { receiver, map, on_drain, quota: None });
+        self.agenda.attach(Channel::new(receiver, map, on_drain));
     }
 
     /// Adds a mailbox of its own to what the actor waits for: what is sent to its address is accepted,
@@ -182,10 +179,7 @@ impl<A: Actor> Context<A> {
         inbox: Inbox<T>,
         map: impl FnMut(T) -> A::Msg + 'static,
     ) {
-        let mailbox = inbox.into_mailbox();
-        mailbox.owner.get_or_init(|| Arc::clone(&self.life));
-        self.life.add_annex(Arc::clone(&mailbox) as _);
-        self.agenda.attach(Annex { mailbox, map, is_closed: false });
+        self.agenda.attach(Annex::new(inbox, map, &self.life));
     }
 
     /// Watches somebody: when it has ended, for whatever reason, and its thread with it, the actor is
@@ -327,141 +321,8 @@ impl<A: Actor> Context<A> {
         let (reply, answer) = Reply::that_wakes(waker);
         addr.send(question(reply))?;
         let asked = (addr.mailbox().id, addr.mailbox().ended.clone());
-        let then = Box::new(Asked { answer, then, _question: std::marker::PhantomData });
+        let then = Box::new(Callback::new(answer, then));
         self.agenda.answers.expect(id, asked, timeout.map(|timeout| (now, timeout)), then);
         Ok(())
-    }
-}
-
-/// An ask that is out.
-struct Asked<M, R, F> {
-    answer: Answer<R>,
-    then: F,
-    _question: std::marker::PhantomData<fn(M)>,
-}
-
-impl<A, M, R, F> Then<A> for Asked<M, R, F>
-where
-    A: Actor,
-    F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
-{
-    fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
-        let Asked { answer: awaited, then, .. } = *self;
-        // Whatever it was that ended the ask, an answer that is there counts.
-        let answer = awaited.take().map_err(|none| match (none, how) {
-            (NoAnswer::Ever, _) | (_, How::Knocked) => AskError::Unanswered,
-            (NoAnswer::Yet, How::Ended) => AskError::Ended,
-            (NoAnswer::Yet, How::Timeout) => AskError::Timeout,
-        });
-        // From here on, who answers is told that nobody waits.
-        drop(awaited);
-        then(actor, answer, cx)
-    }
-}
-
-/// A mailbox beside the actor's own.
-struct Annex<T, F> {
-    mailbox: Arc<Mailbox<T>>,
-    map: F,
-    is_closed: bool,
-}
-
-impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
-    fn take(&mut self) -> Taken<M> {
-        // Its bell is rung when its last address goes: picked up before the look, not after it.
-        let is_rung = self.mailbox.bell.pick_up();
-        let item = self.mailbox.take();
-        if is_rung {
-            self.mailbox.make_way();
-        }
-        if let Some(item) = item {
-            return Taken::Item((self.map)(item));
-        }
-        if !self.is_closed && self.mailbox.is_deserted() && self.finish() {
-            return Taken::Over;
-        }
-        Taken::Nothing
-    }
-
-    fn is_done(&self) -> bool {
-        self.is_closed && self.mailbox.is_empty()
-    }
-
-    fn finish(&mut self) -> bool {
-        let is_finished = self.mailbox.finish();
-        if is_finished {
-            self.mailbox.end();
-            self.mailbox.forget_dead_letters();
-        }
-        is_finished
-    }
-
-    fn add_to<'a>(&'a self, select: &mut Select<'a>) {
-        select.recv(self.mailbox.receiver());
-        select.recv(&self.mailbox.bell.receiver);
-    }
-
-    fn close(&mut self) {
-        self.is_closed = true;
-        self.mailbox.close();
-    }
-
-    fn evict(&mut self, life: &Life) -> Vec<M> {
-        // Outside the lock: it wakes those who wait for room.
-        self.mailbox.close();
-        let _expectation = self.mailbox.dead_letters.expect_letters();
-        let left = life.take_returned(|| self.mailbox.evict());
-        let why = match life.must_stop.is_set() {
-            true => ReturnedBecause::Overdue,
-            false => ReturnedBecause::Failed,
-        };
-        self.mailbox.tell_returned(mailbox::all(&left), why);
-        self.mailbox.end();
-        if self.mailbox.dead_letters.is_open() {
-            life.in_hook(Activity::Returning, || self.mailbox.bury(left));
-            self.mailbox.forget_dead_letters();
-            return Vec::new();
-        }
-        left.into_iter().map(&mut self.map).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-    use crate::system::System;
-
-    struct Attached(Option<Inbox<u32>>);
-
-    impl Actor for Attached {
-        type Msg = u32;
-
-        fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
-            self.0.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
-            Ok(())
-        }
-
-        fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn nothing_is_kept_of_a_mailbox_beside_an_actors_own_when_the_system_is_gone() {
-        let (addr, inbox) = crate::mailbox(4);
-        let mailbox = Arc::downgrade(addr.mailbox());
-        let mut system = System::new("beside");
-        drop(system.spawn("reader", Attached(Some(inbox))));
-        assert!(addr.send(1).is_ok());
-        drop(addr);
-        assert_eq!(system.wait().actor("reader").map(|line| line.handled), Some(1));
-        // The conductor's thread may have a step to go.
-        let began = Instant::now();
-        while mailbox.strong_count() > 0 {
-            assert!(began.elapsed() < Duration::from_secs(10), "something keeps it");
-            std::thread::yield_now();
-        }
     }
 }

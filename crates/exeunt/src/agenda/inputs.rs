@@ -1,0 +1,217 @@
+//! What an actor takes messages from beside its mailbox: [channels](Channel) of any kind, and
+//! [mailboxes](Annex) of its own.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Select, TryRecvError};
+
+use crate::life::{Activity, Life};
+use crate::mailbox::{self, Inbox, Mailbox};
+use crate::notice::ReturnedBecause;
+
+/// A source of messages beside the mailbox.
+pub(crate) trait Input<M> {
+    fn take(&mut self) -> Taken<M>;
+    fn add_to<'a>(&'a self, select: &mut Select<'a>);
+    /// The actor's turn has come, or that of its ring.
+    fn last_call(&mut self) {}
+    /// The actor's turn has come.
+    fn close(&mut self) {}
+    /// Whether it has nothing now and only stays open, in the actor's turn, for the actor's children.
+    fn is_done(&self) -> bool {
+        false
+    }
+    /// Closes it for good, unless something has come.
+    fn finish(&mut self) -> bool {
+        true
+    }
+    /// The incarnation is over: what was accepted for it and is left.
+    fn evict(&mut self, life: &Life) -> Vec<M>;
+}
+
+pub(crate) enum Taken<M> {
+    Item(M),
+    Nothing,
+    /// Nothing will come any more.
+    Over,
+}
+
+/// What a drain does with a channel that was [attached](crate::Context::attach_with).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum OnDrain {
+    /// What is queued in it when the actor's turn comes is taken and handled; what comes later is
+    /// left.
+    #[default]
+    Take,
+    /// What is queued in it is left there.
+    Leave,
+}
+
+/// Any channel, as an input.
+pub(crate) struct Channel<T, F> {
+    receiver: Receiver<T>,
+    map: F,
+    on_drain: OnDrain,
+    /// How many items may still be taken; `None` before the actor's turn.
+    quota: Option<usize>,
+}
+
+impl<T, F> Channel<T, F> {
+    pub(crate) fn new(receiver: Receiver<T>, map: F, on_drain: OnDrain) -> Channel<T, F> {
+        Channel { receiver, map, on_drain, quota: None }
+    }
+}
+
+impl<T, M, F: FnMut(T) -> M> Input<M> for Channel<T, F> {
+    fn take(&mut self) -> Taken<M> {
+        if self.quota == Some(0) {
+            return Taken::Over;
+        }
+        match self.receiver.try_recv() {
+            Ok(item) => {
+                self.quota = self.quota.map(|quota| quota - 1);
+                Taken::Item((self.map)(item))
+            }
+            Err(TryRecvError::Disconnected) => Taken::Over,
+            Err(TryRecvError::Empty) if self.quota.is_some() => Taken::Over,
+            Err(TryRecvError::Empty) => Taken::Nothing,
+        }
+    }
+
+    fn add_to<'a>(&'a self, select: &mut Select<'a>) {
+        select.recv(&self.receiver);
+    }
+
+    fn last_call(&mut self) {
+        self.quota.get_or_insert(match self.on_drain {
+            OnDrain::Take => self.receiver.len(),
+            OnDrain::Leave => 0,
+        });
+    }
+
+    fn evict(&mut self, _life: &Life) -> Vec<M> {
+        // What is in the channel is its senders' affair: nobody was told that it was accepted.
+        Vec::new()
+    }
+}
+
+/// A mailbox beside the actor's own.
+pub(crate) struct Annex<T, F> {
+    mailbox: Arc<Mailbox<T>>,
+    map: F,
+    is_closed: bool,
+}
+
+impl<T: Send + 'static, F> Annex<T, F> {
+    /// From here on `life` is who reads it.
+    pub(crate) fn new(inbox: Inbox<T>, map: F, life: &Arc<Life>) -> Annex<T, F> {
+        let mailbox = inbox.into_mailbox();
+        mailbox.owner.get_or_init(|| Arc::clone(life));
+        life.add_annex(Arc::clone(&mailbox) as _);
+        Annex { mailbox, map, is_closed: false }
+    }
+}
+
+impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
+    fn take(&mut self) -> Taken<M> {
+        // Its bell is rung when its last address goes: picked up before the look, not after it.
+        let is_rung = self.mailbox.bell.pick_up();
+        let item = self.mailbox.take();
+        if is_rung {
+            self.mailbox.make_way();
+        }
+        if let Some(item) = item {
+            return Taken::Item((self.map)(item));
+        }
+        if !self.is_closed && self.mailbox.is_deserted() && self.finish() {
+            return Taken::Over;
+        }
+        Taken::Nothing
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_closed && self.mailbox.is_empty()
+    }
+
+    fn finish(&mut self) -> bool {
+        let is_finished = self.mailbox.finish();
+        if is_finished {
+            self.mailbox.end();
+            self.mailbox.forget_dead_letters();
+        }
+        is_finished
+    }
+
+    fn add_to<'a>(&'a self, select: &mut Select<'a>) {
+        select.recv(self.mailbox.receiver());
+        select.recv(&self.mailbox.bell.receiver);
+    }
+
+    fn close(&mut self) {
+        self.is_closed = true;
+        self.mailbox.close();
+    }
+
+    fn evict(&mut self, life: &Life) -> Vec<M> {
+        // Outside the lock: it wakes those who wait for room.
+        self.mailbox.close();
+        let _expectation = self.mailbox.dead_letters.expect_letters();
+        let left = life.take_returned(|| self.mailbox.evict());
+        let why = match life.must_stop.is_set() {
+            true => ReturnedBecause::Overdue,
+            false => ReturnedBecause::Failed,
+        };
+        self.mailbox.tell_returned(mailbox::all(&left), why);
+        self.mailbox.end();
+        if self.mailbox.dead_letters.is_open() {
+            life.in_hook(Activity::Returning, || self.mailbox.bury(left));
+            self.mailbox.forget_dead_letters();
+            return Vec::new();
+        }
+        left.into_iter().map(&mut self.map).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::actor::Actor;
+    use crate::context::Context;
+    use crate::error;
+    use crate::system::System;
+
+    struct Attached(Option<Inbox<u32>>);
+
+    impl Actor for Attached {
+        type Msg = u32;
+
+        fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
+            self.0.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
+            Ok(())
+        }
+
+        fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_mailbox_beside_an_actors_own_when_the_system_is_gone() {
+        let (addr, inbox) = crate::mailbox(4);
+        let mailbox = Arc::downgrade(addr.mailbox());
+        let mut system = System::new("beside");
+        drop(system.spawn("reader", Attached(Some(inbox))));
+        assert!(addr.send(1).is_ok());
+        drop(addr);
+        assert_eq!(system.wait().actor("reader").map(|line| line.handled), Some(1));
+        // The conductor's thread may have a step to go.
+        let began = Instant::now();
+        while mailbox.strong_count() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(10), "something keeps it");
+            std::thread::yield_now();
+        }
+    }
+}
