@@ -26,12 +26,16 @@ pub(crate) const LEDGER: &str = "ledger";
 pub(crate) const REPORT: &str = "report";
 /// With what a line begins that tells the parent something.
 pub(crate) const FACT: &str = "chaos: ";
-/// The fact that the drain is over.
+/// The facts that the drain has begun, that it is over, and that not all could be spawned.
+const DRAINING: &str = "draining";
 const FINISHED: &str = "finished";
+const CALLED_OFF: &str = "called off";
 
-/// Whether the drain was over, by what a child has said.
+/// Whether the system was at its end, by what a child has said. One that is called off because there are no threads for
+/// those who serve it ends without a drain, and without anybody who could tell of it.
 pub(crate) fn has_finished(said: &str) -> bool {
-    said.lines().any(|line| line.strip_prefix(FACT) == Some(FINISHED))
+    let says = |fact| said.lines().any(|line| line.strip_prefix(FACT) == Some(fact));
+    says(FINISHED) || says(CALLED_OFF) && !says(DRAINING)
 }
 
 /// What a child's own code keeps of its messages: a page for each actor, held by the parent
@@ -168,6 +172,13 @@ impl Ledger {
         self.say("started");
     }
 
+    /// Says that not all could be spawned: to be called before the system is told to end for that. If the threads that
+    /// [`watch`](Ledger::watch) would hear from were refused as well, nothing else tells that it has ended, after which
+    /// a signal has its default effect.
+    pub fn called_off(&self) {
+        self.say(CALLED_OFF);
+    }
+
     /// Says anything else, to whoever reads the output.
     pub fn say(&self, fact: &str) {
         if let Some(files) = &self.0.files {
@@ -184,7 +195,7 @@ impl Ledger {
         system.observe(move |notice| match notice {
             Notice::DrainBegan { .. } => {
                 lock(&ledger.0.timing).drain_began = Some(Instant::now());
-                ledger.say("draining");
+                ledger.say(DRAINING);
                 let book = Arc::clone(&ledger.0);
                 // Refused, as a thread may be, there is nothing to be excused.
                 let thread = thread::Builder::new().name("metronome".to_owned());
@@ -483,5 +494,11 @@ mod tests {
     fn s5_whether_the_drain_was_over_is_read_from_what_was_said() {
         assert!(has_finished(&format!("{FACT}draining\n{FACT}{FINISHED}\n")));
         assert!(!has_finished(&format!("{FACT}draining\nfinished\n{FACT}unfinished\n")));
+    }
+
+    #[test]
+    fn s5_what_is_called_off_ends_at_once_unless_there_is_somebody_to_drain() {
+        assert!(has_finished(&format!("{FACT}armed\n{FACT}{CALLED_OFF}\n{FACT}started\n")));
+        assert!(!has_finished(&format!("{FACT}{CALLED_OFF}\n{FACT}{DRAINING}\n")));
     }
 }

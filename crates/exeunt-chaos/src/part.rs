@@ -155,7 +155,8 @@ pub enum Fault {
     Nohup,
     /// The child is process 1 of a PID namespace.
     Process1,
-    /// The system refuses threads after a few.
+    /// The system refuses threads after a few. A child that cannot spawn all is to [say so](crate::Ledger::called_off),
+    /// and to hand in its report all the same.
     Threads,
     /// There are no file descriptors left. The child is to take them.
     Descriptors,

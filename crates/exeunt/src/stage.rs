@@ -295,9 +295,12 @@ impl Stage {
         lock(&self.refusals).values().cloned().collect()
     }
 
-    /// Starts the two threads that serve the stage, each once.
+    /// Starts the two threads that serve the stage, each once; none for a stage that has ended without them.
     fn raise_the_curtain(self: &Arc<Self>) -> io::Result<()> {
         let mut ends = lock(&self.reading_ends);
+        if self.has_ended() {
+            return Ok(());
+        }
         if let Some(chores) = ends.chores.clone() {
             let usher = thread::Builder::new().name(format!("{}/usher", self.thread_name()));
             usher.spawn(move || usher::ush(&chores))?;
@@ -341,5 +344,19 @@ impl Stage {
     /// A name that a thread may have.
     fn thread_name(&self) -> String {
         self.name.replace('\0', "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r1_nobody_is_started_for_what_has_ended_without_them() {
+        let stage = Arc::new(Stage::new("test".into()));
+        // As if no thread had been there for the conductor.
+        stage.publish(stage.empty_report(Reason::Shutdown));
+        assert!(stage.wait_as_owner().is_ok() && stage.raise_the_curtain().is_ok());
+        assert!(!stage.shutdown(Reason::Shutdown) && stage.is_dark());
     }
 }

@@ -127,6 +127,9 @@ impl System {
     /// told nothing more. A listener that writes [`Notice`]s to `log` with the target `exeunt` is
     /// always there.
     ///
+    /// If the operating system refuses the threads that serve the system, nobody is started and nothing happens
+    /// that there would be to tell of: it ends at once, and the [report](Report::reason) says why.
+    ///
     /// What it captures lives as long as the system: an [`Addr`] in it keeps an actor from ending
     /// by itself, a [`WeakAddr`](crate::WeakAddr) does not.
     pub fn observe(&mut self, listener: impl FnMut(&Notice) + Send + 'static) -> &mut System {

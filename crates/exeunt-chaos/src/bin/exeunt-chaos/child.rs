@@ -58,6 +58,7 @@ fn flow(ledger: &Ledger, part: &Part, topology: &Topology, sabotage: &str) -> Pl
     let (claims, last_pen) = (build.claims.take(), build.last_pen.take());
     if let Err(error) = built {
         // A thread was refused: what has been started is drained.
+        ledger.called_off();
         let (name, error) = (topology.name.to_owned(), error.to_string());
         system.handle().shutdown_because(Reason::Failure { name, error });
     }
