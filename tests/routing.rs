@@ -12,7 +12,7 @@ use exeunt::{
 };
 
 use crate::support::{
-    NEVER, Play, figures, guarded, line, ms, next, so_far, standing, trap, until,
+    HANG, NEVER, Play, figures, guarded, line, ms, next, so_far, standing, trap, until,
 };
 
 // Recipient
@@ -249,6 +249,33 @@ fn m2_who_is_closed_is_passed_over_until_all_are() {
         drop(third);
         assert_eq!(router.send(6), Err(SendError::Closed(6)));
         assert_eq!(router.try_send(7), Err(TrySendError::Closed(7)));
+    }
+}
+
+#[test]
+fn o3_among_those_that_have_left_a_child_finds_its_parent_open() {
+    for router in [Router::round_robin, Router::least_loaded] {
+        guarded(move || {
+            let mut system = System::new("o3");
+            let gone = system.spawn("gone", Play::idle());
+            let (parent, inbox) = exeunt::mailbox(8);
+            let router = router(vec![gone.clone(), parent]).unwrap();
+            gone.stop();
+            assert!(gone.wait_ended(HANG).is_some());
+            let play = Play::idle().started(move |cx| {
+                let router = router.clone();
+                cx.spawn_task("child", move |cx| {
+                    cx.stopping().wait(); // by then its parent is closed for all others
+                    (0..4).try_for_each(|n| router.send(n))?;
+                    Ok((4..8).try_for_each(|n| router.try_send(n))?)
+                });
+                Ok(())
+            });
+            system.actor("parent").inbox(inbox).spawn(play).unwrap();
+            let report = system.shutdown();
+            assert!(!report.is_failure(), "{report}");
+            assert_eq!(figures(line(&report, "parent")), [8, 0, 0]);
+        });
     }
 }
 
@@ -512,7 +539,7 @@ fn m2_a_router_asks_past_the_closed_and_gives_the_question_back_when_all_are() {
         let mut system = System::new("asked");
         let router = Router::round_robin([closed, said_by(&mut system, "b")]).unwrap();
         for _ in 0..4 {
-            let who = router.ask_timeout(|reply| (0, reply), crate::support::HANG);
+            let who = router.ask_timeout(|reply| (0, reply), HANG);
             assert_eq!(who.unwrap(), "b");
         }
         system.shutdown();
@@ -538,5 +565,38 @@ fn m5_a_router_asks_everybody_but_the_asker() {
         });
         system.actor("a").inbox(inbox).spawn(asker).unwrap();
         assert_eq!(addr.ask(|reply| (0, reply)).unwrap(), r#"("b", "b")"#);
+    });
+}
+
+#[test]
+fn m5_one_of_a_ring_that_has_its_turn_does_not_ask_itself_through_a_router() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let (a, a_inbox) = exeunt::mailbox::<WhoFor>(8);
+        let (b, b_inbox) = exeunt::mailbox::<u32>(8);
+        let mut system = System::new("asked");
+        let alone = Router::round_robin([a.clone()]).unwrap();
+        let asked = a.clone();
+        let asker = Play::new(move |(_, reply): WhoFor, cx| {
+            let lonely = alone.ask(|reply| (0, reply));
+            let in_turn = cx.stopping().is_set();
+            let _ = tell.send((in_turn, matches!(lonely, Err(AskError::Deadlock))));
+            drop(reply);
+            Ok(())
+        });
+        let asker = asker.started(move |cx| {
+            let asked = asked.clone();
+            cx.spawn_task("child", move |cx| {
+                cx.stopping().wait();
+                let _ = asked.ask(|reply| (0, reply));
+                Ok(())
+            });
+            Ok(())
+        });
+        system.actor("a").inbox(a_inbox).feeds(&b).spawn(asker).unwrap();
+        system.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::idle()).unwrap();
+        let report = system.shutdown();
+        assert_eq!(so_far(&told), [(true, true)], "{report}");
+        assert!(report.is_complete(), "{report}");
     });
 }

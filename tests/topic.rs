@@ -454,3 +454,37 @@ fn flood(round: u64) {
     assert_eq!(accepted, ours[0] + ours[1], "{report}");
     assert!(report.actors.iter().all(|actor| actor.ended == Ended::Drained), "{report}");
 }
+
+#[test]
+fn o3_who_is_closed_for_others_still_hears_its_children() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let topic = Topic::new("o3");
+        let mut system = System::new("o3");
+        let (play, heard) = listener(&topic);
+        let parent = play.started({
+            let topic = topic.clone();
+            move |cx| {
+                cx.subscribe(&topic, |n| n);
+                let (topic, tell) = (topic.clone(), tell.clone());
+                cx.spawn_task("child", move |cx| {
+                    cx.stopping().wait();
+                    let others = thread::spawn({
+                        let topic = topic.clone();
+                        move || topic.publish(1).accepted
+                    });
+                    let others = others.join().unwrap_or(usize::MAX);
+                    Ok(tell.send((others, topic.publish(2).accepted))?)
+                });
+                Ok(())
+            }
+        });
+        let _parent = system.spawn("parent", parent);
+        subscribed(&topic, 1);
+        let report = system.shutdown();
+        assert_eq!((so_far(&told), so_far(&heard)), (vec![(0, 1)], vec![2]), "{report}");
+        // It has left for good now, which the next value finds out.
+        assert_eq!(topic.publish(3).accepted, 0);
+        assert!(topic.subscribers().is_empty());
+    });
+}

@@ -254,10 +254,16 @@ impl<M: Send + 'static> Mailbox<M> {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Whether it takes what this thread sends, for whom it may be open when it is closed for others.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        !self.closed.load(Ordering::Acquire) || self.is_open_for_family()
+    }
+
     /// Sends if there is room now.
     #[inline(always)] // or the message is copied before the channel copies it, from where it was just written
     pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), TrySendError<M>> {
-        if self.closed.load(Ordering::Acquire) && !self.is_open_for_family() {
+        if !self.is_open() {
             return Err(TrySendError::Closed(message));
         }
         let here = 0_u8;

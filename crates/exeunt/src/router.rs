@@ -26,7 +26,8 @@ use crate::reply::Reply;
 /// # Guarantee
 ///
 /// That of [`Addr`]: `Ok` means that one of the actors has accepted the message, and an error gives it
-/// back. An actor whose mailbox is closed is passed over, as long as there is another one; a keyed
+/// back. An actor whose mailbox is closed is passed over, as long as there is another one; for its children,
+/// and in a cycle, it [stays open](crate::contract) longer than for others. A keyed
 /// router passes over nobody, since the order of a key's messages would be lost. That order holds for
 /// a keyed router, per sender and key; the others promise none across their actors.
 ///
@@ -284,7 +285,7 @@ impl<M: Send + 'static> Inner<M> {
 fn least_loaded<M: Send + 'static>(members: &[Addr<M>], turn: usize) -> usize {
     (turn..members.len())
         .chain(0..turn)
-        .filter(|&index| !members[index].is_closed())
+        .filter(|&index| members[index].mailbox().is_open())
         .min_by_key(|&index| members[index].queued())
         .unwrap_or(turn)
 }
@@ -297,10 +298,10 @@ impl<'a, M: Send + 'static> Round<'a, M> {
         &self.0[0][0]
     }
 
-    /// Who is known to be closed is not tried: in a drain, that would be written down as a send in
-    /// the wrong order.
+    /// Who is known to be closed to the sender is not tried: in a drain, that would be written down as a send
+    /// in the wrong order.
     fn open(&self) -> impl Iterator<Item = &'a Addr<M>> + use<'a, M> {
-        self.0.into_iter().flatten().filter(|member| !member.is_closed())
+        self.0.into_iter().flatten().filter(|member| member.mailbox().is_open())
     }
 }
 

@@ -152,6 +152,7 @@ impl<T: Clone + Send + 'static> Topic<T> {
                 member.accepted.fetch_add(1, Ordering::Relaxed);
                 published.accepted += 1;
             }
+            Err(SendTimeoutError::Closed(_)) if !member.has_left() => {}
             Err(SendTimeoutError::Closed(_)) => gone.push(member.id),
             Err(error) => published.refused.push((member.addr.name().to_owned(), error)),
         };
@@ -208,7 +209,7 @@ impl<T: Send + 'static> Inner<T> {
         let member = Member { id, addr, accepted: Arc::default() };
         self.change(|members| {
             // Where nothing is published, nobody notices otherwise who has left.
-            members.retain(|member| !member.addr.is_closed());
+            members.retain(|member| !member.has_left());
             members.push(member);
         });
         id
@@ -218,6 +219,11 @@ impl<T: Send + 'static> Inner<T> {
 impl<T: Send + 'static> Member<T> {
     fn copy(&self) -> Member<T> {
         Member { id: self.id, addr: self.addr.clone(), accepted: Arc::clone(&self.accepted) }
+    }
+
+    /// Whether it takes nothing any more. In its turn it is closed, but for its children and those of its ring.
+    fn has_left(&self) -> bool {
+        self.addr.mailbox().is_gone()
     }
 
     fn look(&self) -> Subscriber {
