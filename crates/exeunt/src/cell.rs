@@ -15,6 +15,7 @@ use crate::notice::Notice;
 use crate::report::ActorReport;
 use crate::unwind;
 
+/// It lies on the heap: the value may be large, and the stack of a thread that does nothing yet is to stay small.
 pub(crate) struct Cell<A: Actor> {
     // The value goes before the context: its `drop` may still send and answer.
     actor: A,
@@ -35,19 +36,22 @@ impl<A: Actor> Cell<A> {
         mailbox: &Arc<Mailbox<A::Msg>>,
         clock: Clock,
         make: impl FnOnce() -> A,
-    ) -> Result<Cell<A>, Stillborn<A>> {
-        let mut actor = life
+    ) -> Result<Box<Cell<A>>, Stillborn<A>> {
+        let actor = life
             .in_hook(Activity::Starting, || unwind::catch(make))
             .map_err(|panic| Stillborn { failure: Failure::panic(&panic), actor: None })?;
-        let mut cx = Context::new(Arc::clone(life), Arc::clone(mailbox), clock);
-        let started = life.in_hook(Activity::Starting, || attempt(|| actor.started(&mut cx)));
+        let cx = Context::new(Arc::clone(life), Arc::clone(mailbox), clock);
+        let mut cell = Box::new(Cell { actor, cx });
+        let Cell { actor, cx } = &mut *cell;
+        let started = life.in_hook(Activity::Starting, || attempt(|| actor.started(cx)));
         if let Err(failure) = started {
             cx.close_agenda();
-            return Err(Stillborn { failure: failure.within("`started`"), actor: Some(actor) });
+            let failure = failure.within("`started`");
+            return Err(Stillborn { failure, actor: Some(cell.actor) });
         }
         life.swap_activity(Activity::Working);
         life.stage.emit(Notice::Started { name: life.name.clone() });
-        Ok(Cell { actor, cx })
+        Ok(cell)
     }
 
     #[inline]
@@ -105,7 +109,7 @@ impl<A: Actor> Cell<A> {
 
     /// Ends the incarnation: its agenda, the `stopped` hook. What is still in the mailbox is no
     /// affair of the cell.
-    pub(crate) fn stop(mut self) -> (A, Result<(), Failure>) {
+    pub(crate) fn stop(mut self: Box<Self>) -> (A, Result<(), Failure>) {
         self.cx.close_agenda();
         let stopped = self
             .hook(Activity::Stopping, A::stopped)

@@ -55,7 +55,7 @@ pub(crate) enum Sentence {
 /// What is left of an incarnation.
 #[allow(clippy::large_enum_variant)] // one for each actor, on its stack, for a moment
 pub(crate) enum Remains<A: Actor> {
-    Whole(cell::Cell<A>),
+    Whole(Box<cell::Cell<A>>),
     /// It was made, but not started.
     Value(A),
     Nothing,

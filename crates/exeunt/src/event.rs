@@ -104,9 +104,9 @@ impl Event {
     /// What happened before this call is visible to whoever sees the event set. Setting it again
     /// does nothing. Never blocks.
     pub fn set(&self) {
-        let mut unset = vec![Arc::clone(&self.inner)];
-        while let Some(inner) = unset.pop() {
-            unset.extend(inner.set().into_iter().filter_map(|child| child.upgrade()));
+        let mut unset = self.inner.set();
+        while let Some(child) = unset.pop() {
+            unset.extend(child.upgrade().map(|child| child.set()).into_iter().flatten());
         }
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn act<A: Actor>(
 }
 
 pub(crate) struct Runner<'a, A: Actor> {
-    pub(crate) cell: Cell<A>,
+    pub(crate) cell: Box<Cell<A>>,
     life: &'a Arc<Life>,
     mailbox: &'a Arc<Mailbox<A::Msg>>,
     bell: &'a Bell,
@@ -120,7 +120,7 @@ impl<M> From<Affair> for Next<M> {
 
 impl<'a, A: Actor> Runner<'a, A> {
     pub(crate) fn new(
-        cell: Cell<A>,
+        cell: Box<Cell<A>>,
         life: &'a Arc<Life>,
         mailbox: &'a Arc<Mailbox<A::Msg>>,
         seat: usize,

@@ -19,7 +19,7 @@ const SEAT: usize = 0;
 /// Where the actor is in its life.
 #[allow(clippy::large_enum_variant)] // there is one of it
 pub(super) enum Standing<A: Actor> {
-    Up(Cell<A>),
+    Up(Box<Cell<A>>),
     /// Until then; `None` if that lies beyond the clock.
     Resting(Option<Instant>),
     Gone,
@@ -44,7 +44,7 @@ impl<A: Actor> Stepper<A> {
         }
     }
 
-    fn look(&mut self, cell: Cell<A>) -> Step {
+    fn look(&mut self, cell: Box<Cell<A>>) -> Step {
         let Stepper { life, mailbox, injected, .. } = self;
         let mut runner = Runner::new(cell, life, mailbox, SEAT);
         life.wake_up();
