@@ -50,7 +50,7 @@ impl<A: Actor> Cell<A> {
             return Err(Stillborn { failure, actor: Some(cell.actor) });
         }
         life.swap_activity(Activity::Working);
-        life.stage.emit(Notice::Started { name: life.name.clone() });
+        life.stage.emit(|| Notice::Started { name: life.name.clone() });
         Ok(cell)
     }
 

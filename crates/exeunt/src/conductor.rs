@@ -151,8 +151,12 @@ impl<'a> Conductor<'a> {
     }
 
     fn begin(&mut self, reason: &Reason) {
-        let all = self.stage.close_roster();
+        let mut all = self.stage.close_roster();
         let now = Instant::now();
+        // Those downstream of somebody who was given up wait for its children too; of others who have left,
+        // for nobody.
+        let parents: BTreeSet<usize> = all.iter().filter_map(|member| member.parent()).collect();
+        all.retain(|member| !member.has_left() || parents.contains(&member.life.index));
         self.drain = Some(Drain {
             began: now,
             next_word: now + SAY_EVERY,
@@ -167,14 +171,10 @@ impl<'a> Conductor<'a> {
         let nodes = company::wiring(&roots, &all);
         let limits = *lock(&self.stage.limits);
         let mut company = Company::new(roots, nodes, limits, Errand::System);
-        // Those downstream of somebody who was given up wait for its children too.
-        let parents: BTreeSet<usize> = all.iter().filter_map(|member| member.parent()).collect();
-        let gone = all.iter().filter(|member| member.has_left()).map(|member| member.life.index);
-        gone.filter(|index| !parents.contains(index)).for_each(|index| company.end(index));
         let members = self.stage.waited_for() - self.waited_for_and_left;
         company.clock = DrainClock::start(limits, now, members);
         self.companies.insert(0, company);
-        self.stage.emit(Notice::DrainBegan { reason: reason.clone(), members });
+        self.stage.emit(|| Notice::DrainBegan { reason: reason.clone(), members });
     }
 
     /// One round: gives turns, keeps the deadlines, and takes what it is told until it is time to look
@@ -340,7 +340,12 @@ impl<'a> Conductor<'a> {
         lock(&member.thread).take();
         let stuck_for = turn.stuck_for(Instant::now());
         let error = Some(format!("given up, {doing} for {stuck_for:.1?}"));
-        self.stage.emit(Notice::Abandoned { name: life.name.clone(), doing, stuck_for, returned });
+        self.stage.emit(|| Notice::Abandoned {
+            name: life.name.clone(),
+            doing,
+            stuck_for,
+            returned,
+        });
         self.burials.push(bury_aside(life, bury));
         self.leave(&member, Leaving { ended: Ended::Abandoned, error, absorbed: false, figures });
     }
@@ -348,7 +353,7 @@ impl<'a> Conductor<'a> {
     fn leave(&mut self, member: &Arc<Member>, leaving: Leaving) {
         let index = member.life.index;
         let report = self.line(member, leaving);
-        self.stage.emit(Notice::Ended {
+        self.stage.emit(|| Notice::Ended {
             name: report.name.clone(),
             ended: report.ended,
             handled: report.handled,
@@ -508,7 +513,7 @@ impl<'a> Conductor<'a> {
             refused,
             ..self.stage.empty_report(reason)
         };
-        self.stage.emit(Notice::Finished {
+        self.stage.emit(|| Notice::Finished {
             reason: report.reason.clone(),
             complete: report.is_complete(),
             failed: report.is_failure(),

@@ -216,7 +216,7 @@ impl<M: Send + 'static> WayOut<M> {
         let (actor, stopped) = self.stop(remains);
         for wrong in [stopped, self.drop_value(actor)].into_iter().filter_map(Result::err) {
             let (name, error) = (self.life.name.clone(), wrong.text);
-            self.life.stage.emit(Notice::FailedToStop { name, error });
+            self.life.stage.emit(|| Notice::FailedToStop { name, error });
         }
     }
 

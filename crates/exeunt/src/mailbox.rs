@@ -210,7 +210,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn tell_returned(&self, (messages, total): (u64, u64), why: ReturnedBecause) {
         if let (Some(owner), 1..) = (self.owner.get(), messages) {
             let (name, message_type) = (owner.name.clone(), std::any::type_name::<M>());
-            owner.stage.emit(Notice::Returned { name, messages, total, message_type, why });
+            owner.stage.emit(|| Notice::Returned { name, messages, total, message_type, why });
         }
     }
 
@@ -485,7 +485,7 @@ impl<M: Send + 'static> Mailbox<M> {
     fn bury_by(&self, undertaker: &mut Undertaker<'_, M>, messages: Vec<M>) {
         for message in messages {
             if let (Err(error), Some(owner)) = (undertaker.bury(message), self.owner.get()) {
-                owner.stage.emit(Notice::DeadLetterLost { name: owner.name.clone(), error });
+                owner.stage.emit(|| Notice::DeadLetterLost { name: owner.name.clone(), error });
             }
         }
     }

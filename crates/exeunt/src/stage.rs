@@ -162,7 +162,7 @@ impl Stage {
     /// A member has failed, and nothing absorbs it.
     pub(crate) fn fail(self: &Arc<Self>, name: &str, error: &str) {
         let (name, error) = (name.to_owned(), error.to_owned());
-        self.emit(Notice::Failed { name: name.clone(), error: error.clone() });
+        self.emit(|| Notice::Failed { name: name.clone(), error: error.clone() });
         self.shutdown(Reason::Failure { name, error });
     }
 
@@ -250,10 +250,16 @@ impl Stage {
 
     // What happens, and who is told.
 
-    /// Tells the listeners, if anybody listens: to wake the usher for nobody would cost more than all
-    /// else that there is to do when an actor leaves.
-    pub(crate) fn emit(&self, notice: Notice) {
-        if self.is_observed.load(Ordering::Acquire) || notice.level() <= log::max_level() {
+    /// Tells the listeners, if anybody listens: to say it, and to wake the usher, for nobody would cost more than
+    /// all else that there is to do when an actor leaves.
+    pub(crate) fn emit(&self, notice: impl FnOnce() -> Notice) {
+        let is_observed = self.is_observed.load(Ordering::Acquire);
+        let max_level = log::max_level();
+        if !is_observed && max_level == log::LevelFilter::Off {
+            return;
+        }
+        let notice = notice();
+        if is_observed || notice.level() <= max_level {
             let _ = self.chores.send(Chore::Tell(notice));
         }
     }
@@ -287,7 +293,7 @@ impl Stage {
         let is_first = edge.count == 1;
         drop(refusals);
         if is_first {
-            self.emit(Notice::Refused { from: from.name.clone(), to: to.name.clone() });
+            self.emit(|| Notice::Refused { from: from.name.clone(), to: to.name.clone() });
         }
     }
 

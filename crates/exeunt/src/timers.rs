@@ -27,13 +27,16 @@ pub(crate) struct Timers<J> {
     heap: BinaryHeap<Entry<J>>,
     /// How many there ever were.
     created: u64,
-    all: Arc<Tally>,
+    /// Rung when a handle has cancelled a timer.
+    ring: Option<Weak<dyn Ring>>,
+    /// Made with the first: most actors have no timer.
+    all: Option<Arc<Tally>>,
 }
 
 impl<J> Timers<J> {
     /// `ring` is rung when a handle has cancelled a timer.
     pub(crate) fn new(ring: Option<Weak<dyn Ring>>) -> Timers<J> {
-        Timers { heap: BinaryHeap::new(), created: 0, all: Tally::new(ring) }
+        Timers { heap: BinaryHeap::new(), created: 0, ring, all: None }
     }
 
     /// A timer that fires once. If the moment lies beyond the clock, it is pending and never fires.
@@ -56,7 +59,7 @@ impl<J> Timers<J> {
 
     fn push(&mut self, due: Option<Instant>, what: What<J>) -> Timer {
         self.sweep_if_worthwhile();
-        let mark = self.all.new_mark();
+        let mark = self.all.get_or_insert_with(|| Tally::new(self.ring.take())).new_mark();
         self.created += 1;
         self.heap.push(Entry { due, number: self.created, mark: Arc::clone(&mark), what });
         Timer { mark }
@@ -107,7 +110,7 @@ impl<J> Timers<J> {
 
     /// How many are still to fire, once or again.
     pub(crate) fn pending(&self) -> usize {
-        self.all.pending()
+        self.all.as_ref().map_or(0, |all| all.pending())
     }
 
     /// Cancels all, and says how many were pending.

@@ -59,7 +59,7 @@ impl Conductor<'_> {
             Verdict::GiveUp => Sentence::GiveUp,
             Verdict::Parent(parent) => self.fail_parent(parent, &name, &says),
             Verdict::Restart { who, leaves, delay } => {
-                self.stage.emit(Notice::Restarting {
+                self.stage.emit(|| Notice::Restarting {
                     name,
                     error,
                     with: self.names(&who, index),
@@ -94,7 +94,7 @@ impl Conductor<'_> {
             Verdict::Leave | Verdict::Forget => self.send_away(vec![member]),
             Verdict::Restart { who, leaves, delay } => {
                 let with = self.names(&who, index);
-                self.stage.emit(Notice::Restarting { name, error: None, with, delay });
+                self.stage.emit(|| Notice::Restarting { name, error: None, with, delay });
                 self.revive(who, leaves, delay);
             }
             Verdict::Parent(parent) => drop(self.fail_parent(parent, &name, TOO_OFTEN)),

@@ -23,7 +23,7 @@ impl Conductor<'_> {
         for (member, settles) in &due {
             let turn = Turn::begin(now, member.life.sample());
             let (name, queued) = (member.life.name.clone(), member.queued());
-            self.stage.emit(Notice::Draining { name, queued });
+            self.stage.emit(|| Notice::Draining { name, queued });
             let state = if *settles { State::Settling(turn) } else { State::InTurn(turn) };
             self.states.insert(member.life.index, state);
             if !settles {
@@ -123,7 +123,7 @@ impl Conductor<'_> {
         turn.halted = Some(now);
         self.states.insert(life.index, State::InTurn(turn));
         let (doing, stuck_for) = (life.doing(), turn.stuck_for(now));
-        self.stage.emit(Notice::Overdue { name: life.name.clone(), doing, stuck_for });
+        self.stage.emit(|| Notice::Overdue { name: life.name.clone(), doing, stuck_for });
         if !life.stopping.is_set() {
             member.call();
         }
@@ -206,7 +206,7 @@ impl Conductor<'_> {
             on.push((member.life.name.clone(), member.queued()));
         }
         let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
-        self.stage.emit(Notice::Waiting { on, until_deadline });
+        self.stage.emit(|| Notice::Waiting { on, until_deadline });
         Some(next_word)
     }
 }

@@ -83,6 +83,11 @@ impl Stage {
         answer.recv().unwrap_or(Sentence::GiveUp)
     }
 
+    /// The thread of somebody is at its very end.
+    pub(crate) fn farewell(&self, life: &Life) {
+        let _ = self.cues.send(Cue::Ended(life.index));
+    }
+
     /// Somebody waits to begin anew.
     pub(crate) fn rest(&self, life: &Life) -> Receiver<Duration> {
         let (go, word) = crossbeam_channel::bounded(1);
@@ -110,7 +115,7 @@ impl Stage {
         drop(supervision);
         for Exceeded { group, intensity: Intensity { restarts, within } } in exceeded {
             let name = life.name.clone();
-            self.emit(Notice::TooManyRestarts { name, group, restarts, within });
+            self.emit(|| Notice::TooManyRestarts { name, group, restarts, within });
         }
         match verdict {
             // A drain has no time to wait.

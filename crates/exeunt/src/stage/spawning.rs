@@ -1,13 +1,13 @@
 //! Spawning: a new member and its thread, from its first moment to its last.
 
-use std::cell::RefCell;
+use std::mem;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
+use super::Stage;
 use super::roster::Part;
-use super::{Cue, Stage};
 use crate::error::SpawnCause;
 use crate::life::{self, Life, Outcome};
 use crate::member::Member;
@@ -40,7 +40,7 @@ impl Stage {
         let mut roster = lock(&self.roster);
         if !roster.is_open_for(&part) {
             drop(roster);
-            self.emit(Notice::NotStarted { name: part.name });
+            self.emit(|| Notice::NotStarted { name: part.name });
             return Ok(Spawned::TooLate);
         }
         part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
@@ -57,7 +57,7 @@ impl Stage {
         life.is_supervised = part.is_supervised();
         life.is_restartable = part.restart.is_ever();
         let life = Arc::new(life);
-        let mut builder = thread::Builder::new().name(part.name.clone());
+        let mut builder = thread::Builder::new().name(mem::take(&mut part.name));
         if let Some(bytes) = part.stack_bytes {
             builder = builder.stack_size(bytes);
         }
@@ -105,7 +105,7 @@ impl Stage {
         roster.members.insert(index, Arc::new(member));
         drop(roster);
         if let Some(names) = cycle {
-            self.emit(Notice::Cycle { names });
+            self.emit(|| Notice::Cycle { names });
         }
         Ok(Spawned::Yes)
     }
@@ -126,26 +126,8 @@ impl Stage {
     }
 }
 
-thread_local! {
-    static FAREWELL: RefCell<Option<Farewell>> = const { RefCell::new(None) };
-}
-
-/// Tells the conductor, when it is dropped, that the thread is at its very end.
-///
-/// It is made before any code of the user's runs on the thread, and thread-local values are
-/// dropped last made first: those of the user's, which may still send, are gone when this one
-/// speaks. `JoinHandle::is_finished` says so too early.
-struct Farewell(Arc<Life>);
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        let _ = self.0.stage.cues.send(Cue::Ended(self.0.index));
-    }
-}
-
 /// The whole life of a member's thread.
 fn enter(life: Arc<Life>, body: impl FnOnce() -> Outcome) {
-    FAREWELL.with(|farewell| *farewell.borrow_mut() = Some(Farewell(Arc::clone(&life))));
     life::set_current(Arc::clone(&life));
     // All code of the user's is caught where it is run. Should something of ours panic all the same,
     // the end must be told.

@@ -110,7 +110,7 @@ impl Staff {
         }
         self.life().stage.close_roster();
         self.handled_before_drain = self.life().figures().handled;
-        self.life().stage.emit(Notice::DrainBegan { reason: reason.clone(), members: 1 });
+        self.life().stage.emit(|| Notice::DrainBegan { reason: reason.clone(), members: 1 });
         self.reason = Some(reason);
         self.call();
     }
@@ -121,7 +121,7 @@ impl Staff {
             // A drain does not wait for it to begin anew by its own wish.
             self.reborn_after = None;
             let (name, queued) = (self.life().name.clone(), self.member.queued());
-            self.life().stage.emit(Notice::Draining { name, queued });
+            self.life().stage.emit(|| Notice::Draining { name, queued });
             self.member.call();
         }
     }
@@ -129,7 +129,7 @@ impl Staff {
     /// Its deadline.
     pub(super) fn halt(&mut self) {
         let (name, doing) = (self.life().name.clone(), self.life().doing());
-        self.life().stage.emit(Notice::Overdue { name, doing, stuck_for: Duration::ZERO });
+        self.life().stage.emit(|| Notice::Overdue { name, doing, stuck_for: Duration::ZERO });
         self.member.halt();
     }
 
@@ -179,7 +179,7 @@ impl Staff {
 
     fn say_it_restarts(&self, error: Option<String>, delay: Duration) {
         let name = self.life().name.clone();
-        self.life().stage.emit(Notice::Restarting { name, error, with: Vec::new(), delay });
+        self.life().stage.emit(|| Notice::Restarting { name, error, with: Vec::new(), delay });
     }
 
     /// How long the next incarnation is to wait.
@@ -198,7 +198,7 @@ impl Staff {
         self.take_cues();
         self.life().end(outcome);
         let report = self.line();
-        self.life().stage.emit(Notice::Ended {
+        self.life().stage.emit(|| Notice::Ended {
             name: report.name.clone(),
             ended: report.ended,
             handled: report.handled,

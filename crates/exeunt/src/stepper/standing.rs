@@ -17,7 +17,6 @@ use crate::unwind;
 const SEAT: usize = 0;
 
 /// Where the actor is in its life.
-#[allow(clippy::large_enum_variant)] // there is one of it
 pub(super) enum Standing<A: Actor> {
     Up(Box<Cell<A>>),
     /// Until then; `None` if that lies beyond the clock.

@@ -183,7 +183,7 @@ impl SystemHandle {
     }
 
     pub(crate) fn emit(&self, notice: Notice) {
-        self.stage.emit(notice);
+        self.stage.emit(|| notice);
     }
 }
 
