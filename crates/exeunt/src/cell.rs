@@ -109,14 +109,18 @@ impl<A: Actor> Cell<A> {
 
     /// Ends the incarnation: its agenda, the `stopped` hook. What is still in the mailbox is no
     /// affair of the cell.
-    pub(crate) fn stop(mut self: Box<Self>) -> (A, Result<(), Failure>) {
+    pub(crate) fn stop(&mut self) -> Result<(), Failure> {
         self.cx.close_agenda();
         let stopped = self
             .hook(Activity::Stopping, A::stopped)
             .map_err(|failure| failure.within("`stopped`"));
         // The hook may have put something on it.
         self.cx.close_agenda();
-        (self.actor, stopped)
+        stopped
+    }
+
+    pub(crate) fn into_value(self) -> A {
+        self.actor
     }
 
     fn hook(

@@ -271,8 +271,8 @@ impl<M: Send + 'static> WayOut<M> {
         match remains {
             Remains::Whole(mut cell) => {
                 cell.bereave(left);
-                let (actor, stopped) = cell.stop();
-                (Some(actor), stopped)
+                let stopped = cell.stop();
+                (Some(cell.into_value()), stopped)
             }
             Remains::Value(actor) => (Some(actor), Ok(())),
             Remains::Nothing => (None, Ok(())),
