@@ -188,6 +188,17 @@ impl Turn {
         own: OwnLimits,
         to_come: usize,
     ) -> Decision {
+        self.take_note(now, sample);
+        match self.next_limit(clock, own, to_come) {
+            None => Decision::Wait(None),
+            Some(at) if now < at => Decision::Wait(Some(at)),
+            Some(_) if self.halted.is_none() => Decision::Halt,
+            Some(at) if self.is_stuck(now) || now >= at + SLACK => Decision::Abandon,
+            Some(_) => Decision::Wait(now.checked_add(SETTLED)),
+        }
+    }
+
+    fn take_note(&mut self, now: Instant, sample: Sample) {
         if self.has_progressed(sample) {
             self.progressed = now;
         }
@@ -195,24 +206,12 @@ impl Turn {
             self.sample = sample;
             self.moved = now;
         }
-        let Some(halted) = self.halted else {
-            return match self.halts_at(clock, own, to_come) {
-                Some(at) if now >= at => Decision::Halt,
-                at => Decision::Wait(at),
-            };
-        };
-        match self.gives_up_at(halted, clock) {
-            Some(at) if now >= at => {
-                let settled = now.saturating_duration_since(self.moved) >= SETTLED;
-                let stuck = sample.is_in_user_code() && settled;
-                if stuck || now >= at + SLACK {
-                    Decision::Abandon
-                } else {
-                    Decision::Wait(now.checked_add(SETTLED))
-                }
-            }
-            at => Decision::Wait(at),
-        }
+    }
+
+    /// Whether its thread is in the user's code, and not on its way through.
+    fn is_stuck(&self, now: Instant) -> bool {
+        let has_settled = now.saturating_duration_since(self.moved) >= SETTLED;
+        self.sample.is_in_user_code() && has_settled
     }
 }
 

@@ -116,8 +116,9 @@ impl fmt::Display for Message {
 
 impl StdError for Message {}
 
-/// A wait was cut short because the actor that waited must stop: it is past its deadline, or, if
-/// it is a task that [slept](crate::TaskContext::sleep), its turn has come.
+/// A wait was cut short because the actor that waited must stop: it is past its deadline; or others of
+/// its [group](crate::Group), which are to begin anew with it, have waited for too long; or, if it is a
+/// task that [slept](crate::TaskContext::sleep), its turn has come.
 ///
 /// A task that ends with this error has not failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

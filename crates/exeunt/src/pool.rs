@@ -148,29 +148,38 @@ impl<'a> Common<'a> {
         let front = self.stage.front(&self.name, self.parent.as_ref(), threads);
         mailbox.owner.get_or_init(|| Arc::clone(&front.life));
         for seat in 0..threads {
-            let (mailbox, make) = (Arc::clone(mailbox), make.clone());
-            let post: Arc<dyn Post> = Arc::clone(&mailbox) as Arc<dyn Post>;
-            let member = self.of_pool(seat);
-            let spawned =
-                member.spawn(Some((mailbox.id, post)), Some(Arc::clone(&front)), |life| {
-                    let mailbox = Arc::clone(&mailbox);
-                    move || runner::act(life, mailbox, seat, make)
-                });
-            if !matches!(spawned, Ok(Spawned::Yes)) {
-                // Those that are there leave, since nobody gets the address.
-                front.expect_fewer(threads - seat);
-                for _ in seat..threads {
-                    mailbox.resign();
-                    mailbox.end();
-                }
-                return match (seat, spawned) {
-                    // It has readers, if too few: what was sent to it is theirs.
-                    (1.., Ok(_)) => Ok(Spawned::Yes),
-                    (_, spawned) => spawned,
-                };
+            let spawned = self.of_pool(seat).spawn_in_seat(seat, mailbox, &front, make.clone());
+            if let Ok(Spawned::Yes) = spawned {
+                continue;
             }
+            // Those that are there leave, since nobody gets the address.
+            front.expect_fewer(threads - seat);
+            for _ in seat..threads {
+                mailbox.resign();
+                mailbox.end();
+            }
+            return match (seat, spawned) {
+                // It has readers, if too few: what was sent to it is theirs.
+                (1.., Ok(_)) => Ok(Spawned::Yes),
+                (_, spawned) => spawned,
+            };
         }
         Ok(Spawned::Yes)
+    }
+
+    /// Spawns one thread of a pool.
+    fn spawn_in_seat<A: Actor>(
+        self,
+        seat: usize,
+        mailbox: &Arc<Mailbox<A::Msg>>,
+        front: &Arc<Front>,
+        make: impl FnMut() -> A + Send + 'static,
+    ) -> Result<Spawned, SpawnError> {
+        let mailbox = Arc::clone(mailbox);
+        let post: Arc<dyn Post> = Arc::clone(&mailbox) as Arc<dyn Post>;
+        self.spawn(Some((mailbox.id, post)), Some(Arc::clone(front)), |life| {
+            move || runner::act(life, mailbox, seat, make)
+        })
     }
 
     /// The same for one thread of a pool.

@@ -366,23 +366,12 @@ mod tests {
     use super::*;
 
     fn actor(name: &str, ended: Ended) -> ActorReport {
+        let figures = Figures { handled: 1_000_000, ..Figures::default() };
         ActorReport {
             id: Some(0),
-            name: name.to_owned(),
-            parent: None,
-            is_task: false,
-            ended,
             took: Duration::from_millis(1_204),
-            handled: 1_000_000,
             handled_while_draining: 256,
-            failed: 0,
-            returned: 0,
-            overflowed: 0,
-            cancelled: 0,
-            restarts: 0,
-            error: None,
-            absorbed: false,
-            threads: Vec::new(),
+            ..ActorReport::with(name.to_owned(), ended, figures)
         }
     }
 

@@ -204,3 +204,33 @@ impl fmt::Display for State {
         })
     }
 }
+
+#[cfg(test)]
+impl ActorSnapshot {
+    /// An actor that waits for work.
+    pub(crate) fn at_rest(id: usize, name: &str) -> ActorSnapshot {
+        ActorSnapshot {
+            id,
+            name: name.to_owned(),
+            parent: None,
+            pool: None,
+            state: State::Working,
+            ended: None,
+            queued: 0,
+            capacity: Some(Capacity::default()),
+            handled: 0,
+            failed: 0,
+            returned: 0,
+            restarts: 0,
+            doing: "between two messages".to_owned(),
+            message_type: Some("u32"),
+            label: None,
+            waits_for: None,
+            pulse: 0,
+            is_idle: true,
+            is_in_user_code: false,
+            is_handling: false,
+            until_deadline: None,
+        }
+    }
+}

@@ -199,7 +199,6 @@ impl<K: Ord + Clone> Spells<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::Capacity;
     use crate::snapshot::Waiting;
 
     const LIMIT: Duration = Duration::from_secs(1);
@@ -208,32 +207,17 @@ mod tests {
     /// An actor in its handler.
     fn busy(id: usize, pulse: u64) -> ActorSnapshot {
         ActorSnapshot {
-            id,
-            name: format!("n{id}"),
-            parent: None,
-            pool: None,
-            state: State::Working,
-            ended: None,
-            queued: 0,
-            capacity: Some(Capacity::Bounded(1)),
-            handled: 0,
-            failed: 0,
-            returned: 0,
-            restarts: 0,
-            doing: "in its handler".into(),
-            message_type: Some("u32"),
-            label: None,
-            waits_for: None,
+            doing: "in its handler".to_owned(),
             pulse,
             is_idle: false,
             is_in_user_code: true,
             is_handling: true,
-            until_deadline: None,
+            ..idle(id)
         }
     }
 
     fn idle(id: usize) -> ActorSnapshot {
-        ActorSnapshot { is_idle: true, is_in_user_code: false, is_handling: false, ..busy(id, 0) }
+        ActorSnapshot::at_rest(id, &format!("n{id}"))
     }
 
     fn task(id: usize) -> ActorSnapshot {

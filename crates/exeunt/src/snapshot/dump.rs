@@ -80,32 +80,9 @@ pub(crate) fn on_what(label: Option<&str>, message_type: Option<&str>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Waiting;
 
     fn actor(name: &str) -> ActorSnapshot {
-        ActorSnapshot {
-            id: 0,
-            name: name.into(),
-            parent: None,
-            pool: None,
-            state: State::Working,
-            ended: None,
-            queued: 0,
-            capacity: Some(Capacity::Bounded(256)),
-            handled: 0,
-            failed: 0,
-            returned: 0,
-            restarts: 0,
-            doing: "between two messages".into(),
-            message_type: Some("u32"),
-            label: None,
-            waits_for: None::<Waiting>,
-            pulse: 0,
-            is_idle: true,
-            is_in_user_code: false,
-            is_handling: false,
-            until_deadline: None,
-        }
+        ActorSnapshot::at_rest(0, name)
     }
 
     #[test]

@@ -1,0 +1,198 @@
+//! A notice as a line of the log.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::{Notice, ReturnedBecause};
+use crate::printable::Printable;
+use crate::report::Reason;
+use crate::snapshot::{Waiting, on_what};
+
+/// Up to so many of a cycle the log names.
+const SHOWN_OF_A_CYCLE: usize = 8;
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tell(&mut Printable(f))
+    }
+}
+
+impl Notice {
+    fn tell(&self, f: &mut impl Write) -> fmt::Result {
+        match self {
+            Notice::Started { name } => write!(f, "`{name}` started"),
+            Notice::NotStarted { name } => {
+                write!(f, "`{name}` is not started: the drain has begun")
+            }
+            Notice::DrainBegan { reason: reason @ Reason::Completed, .. } => write!(f, "{reason}"),
+            Notice::DrainBegan { reason, members } => {
+                write!(f, "drain begins ({reason}): {members} to leave in order")
+            }
+            Notice::Draining { name, queued: 0 } => write!(f, "`{name}`: its turn"),
+            Notice::Draining { name, queued } => write!(f, "`{name}`: its turn, {queued} queued"),
+            Notice::Waiting { on, until_deadline } => waiting(f, on, *until_deadline),
+            Notice::Overdue { name, doing, stuck_for } => {
+                write!(f, "`{name}` has met its deadline, {doing} for {stuck_for:.1?}")
+            }
+            Notice::Ended { name, ended, handled, returned, took } => {
+                write!(f, "`{name}` {ended} after {took:.1?}")?;
+                match (handled, returned) {
+                    (0, 0) => Ok(()),
+                    (_, 0) => write!(f, ": {handled} handled"),
+                    _ => write!(f, ": {handled} handled, {returned} returned"),
+                }
+            }
+            Notice::Failed { name, error } => write!(f, "`{name}` failed: {error}"),
+            Notice::Restarting { name, error, with, delay } => {
+                restarting(f, name, error.as_deref(), with, *delay)
+            }
+            Notice::TooManyRestarts { name, group, restarts, within } => {
+                match group {
+                    Some(group) => write!(f, "the group `{group}` gives `{name}` up")?,
+                    None => write!(f, "`{name}` is given up")?,
+                }
+                let noun = if *restarts == 1 { "restart" } else { "restarts" };
+                write!(f, ": no more than {restarts} {noun} within {within:.1?}")
+            }
+            Notice::FailedToStop { name, error } => {
+                write!(f, "`{name}` failed while it stopped to begin anew: {error}")
+            }
+            Notice::Cycle { names } => cycle(f, names),
+            Notice::Abandoned { name, doing, stuck_for, returned } => write!(
+                f,
+                "`{name}` abandoned, {doing} for {stuck_for:.1?}; {returned} messages returned"
+            ),
+            Notice::DeadLetterLost { name, error } => {
+                write!(f, "`{name}`: a panic over a message that was returned: {error}")
+            }
+            Notice::Returned { name, messages, total, message_type, why } => {
+                let noun = if *messages == 1 { "message" } else { "messages" };
+                write!(f, "`{name}`: {messages} {noun} returned ({message_type}), {why}")?;
+                if total == messages { Ok(()) } else { write!(f, "; {total} so far") }
+            }
+            Notice::Refused { from, to } => {
+                write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
+            }
+            Notice::Stuck { name, doing, message_type, label, stuck_for } => {
+                let on = on_what(*label, *message_type);
+                write!(f, "`{name}` is stuck: {doing}{on}, for {stuck_for:.1?}")
+            }
+            Notice::Deadlock { waits, stuck_for } => deadlock(f, waits, *stuck_for),
+            Notice::Finished { reason, complete, failed, took } => {
+                let how = if *complete { "complete" } else { "incomplete" };
+                let failed = if *failed { ", with a failure" } else { "" };
+                write!(f, "exeunt omnes: {how}{failed}")?;
+                match reason {
+                    Reason::Completed => Ok(()),
+                    _ => write!(f, " after {took:.1?}"),
+                }
+            }
+        }
+    }
+}
+
+fn waiting(
+    f: &mut impl Write,
+    on: &[(String, usize)],
+    until_deadline: Option<Duration>,
+) -> fmt::Result {
+    f.write_str("waiting for ")?;
+    for (i, (name, left)) in on.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        write!(f, "{comma}`{name}` ({left} left)")?;
+    }
+    match until_deadline {
+        Some(time) => write!(f, "; deadline in {time:.1?}"),
+        None => f.write_str("; no deadline"),
+    }
+}
+
+fn restarting(
+    f: &mut impl Write,
+    name: &str,
+    error: Option<&str>,
+    with: &[String],
+    delay: Duration,
+) -> fmt::Result {
+    match error {
+        Some(error) => write!(f, "`{name}` failed: {error}; it begins anew")?,
+        None => write!(f, "`{name}` has ended, and begins anew")?,
+    }
+    if !delay.is_zero() {
+        write!(f, " in {delay:.1?}")?;
+    }
+    for (i, other) in with.iter().enumerate() {
+        write!(f, "{} `{other}`", if i == 0 { ", with" } else { "," })?;
+    }
+    Ok(())
+}
+
+fn cycle(f: &mut impl Write, names: &[String]) -> fmt::Result {
+    f.write_str("these feed each other, and will drain as one:")?;
+    let shown = if names.len() > SHOWN_OF_A_CYCLE { SHOWN_OF_A_CYCLE - 1 } else { names.len() };
+    for name in &names[..shown] {
+        write!(f, " `{name}` ->")?;
+    }
+    if shown < names.len() {
+        write!(f, " {} more ->", names.len() - shown)?;
+    }
+    write!(f, " `{}`", names.first().map_or("", String::as_str))
+}
+
+fn deadlock(f: &mut impl Write, waits: &[(String, Waiting)], stuck_for: Duration) -> fmt::Result {
+    write!(f, "deadlock for {stuck_for:.1?}:")?;
+    for (i, (name, waiting)) in waits.iter().enumerate() {
+        let comma = if i == 0 { "" } else { "," };
+        write!(f, "{comma} `{name}` waits for {waiting}")?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for ReturnedBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReturnedBecause::Overflow => "since there was no room",
+            ReturnedBecause::Failed => "since it failed",
+            ReturnedBecause::Overdue => "since its deadline has passed",
+            ReturnedBecause::Abandoned => "since it was abandoned",
+            ReturnedBecause::Dismissed => "since the daemons were dismissed",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cycle(of: usize) -> String {
+        Notice::Cycle { names: (0..of).map(|n| n.to_string()).collect() }.to_string()
+    }
+
+    #[test]
+    fn o4_a_cycle_of_many_is_one_short_line() {
+        let begin = "these feed each other, and will drain as one:";
+        assert_eq!(cycle(2), format!("{begin} `0` -> `1` -> `0`"));
+        assert!(cycle(8).ends_with("`6` -> `7` -> `0`"));
+        assert!(cycle(500).ends_with("`5` -> `6` -> 493 more -> `0`"), "{}", cycle(500));
+    }
+
+    #[test]
+    fn a_name_cannot_play_with_the_log() {
+        let notice = Notice::Failed { name: "a\nb".to_owned(), error: "\u{1b}[2J".to_owned() };
+        assert_eq!(notice.to_string(), r"`a\nb` failed: \u{1b}[2J");
+    }
+
+    #[test]
+    fn f1_one_restart_too_many_names_who_gives_up() {
+        let said = |group: Option<&str>, restarts| {
+            let (name, group) = ("reader".to_owned(), group.map(str::to_owned));
+            let within = Duration::from_secs(10);
+            Notice::TooManyRestarts { name, group, restarts, within }.to_string()
+        };
+        assert_eq!(
+            said(Some("line"), 10),
+            "the group `line` gives `reader` up: no more than 10 restarts within 10.0s"
+        );
+        assert_eq!(said(None, 1), "`reader` is given up: no more than 1 restart within 10.0s");
+    }
+}
