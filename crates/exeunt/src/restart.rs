@@ -296,10 +296,26 @@ pub enum Strategy {
 ///
 /// # Examples
 ///
-/// ```
-/// use exeunt::AutoShutdown;
+/// A helper that leaves when the work that it is for is done, although somebody has its address:
 ///
-/// assert_eq!(AutoShutdown::default(), AutoShutdown::Never);
+/// ```
+/// use exeunt::{Actor, AutoShutdown, Context, System};
+///
+/// struct Helper;
+/// impl Actor for Helper {
+///     type Msg = u32;
+///     fn handle(&mut self, _: u32, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+/// }
+///
+/// let mut system = System::new("night");
+/// let batch = system.group("batch").auto_shutdown(AutoShutdown::AnySignificant).build();
+/// let helper = system.actor("helper").within(&batch).spawn(Helper)?;
+/// let to = helper.clone();
+/// system.task("work").within(&batch).significant().spawn(move |_cx| Ok(to.send(1)?))?;
+/// let report = system.wait();
+/// assert_eq!(report.actor("helper").unwrap().handled, 1);
+/// assert!(helper.is_closed());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]

@@ -75,6 +75,32 @@ impl<A: Actor> Context<A> {
 
     /// [`send_every`](Context::send_every), with the choice of what becomes of ticks that were missed.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::{Actor, Context, Missed, System, Timer};
+    ///
+    /// struct Count { ticks: u32, timer: Option<Timer> }
+    /// impl Actor for Count {
+    ///     type Msg = ();
+    ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         let every = Duration::from_millis(1);
+    ///         self.timer = Some(cx.send_every_with(every, Missed::CatchUp, || ()));
+    ///         Ok(cx.sleep(5 * every)?) // misses a few, which all come then
+    ///     }
+    ///     fn handle(&mut self, _: (), _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         self.ticks += 1;
+    ///         if self.ticks == 10 {
+    ///             self.timer.take().map(|timer| timer.cancel());
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("clock");
+    /// system.spawn("count", Count { ticks: 0, timer: None });
+    /// assert_eq!(system.wait().actor("count").unwrap().handled, 10);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `period` is zero.
@@ -91,6 +117,32 @@ impl<A: Actor> Context<A> {
 
     /// Runs [`Actor::idle`] when nothing has come for `timeout`, and again after as long; `None` puts
     /// an end to it. It does not keep the actor alive.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::{Actor, Context, Ended, System};
+    ///
+    /// struct Session;
+    /// impl Actor for Session {
+    ///     type Msg = &'static str;
+    ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         cx.set_idle_timeout(Duration::from_millis(5));
+    ///         Ok(())
+    ///     }
+    ///     fn handle(&mut self, _: &'static str, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    ///     fn idle(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         cx.stop(); // nobody has anything more to say
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut system = System::new("server");
+    /// let session = system.spawn("session", Session);
+    /// session.send("hello")?;
+    /// let report = system.wait(); // although its address is still here
+    /// assert_eq!(report.actor("session").unwrap().ended, Ended::Completed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_idle_timeout(&mut self, timeout: impl Into<Option<Duration>>) {
         self.agenda.set_idle_timeout(timeout.into());
     }
