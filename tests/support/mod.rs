@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use exeunt::{Actor, ActorReport, ActorSnapshot, Context, Event, Report, SystemHandle};
+pub(crate) use exeunt_testkit::in_time;
 
 /// After this long, a test that waits has found a hang. Generous, since machines are busy.
 pub(crate) const HANG: Duration = Duration::from_secs(30);
@@ -55,21 +56,6 @@ pub(crate) fn guarded_for<T: Send + 'static>(
 pub(crate) fn signals() -> MutexGuard<'static, ()> {
     static SIGNALS: Mutex<()> = Mutex::new(());
     SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// For what has to happen before a time is over that is to pass as well, on a machine where a thread may stand still for as
-/// long: what came too late, as an error says, is done again with four and with sixteen times as much time. All else has to
-/// be right each time.
-#[track_caller]
-pub(crate) fn in_time(mut attempt: impl FnMut(u32) -> Result<(), String>) {
-    let mut late = String::new();
-    for slower in [1, 4, 16] {
-        match attempt(slower) {
-            Ok(()) => return,
-            Err(what) => late = what,
-        }
-    }
-    panic!("too late, however much time there was: {late}");
 }
 
 /// What came too late, if anything did.

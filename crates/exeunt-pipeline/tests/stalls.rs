@@ -8,20 +8,13 @@ use std::time::{Duration, Instant};
 
 use exeunt::{Backoff, Ended, Error, Reason, System};
 use exeunt_pipeline::{Outcome, Pipeline, Ready};
+use exeunt_testkit::in_time;
 
 const STALL_LIMIT: Duration = Duration::from_millis(100);
 const LONGER: Duration = Duration::from_millis(600);
 const HOURS: Duration = Duration::from_secs(3600);
 
-/// A machine that holds a thread up for longer than a limit makes a stall of it: what was cut short is done again with four
-/// and with sixteen times as much time. All else has to be right each time.
-#[track_caller]
-fn in_time(attempt: impl Fn(u32) -> Result<(), String>) {
-    let cut_short: Vec<String> =
-        [1, 4, 16].into_iter().map(attempt).map_while(Result::err).collect();
-    assert!(cut_short.len() < 3, "however much time there was: {cut_short:?}");
-}
-
+/// A machine that holds a thread up for longer than a limit makes a stall of it.
 fn unless_cut_short(outcome: &Outcome) -> Result<(), String> {
     assert!(outcome.ledger().balances(), "{outcome}");
     if outcome.report().is_complete() { Ok(()) } else { Err(outcome.to_string()) }

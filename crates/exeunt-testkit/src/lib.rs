@@ -279,6 +279,7 @@
 //! | run an actor without a thread, on a clock of the test's | [`Stepper`], [`Step`] |
 //! | make it fail | [`Stepper::inject_panic`], [`Stepper::inject_error`] |
 //! | know that a report is right | [`assert_ledger`], [`assert_balanced`] |
+//! | test what has to happen in time, on a machine that may be slow | [`in_time`](in_time()) |
 //! | run a program, and talk to it | [`Process`], [`Running`] |
 //! | run an example of the workspace | [`example`](example()) |
 //! | signal it | [`Running::signal`], [`Running::signal_group`] |
@@ -293,6 +294,7 @@ use std::time::Duration;
 
 mod probe;
 mod balance;
+mod in_time;
 mod example;
 #[cfg(all(unix, not(target_os = "openbsd")))]
 mod process;
@@ -302,6 +304,7 @@ mod signal;
 pub use balance::{assert_balanced, assert_ledger};
 pub use example::example;
 pub use exeunt::stepper::{Step, Stepper, StepperBuilder, Verdict};
+pub use in_time::in_time;
 pub use probe::Probe;
 #[cfg(all(unix, not(target_os = "openbsd")))]
 pub use process::{Finished, Hang, Process, Running};
