@@ -137,6 +137,8 @@ struct Actor {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum At {
     Work,
+    /// It has silenced its bell, and is about to look what that was rung for.
+    TakeOrders,
     Handle,
     AwaitSentence,
     /// Between two incarnations. `begin_anew` comes first.
@@ -190,6 +192,8 @@ struct Conductor {
     revival: Option<Revival>,
     is_resting: [bool; 2],
     is_rising: [bool; 2],
+    /// Whose bell it is about to ring, for what it has just ordered.
+    rings: [bool; 2],
     is_over: bool,
 }
 
@@ -250,6 +254,7 @@ impl Protocol for Restarting {
                 revival: None,
                 is_resting: [false; 2],
                 is_rising: [false; 2],
+                rings: [false; 2],
                 is_over: false,
             },
             failures: self.failures,

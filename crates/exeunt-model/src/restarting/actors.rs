@@ -55,6 +55,7 @@ impl Restarting {
         };
         match actor.at {
             At::Work => self.work(i, steps),
+            At::TakeOrders => self.take_orders(i, steps),
             At::Handle => {
                 go("has handled its message", At::Work, &|actor, _| actor.handled += 1);
                 if from.failures > 0 {
@@ -155,18 +156,11 @@ impl Restarting {
     fn work(&self, i: usize, steps: &mut Steps<'_, State>) {
         let actor = &steps.from.actors[i];
         let name = format!("actor {i}");
-        // take_orders
+        // bell.rs, answer
         if actor.is_rung {
-            let hears = actor.is_summoned && !actor.stopping;
             steps.add(name.clone(), "hears its bell", |next| {
-                let actor = &mut next.actors[i];
-                actor.is_rung = false;
-                if hears {
-                    actor.at = At::BeginAnew(Rebirth::Together);
-                } else if actor.stopping && !actor.knows_its_turn {
-                    actor.knows_its_turn = true;
-                    actor.timer = false;
-                }
+                next.actors[i].is_rung = false;
+                next.actors[i].at = At::TakeOrders;
             });
         }
         if actor.queue > 0 {
@@ -181,6 +175,21 @@ impl Restarting {
                 next.actors[i].at = At::Leave;
             });
         }
+    }
+
+    /// runner.rs, take_orders
+    fn take_orders(&self, i: usize, steps: &mut Steps<'_, State>) {
+        steps.add(format!("actor {i}"), "looks what it was rung for", |next| {
+            let actor = &mut next.actors[i];
+            actor.at = match actor.is_summoned && !actor.stopping {
+                true => At::BeginAnew(Rebirth::Together),
+                false => At::Work,
+            };
+            if actor.stopping && !actor.knows_its_turn {
+                actor.knows_its_turn = true;
+                actor.timer = false;
+            }
+        });
     }
 
     fn fail(&self, i: usize, does: &str, steps: &mut Steps<'_, State>) {

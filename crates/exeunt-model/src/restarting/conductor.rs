@@ -7,6 +7,13 @@ impl Restarting {
     pub(super) fn conduct(&self, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let conductor = &from.conductor;
+        if let Some(i) = (0..2).find(|&i| conductor.rings[i]) {
+            // member.rs: an order first, and then the bell
+            return steps.add("conductor", &format!("rings for {i}"), |next| {
+                next.conductor.rings[i] = false;
+                next.actors[i].is_rung = true;
+            });
+        }
         if let Some(&cue) = from.cues.first() {
             steps.add("conductor", &format!("takes {cue:?}"), |next| {
                 next.cues.remove(0);
@@ -60,8 +67,9 @@ impl Restarting {
     fn call(&self, next: &mut State, i: usize) {
         next.conductor.is_in_turn[i] = true;
         next.conductor.is_retiring[i] = false;
+        next.conductor.rings[i] = true;
         let actor = &mut next.actors[i];
-        (actor.closed, actor.stopping, actor.is_rung) = (true, true, true);
+        (actor.closed, actor.stopping) = (true, true);
         self.excuse(next, i);
     }
 
@@ -156,8 +164,8 @@ impl Restarting {
             }
             if !std::mem::replace(&mut conductor.is_retiring[i], true) {
                 // member.rs, summon
+                conductor.rings[i] = true;
                 next.actors[i].is_summoned = true;
-                next.actors[i].is_rung = true;
             }
             return true;
         }

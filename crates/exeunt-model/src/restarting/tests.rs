@@ -54,6 +54,18 @@ fn f1_o3_who_rests_is_told_to_leave_alone() {
     holds(&undisturbed(), 100);
 }
 
+/// As the test of the code that is called so, and with a drain that comes into it.
+#[test]
+fn f1_a_summons_that_comes_while_somebody_begins_anew_is_not_lost() {
+    for signals in [0, 1] {
+        let (queued, has_delay) = ([3, 1], false);
+        let often =
+            Restarting { queued, failures: 3, limit: 3, has_delay, signals, ..undisturbed() };
+        holds(&often, 10_000);
+        assert!(can_always_end(&often), "{often:?}");
+    }
+}
+
 #[test]
 fn m4_it_always_ends() {
     for restarting in [two(), stopped()] {
