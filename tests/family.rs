@@ -1480,3 +1480,46 @@ fn m1_what_goes_down_a_tree_comes_up_again_wherever_the_shutdown_finds_it() {
 fn m1_what_goes_down_a_tree_whose_actors_fail_is_in_the_ledger() {
     guarded_for(HANG * 4, || (0..100).for_each(|round| tree(round, 40)));
 }
+
+#[test]
+fn o3_d3_whom_somebody_given_up_leaves_behind_its_parent_waits_for() {
+    guarded(|| {
+        let (stuck, _keeper) = trap();
+        let (slow, keeper) = trap();
+        let mut system = System::new("o3");
+        system.set_stall_limit(ms(200)).set_grace(ms(50));
+        let (tell, told) = mpsc::channel();
+        let parent = Play::idle().started(move |cx| {
+            let (tell, stuck, slow) = (tell.clone(), stuck.clone(), slow.clone());
+            let to = cx.addr();
+            let child = Play::new(move |(), _| {
+                stuck.walk_in();
+                Ok(())
+            });
+            let child = child.started(move |cx| {
+                let (to, slow) = (to.clone(), slow.clone());
+                let grandchild = Play::new(move |n: u32, _| {
+                    slow.walk_in();
+                    Ok(to.send(n)?)
+                });
+                let grandchild = cx.actor("grandchild").stall_limit(HANG).spawn(grandchild)?;
+                Ok(grandchild.send(7)?)
+            });
+            let child = cx.spawn("child", child);
+            child.send(())?;
+            Ok(tell.send(child)?)
+        });
+        let parent = system.actor("parent").stall_limit(HANG).spawn(parent).unwrap();
+        let child = next(&told);
+        assert_eq!(keeper.catches(), "grandchild");
+        child.stop();
+        let report = child.wait_ended(HANG).expect("it is given up");
+        assert_eq!(report.ended, Ended::Abandoned);
+        let system = thread::spawn(move || system.shutdown());
+        until(|| parent.is_closed());
+        keeper.opens();
+        let report = system.join().unwrap();
+        assert_eq!(leaving(&report), ["child", "grandchild", "parent"]);
+        assert_eq!(figures(line(&report, "parent")), [1, 0, 0], "{report}");
+    });
+}

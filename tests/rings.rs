@@ -14,8 +14,8 @@ use exeunt::{
 };
 
 use crate::support::{
-    HANG, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line, ms, next,
-    so_far, standing, trap, until,
+    HANG, NEVER, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line, ms,
+    next, so_far, standing, trap, until,
 };
 
 /// How often a token is still to be passed on.
@@ -638,5 +638,59 @@ fn o4_timers_of_a_rings_children_end_when_its_turn_begins() {
                 Ok(())
             })
         });
+    });
+}
+
+#[test]
+fn o4_d3_a_ring_is_not_at_rest_before_those_are_whom_somebody_given_up_has_left_behind() {
+    guarded(|| {
+        let (stuck, _keeper) = trap();
+        let (slow, keeper) = trap();
+        let mut system = System::new("o4");
+        system.set_stall_limit(ms(200)).set_grace(ms(50));
+        let (a, a_inbox) = exeunt::mailbox::<u32>(8);
+        let (b, b_inbox) = exeunt::mailbox::<u32>(8);
+        let (tell, told) = mpsc::channel();
+        let ours = Play::new({
+            let b = b.clone();
+            move |n, _| Ok(b.send(n)?)
+        });
+        let to = a.clone();
+        let ours = ours.started(move |cx| {
+            let (to, slow, stuck) = (to.clone(), slow.clone(), stuck.clone());
+            let child = Play::new(move |(), _| {
+                stuck.walk_in();
+                Ok(())
+            });
+            let child = child.started(move |cx| {
+                let (to, slow) = (to.clone(), slow.clone());
+                let grandchild = Play::new(move |n: u32, _| {
+                    slow.walk_in();
+                    Ok(to.send(n)?)
+                });
+                let grandchild = cx.actor("grandchild").stall_limit(HANG).spawn(grandchild)?;
+                Ok(grandchild.send(7)?)
+            });
+            let child = cx.spawn("child", child);
+            child.send(())?;
+            Ok(tell.send(child)?)
+        });
+        let builder = system.actor("a").inbox(a_inbox).stall_limit(HANG).feeds(&b);
+        builder.spawn(ours).unwrap();
+        let builder = system.actor("b").inbox(b_inbox).stall_limit(HANG).feeds(&a);
+        builder.spawn(Play::idle()).unwrap();
+        let child = next(&told);
+        assert_eq!(keeper.catches(), "grandchild");
+        child.stop();
+        assert!(child.wait_ended(HANG).is_some_and(|report| report.ended == Ended::Abandoned));
+        let handle = system.handle();
+        handle.shutdown();
+        until(|| handle.is_draining());
+        thread::sleep(NEVER);
+        assert!(!a.is_closed() && !b.is_closed());
+        keeper.opens();
+        let report = system.wait();
+        let handled = ["a", "b"].map(|name| line(&report, name).handled);
+        assert_eq!((handled, report.refused.len()), ([1, 1], 0), "{report}");
     });
 }

@@ -155,7 +155,8 @@ impl<'a> Conductor<'a> {
         let now = Instant::now();
         // Those downstream of somebody who was given up wait for its children too; of others who have left,
         // for nobody.
-        let parents: BTreeSet<usize> = all.iter().filter_map(|member| member.parent()).collect();
+        let above = all.iter().flat_map(|member| member.life.ancestors().map(|life| life.index));
+        let parents: BTreeSet<usize> = above.collect();
         all.retain(|member| !member.has_left() || parents.contains(&member.life.index));
         self.drain = Some(Drain {
             began: now,
@@ -249,7 +250,7 @@ impl<'a> Conductor<'a> {
         parent: usize,
         tell: Option<crossbeam_channel::Sender<Vec<ActorReport>>>,
     ) {
-        let children = self.stage.children(Some(parent));
+        let children = self.stage.children(parent);
         self.assemble(children, Errand::Parent { index: parent, tell });
     }
 

@@ -1,6 +1,7 @@
 //! What the actor's thread, the conductor and a watcher know of one actor in common: its orders
 //! (your turn; stop now; begin anew), its figures, and what it is doing.
 
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -98,18 +99,20 @@ impl Life {
 
     // Its relations.
 
-    /// Whether `other` is its parent, or its parent's parent, and so on.
+    /// Its parent, that one's parent, and so on.
+    pub(crate) fn ancestors(&self) -> impl Iterator<Item = &Life> {
+        iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
+    }
+
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
-        std::iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
-            .any(|life| std::ptr::eq(life, other))
+        self.ancestors().any(|life| std::ptr::eq(life, other))
     }
 
     /// Whether its mailbox is open for `other` although it is closed: for those below it, and for those of its
     /// ring and those below them. It is so until it is closed for good.
     pub(crate) fn is_open_for(&self, other: &Life) -> bool {
         let is_of_its_ring = |ring: usize| {
-            std::iter::successors(Some(other), |life| life.parent.as_deref())
-                .any(|life| life.ring.get() == Some(&ring))
+            iter::once(other).chain(other.ancestors()).any(|life| life.ring.get() == Some(&ring))
         };
         other.descends_from(self) || self.ring.get().copied().is_some_and(is_of_its_ring)
     }

@@ -100,10 +100,14 @@ impl Stage {
         lock(&self.roster).members.values().cloned().collect()
     }
 
-    /// The children of somebody, or those who are nobody's.
-    pub(crate) fn children(&self, parent: Option<usize>) -> Vec<Arc<Member>> {
-        let roster = lock(&self.roster);
-        roster.members.values().filter(|member| member.parent() == parent).cloned().collect()
+    /// The children of somebody, and whom those of them have left behind who were given up.
+    pub(crate) fn children(&self, parent: usize) -> Vec<Arc<Member>> {
+        let members = &lock(&self.roster).members;
+        let is_below = |member: &&Arc<Member>| {
+            let mut above = member.life.ancestors().map(|life| life.index);
+            above.find(|index| *index == parent || members.contains_key(index)) == Some(parent)
+        };
+        members.values().filter(is_below).cloned().collect()
     }
 
     /// How many members are not daemons.

@@ -127,11 +127,8 @@ pub(super) fn wiring(roots: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
     let by_index: BTreeMap<usize, &Arc<Member>> =
         all.iter().map(|member| (member.life.index, member)).collect();
     let root_of = |member: &Arc<Member>| {
-        let mut root = member;
-        while let Some(parent) = root.parent().and_then(|index| by_index.get(&index)) {
-            root = parent;
-        }
-        root.life.index
+        let root = member.life.ancestors().last().unwrap_or(&member.life);
+        root.index
     };
     let mut nodes: BTreeMap<usize, Node> =
         roots.iter().map(|root| (root.life.index, root.node.clone())).collect();
