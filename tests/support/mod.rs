@@ -1,6 +1,6 @@
 //! What the tests of the clauses share: an actor that is written down where it is needed, a limit
 //! for whatever may hang, and ways to wait for facts.
-#![allow(dead_code)] // each of the two programs takes its own part of it
+#![allow(dead_code, unused_imports)] // each of the two programs takes its own part of it
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) mod jitter;
