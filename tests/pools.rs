@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 
-use exeunt::{Addr, Ended, Overflow, Restart, System};
+use exeunt::{Addr, Ended, Overflow, Restart, State, System, TaskContext};
 
 use crate::support::{
-    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, trap, until,
+    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing, trap,
+    until,
 };
 
 #[test]
@@ -367,6 +368,48 @@ fn m1_stress_pools_that_are_shut_down_while_they_are_sent_to() {
             assert_eq!(accepted.load(Ordering::Relaxed), line.accepted(), "{report}");
             assert_eq!((line.returned, returned.try_iter().count()), (0, 0), "{report}");
         }
+    });
+}
+
+#[test]
+fn a_pool_is_found_by_its_name() {
+    guarded(|| {
+        let mut system = System::new("press");
+        let press = system.pool("press", 2).spawn_with(Play::<u32>::idle).unwrap();
+        assert_eq!(system.handle().lookup::<u32>("press"), Ok(press));
+    });
+}
+
+#[test]
+fn o1_a_task_may_come_after_all_threads_of_a_pool() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = System::new("press");
+        let press = system.pool("press", 2).spawn_with(move || {
+            let trap = trap.clone();
+            Play::new(move |_: u32, _| {
+                trap.walk_in();
+                Ok(())
+            })
+        });
+        let press = press.unwrap();
+        let seen_off = |cx: &TaskContext| {
+            cx.stopping().wait();
+            assert!(cx.system().lookup::<u32>("press").is_err());
+            Ok(())
+        };
+        system.task("night watch").after("press").spawn(seen_off).unwrap();
+        press.send(1).unwrap();
+        keeper.catches();
+        let handle = system.handle();
+        handle.shutdown();
+        // One of its threads is free to leave, and the other is not.
+        until(|| handle.snapshot().iter().any(|actor| actor.state == State::Ended));
+        assert_eq!(standing(&handle, "night watch").state, State::Working);
+        keeper.opens();
+        let report = system.wait();
+        assert!(!report.is_failure(), "{report}");
+        assert_eq!(leaving(&report), ["press", "night watch"], "{report}");
     });
 }
 

@@ -127,7 +127,7 @@ impl Stage {
     /// The first of that name whose mailbox is still open.
     pub(crate) fn find_post(&self, name: &str) -> Option<Arc<dyn Post>> {
         let roster = lock(&self.roster);
-        let bearers = roster.members.values().filter(|member| member.life.name == name);
+        let bearers = roster.members.values().filter(|member| member.bears(name));
         bearers.filter_map(|member| lock(&member.post).clone()).next()
     }
 

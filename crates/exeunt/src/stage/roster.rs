@@ -94,7 +94,7 @@ impl Roster {
         let mut indices = Vec::new();
         for name in &part.after {
             let before = indices.len();
-            let bearers = self.siblings(part).filter(|member| member.life.name == *name);
+            let bearers = self.siblings(part).filter(|member| member.bears(name));
             indices.extend(bearers.map(|member| member.life.index));
             if indices.len() == before {
                 return Err(SpawnCause::UnknownName(name.clone()));
