@@ -207,7 +207,8 @@ impl<M: Send + 'static> Addr<M> {
     }
 
     /// Waits until the actor has ended, and its thread with it, for `timeout` at most, and gives its
-    /// line of the report, which says how; `None` if it has not ended in time.
+    /// line of the report, which says how; `None` if it has not ended in time, if an actor that waits has
+    /// to stop before, and, at once, if nobody was spawned yet for this address.
     ///
     /// A `timeout` too long for the clock is no time-out.
     ///

@@ -237,7 +237,8 @@ impl<A: Actor> Context<A> {
     /// Watches somebody: when it has ended, for whatever reason, and its thread with it, the actor is
     /// sent what `tell` makes of its report. If it has ended already, at once.
     ///
-    /// A watch keeps the watcher alive, and not the watched.
+    /// A watch keeps the watcher alive, and not the watched. It is of somebody who was spawned: if nobody
+    /// was yet for this address, nothing is told.
     ///
     /// ```
     /// use exeunt::{Actor, ActorReport, Addr, Context, System};

@@ -152,7 +152,9 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// mailbox [dropped](Overflow). Unless set, they are dropped.
     ///
     /// The hook runs on the actor's own thread; for an abandoned actor on a thread of the
-    /// system's; for a full mailbox on the sender's. A panic in it is logged.
+    /// system's; for a full mailbox on the sender's; for an actor that cannot be spawned, whose
+    /// [`inbox`](ActorBuilder::inbox) was sent to, on the one that was to spawn it. A panic in it is
+    /// logged.
     pub fn returned(mut self, hook: impl FnMut(M) + Send + 'static) -> Self {
         self.mailbox.dead_letters = Some(Box::new(hook));
         self

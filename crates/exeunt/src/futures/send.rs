@@ -1,0 +1,156 @@
+//! A send as a future.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::address::Addr;
+use crate::error::{SendError, SendTimeoutError, TrySendError};
+use crate::event::Event;
+use crate::life;
+use crate::mailbox::{self, Mailbox, Overflow};
+use crate::waiters::Ticket;
+
+/// Where a future stands in the queues of those who wake it.
+pub(super) struct Place {
+    pub(super) ticket: Ticket,
+    /// The order to stop waiting, for the actor on whose thread it was polled last.
+    order: Option<Event>,
+}
+
+impl Place {
+    fn new() -> Place {
+        Place { ticket: Ticket::next(), order: None }
+    }
+
+    /// Has the future woken when the actor that polls it, if it is one, must stop waiting.
+    pub(super) fn heed_orders(&mut self, waker: &Waker) {
+        self.leave();
+        if let Some(me) = life::current() {
+            let order = self.order.insert(me.interruption());
+            order.waiters().add(self.ticket, waker);
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(order) = self.order.take() {
+            order.waiters().remove(self.ticket);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// A send that waits for room without a thread. Made by [`Addr::send_async`].
+#[must_use = "nothing is sent before it is awaited"]
+pub struct SendFuture<M: Send + 'static> {
+    pub(super) addr: Addr<M>,
+    /// Taken when it is sent, or given back.
+    message: Option<M>,
+    pub(super) place: Place,
+}
+
+/// Nothing in it is pinned.
+impl<M: Send + 'static> Unpin for SendFuture<M> {}
+
+/// # Panics
+///
+/// When it is polled after it was ready.
+impl<M: Send + 'static> Future for SendFuture<M> {
+    type Output = Result<(), SendError<M>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().poll_send(cx.waker()).map_err(SendError::from)
+    }
+}
+
+impl<M: Send + 'static> SendFuture<M> {
+    pub(super) fn new(addr: &Addr<M>, message: M) -> SendFuture<M> {
+        SendFuture { addr: addr.clone(), message: Some(message), place: Place::new() }
+    }
+
+    pub(super) fn poll_send(&mut self, waker: &Waker) -> Poll<Result<(), SendTimeoutError<M>>> {
+        let mut sent = self.attempt();
+        if sent.is_pending() {
+            self.queue_up(waker);
+            // The second look: the mailbox may have been closed before we were seen.
+            sent = self.attempt();
+        }
+        if sent.is_ready() {
+            self.leave();
+        }
+        sent
+    }
+
+    /// Sends if it can be done now; says so if it never can.
+    fn attempt(&mut self) -> Poll<Result<(), SendTimeoutError<M>>> {
+        let Some(message) = self.message.take() else {
+            panic!("a send was polled after it was ready");
+        };
+        match self.addr.try_send(message) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(TrySendError::Full(message)) => match self.why_not_wait() {
+                Some(refusal) => Poll::Ready(Err(refusal(message))),
+                None => {
+                    self.message = Some(message);
+                    Poll::Pending
+                }
+            },
+            Err(closed) => Poll::Ready(Err(SendTimeoutError::Closed(closed.into_message()))),
+        }
+    }
+
+    /// There is no room: what keeps it from waiting for some, as it would keep a `send` from it.
+    fn why_not_wait(&self) -> Option<fn(M) -> SendTimeoutError<M>> {
+        let overflow = self.addr.mailbox().overflow();
+        if overflow == Overflow::Refuse || overflow.drops() && mailbox::is_inside_a_hook() {
+            return Some(SendTimeoutError::Full);
+        }
+        let me = life::current()?;
+        if overflow == Overflow::Wait && self.addr.belongs_to(Some(&me)) {
+            return Some(SendTimeoutError::Deadlock);
+        }
+        me.is_interrupted().then_some(SendTimeoutError::Interrupted)
+    }
+
+    fn queue_up(&mut self, waker: &Waker) {
+        self.place.heed_orders(waker);
+        self.addr.mailbox().queue_up(self.place.ticket, waker);
+    }
+
+    fn leave(&mut self) {
+        self.place.leave();
+        self.addr.mailbox().leave_queue(self.place.ticket);
+    }
+}
+
+impl<M: Send + 'static> Drop for SendFuture<M> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for SendFuture<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SendFuture").field(&self.addr.name()).finish()
+    }
+}
+
+impl<M: Send + 'static> Mailbox<M> {
+    /// Has a sender woken when there is room, when the dead-letter hook is free, and when neither
+    /// is of any use any more.
+    fn queue_up(&self, ticket: Ticket, waker: &Waker) {
+        self.dead_letters.waiters.add(ticket, waker);
+        self.room.add(ticket, waker);
+        self.ring_all();
+    }
+
+    fn leave_queue(&self, ticket: Ticket) {
+        self.room.remove(ticket);
+        self.dead_letters.waiters.remove(ticket);
+    }
+}
