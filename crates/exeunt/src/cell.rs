@@ -23,14 +23,15 @@ pub(crate) struct Cell<A: Actor> {
 }
 
 /// What there was when an actor could not be started.
-pub(crate) struct Stillborn<A> {
+pub(crate) struct Stillborn<A: Actor> {
     pub(crate) failure: Failure,
     /// `None` if its value could not even be made.
-    pub(crate) actor: Option<A>,
+    pub(crate) cell: Option<Box<Cell<A>>>,
 }
 
 impl<A: Actor> Cell<A> {
     /// Makes the value and starts it.
+    #[inline(never)] // the value is on the stack only in here
     pub(crate) fn start(
         life: &Arc<Life>,
         mailbox: &Arc<Mailbox<A::Msg>>,
@@ -39,7 +40,7 @@ impl<A: Actor> Cell<A> {
     ) -> Result<Box<Cell<A>>, Stillborn<A>> {
         let actor = life
             .in_hook(Activity::Starting, || unwind::catch(make))
-            .map_err(|panic| Stillborn { failure: Failure::panic(&panic), actor: None })?;
+            .map_err(|panic| Stillborn { failure: Failure::panic(&panic), cell: None })?;
         let cx = Context::new(Arc::clone(life), Arc::clone(mailbox), clock);
         let mut cell = Box::new(Cell { actor, cx });
         let Cell { actor, cx } = &mut *cell;
@@ -47,7 +48,7 @@ impl<A: Actor> Cell<A> {
         if let Err(failure) = started {
             cx.close_agenda();
             let failure = failure.within("`started`");
-            return Err(Stillborn { failure, actor: Some(cell.actor) });
+            return Err(Stillborn { failure, cell: Some(cell) });
         }
         life.swap_activity(Activity::Working);
         life.stage.emit(|| Notice::Started { name: life.name.clone() });
@@ -117,10 +118,6 @@ impl<A: Actor> Cell<A> {
         // The hook may have put something on it.
         self.cx.close_agenda();
         stopped
-    }
-
-    pub(crate) fn into_value(self) -> A {
-        self.actor
     }
 
     fn hook(

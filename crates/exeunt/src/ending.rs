@@ -53,17 +53,16 @@ pub(crate) enum Sentence {
 }
 
 /// What is left of an incarnation.
-#[allow(clippy::large_enum_variant)] // one for each actor, on its stack, for a moment
 pub(crate) enum Remains<A: Actor> {
     Whole(Box<cell::Cell<A>>),
     /// It was made, but not started.
-    Value(A),
+    Unstarted(#[allow(dead_code, reason = "only to be dropped")] Box<cell::Cell<A>>),
     Nothing,
 }
 
 impl<A: Actor> From<Stillborn<A>> for Remains<A> {
     fn from(stillborn: Stillborn<A>) -> Remains<A> {
-        stillborn.actor.map_or(Remains::Nothing, Remains::Value)
+        stillborn.cell.map_or(Remains::Nothing, Remains::Unstarted)
     }
 }
 
@@ -212,9 +211,9 @@ impl<M: Send + 'static> WayOut<M> {
     }
 
     /// Ends one incarnation, so that another may begin. The mailbox stays as it is.
-    pub(crate) fn retire<A: Actor<Msg = M>>(&self, remains: Remains<A>) {
-        let (actor, stopped) = self.stop(remains);
-        for wrong in [stopped, self.drop_value(actor)].into_iter().filter_map(Result::err) {
+    pub(crate) fn retire<A: Actor<Msg = M>>(&self, mut remains: Remains<A>) {
+        let stopped = self.stop(&mut remains);
+        for wrong in [stopped, self.clear(remains)].into_iter().filter_map(Result::err) {
             let (name, error) = (self.life.name.clone(), wrong.text);
             self.life.stage.emit(|| Notice::FailedToStop { name, error });
         }
@@ -224,14 +223,14 @@ impl<M: Send + 'static> WayOut<M> {
     /// `stopped` hook; the drop of the value.
     pub(crate) fn leave<A: Actor<Msg = M>>(
         &self,
-        remains: Remains<A>,
+        mut remains: Remains<A>,
         outcome: Outcome,
     ) -> Outcome {
         self.return_rest(&outcome);
-        let (actor, stopped) = self.stop(remains);
+        let stopped = self.stop(&mut remains);
         let outcome = self.revise(outcome, stopped);
         self.return_rest(&outcome);
-        let dropped = self.drop_value(actor);
+        let dropped = self.clear(remains);
         if self.is_last.get() {
             self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
         }
@@ -259,7 +258,7 @@ impl<M: Send + 'static> WayOut<M> {
         is_over.then(|| ended_well(&self.life))
     }
 
-    fn stop<A: Actor<Msg = M>>(&self, remains: Remains<A>) -> (Option<A>, Result<(), Failure>) {
+    fn stop<A: Actor<Msg = M>>(&self, remains: &mut Remains<A>) -> Result<(), Failure> {
         let left = if self.life.close_family() {
             self.life.deafness().set();
             let everybody_has_left = self.life.stage.dismiss_family(&self.life);
@@ -269,13 +268,11 @@ impl<M: Send + 'static> WayOut<M> {
             Vec::new()
         };
         match remains {
-            Remains::Whole(mut cell) => {
+            Remains::Whole(cell) => {
                 cell.bereave(left);
-                let stopped = cell.stop();
-                (Some(cell.into_value()), stopped)
+                cell.stop()
             }
-            Remains::Value(actor) => (Some(actor), Ok(())),
-            Remains::Nothing => (None, Ok(())),
+            Remains::Unstarted(_) | Remains::Nothing => Ok(()),
         }
     }
 
@@ -293,9 +290,10 @@ impl<M: Send + 'static> WayOut<M> {
         }
     }
 
-    fn drop_value<A>(&self, actor: Option<A>) -> Result<(), Failure> {
+    /// Drops the value.
+    fn clear<A: Actor>(&self, remains: Remains<A>) -> Result<(), Failure> {
         self.life
-            .in_hook(Activity::Dropping, || unwind::drop_caught(actor))
+            .in_hook(Activity::Dropping, || unwind::drop_caught(remains))
             .map_err(|panic| Failure::panic(&panic).within("its `drop`"))
     }
 
