@@ -1,6 +1,6 @@
 //! What the tests of the clauses share: an actor that is written down where it is needed, a limit
 //! for whatever may hang, and ways to wait for facts.
-#![allow(dead_code, unused_imports)] // each of the two programs takes its own part of it
+#![allow(dead_code)] // each of the two programs takes its own part of it
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) mod jitter;
@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use exeunt::{Actor, ActorReport, ActorSnapshot, Context, Event, Report, SystemHandle};
+#[allow(unused_imports)] // as above
 pub(crate) use exeunt_testkit::in_time;
 
 /// After this long, a test that waits has found a hang. Generous, since machines are busy.

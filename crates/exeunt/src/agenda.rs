@@ -48,23 +48,30 @@ pub(crate) enum Job<M> {
     Answer(u64, How),
 }
 
-/// Where a job may come from.
-#[cfg(feature = "stepper")]
+/// Where a job may come from, in the order in which they are looked at.
 pub(crate) enum Source {
     Timers,
     Mailbox,
     Answers,
-    Input,
+    Input(usize),
+}
+
+/// How many sources there are beside the inputs.
+const OWN_SOURCES: usize = 3;
+
+impl Source {
+    fn at(place: usize) -> Source {
+        match place {
+            0 => Source::Timers,
+            1 => Source::Mailbox,
+            2 => Source::Answers,
+            input => Source::Input(input - OWN_SOURCES),
+        }
+    }
 }
 
 /// How many urgent messages are taken in a row while something else waits.
 const URGENT_BUDGET: u32 = 8;
-
-/// The sources before the inputs, in the order in which they are looked at.
-const TIMERS: usize = 0;
-const MAILBOX: usize = 1;
-const ANSWERS: usize = 2;
-const INPUTS: usize = 3;
 
 impl<A: Actor> Agenda<A> {
     pub(crate) fn new(clock: Clock, mailbox: &std::sync::Arc<Mailbox<A::Msg>>) -> Agenda<A> {
@@ -75,7 +82,7 @@ impl<A: Actor> Agenda<A> {
             answers: Answers::new(),
             idle_timeout: None,
             idle_since: None,
-            next_source: TIMERS,
+            next_source: 0,
             urgent_in_a_row: 0,
             is_in_use: mailbox.urgent().is_some(),
             is_last_call: false,
@@ -159,41 +166,38 @@ impl<A: Actor> Agenda<A> {
     }
 
     fn take_in_turn(&mut self, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
-        let sources = INPUTS + self.inputs.len();
+        let sources = OWN_SOURCES + self.inputs.len();
         for step in 0..sources {
-            let source = (self.next_source + step) % sources;
-            if let Some(job) = self.take_from(source, mailbox) {
-                self.next_source = source + 1;
+            let place = (self.next_source + step) % sources;
+            if let Some(job) = self.take_from(Source::at(place), mailbox) {
+                self.next_source = place + 1;
                 return Some(job);
             }
         }
         // Only the budget kept us from it.
         let message = mailbox.take_urgent()?;
-        self.next_source = MAILBOX + 1;
+        self.urgent_in_a_row = 1;
         Some(Job::Message(message))
     }
 
     /// What the last job that was taken came from.
     #[cfg(feature = "stepper")]
     pub(crate) fn last_source(&self) -> Source {
-        match self.next_source.wrapping_sub(1) {
-            _ if self.urgent_in_a_row > 0 => Source::Mailbox,
-            TIMERS => Source::Timers,
-            MAILBOX => Source::Mailbox,
-            ANSWERS => Source::Answers,
-            _ => Source::Input,
+        match self.next_source.checked_sub(1) {
+            Some(place) if self.urgent_in_a_row == 0 => Source::at(place),
+            _ => Source::Mailbox,
         }
     }
 
-    fn take_from(&mut self, source: usize, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
+    fn take_from(&mut self, source: Source, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
         match source {
-            TIMERS => self.take_due().map(Job::Message),
-            MAILBOX => mailbox.take().map(Job::Message),
-            ANSWERS => {
+            Source::Timers => self.take_due().map(Job::Message),
+            Source::Mailbox => mailbox.take().map(Job::Message),
+            Source::Answers => {
                 let (id, how) = self.answers.take(&self.clock)?;
                 Some(Job::Answer(id, how))
             }
-            input => self.take_input(input - INPUTS).map(Job::Message),
+            Source::Input(index) => self.take_input(index).map(Job::Message),
         }
     }
 

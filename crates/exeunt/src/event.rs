@@ -14,7 +14,7 @@ use crate::waiters::Waiters;
 /// A flag that is set once, can be asked for at the price of a load, and can be waited for with a
 /// time-out or beside other channels.
 ///
-/// It is what the article on stopping threads calls an exit event: a loop asks
+/// To a thread that is to be stopped it is an *exit event*: a loop asks
 /// [`is_set`](Event::is_set), a sleep becomes [`wait_timeout`](Event::wait_timeout), and whoever
 /// [sets](Event::set) the event ends both. Clones are the same event. It is of use without any
 /// actor.

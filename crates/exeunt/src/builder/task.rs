@@ -47,8 +47,9 @@ impl<'a> TaskBuilder<'a> {
         TaskBuilder { common: Common::new(stage, parent, name) }
     }
 
-    /// Its turn comes when whoever bears that name (all of them, if there are several) has ended,
-    /// and not at once. A daemon is not waited for, here as elsewhere.
+    /// Its turn comes when whoever bears that name (all of them, if there are several, and all threads
+    /// of a pool) has ended, and not at once. Looked for among those that were spawned before it, and have
+    /// the same parent, or none as it has none. A daemon is not waited for, here as elsewhere.
     ///
     /// This counts as a declaration: it then holds back nobody but those that it
     /// [feeds](TaskBuilder::feeds).

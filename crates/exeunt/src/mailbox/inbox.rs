@@ -11,7 +11,7 @@ use crate::capacity::Capacity;
 /// [builder](crate::ActorBuilder::inbox) of the actor that is to read it.
 ///
 /// What is sent before the actor is spawned waits for it. An inbox that is dropped unused closes
-/// the mailbox and drops what is in it; what waits for an actor that cannot be started goes to its
+/// the mailbox and drops what is in it, unless it has a [hook](Inbox::returned); what waits for an actor that cannot be started goes to its
 /// [dead-letter hook](crate::ActorBuilder::returned), but, since it never was an actor, into no
 /// report.
 ///
@@ -67,7 +67,7 @@ pub struct Inbox<M: Send + 'static> {
 impl<M: Send + 'static> Inbox<M> {
     /// Sets what becomes of messages for which there is no room, from when an actor reads the mailbox
     /// on; [`Overflow::Wait`] unless set. For an actor's own mailbox the
-    /// [builder](crate::ActorBuilder::overflow) does it too.
+    /// [builder](crate::ActorBuilder::overflow) does it too; of the two, this one counts.
     #[must_use]
     pub fn overflow(self, overflow: Overflow) -> Inbox<M> {
         if let Some(mailbox) = &self.mailbox {

@@ -64,7 +64,7 @@ impl Step {
     pub(super) fn ahead<M>(next: &Next<M>, from: &Source) -> Step {
         match (next, from) {
             (Next::Message(_), Source::Timers) => Step::Timer,
-            (Next::Message(_), Source::Input) => Step::Item,
+            (Next::Message(_), Source::Input(_)) => Step::Item,
             (Next::Message(_), _) => Step::Message,
             (Next::Affair(Affair::Answer(..)), _) => Step::Answer,
             (Next::Affair(Affair::Idle), _) => Step::Idle,
