@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{
-    Addr, Context, Ended, Inbox, Notice, Reason, Report, Restart, SendError, State, System,
+    ActorSnapshot, Addr, Backoff, Context, Ended, Error, Inbox, Notice, Reason, Reply, Report,
+    Restart, SendError, State, System,
 };
 
 use crate::support::{
@@ -692,5 +693,78 @@ fn o4_d3_a_ring_is_not_at_rest_before_those_are_whom_somebody_given_up_has_left_
         let report = system.wait();
         let handled = ["a", "b"].map(|name| line(&report, name).handled);
         assert_eq!((handled, report.refused.len()), ([1, 1], 0), "{report}");
+    });
+}
+
+#[test]
+fn o4_one_of_a_ring_that_begins_anew_awaits_no_answers_of_the_incarnation_before() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("o4");
+        system.set_stall_limit(ms(5_000)); // it does not leave by that
+        let mut kept = Vec::new();
+        let oracle = Play::new(move |reply: Reply<u32>, _| {
+            kept.push(reply);
+            Ok(tell.send(())?)
+        });
+        let oracle = system.actor("oracle").feeds_nothing().spawn(oracle).unwrap();
+        let (a, a_inbox) = exeunt::mailbox::<bool>(8);
+        let (b, b_inbox) = exeunt::mailbox::<u32>(8);
+        let restart = Restart::on_failure().intensity(9, HANG);
+        let builder = system.actor("a").inbox(a_inbox).feeds(&b).feeds(&oracle).restart(restart);
+        let make = move || {
+            let oracle = oracle.clone();
+            Play::new(move |fails: bool, cx| {
+                if fails {
+                    return Err(Error::msg("planned"));
+                }
+                Ok(cx.ask_then(&oracle, |reply| reply, |_, _, _| Ok(()))?)
+            })
+        };
+        builder.spawn_with(make).unwrap();
+        system.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::idle()).unwrap();
+        a.send(false).unwrap();
+        next(&told);
+        let handle = system.handle();
+        handle.shutdown();
+        until(|| handle.is_draining());
+        thread::sleep(NEVER); // long enough to fall asleep, and for an answer
+        a.send(true).unwrap();
+        let report = system.wait();
+        assert!(report.is_complete() && report.took < ms(5_000), "{report}");
+        assert_eq!(figures(line(&report, "a")), [1, 1, 0]);
+    });
+}
+
+#[test]
+fn o4_f1_the_turn_of_its_ring_cuts_a_backoff_short_though_nothing_else_drains() {
+    guarded(|| {
+        let hour = ms(3_600_000);
+        let backoff = Backoff::exponential(hour, hour);
+        let restart = Restart::on_failure().intensity(9, hour).backoff(backoff);
+        let mut system = System::new("o4");
+        let parent = Play::<()>::idle().started(move |cx| {
+            let (a, a_inbox) = exeunt::mailbox::<bool>(8);
+            let (b, b_inbox) = exeunt::mailbox::<u32>(8);
+            a.send(true)?;
+            a.send(false)?;
+            let make = || {
+                Play::new(|fails: bool, _| if fails { Err(Error::msg("planned")) } else { Ok(()) })
+            };
+            let builder = cx.actor("a").inbox(a_inbox).feeds(&b).restart(restart);
+            builder.spawn_with(make)?;
+            cx.actor("b").inbox(b_inbox).feeds(&a).spawn(Play::idle())?;
+            std::mem::forget((a, b)); // neither of them ends by itself
+            Ok(())
+        });
+        let parent = system.spawn("parent", parent);
+        let handle = system.handle();
+        let rests = |actor: &ActorSnapshot| actor.name == "a" && actor.state == State::Restarting;
+        until(|| handle.snapshot().iter().any(rests));
+        parent.stop();
+        assert!(parent.wait_ended(HANG).is_some());
+        let report = system.shutdown();
+        assert!(report.is_complete(), "{report}");
+        assert_eq!(figures(line(&report, "a")), [1, 1, 0]);
     });
 }

@@ -169,7 +169,7 @@ fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Option<Duration> {
 }
 
 /// A backoff. A drain cuts it short, since those upstream may be waiting to flush into its mailbox, and
-/// so do its own turn and the restart of others that takes it along.
+/// so do its own turn, that of its ring, and the restart of others that takes it along.
 fn wait_out(life: &Life, delay: Duration) {
     if delay.is_zero() {
         return;
@@ -177,6 +177,7 @@ fn wait_out(life: &Life, delay: Duration) {
     select! {
         recv(life.stage.drain_began().receiver()) -> _ => {}
         recv(life.incarnation().receiver()) -> _ => {}
+        recv(life.last_call.receiver()) -> _ => {}
         recv(life.must_stop.receiver()) -> _ => {}
         default(delay) => {}
     }

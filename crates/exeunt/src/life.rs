@@ -48,9 +48,9 @@ pub(crate) struct Life {
     /// The ring with which it leaves, when its mailbox is open for that and for nobody else: the index of
     /// its first.
     ring: OnceLock<usize>,
-    /// The turn of those with whom it drains as one has come: what it takes from beside its mailbox comes to an
-    /// end. Set before its bell is rung.
-    last_call: AtomicBool,
+    /// Set when the turn of those with whom it drains as one has come: what it takes from beside its mailbox comes to
+    /// an end, and so does its backoff. Set before its bell is rung.
+    pub(crate) last_call: Event,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -83,7 +83,7 @@ impl Life {
             must_stop: Event::new(),
             overdue: AtomicBool::new(false),
             ring: OnceLock::new(),
-            last_call: AtomicBool::new(false),
+            last_call: Event::new(),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -146,15 +146,6 @@ impl Life {
     /// Whether its deadline has come, though it may still have to hear of it.
     pub(crate) fn is_overdue(&self) -> bool {
         self.overdue.load(Ordering::SeqCst)
-    }
-
-    /// Says that the turn of its ring has come. Whether that is news.
-    pub(crate) fn announce_last_call(&self) -> bool {
-        !self.last_call.swap(true, Ordering::SeqCst)
-    }
-
-    pub(crate) fn is_last_call(&self) -> bool {
-        self.last_call.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_called(&self) {

@@ -75,7 +75,8 @@ impl Member {
     /// The turn of its ring, or of its parent's, has come: what it takes from beside its mailbox comes to an end,
     /// so that all of them can come to rest. Says so once.
     pub(crate) fn last_call(&self) {
-        if self.life.announce_last_call() {
+        if !self.life.last_call.is_set() {
+            self.life.last_call.set();
             self.ring();
         }
     }

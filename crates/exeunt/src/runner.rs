@@ -128,7 +128,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         let bell = mailbox.bell_of(seat);
         let agenda = cell.agenda_now();
         if life.stopping.is_set() && !agenda.is_in_turn()
-            || life.is_last_call() && !agenda.is_last_call()
+            || life.last_call.is_set() && !agenda.is_last_call()
         {
             // Its turn came to the incarnation before: to this one the bell was not rung.
             bell.ring();
@@ -246,7 +246,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         let agenda = self.cell.agenda();
         if its_turn && !agenda.is_in_turn() {
             self.life.count_cancelled(agenda.begin_turn());
-        } else if self.life.is_last_call() {
+        } else if self.life.last_call.is_set() {
             self.life.count_cancelled(agenda.last_call());
         }
         self.make_way()

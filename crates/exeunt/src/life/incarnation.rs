@@ -48,6 +48,7 @@ impl Life {
         }
         orders.deafness = None;
         drop(orders);
+        self.set_awaits_answers(false);
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
     }
