@@ -11,40 +11,41 @@ type Mutant = (&'static str, &'static str, &'static str);
 const EVENT: &[Mutant] = &[
     (
         "flag_after_wake_up",
-        "self.set.store(true, Ordering::SeqCst);\n        guts.sender = None;",
-        "guts.sender = None;\n        self.set.store(true, Ordering::SeqCst);",
+        "self.set.store(true, Ordering::SeqCst);\n        *sender = None;",
+        "*sender = None;\n        self.set.store(true, Ordering::SeqCst);",
     ),
     (
         "flag_relaxed",
         "self.set.store(true, Ordering::SeqCst)",
         "self.set.store(true, Ordering::Relaxed)",
     ),
-    (
-        "look_relaxed",
-        "self.inner.set.load(Ordering::Acquire)",
-        "self.inner.set.load(Ordering::Relaxed)",
-    ),
-    ("no_wake_up", "guts.sender = None;", ""),
+    ("look_relaxed", "self.set.load(Ordering::Acquire)", "self.set.load(Ordering::Relaxed)"),
+    ("no_wake_up", "*sender = None;", ""),
     (
         "child_without_lock",
-        "let mut guts = self.inner.lock();\n        if !self.is_set() {",
-        "let is_set = self.is_set();\n        let mut guts = self.inner.lock();\n        if !is_set {",
+        "let mut children = self.inner.children();\n        if !self.is_set() {",
+        "let is_set = self.is_set();\n        let mut children = self.inner.children();\n        if !is_set {",
     ),
     (
         "channel_without_lock",
-        "let mut guts = self.lock();\n        if !self.set.load(Ordering::Relaxed) {",
-        "let is_set = self.set.load(Ordering::Relaxed);\n        let mut guts = self.lock();\n        if !is_set {",
+        "let mut kept = self.sender();\n        if !self.set.load(Ordering::Relaxed) {",
+        "let is_set = self.set.load(Ordering::Relaxed);\n        let mut kept = self.sender();\n        if !is_set {",
+    ),
+    (
+        "children_before_flag",
+        "        self.flag.set();\n        std::mem::take(&mut self.children().all)\n",
+        "        let children = std::mem::take(&mut self.children().all);\n        self.flag.set();\n        children\n",
     ),
     ("child_of_a_set_one", "            child.set();\n", ""),
     (
         "futures_before_flag",
-        "        let mut guts = self.lock();\n        // The flag",
-        "        self.waiters.wake_all();\n        let mut guts = self.lock();\n        // The flag",
+        "        let mut sender = self.sender();\n        // The flag",
+        "        self.waiters.wake_all();\n        let mut sender = self.sender();\n        // The flag",
     ),
 ];
 
 /// The last of them says nothing of the futures: the first wake-up alone is not enough.
-const FUTURES_WOKEN_LATE: &str = "        drop(guts);\n        self.waiters.wake_all();\n";
+const FUTURES_WOKEN_LATE: &str = "        drop(sender);\n        self.waiters.wake_all();\n";
 
 const BELL: &[Mutant] = &[
     ("no_fence", "atomic::fence(Ordering::SeqCst);", ""),
@@ -99,7 +100,7 @@ fn read_in(name: &str, source: &str, mutants: &[Mutant]) {
         assert_eq!(found, 1, "the guard of {name}_{mutant} is found {found} times: {guard}");
         let mut text = source.replace(guard, instead);
         if *mutant == "futures_before_flag" {
-            text = text.replace(FUTURES_WOKEN_LATE, "        drop(guts);\n");
+            text = text.replace(FUTURES_WOKEN_LATE, "        drop(sender);\n");
         }
         write(&format!("{name}_{mutant}"), &text);
     }

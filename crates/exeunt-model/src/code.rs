@@ -81,6 +81,7 @@ read_in! {
     event_look_relaxed
     event_no_wake_up
     event_child_without_lock
+    event_children_before_flag
     event_channel_without_lock
     event_child_of_a_set_one
     event_futures_before_flag

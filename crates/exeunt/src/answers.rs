@@ -12,8 +12,7 @@ use crate::actor::Actor;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::{self, AskError};
-use crate::event::Event;
-use crate::mailbox::MailboxId;
+use crate::mailbox::{MailboxId, Post};
 use crate::reply::{Answer, NoAnswer};
 use crate::timer::Timer;
 use crate::timers::Timers;
@@ -37,7 +36,7 @@ struct Pending<A: Actor> {
 
 /// Somebody with whom asks are out.
 struct Respondent {
-    ended: Event,
+    post: Arc<dyn Post>,
     asks: BTreeSet<u64>,
 }
 
@@ -125,14 +124,15 @@ impl<A: Actor> Answers<A> {
     pub(crate) fn expect(
         &mut self,
         id: u64,
-        (asked, ended): (MailboxId, Event),
+        post: Arc<dyn Post>,
         deadline: Option<(Instant, Duration)>,
         then: Box<dyn Then<A>>,
     ) {
         let timeout = deadline.map(|(now, timeout)| self.deadlines.after(now, timeout, id));
+        let asked = post.id();
         self.pending.insert(id, Pending { asked, timeout, then });
         let asked = self.asked.entry(asked);
-        asked.or_insert(Respondent { ended, asks: BTreeSet::new() }).asks.insert(id);
+        asked.or_insert(Respondent { post, asks: BTreeSet::new() }).asks.insert(id);
     }
 
     /// An ask that has come to its end, if there is one.
@@ -150,7 +150,7 @@ impl<A: Actor> Answers<A> {
     }
 
     fn take_orphan(&mut self) -> Option<(u64, How)> {
-        let asked = self.asked.values().find(|asked| asked.ended.is_set())?;
+        let asked = self.asked.values().find(|asked| asked.post.ended().is_set())?;
         Some((*asked.asks.first()?, How::Ended))
     }
 
@@ -187,7 +187,7 @@ impl<A: Actor> Answers<A> {
             select.recv(door);
         }
         for asked in self.asked.values() {
-            select.recv(asked.ended.receiver());
+            select.recv(asked.post.ended().receiver());
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::{Select, Sender};
 
 use crate::error::{AskError, SendTimeoutError};
-use crate::event::Event;
+use crate::event::{Event, Flag};
 use crate::life::{self, Activity, Life, Other};
 use crate::patience;
 use crate::reply::{Answer, NoAnswer, Reply};
@@ -17,7 +17,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) name: &'a str,
     pub(crate) owner: Option<&'a Arc<Life>>,
     /// Set when it will answer nothing any more.
-    pub(crate) ended: &'a Event,
+    pub(crate) ended: &'a Flag,
 }
 
 impl Asked<'_> {

@@ -65,38 +65,38 @@ pub struct Event {
     inner: Arc<Inner>,
 }
 
+struct Inner {
+    flag: Flag,
+    children: Mutex<Children>,
+}
+
+struct Children {
+    all: Vec<Weak<Inner>>,
+    /// At so many, those that are gone are swept out; doubles, so that a long-lived parent of many
+    /// short-lived children costs amortised constant time and no more memory than they do.
+    sweep_at: usize,
+}
+
+/// An event that has no children, and lies in whatever it tells of.
+///
 /// The channel carries nothing, ever: dropping its only sender disconnects it, and a disconnected
 /// channel is ready for every receiver at once. That is the broadcast. It is made for the first who
 /// waits: most events are only ever looked at.
-struct Inner {
+pub(crate) struct Flag {
     set: AtomicBool,
     channel: OnceLock<Receiver<Infallible>>,
-    guts: Mutex<Guts>,
+    /// Present while it is not set, and there is a channel.
+    sender: Mutex<Option<Sender<Infallible>>>,
     /// The futures that wait for it.
     waiters: Waiters,
-}
-
-struct Guts {
-    /// Present while the event is not set, and there is a channel.
-    sender: Option<Sender<Infallible>>,
-    children: Vec<Weak<Inner>>,
-    /// Children at which those that are gone are swept out; doubles, so that a long-lived parent of
-    /// many short-lived children costs amortised constant time and no more memory than they do.
-    sweep_at_children: usize,
 }
 
 impl Event {
     /// Makes an event that is not set.
     #[must_use]
     pub fn new() -> Event {
-        let guts = Guts { sender: None, children: Vec::new(), sweep_at_children: 8 };
-        let inner = Inner {
-            set: AtomicBool::new(false),
-            channel: OnceLock::new(),
-            guts: Mutex::new(guts),
-            waiters: Waiters::default(),
-        };
-        Event { inner: Arc::new(inner) }
+        let children = Mutex::new(Children { all: Vec::new(), sweep_at: 8 });
+        Event { inner: Arc::new(Inner { flag: Flag::new(), children }) }
     }
 
     /// Sets the event and its children, and wakes everybody who waits for one of them.
@@ -114,7 +114,7 @@ impl Event {
     #[inline]
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.inner.set.load(Ordering::Acquire)
+        self.inner.flag.is_set()
     }
 
     /// Waits until the event is set.
@@ -145,7 +145,7 @@ impl Event {
     /// when the event is set, and never carries a value.
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Infallible> {
-        self.inner.channel.get_or_init(|| self.inner.open_channel())
+        self.inner.flag.receiver()
     }
 
     /// Makes an event that is set when this one is, and can be set alone.
@@ -168,15 +168,12 @@ impl Event {
     #[must_use]
     pub fn child(&self) -> Event {
         let child = Event::new();
-        let mut guts = self.inner.lock();
+        // Under the lock under which they are taken: who sets it finds the child, or is found here.
+        let mut children = self.inner.children();
         if !self.is_set() {
-            if guts.children.len() >= guts.sweep_at_children {
-                guts.children.retain(|child| child.strong_count() > 0);
-                guts.sweep_at_children = 8.max(2 * guts.children.len());
-            }
-            guts.children.push(Arc::downgrade(&child.inner));
+            children.add(&child.inner);
         } else {
-            drop(guts);
+            drop(children);
             child.set();
         }
         child
@@ -185,35 +182,77 @@ impl Event {
     /// The futures that wait for it. They look at it once more when they are in the queue.
     #[cfg(feature = "async")]
     pub(crate) fn waiters(&self) -> &Waiters {
-        &self.inner.waiters
+        self.inner.flag.waiters()
     }
 }
 
 impl Inner {
     /// Sets this one and gives its children, which are to be set without holding its lock.
     fn set(&self) -> Vec<Weak<Inner>> {
-        let mut guts = self.lock();
+        self.flag.set();
+        std::mem::take(&mut self.children().all)
+    }
+
+    fn children(&self) -> MutexGuard<'_, Children> {
+        unwind::lock(&self.children)
+    }
+}
+
+impl Children {
+    fn add(&mut self, child: &Arc<Inner>) {
+        if self.all.len() >= self.sweep_at {
+            self.all.retain(|child| child.strong_count() > 0);
+            self.sweep_at = 8.max(2 * self.all.len());
+        }
+        self.all.push(Arc::downgrade(child));
+    }
+}
+
+impl Flag {
+    pub(crate) fn new() -> Flag {
+        Flag {
+            set: AtomicBool::new(false),
+            channel: OnceLock::new(),
+            sender: Mutex::new(None),
+            waiters: Waiters::default(),
+        }
+    }
+
+    pub(crate) fn set(&self) {
+        let mut sender = self.sender();
         // The flag before the wake-up: whoever is woken finds it set.
         self.set.store(true, Ordering::SeqCst);
-        guts.sender = None;
-        let children = std::mem::take(&mut guts.children);
-        drop(guts);
+        *sender = None;
+        drop(sender);
         self.waiters.wake_all();
-        children
+    }
+
+    #[inline]
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn receiver(&self) -> &Receiver<Infallible> {
+        self.channel.get_or_init(|| self.open_channel())
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.waiters
     }
 
     fn open_channel(&self) -> Receiver<Infallible> {
         let (sender, channel) = crossbeam_channel::bounded(0);
         // Under the lock under which it is set: who sets it finds the sender, or is found here.
-        let mut guts = self.lock();
+        let mut kept = self.sender();
         if !self.set.load(Ordering::Relaxed) {
-            guts.sender = Some(sender);
+            *kept = Some(sender);
         }
         channel
     }
 
-    fn lock(&self) -> MutexGuard<'_, Guts> {
-        unwind::lock(&self.guts)
+    fn sender(&self) -> MutexGuard<'_, Option<Sender<Infallible>>> {
+        unwind::lock(&self.sender)
     }
 }
 
@@ -235,8 +274,8 @@ mod tests {
 
     /// How many children it remembers, and at how many it sweeps.
     fn memory(event: &Event) -> (usize, usize) {
-        let guts = event.inner.lock();
-        (guts.children.len(), guts.sweep_at_children)
+        let children = event.inner.children();
+        (children.all.len(), children.sweep_at)
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crossbeam_channel::Receiver;
 use crate::capacity::Capacity;
 use crate::departure::Watch;
 use crate::error::TrySendError;
-use crate::event::Event;
+use crate::event::{Event, Flag};
 use crate::life::{self, Life, Outcome};
 use crate::notice::{Notice, ReturnedBecause};
 use crate::timer::Ring;
@@ -54,9 +54,9 @@ pub(crate) struct Mailbox<M> {
     /// be given its own address without being kept alive by it.
     addresses: AtomicUsize,
     /// Set when the mailbox is closed: wakes the senders that wait for room.
-    closing: Event,
+    closing: Flag,
     /// Set when the actor has ended: wakes those who wait for an answer.
-    pub(crate) ended: Event,
+    pub(crate) ended: Flag,
     /// The futures that wait for room. Whoever is in it has rung the bell afterwards, or is about to.
     pub(crate) room: Waiters,
     last_word: Mutex<LastWord<M>>,
@@ -98,8 +98,8 @@ impl<M: Send + 'static> Mailbox<M> {
             ordinary: Lane::new(capacity),
             urgent: OnceLock::new(),
             addresses: AtomicUsize::new(0),
-            closing: Event::new(),
-            ended: Event::new(),
+            closing: Flag::new(),
+            ended: Flag::new(),
             room: Waiters::default(),
             last_word: Mutex::new(LastWord { gone: false, resting: 0, strays: Vec::new() }),
             dead_letters: Office::new(),
@@ -328,7 +328,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end, or
     /// when nothing is handled before they have left.
-    pub(crate) fn what_ends_a_wait(&self) -> (&Event, Option<Event>) {
+    pub(crate) fn what_ends_a_wait(&self) -> (&Flag, Option<Event>) {
         match self.owner.get().filter(|_| self.is_open_for_family()) {
             Some(parent) => (&self.ended, Some(parent.deafness())),
             None => (&self.closing, None),
@@ -554,6 +554,8 @@ pub(crate) trait Post: Send + Sync {
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// The type of its messages.
     fn message_type(&self) -> &'static str;
+    /// Set when no answer can come any more.
+    fn ended(&self) -> &Flag;
     /// Whether nothing is in it, and nothing will be.
     fn is_gone(&self) -> bool;
 }
@@ -633,6 +635,10 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn message_type(&self) -> &'static str {
         std::any::type_name::<M>()
+    }
+
+    fn ended(&self) -> &Flag {
+        &self.ended
     }
 
     fn is_gone(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What an actor may wait for beside its mailbox: [timers](Context::send_after), [other
 //! channels](Context::attach), [answers](Context::ask_then), [the end of others](Context::watch).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -11,7 +12,7 @@ use crate::agenda::{Annex, Channel, OnDrain};
 use crate::answers::Callback;
 use crate::context::Context;
 use crate::error::{self, AskError, SendError};
-use crate::mailbox::Inbox;
+use crate::mailbox::{Inbox, Post};
 use crate::reply::Reply;
 use crate::report::ActorReport;
 use crate::timer::{Missed, Timer};
@@ -373,7 +374,7 @@ impl<A: Actor> Context<A> {
         let (id, waker) = self.agenda.use_answers().prepare();
         let (reply, answer) = Reply::that_wakes(waker);
         addr.send(question(reply))?;
-        let asked = (addr.mailbox().id, addr.mailbox().ended.clone());
+        let asked = Arc::clone(addr.mailbox()) as Arc<dyn Post>;
         let then = Box::new(Callback::new(answer, then));
         self.agenda.answers.expect(id, asked, timeout.map(|timeout| (now, timeout)), then);
         Ok(())

@@ -182,6 +182,7 @@ is_missed!(event_look_relaxed scenes_of_an_event: the_acquire look);
 is_missed!(event_no_wake_up scenes_of_an_event: the_wake_up wait);
 is_missed!(event_child_without_lock scenes_of_an_event: the_lock_of_the_children child);
 is_missed!(event_channel_without_lock scenes_of_an_event: the_lock_of_the_channel wait);
+is_missed!(event_children_before_flag scenes_of_an_event: the_flag_before_the_children child);
 is_missed!(event_child_of_a_set_one scenes_of_an_event: the_child_of_a_set_one child);
 is_missed!(event_futures_before_flag scenes_of_an_event: the_futures_after_the_flag future);
 
