@@ -366,6 +366,7 @@ impl<'a> Conductor<'a> {
         member.life.forget_annexes();
         self.waited_for_and_left += usize::from(!member.node.daemon);
         self.states.remove(&index);
+        self.seen.remove(&index);
         member.has_left.store(true, Ordering::Relaxed);
         if member.parent().is_some() {
             // Before it is told: whoever knows that a child has left finds it nowhere.

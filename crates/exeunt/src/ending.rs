@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Select, select};
 
 use crate::actor::Actor;
-use crate::cell::{self, Failure, Stillborn};
+use crate::cell::{self, Failure};
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{self, Mailbox};
 use crate::notice::{Notice, ReturnedBecause};
@@ -60,9 +60,9 @@ pub(crate) enum Remains<A: Actor> {
     Nothing,
 }
 
-impl<A: Actor> From<Stillborn<A>> for Remains<A> {
-    fn from(stillborn: Stillborn<A>) -> Remains<A> {
-        stillborn.cell.map_or(Remains::Nothing, Remains::Unstarted)
+impl<A: Actor> Remains<A> {
+    pub(crate) fn of_stillborn(cell: Option<Box<cell::Cell<A>>>) -> Remains<A> {
+        cell.map_or(Remains::Nothing, Remains::Unstarted)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::departure::Departure;
-use crate::event::Event;
+use crate::event::{Event, Flag};
 use crate::mailbox::Post;
 use crate::stage::Stage;
 pub(crate) use activity::{Activity, Other};
@@ -50,7 +50,7 @@ pub(crate) struct Life {
     ring: OnceLock<usize>,
     /// Set when the turn of those with whom it drains as one has come: what it takes from beside its mailbox comes to
     /// an end, and so does its backoff. Set before its bell is rung.
-    pub(crate) last_call: Event,
+    pub(crate) last_call: Flag,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
     /// It reads its mailbox no more.
@@ -83,7 +83,7 @@ impl Life {
             must_stop: Event::new(),
             overdue: AtomicBool::new(false),
             ring: OnceLock::new(),
-            last_call: Event::new(),
+            last_call: Flag::new(),
             called: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),

@@ -35,6 +35,22 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// Somebody who is no thread of a pool, has no limits of its own, and has no thread yet.
+    pub(crate) fn new(life: Arc<Life>, post: Option<Arc<dyn Post>>, node: Node) -> Member {
+        Member {
+            life,
+            capacity: post.as_ref().map(|post| post.capacity()),
+            message_type: post.as_ref().map(|post| post.message_type()),
+            post: Mutex::new(post),
+            front: None,
+            node,
+            limits: OwnLimits::default(),
+            started: Instant::now(),
+            thread: Mutex::new(None),
+            has_left: AtomicBool::new(false),
+        }
+    }
+
     pub(crate) fn has_left(&self) -> bool {
         self.has_left.load(Ordering::Relaxed)
     }
@@ -144,17 +160,6 @@ impl Member {
     /// A reader of that mailbox, without a thread.
     pub(crate) fn unstarted(life: Arc<Life>, post: Arc<dyn Post>) -> Member {
         let node = Node { mailbox: None, feeds: None, after: Vec::new(), daemon: false };
-        Member {
-            life,
-            post: Mutex::new(Some(post)),
-            front: None,
-            capacity: None,
-            node,
-            limits: OwnLimits::default(),
-            message_type: None,
-            started: Instant::now(),
-            thread: Mutex::new(None),
-            has_left: AtomicBool::new(false),
-        }
+        Member::new(life, Some(post), node)
     }
 }

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Select};
 use crate::actor::Actor;
 use crate::agenda::Job;
 use crate::answers::How;
-use crate::cell::{self, Cell, Failure};
+use crate::cell::{self, Cell, Failure, Stillborn};
 use crate::clock::Clock;
 use crate::context::TaskContext;
 use crate::ending::{self, Fate, Over, Rebirth, Remains, WayOut};
@@ -41,9 +41,8 @@ pub(crate) fn act<A: Actor>(
             let _ = unwind::drop_caught(make.take());
         }
         let (over, remains) = match started {
-            Err(mut stillborn) => {
-                let failure = std::mem::replace(&mut stillborn.failure, Failure::of(String::new()));
-                (Over::Failed(failure), stillborn.into())
+            Err(Stillborn { failure, cell }) => {
+                (Over::Failed(failure), Remains::of_stillborn(cell))
             }
             Ok(cell) => {
                 if std::mem::take(&mut is_awaited) {

@@ -344,11 +344,8 @@ impl Stage {
 
     /// Enters a member that has no thread.
     #[cfg(feature = "stepper")]
-    pub(crate) fn enter(&self, member: Arc<Member>) {
-        let mut roster = lock(&self.roster);
-        roster.next_index = member.life.index + 1;
-        roster.waited_for += 1;
-        roster.members.insert(member.life.index, member);
+    pub(crate) fn enter(&self, member: Member) -> Arc<Member> {
+        lock(&self.roster).enter(member)
     }
 
     /// A name that a thread may have.

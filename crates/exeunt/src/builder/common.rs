@@ -90,7 +90,6 @@ impl<'a> Common<'a> {
         prepare: impl FnOnce(Arc<Life>) -> B,
     ) -> Result<Spawned, SpawnError> {
         self.check().map_err(|cause| self.error(cause))?;
-        let (stage, name) = (self.stage, self.name.clone());
         let (mailbox, post) = post.unzip();
         let part = Part {
             name: self.name,
@@ -105,7 +104,7 @@ impl<'a> Common<'a> {
             limits: self.limits,
             stack_bytes: self.stack_bytes,
         };
-        stage.spawn(part, prepare).map_err(|cause| SpawnError { name, cause })
+        self.stage.spawn(part, prepare)
     }
 
     /// Whether what was chosen fits together, whoever else is there.

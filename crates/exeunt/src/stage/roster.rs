@@ -1,10 +1,12 @@
 //! The roster: who is in the system, and whether somebody may join it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 
+use super::Stage;
 use crate::deadline::OwnLimits;
-use crate::error::SpawnCause;
+use crate::error::{SpawnCause, SpawnError};
 use crate::life::Life;
 use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
@@ -66,6 +68,37 @@ impl Part {
     fn parent_index(&self) -> Option<usize> {
         self.parent.as_ref().map(|parent| parent.index)
     }
+
+    pub(super) fn error(&self, cause: SpawnCause) -> SpawnError {
+        SpawnError { name: self.name.clone(), cause }
+    }
+
+    // What becomes of it.
+
+    pub(super) fn life(&self, index: usize, stage: &Arc<Stage>) -> Life {
+        let mut life = Life::new(self.name.clone(), index, self.node.daemon, Arc::clone(stage));
+        life.parent = self.parent.clone();
+        life.is_supervised = self.is_supervised();
+        life.is_restartable = self.restart.is_ever();
+        life
+    }
+
+    pub(super) fn thread(&self) -> thread::Builder {
+        let builder = thread::Builder::new().name(self.name.clone());
+        match self.stack_bytes {
+            None => builder,
+            Some(bytes) => builder.stack_size(bytes),
+        }
+    }
+
+    pub(super) fn member(self, life: Arc<Life>, thread: JoinHandle<()>) -> Member {
+        Member {
+            front: self.front,
+            limits: self.limits,
+            thread: Mutex::new(Some(thread)),
+            ..Member::new(life, self.post, self.node)
+        }
+    }
 }
 
 impl Roster {
@@ -80,7 +113,28 @@ impl Roster {
         }
     }
 
-    pub(super) fn mailboxes_before(&self, part: &Part) -> Vec<MailboxId> {
+    /// Completes what was said of its place in the order, and refuses one that cannot be. The names of a declared
+    /// cycle, if it closes one.
+    pub(super) fn place(&self, part: &mut Part) -> Result<Option<Vec<String>>, SpawnCause> {
+        part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
+        part.node.after = self.indices_of(part)?;
+        if part.front.is_some() && part.node.feeds.is_none() {
+            // Those of a pool feed all before it, and not each other.
+            part.node.feeds = Some(self.mailboxes_before(part));
+        }
+        self.check_order(part)
+    }
+
+    pub(super) fn enter(&mut self, member: Member) -> Arc<Member> {
+        let member = Arc::new(member);
+        self.next_index = member.life.index + 1;
+        self.fed.extend(member.node.feeds.iter().flatten());
+        self.waited_for += usize::from(!member.node.daemon);
+        self.members.insert(member.life.index, Arc::clone(&member));
+        member
+    }
+
+    fn mailboxes_before(&self, part: &Part) -> Vec<MailboxId> {
         let mailboxes = self.siblings(part).filter_map(|member| member.node.mailbox);
         mailboxes.filter(|&mailbox| Some(mailbox) != part.node.mailbox).collect()
     }
@@ -90,7 +144,7 @@ impl Roster {
         self.members.values().filter(move |member| member.parent() == parent)
     }
 
-    pub(super) fn indices_of(&self, part: &Part) -> Result<Vec<usize>, SpawnCause> {
+    fn indices_of(&self, part: &Part) -> Result<Vec<usize>, SpawnCause> {
         let mut indices = Vec::new();
         for name in &part.after {
             let before = indices.len();
@@ -106,7 +160,7 @@ impl Roster {
     /// Refuses who would close a cycle that was not declared, and names one that was. Somebody whose
     /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
     /// from being quadratic.
-    pub(super) fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
+    fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
         let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
         if part.node.after.is_empty() && !is_fed {
             return Ok(None);

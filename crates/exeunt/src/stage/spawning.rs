@@ -1,16 +1,11 @@
 //! Spawning: a new member and its thread, from its first moment to its last.
 
-use std::mem;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Instant;
+use std::sync::Arc;
 
 use super::Stage;
 use super::roster::Part;
-use crate::error::SpawnCause;
+use crate::error::{SpawnCause, SpawnError};
 use crate::life::{self, Life, Outcome};
-use crate::member::Member;
 use crate::notice::Notice;
 use crate::pool::Front;
 use crate::threads;
@@ -30,11 +25,11 @@ impl Stage {
         self: &Arc<Self>,
         mut part: Part,
         prepare: impl FnOnce(Arc<Life>) -> B,
-    ) -> Result<Spawned, SpawnCause> {
+    ) -> Result<Spawned, SpawnError> {
         if part.name.contains('\0') {
-            return Err(SpawnCause::Name);
+            return Err(part.error(SpawnCause::Name));
         }
-        self.raise_the_curtain().map_err(SpawnCause::Thread)?;
+        self.raise_the_curtain().map_err(|error| part.error(SpawnCause::Thread(error)))?;
         // Held to the end, so that the conductor finds in the roster whoever tells it something,
         // and that nobody slips in behind the beginning of a drain.
         let mut roster = lock(&self.roster);
@@ -43,66 +38,30 @@ impl Stage {
             self.emit(|| Notice::NotStarted { name: part.name });
             return Ok(Spawned::TooLate);
         }
-        part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
-        part.node.after = roster.indices_of(&part)?;
-        if part.front.is_some() && part.node.feeds.is_none() {
-            // Those of a pool feed all before it, and not each other.
-            part.node.feeds = Some(roster.mailboxes_before(&part));
-        }
-        let cycle = roster.check_order(&part)?;
-
-        let index = roster.next_index;
-        let mut life = Life::new(part.name.clone(), index, part.node.daemon, Arc::clone(self));
-        life.parent = part.parent.clone();
-        life.is_supervised = part.is_supervised();
-        life.is_restartable = part.restart.is_ever();
-        let life = Arc::new(life);
-        let mut builder = thread::Builder::new().name(mem::take(&mut part.name));
-        if let Some(bytes) = part.stack_bytes {
-            builder = builder.stack_size(bytes);
-        }
+        let cycle = roster.place(&mut part).map_err(|cause| part.error(cause))?;
+        let life = Arc::new(part.life(roster.next_index, self));
         let body = prepare(Arc::clone(&life));
         let work = {
             let life = Arc::clone(&life);
             move || enter(life, body)
         };
-        if part.is_supervised() {
+        if life.is_supervised {
             // Before its thread, which may fail at once.
             let supervisor = part.supervisor();
-            lock(&self.supervision).add_member(
-                index,
-                part.restart,
-                part.is_significant,
-                supervisor,
-            );
+            let mut supervision = lock(&self.supervision);
+            supervision.add_member(life.index, part.restart, part.is_significant, supervisor);
         }
-        let thread = match threads::spawn(builder, work) {
-            Ok(thread) => thread,
+        match threads::spawn(part.thread(), work) {
+            Ok(thread) => drop(roster.enter(part.member(life, thread))),
             Err((error, work)) => {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
-                lock(&self.supervision).left(index);
+                lock(&self.supervision).left(life.index);
                 life.departure.call_off();
                 let _ = unwind::drop_caught(work);
-                return Err(SpawnCause::Thread(error));
+                return Err(part.error(SpawnCause::Thread(error)));
             }
-        };
-        roster.next_index += 1;
-        roster.fed.extend(part.node.feeds.iter().flatten());
-        roster.waited_for += usize::from(!part.node.daemon);
-        let member = Member {
-            life,
-            capacity: part.post.as_ref().map(|post| post.capacity()),
-            message_type: part.post.as_ref().map(|post| post.message_type()),
-            post: Mutex::new(part.post),
-            front: part.front,
-            node: part.node,
-            limits: part.limits,
-            started: Instant::now(),
-            thread: Mutex::new(Some(thread)),
-            has_left: AtomicBool::new(false),
-        };
-        roster.members.insert(index, Arc::new(member));
+        }
         drop(roster);
         if let Some(names) = cycle {
             self.emit(|| Notice::Cycle { names });

@@ -1,13 +1,11 @@
 //! The staff: what the two threads of a system do for an actor, done for this one between its steps.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
 use crate::clock::Clock;
-use crate::deadline::OwnLimits;
 use crate::ending::{Rebirth, Sentence};
 use crate::life::{Life, Outcome, Summons};
 use crate::mailbox::{Mailbox, Post};
@@ -51,19 +49,11 @@ impl Staff {
             unreachable!("nobody else has the stage")
         };
         let clock = Clock::moved_by_hand();
-        let member = Arc::new(Member {
-            life: Arc::clone(life),
-            capacity: Some(mailbox.capacity),
-            message_type: Some(mailbox.message_type()),
-            node: Node { mailbox: Some(mailbox.id), feeds: None, after: Vec::new(), daemon: false },
-            post: Mutex::new(Some(Arc::clone(mailbox) as _)),
-            front: None,
-            limits: OwnLimits::default(),
-            started: clock.now(),
-            thread: Mutex::new(None),
-            has_left: AtomicBool::new(false),
-        });
-        life.stage.enter(Arc::clone(&member));
+        let node =
+            Node { mailbox: Some(mailbox.id), feeds: None, after: Vec::new(), daemon: false };
+        let post = Arc::clone(mailbox) as Arc<dyn Post>;
+        let member = Member::new(Arc::clone(life), Some(post), node);
+        let member = life.stage.enter(Member { started: clock.now(), ..member });
         Staff {
             started: clock.now(),
             member,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Step, Stepper, Verdict};
 use crate::actor::Actor;
-use crate::cell::{self, Cell, Failure};
+use crate::cell::{self, Cell, Failure, Stillborn};
 use crate::ending::{Fate, Over, Remains};
 use crate::error::Error;
 use crate::life::{Activity, Life, Outcome};
@@ -141,9 +141,8 @@ impl<A: Actor> Stepper<A> {
                 self.standing = Standing::Up(cell);
                 Step::Began
             }
-            Err(mut stillborn) => {
-                let failure = std::mem::replace(&mut stillborn.failure, Failure::of(String::new()));
-                self.end_incarnation(Over::Failed(failure), stillborn.into())
+            Err(Stillborn { failure, cell }) => {
+                self.end_incarnation(Over::Failed(failure), Remains::of_stillborn(cell))
             }
         }
     }
