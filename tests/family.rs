@@ -15,7 +15,7 @@ use exeunt::{
 
 use crate::support::{
     HANG, NEVER, OnDrop, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line,
-    ms, next, so_far, standing, trap, until,
+    ms, next, so_far, spawn_one_to_be_given_up, standing, trap, until,
 };
 
 /// An actor that tells its name when it stops.
@@ -1490,24 +1490,8 @@ fn o3_d3_whom_somebody_given_up_leaves_behind_its_parent_waits_for() {
         system.set_stall_limit(ms(200)).set_grace(ms(50));
         let (tell, told) = mpsc::channel();
         let parent = Play::idle().started(move |cx| {
-            let (tell, stuck, slow) = (tell.clone(), stuck.clone(), slow.clone());
-            let to = cx.addr();
-            let child = Play::new(move |(), _| {
-                stuck.walk_in();
-                Ok(())
-            });
-            let child = child.started(move |cx| {
-                let (to, slow) = (to.clone(), slow.clone());
-                let grandchild = Play::new(move |n: u32, _| {
-                    slow.walk_in();
-                    Ok(to.send(n)?)
-                });
-                let grandchild = cx.actor("grandchild").stall_limit(HANG).spawn(grandchild)?;
-                Ok(grandchild.send(7)?)
-            });
-            let child = cx.spawn("child", child);
-            child.send(())?;
-            Ok(tell.send(child)?)
+            let (to, traps) = (cx.addr(), (stuck.clone(), slow.clone()));
+            Ok(tell.send(spawn_one_to_be_given_up(cx, to, traps)?)?)
         });
         let parent = system.actor("parent").stall_limit(HANG).spawn(parent).unwrap();
         let child = next(&told);

@@ -16,7 +16,7 @@ use exeunt::{
 
 use crate::support::{
     HANG, NEVER, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line, ms,
-    next, so_far, standing, trap, until,
+    next, so_far, spawn_one_to_be_given_up, standing, trap, until,
 };
 
 /// How often a token is still to be passed on.
@@ -658,23 +658,8 @@ fn o4_d3_a_ring_is_not_at_rest_before_those_are_whom_somebody_given_up_has_left_
         });
         let to = a.clone();
         let ours = ours.started(move |cx| {
-            let (to, slow, stuck) = (to.clone(), slow.clone(), stuck.clone());
-            let child = Play::new(move |(), _| {
-                stuck.walk_in();
-                Ok(())
-            });
-            let child = child.started(move |cx| {
-                let (to, slow) = (to.clone(), slow.clone());
-                let grandchild = Play::new(move |n: u32, _| {
-                    slow.walk_in();
-                    Ok(to.send(n)?)
-                });
-                let grandchild = cx.actor("grandchild").stall_limit(HANG).spawn(grandchild)?;
-                Ok(grandchild.send(7)?)
-            });
-            let child = cx.spawn("child", child);
-            child.send(())?;
-            Ok(tell.send(child)?)
+            let traps = (stuck.clone(), slow.clone());
+            Ok(tell.send(spawn_one_to_be_given_up(cx, to.clone(), traps)?)?)
         });
         let builder = system.actor("a").inbox(a_inbox).stall_limit(HANG).feeds(&b);
         builder.spawn(ours).unwrap();

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use exeunt::{Actor, ActorReport, ActorSnapshot, Context, Event, Report, SystemHandle};
+use exeunt::{Actor, ActorReport, ActorSnapshot, Addr, Context, Event, Report, SystemHandle};
 #[allow(unused_imports)] // as above
 pub(crate) use exeunt_testkit::in_time;
 
@@ -233,6 +233,31 @@ impl Trap {
         let _ = self.caught.send(name);
         self.open.wait();
     }
+}
+
+/// Spawns a child that walks into `stuck` for its first message, and whose own child walks into `slow` before it sends
+/// something to `to`.
+pub(crate) fn spawn_one_to_be_given_up<A: Actor>(
+    cx: &mut Context<A>,
+    to: Addr<u32>,
+    (stuck, slow): (Trap, Trap),
+) -> Result<Addr<()>, exeunt::Error> {
+    let child = Play::new(move |(), _| {
+        stuck.walk_in();
+        Ok(())
+    });
+    let child = child.started(move |cx| {
+        let (to, slow) = (to.clone(), slow.clone());
+        let grandchild = Play::new(move |n: u32, _| {
+            slow.walk_in();
+            Ok(to.send(n)?)
+        });
+        let grandchild = cx.actor("grandchild").stall_limit(HANG).spawn(grandchild)?;
+        Ok(grandchild.send(7)?)
+    });
+    let child = cx.spawn("child", child);
+    child.send(())?;
+    Ok(child)
 }
 
 impl Keeper {
