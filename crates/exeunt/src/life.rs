@@ -104,6 +104,11 @@ impl Life {
         iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
     }
 
+    /// The index of the nearest of them that is there: whose parent was given up belongs to whoever stood above that.
+    pub(crate) fn nearest_above(&self, is_there: impl Fn(usize) -> bool) -> Option<usize> {
+        self.ancestors().map(|life| life.index).find(|&index| is_there(index))
+    }
+
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
         self.ancestors().any(|life| std::ptr::eq(life, other))
     }

@@ -209,8 +209,13 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Tells the observers of messages that are returned: how many, and how many in all.
     pub(crate) fn tell_returned(&self, (messages, total): (u64, u64), why: ReturnedBecause) {
         if let (Some(owner), 1..) = (self.owner.get(), messages) {
-            let (name, message_type) = (owner.name.clone(), std::any::type_name::<M>());
-            owner.stage.emit(|| Notice::Returned { name, messages, total, message_type, why });
+            owner.stage.emit(|| Notice::Returned {
+                name: owner.name.clone(),
+                messages,
+                total,
+                message_type: std::any::type_name::<M>(),
+                why,
+            });
         }
     }
 

@@ -104,8 +104,9 @@ impl Stage {
     pub(crate) fn children(&self, parent: usize) -> Vec<Arc<Member>> {
         let members = &lock(&self.roster).members;
         let is_below = |member: &&Arc<Member>| {
-            let mut above = member.life.ancestors().map(|life| life.index);
-            above.find(|index| *index == parent || members.contains_key(index)) == Some(parent)
+            // The parent itself may have been let go.
+            let is_there = |index| index == parent || members.contains_key(&index);
+            member.life.nearest_above(is_there) == Some(parent)
         };
         members.values().filter(is_below).cloned().collect()
     }

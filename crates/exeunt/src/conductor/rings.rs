@@ -88,14 +88,12 @@ impl Conductor<'_> {
         let mut all: BTreeMap<usize, Arc<Member>> =
             ring.iter().map(|member| (member.life.index, Arc::clone(member))).collect();
         if ring.iter().any(|member| member.life.has_had_children()) {
-            // In the order of spawning, so that parents come before their children. Whose parent was given up
-            // belongs to whoever stood above that.
+            // In the order of spawning, so that parents come before their children.
             let members = self.stage.members();
-            let is_there = |index: &usize| {
-                members.binary_search_by_key(index, |member| member.life.index).is_ok()
-            };
+            let is_there =
+                |index| members.binary_search_by_key(&index, |member| member.life.index).is_ok();
             for member in &members {
-                let above = member.life.ancestors().map(|life| life.index).find(is_there);
+                let above = member.life.nearest_above(is_there);
                 let is_below = above.is_some_and(|index| all.contains_key(&index));
                 if is_below && member.capacity.is_some() {
                     all.insert(member.life.index, Arc::clone(member));

@@ -22,8 +22,10 @@ impl Conductor<'_> {
         due.retain(|(member, _)| !member.has_left() && !self.is_in_turn(member.life.index));
         for (member, settles) in &due {
             let turn = Turn::begin(now, member.life.sample());
-            let (name, queued) = (member.life.name.clone(), member.queued());
-            self.stage.emit(|| Notice::Draining { name, queued });
+            self.stage.emit(|| Notice::Draining {
+                name: member.life.name.clone(),
+                queued: member.queued(),
+            });
             let state = if *settles { State::Settling(turn) } else { State::InTurn(turn) };
             self.states.insert(member.life.index, state);
             if !settles {
