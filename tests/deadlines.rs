@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::select;
-use exeunt::{Context, Ended, Event, Interrupted, Notice, Report, State, System};
+use exeunt::{Addr, Context, Ended, Event, Interrupted, Notice, Reply, Report, State, System};
 
 use crate::support::{
     HANG, NEVER, OnDrop, Play, Trap, figures, guarded, guarded_for, in_time, late_unless, leaving,
@@ -265,6 +265,73 @@ fn d1_to_wait_for_room_with_who_does_not_is_one() {
     });
 }
 
+/// How an actor that has its turn comes to need something of another one.
+type Need = fn(&Addr<Question>, &mut Context<Play<()>>) -> exeunt::Result;
+type Question = Option<Reply<()>>;
+
+/// By a wait for an answer or an end in its handler, or for an answer in its sleep.
+const NEEDS: [(&str, Need); 3] = [
+    ("ask", |slow, _| Ok(slow.ask(Some)?)),
+    ("ask_then", |slow, cx| Ok(cx.ask_then(slow, Some, |_, answer, _| Ok(answer?))?)),
+    ("wait_ended", |slow, _| {
+        slow.stop();
+        slow.wait_ended(HANG).map(drop).ok_or_else(|| Interrupted.into())
+    }),
+];
+
+/// `needy` has its turn, and needs something of `slow`, which has 30 messages to handle before, each in its way.
+fn needs_who_is_slow(
+    stall_limit: Duration,
+    need: Need,
+    way: impl Fn(&Context<Play<Question>>) + Send + 'static,
+) -> Report {
+    let mut system = patient();
+    system.set_stall_limit(stall_limit);
+    let slow = Play::new(move |question: Question, cx| {
+        until(|| cx.system().is_draining());
+        way(cx);
+        Ok(question.map_or(Ok(()), |reply| reply.send(()).map_err(|_| Interrupted))?)
+    });
+    let slow = system.actor("slow").feeds_nothing().spawn(slow).unwrap();
+    (0..30).for_each(|_| slow.send(None).unwrap());
+    let needy = system.actor("needy").feeds(&slow);
+    let needy = needy.spawn(Play::new(move |(), cx| need(&slow, cx))).unwrap();
+    needy.send(()).unwrap();
+    let handle = system.handle();
+    until(|| {
+        let needy = standing(&handle, "needy");
+        needy.waits_for.is_some() || needy.handled == 1
+    });
+    system.shutdown()
+}
+
+#[test]
+fn d1_to_need_who_gets_on_is_no_stall() {
+    for (how, need) in NEEDS {
+        let attempt = move |slower| {
+            let a_while = ms(20) * slower;
+            let report = needs_who_is_slow(ms(200) * slower, need, move |_| thread::sleep(a_while));
+            late_unless(report.is_complete(), format!("{how}: {report}"))?;
+            assert!(report.took > ms(300) * slower, "{how}: {report}");
+            assert_eq!(figures(line(&report, "needy")), [1, 0, 0], "{how}: {report}");
+            Ok(())
+        };
+        guarded(move || in_time(attempt));
+    }
+}
+
+#[test]
+fn d1_to_need_an_answer_of_who_does_not_is_one() {
+    for (how, need) in NEEDS.into_iter().filter(|&(how, _)| how != "wait_ended") {
+        guarded(move || {
+            let report = needs_who_is_slow(ms(200), need, |cx| cx.must_stop().wait());
+            let needy = line(&report, "needy");
+            assert_eq!(needy.ended, Ended::Overdue, "{how}: {report}");
+            assert!(needy.took >= ms(200), "{how}: {report}");
+        });
+    }
+}
+
 #[test]
 fn d1_a_hook_that_stands_still_has_met_its_deadline() {
     let attempt = |slower| {
@@ -428,7 +495,7 @@ fn d2_at_its_deadline_every_wait_ends_at_once_with_an_error() {
         system.set_stall_limit(ms(20));
         let stuck = system.actor("stuck").capacity(1).stall_limit(HANG);
         let stuck = stuck
-            .spawn(Play::new(move |_: Option<exeunt::Reply<()>>, _| {
+            .spawn(Play::new(move |_: Option<Reply<()>>, _| {
                 trap.walk_in();
                 Ok(())
             }))

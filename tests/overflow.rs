@@ -29,9 +29,10 @@ struct Letter(u32);
 
 /// A full mailbox, and what its hook sees.
 struct Full {
+    // Dropped before the system, which waits for whom it keeps.
+    keeper: Keeper,
     system: System,
     addr: Addr<Letter>,
-    keeper: Keeper,
     returned: Receiver<(Letter, String)>,
 }
 

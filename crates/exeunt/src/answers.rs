@@ -12,6 +12,7 @@ use crate::actor::Actor;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::{self, AskError};
+use crate::life::Life;
 use crate::mailbox::{MailboxId, Post};
 use crate::reply::{Answer, NoAnswer};
 use crate::timer::Timer;
@@ -189,6 +190,11 @@ impl<A: Actor> Answers<A> {
         for asked in self.asked.values() {
             select.recv(asked.post.ended().receiver());
         }
+    }
+
+    /// Who owes answers; `None` for one that has no actor yet.
+    pub(crate) fn of_whom(&self) -> impl ExactSizeIterator<Item = Option<&Arc<Life>>> {
+        self.asked.values().map(|asked| asked.post.owner())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

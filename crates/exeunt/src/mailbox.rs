@@ -536,6 +536,8 @@ pub(crate) type Burial = Box<dyn FnOnce() + Send>;
 /// A mailbox as the conductor sees it, who does not know what messages are.
 pub(crate) trait Post: Send + Sync {
     fn id(&self) -> MailboxId;
+    /// Whose it is; of a pool, who stands for its threads. `None` before it is spawned.
+    fn owner(&self) -> Option<&Arc<Life>>;
     fn len(&self) -> usize;
     fn capacity(&self) -> Capacity;
     /// The actor's turn, or an order to stop at once: no more messages, and look up.
@@ -580,6 +582,10 @@ impl<M: Send + 'static> Ring for Mailbox<M> {
 impl<M: Send + 'static> Post for Mailbox<M> {
     fn id(&self) -> MailboxId {
         self.id
+    }
+
+    fn owner(&self) -> Option<&Arc<Life>> {
+        self.owner.get()
     }
 
     fn len(&self) -> usize {

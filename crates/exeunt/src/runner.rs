@@ -373,7 +373,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             crew.into_iter().for_each(Crew::wake_up);
             return None;
         }
-        self.life.set_awaits_answers(!self.cell.agenda().answers.is_empty());
+        self.life.set_awaits_answers(self.cell.agenda_now().answers.of_whom());
         self.life.fall_asleep();
         let asleep = Instant::now();
         {

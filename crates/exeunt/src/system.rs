@@ -46,7 +46,8 @@ mod handle;
 /// # The deadlines
 ///
 /// The whole drain has a budget (30 s). Within it an actor may drain for as long as it makes
-/// progress: one that finishes no message for the stall limit (5 s) has met its deadline, and so
+/// progress: one that finishes no message for the stall limit (5 s) has met its deadline, unless it
+/// waits for another one that makes progress, and so
 /// has one that is past a [deadline of its own](ActorBuilder::drain_deadline). Half of the budget
 /// is divided among all and kept for those still to come. At its deadline an actor's remaining
 /// messages are returned, its waits end with an error, and its `stopped` hook still runs. A thread

@@ -194,7 +194,8 @@ macro_rules! common {
             }
 
             /// Sets how long it may drain without finishing a message or showing another
-            /// [sign of life](TaskContext::progress), instead of the system's limit.
+            /// [sign of life](TaskContext::progress), instead of the system's limit. To wait for one
+            /// that shows some is no stall.
             pub fn stall_limit(mut self, limit: Duration) -> Self {
                 self.common.limits.stall = Some(limit);
                 self

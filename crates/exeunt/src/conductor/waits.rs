@@ -1,5 +1,5 @@
-//! Who waits for room with somebody who is getting on is not stuck, however long that takes; nor is who waits
-//! for one who waits for such a one.
+//! Who waits for somebody who is getting on, for room, an answer or an end, is not stuck, however long that takes;
+//! nor is who waits for one who waits for such a one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,11 +46,12 @@ impl Mailboxes<'_> {
         let mut next: Vec<Arc<Life>> =
             self.stage.member(index).map(|member| Arc::clone(&member.life)).into_iter().collect();
         while let Some(waiter) = next.pop() {
-            let Some(to) = waiter.waits_for_room_of() else { continue };
-            let readers = self.readers(to).iter().map(|member| &member.life);
-            let new: Vec<_> = readers.filter(|life| seen.insert(life.index)).cloned().collect();
-            next.extend(new.iter().cloned());
-            all.extend(new);
+            for other in waiter.waits_for_others() {
+                let readers = self.readers(other).iter().map(|member| &member.life);
+                let new: Vec<_> = readers.filter(|life| seen.insert(life.index)).cloned().collect();
+                next.extend(new.iter().cloned());
+                all.extend(new);
+            }
         }
         all
     }

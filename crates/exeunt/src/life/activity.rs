@@ -1,6 +1,7 @@
 //! What an actor is doing, in words.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Life;
@@ -91,8 +92,18 @@ impl Life {
         result
     }
 
-    /// Says, before it falls asleep, whether answers are to come to it.
-    pub(crate) fn set_awaits_answers(&self, awaits: bool) {
+    /// Says, before it falls asleep, whose answers are to come to it.
+    pub(crate) fn set_awaits_answers<'a>(
+        &self,
+        of: impl ExactSizeIterator<Item = Option<&'a Arc<Life>>>,
+    ) {
+        let awaits = of.len() > 0;
+        if awaits {
+            let of_the_system = of.flatten().filter(|life| Arc::ptr_eq(&life.stage, &self.stage));
+            let mut ledger = self.ledger();
+            ledger.owed_by.clear();
+            ledger.owed_by.extend(of_the_system.map(|life| life.index));
+        }
         self.awaits_answers.store(awaits, Ordering::Relaxed);
     }
 
@@ -139,11 +150,18 @@ impl Life {
         waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
-    /// The place of the one in whose mailbox it waits for room, if that is of its system.
-    pub(crate) fn waits_for_room_of(&self) -> Option<usize> {
-        match self.waits_for()?.0 {
-            Activity::Sending(to) => to.index,
-            _ => None,
+    /// The places of those of its system without whom it does not get on: the one for whose room, answer or end it waits in
+    /// its own code, or those who owe it answers while it sleeps.
+    pub(crate) fn waits_for_others(&self) -> Vec<usize> {
+        let ledger = self.ledger();
+        match &ledger.activity {
+            Activity::Sending(other) | Activity::Asking(other) | Activity::Awaiting(other) => {
+                other.index.into_iter().collect()
+            }
+            _ if self.awaits_answers() && self.pulse.look().place() == Place::Asleep => {
+                ledger.owed_by.clone()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is told to one incarnation of an actor, and what belongs to it alone: its orders, its children, and
 //! the mailboxes that it has beside its own.
 
+use std::iter;
 use std::sync::Arc;
 
 use super::Life;
@@ -48,7 +49,7 @@ impl Life {
         }
         orders.deafness = None;
         drop(orders);
-        self.set_awaits_answers(false);
+        self.set_awaits_answers(iter::empty());
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
     }

@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     pub(super) activity: Activity,
     /// How many waits for somebody it has begun.
     pub(super) waits: u64,
+    /// The places of those of its system whose answers were to come when it last fell asleep with asks out.
+    pub(super) owed_by: Vec<usize>,
     /// What it calls the message that it is on, if it calls them anything.
     pub(super) label: Option<&'static str>,
     pub(super) outcome: Option<Outcome>,
