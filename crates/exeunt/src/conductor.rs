@@ -6,25 +6,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
 use crate::deadline::{self, DrainClock, Turn};
-use crate::life::{Figures, Life, Outcome, Sample};
-use crate::mailbox::Burial;
+use crate::life::{Figures, Outcome, Sample};
 use crate::member::Member;
 use crate::notice::{Notice, ReturnedBecause};
-use crate::report::{ActorReport, Ended, Reason, Report};
+use crate::report::{Ended, Reason, Report};
 use crate::stage::{Chore, Cue, Stage};
-use crate::threads;
-use crate::unwind::{self, lock};
+use crate::unwind::lock;
 use company::{Company, Errand};
+use leaving::{Leaving, bury_aside};
+use lines::Lines;
 use revival::Revivals;
 
 mod company;
+mod early;
+mod leaving;
+mod lines;
 mod revival;
 mod rings;
 mod turns;
@@ -36,10 +38,6 @@ const SAY_EVERY: Duration = Duration::from_secs(1);
 /// For how long daemons are given the chance to end by themselves, so that one that is idle, or
 /// between two messages, is not counted in the middle of something.
 const DISMISSAL: Duration = Duration::from_millis(20);
-
-/// How many children have a line of their own in the report. An actor may have any number of them, one
-/// after the other; of those that are nobody's trouble, the first are summed up.
-const CHILDREN_IN_REPORT: usize = 1_000;
 
 /// The life of the conductor's thread.
 pub(crate) fn conduct(stage: &Arc<Stage>, cues: &Receiver<Cue>) {
@@ -78,9 +76,7 @@ struct Conductor<'a> {
     pulses: BTreeMap<usize, u64>,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
-    /// In the order in which they ended.
-    left: Vec<ActorReport>,
-    children_in_report: usize,
+    lines: Lines,
     /// How many of those who have left are waited for.
     waited_for_and_left: usize,
     /// Each ends when the messages of somebody who was given up are buried.
@@ -118,8 +114,7 @@ impl<'a> Conductor<'a> {
             seen: BTreeMap::new(),
             pulses: BTreeMap::new(),
             drain: None,
-            left: Vec::new(),
-            children_in_report: 0,
+            lines: Lines::default(),
             waited_for_and_left: 0,
             burials: Vec::new(),
             took: Duration::ZERO,
@@ -242,223 +237,6 @@ impl<'a> Conductor<'a> {
         matches!(self.states.get(&index), Some(State::InTurn(_) | State::Settling(..)))
     }
 
-    // Leaving early.
-
-    /// The children of somebody leave, last spawned first.
-    fn dismiss_family(
-        &mut self,
-        parent: usize,
-        tell: Option<crossbeam_channel::Sender<Vec<ActorReport>>>,
-    ) {
-        let children = self.stage.children(parent);
-        self.assemble(children, Errand::Parent { index: parent, tell });
-    }
-
-    /// Somebody leaves alone.
-    fn send_away(&mut self, members: Vec<Arc<Member>>) {
-        let members = self.with_their_pools(members);
-        let is_free = |member: &Arc<Member>| {
-            let index = member.life.index;
-            let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
-            !is_leaving && !member.has_left()
-        };
-        let members: Vec<Arc<Member>> = members.into_iter().filter(is_free).collect();
-        if !members.is_empty() {
-            self.assemble(members, Errand::Own);
-        }
-    }
-
-    /// The threads of a pool leave together: their mailbox is one.
-    fn with_their_pools(&self, members: Vec<Arc<Member>>) -> Vec<Arc<Member>> {
-        let pools: BTreeSet<usize> = members.iter().filter_map(|member| member.pool()).collect();
-        if pools.is_empty() {
-            return members;
-        }
-        let indices: BTreeSet<usize> = members.iter().map(|member| member.life.index).collect();
-        let mut all = self.stage.members();
-        all.retain(|member| {
-            indices.contains(&member.life.index)
-                || member.pool().is_some_and(|pool| pools.contains(&pool))
-        });
-        all
-    }
-
-    fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
-        let nodes = members.iter().map(|member| member.node.clone()).collect();
-        let limits = *lock(&self.stage.limits);
-        self.companies.push(Company::new(members, nodes, limits, errand));
-        self.disband();
-    }
-
-    /// Lets those companies go that have all left, and tells on whose behalf.
-    fn disband(&mut self) {
-        while let Some(at) =
-            self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
-        {
-            let company = self.companies.remove(at);
-            let Errand::Parent { index, tell } = company.errand else { continue };
-            if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
-                // What it had to wait for is over: it has a grace of its own again.
-                turn.touch(Instant::now());
-                turn.halted = turn.halted.map(|_| Instant::now());
-            }
-            match tell {
-                Some(tell) => drop(tell.send(company.left)),
-                // It has left before them.
-                None => self.end_in_companies(index),
-            }
-        }
-    }
-
-    // Leaving, by itself or not.
-
-    /// Sees off a member whose thread is at its end.
-    fn see_off(&mut self, index: usize) {
-        let Some(member) = self.stage.member(index).filter(|member| !member.has_left()) else {
-            return; // a thread that was given up came back after all; nothing it does counts
-        };
-        let Some(outcome) = member.life.outcome() else { return };
-        // The thread has told us from its last thread-local destructor, so this is short.
-        if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
-            let _ = unwind::drop_caught(panic);
-        }
-        let Some((ended, error, absorbed)) = outcome.told() else { return };
-        let figures = member.life.figures();
-        self.leave(&member, Leaving { ended, error, absorbed, figures });
-    }
-
-    /// Gives a thread up, takes over its mailbox, and goes on.
-    fn abandon(&mut self, index: usize, turn: Turn) {
-        let Some(member) = self.stage.member(index) else {
-            return;
-        };
-        let life = &member.life;
-        let doing = life.doing();
-        // If it has had its last word already, it is stuck on the way from there to its end.
-        let mut figures = life.disown().unwrap_or_else(|| life.figures());
-        let (returned, bury) = member.take_over(ReturnedBecause::Abandoned);
-        figures.returned += returned;
-        lock(&member.thread).take();
-        let stuck_for = turn.stuck_for(Instant::now());
-        let error = Some(format!("given up, {doing} for {stuck_for:.1?}"));
-        self.stage.emit(|| Notice::Abandoned {
-            name: life.name.clone(),
-            doing,
-            stuck_for,
-            returned,
-        });
-        self.burials.push(bury_aside(life, bury));
-        self.leave(&member, Leaving { ended: Ended::Abandoned, error, absorbed: false, figures });
-    }
-
-    fn leave(&mut self, member: &Arc<Member>, leaving: Leaving) {
-        let index = member.life.index;
-        let report = self.line(member, leaving);
-        self.stage.emit(|| Notice::Ended {
-            name: report.name.clone(),
-            ended: report.ended,
-            handled: report.handled,
-            returned: report.returned,
-            took: report.took,
-        });
-        let mailbox = lock(&member.post).take();
-        drop(mailbox);
-        member.life.forget_annexes();
-        self.waited_for_and_left += usize::from(!member.node.daemon);
-        self.states.remove(&index);
-        self.seen.remove(&index);
-        member.has_left.store(true, Ordering::Relaxed);
-        if member.parent().is_some() {
-            // Before it is told: whoever knows that a child has left finds it nowhere.
-            self.stage.forget(index);
-        }
-        member.life.departure.tell(&report);
-        if let Some(parent) = member.parent() {
-            let family = self.companies.iter_mut().find(|c| c.parent() == Some(parent));
-            family.into_iter().for_each(|family| family.left.push(report.clone()));
-        }
-        let line = match &member.front {
-            None => Some(report),
-            Some(front) => front.add(report).inspect(|line| front.life.departure.tell(line)),
-        };
-        line.into_iter().for_each(|line| self.enter(line, member.parent().is_some()));
-        if member.life.has_had_children() {
-            // Those downstream wait for its children too, should any be left.
-            self.dismiss_family(index, None);
-        } else {
-            self.end_in_companies(index);
-        }
-        if member.life.is_supervised {
-            self.dismiss_group_of(index);
-        }
-        self.excuse_from_revivals(index);
-    }
-
-    fn end_in_companies(&mut self, index: usize) {
-        self.companies.iter_mut().for_each(|company| company.end(index));
-        self.disband();
-    }
-
-    /// A group ends when somebody has left who is significant for it.
-    fn dismiss_group_of(&mut self, index: usize) {
-        let members = {
-            let mut supervision = lock(&self.stage.supervision);
-            supervision.left(index).map(|group| supervision.members_of(group))
-        };
-        let members = members.into_iter().flatten().filter_map(|index| self.stage.member(index));
-        self.send_away(members.collect());
-    }
-
-    fn line(&self, member: &Member, leaving: Leaving) -> ActorReport {
-        let Leaving { ended, error, absorbed, figures } = leaving;
-        let index = member.life.index;
-        let drain = self.drain.as_ref();
-        let began = match self.states.get(&index) {
-            Some(State::InTurn(turn) | State::Settling(turn)) => turn.began,
-            _ => drain.map_or(member.started, |drain| drain.began.max(member.started)),
-        };
-        let handled_before = match drain {
-            Some(drain) => drain.handled_before.get(&index).copied().unwrap_or(0),
-            None => figures.handled,
-        };
-        ActorReport {
-            is_task: member.capacity.is_none(),
-            took: began.elapsed(),
-            handled_while_draining: figures.handled.saturating_sub(handled_before),
-            error,
-            absorbed,
-            ..ActorReport::of(&member.life, ended, figures)
-        }
-    }
-
-    /// Enters a line in the report.
-    fn enter(&mut self, line: ActorReport, is_child: bool) {
-        self.children_in_report += usize::from(is_child && line.may_be_summed_up());
-        self.left.push(line);
-        if self.children_in_report > 2 * CHILDREN_IN_REPORT {
-            self.sum_up_children();
-        }
-    }
-
-    /// Sums up those of the children that ended well first.
-    fn sum_up_children(&mut self) {
-        let mut to_sum_up = self.children_in_report - CHILDREN_IN_REPORT;
-        let mut sum = match self.left.first() {
-            Some(first) if first.is_of_many() => self.left.remove(0),
-            _ => ActorReport::of_many(),
-        };
-        self.left.retain(|line| {
-            let is_summed_up = to_sum_up > 0 && line.may_be_summed_up();
-            if is_summed_up {
-                sum.add(line);
-                to_sum_up -= 1;
-            }
-            !is_summed_up
-        });
-        self.children_in_report = CHILDREN_IN_REPORT;
-        self.left.insert(0, sum);
-    }
-
     // The end.
 
     fn dismiss_daemons(&mut self) {
@@ -511,7 +289,7 @@ impl<'a> Conductor<'a> {
         let refused = self.stage.refusals();
         let report = Report {
             took: self.took,
-            actors: std::mem::take(&mut self.left),
+            actors: self.lines.take(),
             refused,
             ..self.stage.empty_report(reason)
         };
@@ -537,61 +315,9 @@ impl<'a> Conductor<'a> {
     }
 }
 
-/// How somebody leaves.
-struct Leaving {
-    ended: Ended,
-    error: Option<String>,
-    absorbed: bool,
-    figures: Figures,
-}
-
-/// Buries messages on a thread of their own: the hook may take its time, and must hold up neither the
-/// drain nor the listeners. The receiver tells when it is done.
-fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
-    let (done, end) = crossbeam_channel::bounded(0);
-    let work = move || {
-        let _ = unwind::catch(bury);
-        drop(done);
-    };
-    let builder = thread::Builder::new().name(format!("{}/returned", life.name));
-    if let Err((_, Some(work))) = threads::spawn(builder, work) {
-        // It may hold up the listeners then, but not the drain.
-        life.stage.give(Chore::Run(Box::new(work)));
-    }
-    end
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What a child, or somebody who is nobody's, is in the report when it has handled one message.
-    fn line(parent: Option<&str>, ended: Ended) -> ActorReport {
-        let stage = Arc::new(Stage::new("test".into()));
-        let figures = Figures { handled: 1, ..Figures::default() };
-        let line = ActorReport::of(&Life::new("a".into(), 7, false, stage), ended, figures);
-        ActorReport { parent: parent.map(str::to_owned), ..line }
-    }
-
-    #[test]
-    fn r1_the_first_of_very_many_children_are_one_line_and_nobody_else_is() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let child = || line(Some("parent"), Ended::Drained);
-        conductor.enter(line(None, Ended::Drained), false);
-        conductor.enter(line(Some("parent"), Ended::Failed), true);
-        (0..2 * CHILDREN_IN_REPORT).for_each(|_| conductor.enter(child(), true));
-        assert_eq!(conductor.left.len(), 2 * CHILDREN_IN_REPORT + 2);
-        // With one more there are too many, and so again when as many have come as were summed up.
-        for in_sum in [CHILDREN_IN_REPORT + 1, 2 * (CHILDREN_IN_REPORT + 1)] {
-            (conductor.children_in_report..=2 * CHILDREN_IN_REPORT)
-                .for_each(|_| conductor.enter(child(), true));
-            let [sum, root, failed, others @ ..] = &conductor.left[..] else { panic!() };
-            assert!(sum.is_of_many() && root.parent.is_none() && failed.ended == Ended::Failed);
-            assert_eq!((sum.handled, others.len()), (in_sum as u64, CHILDREN_IN_REPORT));
-        }
-    }
 
     #[test]
     fn d1_a_drain_says_first_after_a_while_whom_it_waits_for() {

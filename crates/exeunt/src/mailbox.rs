@@ -3,7 +3,6 @@
 //! The protocol of the closing, why each of its steps is there, and what it stands on is told in
 //! `mailbox.md` beside this file.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
@@ -11,9 +10,8 @@ use crossbeam_channel::Receiver;
 
 use crate::capacity::Capacity;
 use crate::departure::Watch;
-use crate::error::TrySendError;
-use crate::event::{Event, Flag};
-use crate::life::{self, Life, Outcome};
+use crate::event::Flag;
+use crate::life::{Life, Outcome};
 use crate::notice::{Notice, ReturnedBecause};
 use crate::timer::Ring;
 use crate::unwind;
@@ -26,6 +24,8 @@ mod crew;
 mod dead_letters;
 mod overflow;
 mod losses;
+mod post;
+mod sending;
 
 pub(crate) use bell::Bell;
 pub(crate) use crew::Crew;
@@ -36,6 +36,8 @@ use lane::Ticket;
 pub(crate) use lane::{Lane, Parcel};
 use losses::Losses;
 pub use overflow::Overflow;
+pub(crate) use post::{Burial, Post};
+pub(crate) use sending::Waited;
 
 pub(crate) struct Mailbox<M> {
     /// Tells it from all other mailboxes of the process, those that are gone included.
@@ -253,131 +255,6 @@ impl<M: Send + 'static> Mailbox<M> {
         self.addresses.load(Ordering::Acquire) == 0
     }
 
-    // The sender's side.
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
-    /// Whether it takes what this thread sends, for whom it may be open when it is closed for others.
-    #[inline]
-    pub(crate) fn is_open(&self) -> bool {
-        !self.closed.load(Ordering::Acquire) || self.is_open_for_family()
-    }
-
-    /// Sends if there is room now.
-    #[inline(always)] // or the message is copied before the channel copies it, from where it was just written
-    pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), TrySendError<M>> {
-        if !self.is_open() {
-            return Err(TrySendError::Closed(message));
-        }
-        let here = 0_u8;
-        let ticket = Ticket((&raw const here).addr());
-        match lane.sender.try_send(Parcel { message, ticket }) {
-            Ok(()) => self.look_again(ticket).map_err(TrySendError::Closed),
-            Err(crossbeam_channel::TrySendError::Full(parcel)) => {
-                Err(TrySendError::Full(parcel.message))
-            }
-            Err(crossbeam_channel::TrySendError::Disconnected(parcel)) => {
-                Err(TrySendError::Closed(parcel.message))
-            }
-        }
-    }
-
-    /// Waits for room, the closing, `interrupt` or `deadline`, whichever is first.
-    pub(crate) fn wait_for_room(
-        &self,
-        lane: &Lane<M>,
-        message: M,
-        interrupt: Option<&Event>,
-        deadline: Option<std::time::Instant>,
-    ) -> Result<(), Waited<M>> {
-        let here = 0_u8;
-        let ticket = Ticket((&raw const here).addr());
-        let mut select = crossbeam_channel::Select::new();
-        let room = select.send(&lane.sender);
-        let (over, deafness) = self.what_ends_a_wait();
-        let closing = select.recv(over.receiver());
-        let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
-        let interrupt = interrupt.map(Event::receiver);
-        if let Some(interrupt) = interrupt {
-            select.recv(interrupt);
-        }
-        let ready = match deadline {
-            None => select.select(),
-            Some(deadline) => match select.select_deadline(deadline) {
-                Ok(ready) => ready,
-                Err(_) => return Err(Waited::Timeout(message)),
-            },
-        };
-        match ready.index() {
-            index if index == room => match ready.send(&lane.sender, Parcel { message, ticket }) {
-                Ok(()) => self.look_again(ticket).map_err(Waited::Closed),
-                Err(error) => Err(Waited::Closed(error.0.message)),
-            },
-            index if index == closing => {
-                let _ = ready.recv(over.receiver());
-                Err(Waited::Closed(message))
-            }
-            index if Some(index) == deaf => {
-                let _ = deafness.as_ref().map(|deafness| ready.recv(deafness.receiver()));
-                Err(Waited::Closed(message))
-            }
-            _ => {
-                // A selected operation has to be completed.
-                let _ = interrupt.map(|interrupt| ready.recv(interrupt));
-                Err(Waited::Interrupted(message))
-            }
-        }
-    }
-
-    /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end, or
-    /// when nothing is handled before they have left.
-    pub(crate) fn what_ends_a_wait(&self) -> (&Flag, Option<Event>) {
-        match self.owner.get().filter(|_| self.is_open_for_family()) {
-            Some(parent) => (&self.ended, Some(parent.deafness())),
-            None => (&self.closing, None),
-        }
-    }
-
-    /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
-    #[cold]
-    fn is_open_for_family(&self) -> bool {
-        self.is_of_the_family() && !self.last_word().gone
-    }
-
-    /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it until it has left:
-    /// its parent waits for it. Or of a ring with it, which leaves as one.
-    fn is_of_the_family(&self) -> bool {
-        match (self.owner.get(), life::current()) {
-            (Some(owner), Some(me)) => owner.is_open_for(&me) && !owner.has_ended(),
-            _ => false,
-        }
-    }
-
-    /// The second look at `closed`, after the message is in the channel.
-    #[inline]
-    fn look_again(&self, ticket: Ticket) -> Result<(), M> {
-        if self.closed.load(Ordering::SeqCst) { self.settle(ticket) } else { Ok(()) }
-    }
-
-    /// The mailbox was closed while the message went in: it stands if the actor still looks, or
-    /// has taken it; otherwise it is taken out again.
-    #[cold]
-    fn settle(&self, ticket: Ticket) -> Result<(), M> {
-        let mut last_word = self.last_word();
-        if !last_word.gone {
-            return Ok(());
-        }
-        for lane in self.lanes() {
-            last_word.strays.extend(lane.receiver.try_iter());
-        }
-        match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
-            Some(at) => Err(last_word.strays.swap_remove(at).message),
-            None => Ok(()),
-        }
-    }
-
     // The reader's side.
 
     /// The next message, if there is one.
@@ -512,149 +389,16 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 }
 
-/// How a wait for room, or for the hook, ended without it.
-pub(crate) enum Waited<M> {
-    Timeout(M),
-    Closed(M),
-    Interrupted(M),
-}
-
-impl Waited<()> {
-    /// The same, for who waited with a message in its hands.
-    pub(crate) fn with<M>(self, message: M) -> Waited<M> {
-        match self {
-            Waited::Timeout(()) => Waited::Timeout(message),
-            Waited::Closed(()) => Waited::Closed(message),
-            Waited::Interrupted(()) => Waited::Interrupted(message),
-        }
-    }
-}
-
-/// What hands messages to the dead-letter hook.
-pub(crate) type Burial = Box<dyn FnOnce() + Send>;
-
-/// A mailbox as the conductor sees it, who does not know what messages are.
-pub(crate) trait Post: Send + Sync {
-    fn id(&self) -> MailboxId;
-    /// Whose it is; of a pool, who stands for its threads. `None` before it is spawned.
-    fn owner(&self) -> Option<&Arc<Life>>;
-    fn len(&self) -> usize;
-    fn capacity(&self) -> Capacity;
-    /// The actor's turn, or an order to stop at once: no more messages, and look up.
-    fn close(&self);
-    fn ring(&self);
-    /// A thread reads it no more. Whether none does.
-    fn resign(&self) -> bool;
-    /// Whether none does, to be asked when one has resigned.
-    fn is_unread(&self) -> bool;
-    /// How many threads read it.
-    fn readers(&self) -> usize;
-    /// Closes it for good if so many of those who read it rest, nothing is in it, and `others` say the same of
-    /// theirs. Meanwhile nobody who rests begins to look.
-    fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool;
-    /// A thread that read it has ended.
-    fn end(&self);
-    /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
-    /// runs code of the user's and may take its time.
-    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial);
-    /// Itself, for who knows what its messages are.
-    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-    /// The type of its messages.
-    fn message_type(&self) -> &'static str;
-    /// Set when no answer can come any more.
-    fn ended(&self) -> &Flag;
-    /// Whether nothing is in it, and nothing will be.
-    fn is_gone(&self) -> bool;
-}
-
-/// These are all there are.
-pub(crate) fn all<M>(messages: &[M]) -> (u64, u64) {
-    let messages = messages.len() as u64;
-    (messages, messages)
-}
-
 impl<M: Send + 'static> Ring for Mailbox<M> {
     fn ring(&self) {
         self.ring_all();
     }
 }
 
-impl<M: Send + 'static> Post for Mailbox<M> {
-    fn id(&self) -> MailboxId {
-        self.id
-    }
-
-    fn owner(&self) -> Option<&Arc<Life>> {
-        self.owner.get()
-    }
-
-    fn len(&self) -> usize {
-        Mailbox::len(self)
-    }
-
-    fn capacity(&self) -> Capacity {
-        self.capacity
-    }
-
-    fn close(&self) {
-        Mailbox::close(self);
-    }
-
-    fn ring(&self) {
-        self.ring_all();
-    }
-
-    fn resign(&self) -> bool {
-        Mailbox::resign(self)
-    }
-
-    fn is_unread(&self) -> bool {
-        Mailbox::is_unread(self)
-    }
-
-    fn readers(&self) -> usize {
-        self.crew.get().map_or(1, Crew::reading)
-    }
-
-    fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool {
-        let mut last_word = self.last_word();
-        let rests = last_word.gone || last_word.resting == resting && self.is_empty();
-        let is_finished = rests && others();
-        last_word.gone |= is_finished;
-        is_finished
-    }
-
-    fn end(&self) {
-        Mailbox::end(self);
-    }
-
-    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial) {
-        let messages = self.evict();
-        self.tell_returned(all(&messages), why);
-        (
-            messages.len() as u64,
-            Box::new(move || {
-                self.bury(messages);
-                self.dead_letters.forget();
-            }),
-        )
-    }
-
-    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-
-    fn message_type(&self) -> &'static str {
-        std::any::type_name::<M>()
-    }
-
-    fn ended(&self) -> &Flag {
-        &self.ended
-    }
-
-    fn is_gone(&self) -> bool {
-        self.ended.is_set()
-    }
+/// These are all there are.
+pub(crate) fn all<M>(messages: &[M]) -> (u64, u64) {
+    let messages = messages.len() as u64;
+    (messages, messages)
 }
 
 #[cfg(test)]
@@ -671,32 +415,8 @@ mod tests {
         assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
     }
 
-    #[test]
-    fn m1_a_late_send_takes_its_own_message_back() {
-        let mailbox = Mailbox::new(Capacity::Bounded(4));
-        assert!(mailbox.finish());
-        // Two senders had looked before the closing, and send after the end.
-        let [first, second] = [Ticket(1), Ticket(2)];
-        for (message, ticket) in [("a", first), ("b", second)] {
-            assert!(mailbox.ordinary.sender.try_send(Parcel { message, ticket }).is_ok());
-        }
-        assert_eq!(mailbox.look_again(second), Err("b"));
-        assert_eq!(mailbox.look_again(first), Err("a"));
-        assert!(mailbox.evict().is_empty());
-    }
-
-    #[test]
-    fn m1_a_late_send_before_the_last_look_is_accepted() {
-        let mailbox = Mailbox::new(Capacity::Bounded(4));
-        mailbox.close();
-        assert!(mailbox.ordinary.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
-        assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
-        assert!(!mailbox.finish());
-        assert_eq!(mailbox.evict(), [1]);
-    }
-
     /// A mailbox with an urgent lane.
-    fn with_two_lanes<M: Send + 'static>() -> Arc<Mailbox<M>> {
+    pub(super) fn with_two_lanes<M: Send + 'static>() -> Arc<Mailbox<M>> {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
         mailbox.open_urgent_lane(Capacity::Bounded(4));
         mailbox
@@ -727,38 +447,6 @@ mod tests {
         assert_eq!(mailbox.len(), 0);
     }
 
-    #[test]
-    fn m1_a_late_send_finds_its_own_message_in_either_lane() {
-        let mailbox = with_two_lanes();
-        assert!(mailbox.finish());
-        let lanes = [&mailbox.ordinary, mailbox.urgent().unwrap()];
-        for (lane, ticket) in lanes.into_iter().cycle().zip(1..=4) {
-            assert!(
-                lane.sender.try_send(Parcel { message: ticket, ticket: Ticket(ticket) }).is_ok()
-            );
-        }
-        for ticket in [3, 2, 4, 1] {
-            assert_eq!(mailbox.look_again(Ticket(ticket)), Err(ticket));
-        }
-        assert!(mailbox.evict().is_empty());
-    }
-
-    #[test]
-    fn m1_a_mailbox_is_a_crews_if_several_threads_read_it() {
-        let [one, several] = [1, 2].map(|threads| {
-            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
-            mailbox.staff(threads);
-            mailbox
-        });
-        assert!(one.crew().is_none() && one.resign());
-        // The conductor says it of a thread that it gives up, and does not know what messages are.
-        let post: &dyn Post = &*several;
-        assert!(several.crew().is_some() && !post.resign());
-        // Each seat has its bell, and all are rung when somebody resigns.
-        assert!(several.bell_of(0).heard() && several.bell_of(1).heard());
-        assert!(several.resign());
-    }
-
     #[cfg(feature = "async")]
     #[test]
     fn m4_a_new_incarnation_hears_of_futures_that_wait_for_room_and_of_nothing_else() {
@@ -768,16 +456,5 @@ mod tests {
         mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
         mailbox.remind_of_waiters();
         assert!(mailbox.bell.heard());
-    }
-
-    #[test]
-    fn m5_it_has_ended_when_the_last_thread_has_left() {
-        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
-        mailbox.staff(2);
-        let post: &dyn Post = &*mailbox;
-        post.end();
-        assert!(!post.is_gone() && !mailbox.ended.is_set());
-        post.end();
-        assert!(post.is_gone() && mailbox.ended.is_set());
     }
 }

@@ -42,7 +42,7 @@ impl Closing {
                     });
                 }
             }
-            // mailbox.rs, take_over: evict
+            // mailbox/post.rs, take_over: evict
             Conductor::TakeLock if from.lock.is_none() => {
                 go("takes the lock to evict", Conductor::TakeGone, &|next| {
                     next.closed = true;

@@ -1,4 +1,4 @@
-//! The senders' part: `offer`, `wait_for_room`, `look_again`, `settle`.
+//! The senders' part: `mailbox/sending.rs`, `offer`, `wait_for_room`, `look_again`, `settle`.
 
 use super::{
     Answer, Closing, Displacing, ORDINARY, Overflow, Parcel, Sender, Sending, State, Thread,

@@ -134,7 +134,7 @@ impl Leaving {
                 let then = if is_last || is_unread { Doing::Evict } else { Doing::Leave };
                 next.conductor.about = Some((i, then));
             }),
-            // mailbox.rs, take_over; life/ledger.rs, count_returned
+            // mailbox/post.rs, take_over; life/ledger.rs, count_returned
             Doing::Evict => steps.add("conductor", &format!("takes what {i} has left"), |next| {
                 let left = self.evict(next, at);
                 if let Some(line) = &mut next.threads[i].line {

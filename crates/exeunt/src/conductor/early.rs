@@ -1,0 +1,78 @@
+//! Who leaves before the drain of the system, or within the turn of somebody else: the children of one, one that was told to
+//! stop, a group whose time has come.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+
+use super::company::{Company, Errand};
+use super::{Conductor, State};
+use crate::member::Member;
+use crate::report::ActorReport;
+use crate::unwind::lock;
+
+impl Conductor<'_> {
+    /// The children of somebody leave, last spawned first.
+    pub(super) fn dismiss_family(&mut self, parent: usize, tell: Option<Sender<Vec<ActorReport>>>) {
+        let children = self.stage.children(parent);
+        self.assemble(children, Errand::Parent { index: parent, tell });
+    }
+
+    /// Somebody leaves alone.
+    pub(super) fn send_away(&mut self, members: Vec<Arc<Member>>) {
+        let members = self.with_their_pools(members);
+        let is_free = |member: &Arc<Member>| {
+            let index = member.life.index;
+            let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
+            !is_leaving && !member.has_left()
+        };
+        let members: Vec<Arc<Member>> = members.into_iter().filter(is_free).collect();
+        if !members.is_empty() {
+            self.assemble(members, Errand::Own);
+        }
+    }
+
+    /// The threads of a pool leave together: their mailbox is one.
+    fn with_their_pools(&self, members: Vec<Arc<Member>>) -> Vec<Arc<Member>> {
+        let pools: BTreeSet<usize> = members.iter().filter_map(|member| member.pool()).collect();
+        if pools.is_empty() {
+            return members;
+        }
+        let indices: BTreeSet<usize> = members.iter().map(|member| member.life.index).collect();
+        let mut all = self.stage.members();
+        all.retain(|member| {
+            indices.contains(&member.life.index)
+                || member.pool().is_some_and(|pool| pools.contains(&pool))
+        });
+        all
+    }
+
+    fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
+        let nodes = members.iter().map(|member| member.node.clone()).collect();
+        let limits = *lock(&self.stage.limits);
+        self.companies.push(Company::new(members, nodes, limits, errand));
+        self.disband();
+    }
+
+    /// Lets those companies go that have all left, and tells on whose behalf.
+    pub(super) fn disband(&mut self) {
+        while let Some(at) =
+            self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
+        {
+            let company = self.companies.remove(at);
+            let Errand::Parent { index, tell } = company.errand else { continue };
+            if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
+                // What it had to wait for is over: it has a grace of its own again.
+                turn.touch(Instant::now());
+                turn.halted = turn.halted.map(|_| Instant::now());
+            }
+            match tell {
+                Some(tell) => drop(tell.send(company.left)),
+                // It has left before them.
+                None => self.end_in_companies(index),
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A mailbox without its type, as the conductor has it.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::{Crew, Mailbox, MailboxId, all};
+use crate::capacity::Capacity;
+use crate::event::Flag;
+use crate::life::Life;
+use crate::notice::ReturnedBecause;
+
+/// What hands messages to the dead-letter hook.
+pub(crate) type Burial = Box<dyn FnOnce() + Send>;
+
+/// A mailbox as the conductor sees it, who does not know what messages are.
+pub(crate) trait Post: Send + Sync {
+    fn id(&self) -> MailboxId;
+    /// Whose it is; of a pool, who stands for its threads. `None` before it is spawned.
+    fn owner(&self) -> Option<&Arc<Life>>;
+    fn len(&self) -> usize;
+    fn capacity(&self) -> Capacity;
+    /// The actor's turn, or an order to stop at once: no more messages, and look up.
+    fn close(&self);
+    fn ring(&self);
+    /// A thread reads it no more. Whether none does.
+    fn resign(&self) -> bool;
+    /// Whether none does, to be asked when one has resigned.
+    fn is_unread(&self) -> bool;
+    /// How many threads read it.
+    fn readers(&self) -> usize;
+    /// Closes it for good if so many of those who read it rest, nothing is in it, and `others` say the same of
+    /// theirs. Meanwhile nobody who rests begins to look.
+    fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool;
+    /// A thread that read it has ended.
+    fn end(&self);
+    /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
+    /// runs code of the user's and may take its time.
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial);
+    /// Itself, for who knows what its messages are.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// The type of its messages.
+    fn message_type(&self) -> &'static str;
+    /// Set when no answer can come any more.
+    fn ended(&self) -> &Flag;
+    /// Whether nothing is in it, and nothing will be.
+    fn is_gone(&self) -> bool;
+}
+
+impl<M: Send + 'static> Post for Mailbox<M> {
+    fn id(&self) -> MailboxId {
+        self.id
+    }
+
+    fn owner(&self) -> Option<&Arc<Life>> {
+        self.owner.get()
+    }
+
+    fn len(&self) -> usize {
+        Mailbox::len(self)
+    }
+
+    fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn close(&self) {
+        Mailbox::close(self);
+    }
+
+    fn ring(&self) {
+        self.ring_all();
+    }
+
+    fn resign(&self) -> bool {
+        Mailbox::resign(self)
+    }
+
+    fn is_unread(&self) -> bool {
+        Mailbox::is_unread(self)
+    }
+
+    fn readers(&self) -> usize {
+        self.crew.get().map_or(1, Crew::reading)
+    }
+
+    fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool {
+        let mut last_word = self.last_word();
+        let rests = last_word.gone || last_word.resting == resting && self.is_empty();
+        let is_finished = rests && others();
+        last_word.gone |= is_finished;
+        is_finished
+    }
+
+    fn end(&self) {
+        Mailbox::end(self);
+    }
+
+    fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial) {
+        let messages = self.evict();
+        self.tell_returned(all(&messages), why);
+        (
+            messages.len() as u64,
+            Box::new(move || {
+                self.bury(messages);
+                self.dead_letters.forget();
+            }),
+        )
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn message_type(&self) -> &'static str {
+        std::any::type_name::<M>()
+    }
+
+    fn ended(&self) -> &Flag {
+        &self.ended
+    }
+
+    fn is_gone(&self) -> bool {
+        self.ended.is_set()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m1_a_mailbox_is_a_crews_if_several_threads_read_it() {
+        let [one, several] = [1, 2].map(|threads| {
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+            mailbox.staff(threads);
+            mailbox
+        });
+        assert!(one.crew().is_none() && one.resign());
+        // The conductor says it of a thread that it gives up, and does not know what messages are.
+        let post: &dyn Post = &*several;
+        assert!(several.crew().is_some() && !post.resign());
+        // Each seat has its bell, and all are rung when somebody resigns.
+        assert!(several.bell_of(0).heard() && several.bell_of(1).heard());
+        assert!(several.resign());
+    }
+
+    #[test]
+    fn m5_it_has_ended_when_the_last_thread_has_left() {
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+        mailbox.staff(2);
+        let post: &dyn Post = &*mailbox;
+        post.end();
+        assert!(!post.is_gone() && !mailbox.ended.is_set());
+        post.end();
+        assert!(post.is_gone() && mailbox.ended.is_set());
+    }
+}

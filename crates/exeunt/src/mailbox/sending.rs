@@ -1,0 +1,202 @@
+//! The sender's side: how a message is put in, and taken back if the mailbox was closed meanwhile.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crossbeam_channel::Select;
+
+use super::lane::Ticket;
+use super::{Lane, Mailbox, Parcel};
+use crate::error::TrySendError;
+use crate::event::{Event, Flag};
+use crate::life;
+
+impl<M: Send + 'static> Mailbox<M> {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether it takes what this thread sends, for whom it may be open when it is closed for others.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        !self.closed.load(Ordering::Acquire) || self.is_open_for_family()
+    }
+
+    /// Sends if there is room now.
+    #[inline(always)] // or the message is copied before the channel copies it, from where it was just written
+    pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), TrySendError<M>> {
+        if !self.is_open() {
+            return Err(TrySendError::Closed(message));
+        }
+        let here = 0_u8;
+        let ticket = Ticket((&raw const here).addr());
+        match lane.sender.try_send(Parcel { message, ticket }) {
+            Ok(()) => self.look_again(ticket).map_err(TrySendError::Closed),
+            Err(crossbeam_channel::TrySendError::Full(parcel)) => {
+                Err(TrySendError::Full(parcel.message))
+            }
+            Err(crossbeam_channel::TrySendError::Disconnected(parcel)) => {
+                Err(TrySendError::Closed(parcel.message))
+            }
+        }
+    }
+
+    /// Waits for room, the closing, `interrupt` or `deadline`, whichever is first.
+    pub(crate) fn wait_for_room(
+        &self,
+        lane: &Lane<M>,
+        message: M,
+        interrupt: Option<&Event>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Waited<M>> {
+        let here = 0_u8;
+        let ticket = Ticket((&raw const here).addr());
+        let mut select = Select::new();
+        let room = select.send(&lane.sender);
+        let (over, deafness) = self.what_ends_a_wait();
+        let closing = select.recv(over.receiver());
+        let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
+        let interrupt = interrupt.map(Event::receiver);
+        if let Some(interrupt) = interrupt {
+            select.recv(interrupt);
+        }
+        let ready = match deadline {
+            None => select.select(),
+            Some(deadline) => match select.select_deadline(deadline) {
+                Ok(ready) => ready,
+                Err(_) => return Err(Waited::Timeout(message)),
+            },
+        };
+        match ready.index() {
+            index if index == room => match ready.send(&lane.sender, Parcel { message, ticket }) {
+                Ok(()) => self.look_again(ticket).map_err(Waited::Closed),
+                Err(error) => Err(Waited::Closed(error.0.message)),
+            },
+            index if index == closing => {
+                let _ = ready.recv(over.receiver());
+                Err(Waited::Closed(message))
+            }
+            index if Some(index) == deaf => {
+                let _ = deafness.as_ref().map(|deafness| ready.recv(deafness.receiver()));
+                Err(Waited::Closed(message))
+            }
+            _ => {
+                // A selected operation has to be completed.
+                let _ = interrupt.map(|interrupt| ready.recv(interrupt));
+                Err(Waited::Interrupted(message))
+            }
+        }
+    }
+
+    /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end, or
+    /// when nothing is handled before they have left.
+    pub(crate) fn what_ends_a_wait(&self) -> (&Flag, Option<Event>) {
+        match self.owner.get().filter(|_| self.is_open_for_family()) {
+            Some(parent) => (&self.ended, Some(parent.deafness())),
+            None => (&self.closing, None),
+        }
+    }
+
+    /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
+    #[cold]
+    fn is_open_for_family(&self) -> bool {
+        self.is_of_the_family() && !self.last_word().gone
+    }
+
+    /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it until it has left:
+    /// its parent waits for it. Or of a ring with it, which leaves as one.
+    pub(super) fn is_of_the_family(&self) -> bool {
+        match (self.owner.get(), life::current()) {
+            (Some(owner), Some(me)) => owner.is_open_for(&me) && !owner.has_ended(),
+            _ => false,
+        }
+    }
+
+    /// The second look at `closed`, after the message is in the channel.
+    #[inline]
+    pub(super) fn look_again(&self, ticket: Ticket) -> Result<(), M> {
+        if self.closed.load(Ordering::SeqCst) { self.settle(ticket) } else { Ok(()) }
+    }
+
+    /// The mailbox was closed while the message went in: it stands if the actor still looks, or
+    /// has taken it; otherwise it is taken out again.
+    #[cold]
+    fn settle(&self, ticket: Ticket) -> Result<(), M> {
+        let mut last_word = self.last_word();
+        if !last_word.gone {
+            return Ok(());
+        }
+        for lane in self.lanes() {
+            last_word.strays.extend(lane.receiver.try_iter());
+        }
+        match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
+            Some(at) => Err(last_word.strays.swap_remove(at).message),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a wait for room, or for the hook, ended without it.
+pub(crate) enum Waited<M> {
+    Timeout(M),
+    Closed(M),
+    Interrupted(M),
+}
+
+impl Waited<()> {
+    /// The same, for who waited with a message in its hands.
+    pub(crate) fn with<M>(self, message: M) -> Waited<M> {
+        match self {
+            Waited::Timeout(()) => Waited::Timeout(message),
+            Waited::Closed(()) => Waited::Closed(message),
+            Waited::Interrupted(()) => Waited::Interrupted(message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::with_two_lanes;
+    use super::*;
+    use crate::capacity::Capacity;
+
+    #[test]
+    fn m1_a_late_send_takes_its_own_message_back() {
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        assert!(mailbox.finish());
+        // Two senders had looked before the closing, and send after the end.
+        let [first, second] = [Ticket(1), Ticket(2)];
+        for (message, ticket) in [("a", first), ("b", second)] {
+            assert!(mailbox.ordinary.sender.try_send(Parcel { message, ticket }).is_ok());
+        }
+        assert_eq!(mailbox.look_again(second), Err("b"));
+        assert_eq!(mailbox.look_again(first), Err("a"));
+        assert!(mailbox.evict().is_empty());
+    }
+
+    #[test]
+    fn m1_a_late_send_before_the_last_look_is_accepted() {
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        mailbox.close();
+        assert!(mailbox.ordinary.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
+        assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
+        assert!(!mailbox.finish());
+        assert_eq!(mailbox.evict(), [1]);
+    }
+
+    #[test]
+    fn m1_a_late_send_finds_its_own_message_in_either_lane() {
+        let mailbox = with_two_lanes();
+        assert!(mailbox.finish());
+        let lanes = [&mailbox.ordinary, mailbox.urgent().unwrap()];
+        for (lane, ticket) in lanes.into_iter().cycle().zip(1..=4) {
+            assert!(
+                lane.sender.try_send(Parcel { message: ticket, ticket: Ticket(ticket) }).is_ok()
+            );
+        }
+        for ticket in [3, 2, 4, 1] {
+            assert_eq!(mailbox.look_again(Ticket(ticket)), Err(ticket));
+        }
+        assert!(mailbox.evict().is_empty());
+    }
+}
