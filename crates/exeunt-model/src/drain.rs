@@ -50,11 +50,15 @@ pub enum Without {
     DoorForChildren,
     /// The wait of those downstream for the children of somebody who was given up.
     WaitForOrphans,
+    /// The same, for the children of somebody who was given up before the drain began.
+    OrphansOfBefore,
+    /// The wait of a parent for the children of a child that was given up before them.
+    OrphansBelow,
 }
 
 impl Without {
     /// Everything that can be taken out.
-    pub const ALL: [Without; 15] = [
+    pub const ALL: [Without; 17] = [
         Without::WaitForUpstream,
         Without::SecondLook,
         Without::LookAtSleep,
@@ -70,6 +74,8 @@ impl Without {
         Without::Disowning,
         Without::DoorForChildren,
         Without::WaitForOrphans,
+        Without::OrphansOfBefore,
+        Without::OrphansBelow,
     ];
 }
 
@@ -88,6 +94,8 @@ pub struct Drain {
     pub beside: u8,
     /// How often the end is asked for.
     pub signals: u8,
+    /// How many of those who are in no ring are told to leave alone.
+    pub stops: u8,
     /// How many handlers fail. That asks for the end, too.
     pub failures: u8,
     /// How many handlers do not return before they are given up. There are deadlines then.
@@ -108,6 +116,7 @@ pub struct State {
     from_outside: u8,
     beside: u8,
     signals: u8,
+    stops: u8,
     failures: u8,
     hangs: u8,
     doubled: u8,
@@ -159,6 +168,7 @@ enum Cue {
     Shutdown,
     Ended(usize),
     Dismiss(usize),
+    Stop(usize),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -172,8 +182,10 @@ struct Conductor {
     ended: Vec<bool>,
     /// `waited_for_and_left`
     left: u8,
-    /// The company of whose children there is.
-    families: Vec<bool>,
+    /// Those who leave on behalf of somebody above them.
+    families: Vec<Family>,
+    /// Who leaves alone.
+    alone: Vec<bool>,
     /// Who was told that its children have left.
     told: Vec<bool>,
     look: Option<Look>,
@@ -183,6 +195,15 @@ struct Conductor {
     seen: Vec<Option<(u8, bool)>>,
     report: Vec<Option<Figures>>,
     is_over: bool,
+}
+
+/// company.rs, `Company`, with `Errand::Parent`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Family {
+    of: usize,
+    members: Vec<usize>,
+    /// Whether it waits for them to have left; it has left before them, otherwise.
+    is_awaited: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -212,6 +233,7 @@ const TWO_TURNS: &str = "somebody has two turns";
 const OVER_EARLY: &str = "the drain is over before all have left";
 const NEVER_ENDS: &str = "the drain never ends";
 const NOT_HANDLED: &str = "what was accepted was not handled, though all went well";
+const LEAVES_FIRST: &str = "somebody leaves before all below it have left";
 const OFF_BALANCE: &str = "the account of somebody who has left does not balance";
 
 impl Drain {
@@ -223,12 +245,8 @@ impl Drain {
         &self.wiring.rings[i]
     }
 
-    fn children(&self, parent: usize) -> &[usize] {
-        &self.wiring.children[parent]
-    }
-
     fn has_children(&self, i: usize) -> bool {
-        !self.children(i).is_empty()
+        self.wiring.trees[i].len() > 1
     }
 
     /// Whether nothing happens that could take messages out of the hands of those who handle them.
@@ -244,7 +262,7 @@ impl Drain {
             self.ring(to).contains(&from) && know_each_other
         };
         let is_its_child = |from: usize| {
-            self.wiring.parents[from] == Some(to) && self.without != Without::DoorForChildren
+            self.wiring.trees[to].contains(&from) && self.without != Without::DoorForChildren
         };
         !actor.gone
             && (!actor.closed
@@ -255,7 +273,7 @@ impl Drain {
         if self.is_open(next, from, to) {
             next.actors[to].queue += 1;
             next.actors[to].accepted += 1;
-        } else if from.is_some() && self.goes_well() {
+        } else if from.is_some() && self.goes_well() && self.stops == 0 {
             next.wrong.get_or_insert(REFUSED);
         }
     }
@@ -293,7 +311,8 @@ impl Protocol for Drain {
                 has_left: no.clone(),
                 ended: no.clone(),
                 left: 0,
-                families: no.clone(),
+                families: Vec::new(),
+                alone: no.clone(),
                 told: no,
                 look: None,
                 to_close: Vec::new(),
@@ -305,6 +324,7 @@ impl Protocol for Drain {
             from_outside: self.from_outside,
             beside: self.beside,
             signals: self.signals,
+            stops: self.stops,
             failures: self.failures,
             hangs: self.hangs,
             doubled: self.doubled,
@@ -319,6 +339,13 @@ impl Protocol for Drain {
             steps.add("outside", "asks for the end", |next| {
                 next.signals -= 1;
                 self.tell(next, Cue::Shutdown);
+            });
+        }
+        let may_be_stopped = |&i: &usize| state.stops > 0 && self.ring(i).is_empty();
+        for i in (0..self.len()).filter(may_be_stopped) {
+            steps.add("outside", &format!("tells {i} to leave"), |next| {
+                next.stops -= 1;
+                self.tell(next, Cue::Stop(i));
             });
         }
         for i in (0..self.len()).filter(|_| state.from_outside > 0) {

@@ -1,6 +1,6 @@
 //! The actors' part: `Runner::run` and `WayOut::leave`, as far as a drain is concerned.
 
-use super::{At, Cue, Drain, State, Without};
+use super::{At, Cue, Drain, LEAVES_FIRST, State, Without};
 use crate::protocol::Steps;
 
 impl Drain {
@@ -107,6 +107,10 @@ impl Drain {
             }
             // stage/spawning.rs, enter
             At::Leave => steps.add(name, "says that it has ended", |next| {
+                let is_below = |&one: &usize| one != i && !from.conductor.has_left[one];
+                if !actor.disowned && self.wiring.trees[i].iter().any(is_below) {
+                    next.wrong.get_or_insert(LEAVES_FIRST);
+                }
                 next.actors[i].at = At::Ended;
                 self.tell(next, Cue::Ended(i));
             }),
@@ -193,7 +197,7 @@ impl Drain {
         let may_be_lost = match cue {
             Cue::Ended(_) => self.without == Without::Ended,
             Cue::Shutdown => self.without == Without::Shutdown,
-            Cue::Dismiss(_) => false,
+            Cue::Dismiss(_) | Cue::Stop(_) => false,
         };
         if may_be_lost && next.to_lose > 0 {
             next.to_lose -= 1;

@@ -1,7 +1,7 @@
 //! The conductor's part: what it is told, whose turn it gives, and what its deadlines say. Functions are those of
 //! `exeunt/src/conductor.rs` and `conductor/turns.rs`, if no other file is named.
 
-use super::{At, Cue, Drain, Figures, State, TOO_EARLY, Turn, Without};
+use super::{At, Conductor, Cue, Drain, Family, Figures, State, TOO_EARLY, Turn, Without};
 use crate::protocol::Steps;
 
 impl Drain {
@@ -26,9 +26,9 @@ impl Drain {
             steps.add("conductor", "writes the report", |next| next.conductor.is_over = true);
         }
         for i in (0..self.len()).filter(|&i| !conductor.has_left[i]) {
-            if conductor.turns[i] == Turn::None && self.is_due(from, i) {
+            if let (Turn::None, Some(before)) = (conductor.turns[i], self.is_due(from, i)) {
                 steps.add("conductor", &format!("gives {i} its turn"), |next| {
-                    self.give_turn(next, i);
+                    self.give_turn(next, i, &before);
                 });
             }
             self.enforce(i, steps);
@@ -43,7 +43,7 @@ impl Drain {
             Cue::Shutdown if next.conductor.has_begun && self.without == Without::HasBegun => {
                 next.conductor.turns.fill(Turn::None);
             }
-            Cue::Shutdown => next.conductor.has_begun = true,
+            Cue::Shutdown => self.begin_drain(&mut next.conductor),
             // see_off: `.filter(|member| !member.has_left())`
             Cue::Ended(i) if next.conductor.has_left[i] && self.without != Without::HasLeft => {}
             Cue::Ended(i) => {
@@ -51,60 +51,91 @@ impl Drain {
                 let figures = actor.figures;
                 self.leave(next, i, figures);
             }
-            // dismiss_family
-            Cue::Dismiss(parent) => next.conductor.families[parent] = true,
+            Cue::Dismiss(parent) => self.dismiss_family(&mut next.conductor, parent, true),
+            // early.rs, send_away
+            Cue::Stop(i) => next.conductor.alone[i] = true,
         }
-        self.disband(next);
     }
 
+    fn begin_drain(&self, conductor: &mut Conductor) {
+        conductor.has_begun = true;
+        if self.without == Without::OrphansOfBefore {
+            // `all.retain(|member| !member.has_left() ..)`
+            for i in 0..self.len() {
+                conductor.ended[i] |= conductor.has_left[i];
+            }
+        }
+    }
+
+    /// early.rs; stage.rs, children
+    fn dismiss_family(&self, conductor: &mut Conductor, of: usize, is_awaited: bool) {
+        let is_of_it = |&i: &usize| {
+            let is_there = |&above: &usize| above == of || !conductor.has_left[above];
+            let its = match self.without {
+                Without::OrphansBelow => self.wiring.parents[i],
+                _ => self.wiring.above(i).find(is_there),
+            };
+            !conductor.has_left[i] && its == Some(of)
+        };
+        let members = (0..self.len()).filter(is_of_it).collect();
+        conductor.families.push(Family { of, members, is_awaited });
+        self.disband(conductor);
+    }
+
+    /// leaving.rs
     fn leave(&self, next: &mut State, i: usize, figures: Figures) {
         let conductor = &mut next.conductor;
         conductor.has_left[i] = true;
         conductor.left += 1;
         conductor.report[i].get_or_insert(figures);
         conductor.turns[i] = Turn::Called;
-        if self.has_children(i) && self.without != Without::WaitForOrphans {
-            conductor.families[i] = true;
-        } else {
-            conductor.families[i] |= self.has_children(i);
+        if !self.has_children(i) || self.without == Without::WaitForOrphans {
             conductor.ended[i] = true;
         }
-        self.disband(next);
+        if self.has_children(i) {
+            self.dismiss_family(conductor, i, false);
+        }
+        self.disband(conductor);
     }
 
-    /// Lets those companies go that have all left.
-    fn disband(&self, next: &mut State) {
-        let conductor = &mut next.conductor;
-        for parent in (0..self.len()).filter(|&i| self.has_children(i)) {
-            let have_left = self.children(parent).iter().all(|&child| conductor.ended[child]);
-            if conductor.families[parent] && have_left {
-                conductor.told[parent] = true;
-                conductor.ended[parent] |= conductor.has_left[parent];
-            }
+    /// early.rs
+    fn disband(&self, conductor: &mut Conductor) {
+        let has_left = |conductor: &Conductor, family: &Family| {
+            family.members.iter().all(|&member| conductor.ended[member])
+        };
+        while let Some(at) = conductor.families.iter().position(|one| has_left(conductor, one)) {
+            let family = conductor.families.remove(at);
+            let tells = if family.is_awaited { &mut conductor.told } else { &mut conductor.ended };
+            tells[family.of] = true;
         }
     }
 
-    /// company.rs, take_due
-    fn is_due(&self, state: &State, i: usize) -> bool {
+    /// company.rs, take_due: those who have left before, if its turn may come after them.
+    fn is_due(&self, state: &State, i: usize) -> Option<Vec<usize>> {
         let conductor = &state.conductor;
-        let is_to_leave = match self.wiring.parents[i] {
-            None => conductor.has_begun,
-            Some(parent) => conductor.families[parent],
-        };
         let lets_go = |&other: &usize| match self.without {
             Without::WaitForUpstream => conductor.turns[other] != Turn::None,
             _ => conductor.ended[other],
         };
-        is_to_leave && self.wiring.upstream[i].iter().all(lets_go)
+        let alone = conductor.alone[i].then(Vec::new);
+        let is_root = self.wiring.parents[i].is_none() && conductor.has_begun;
+        let with_all = is_root.then(|| self.wiring.upstream[i].clone());
+        // Last spawned first.
+        let families = conductor.families.iter().filter(|family| family.members.contains(&i));
+        let with_family = families.map(|family| {
+            family.members.iter().copied().filter(|&other| other > i).collect::<Vec<_>>()
+        });
+        let mut ways = alone.into_iter().chain(with_all).chain(with_family);
+        ways.find(|before| before.iter().all(lets_go))
     }
 
     /// turns.rs, give_turns
-    fn give_turn(&self, next: &mut State, i: usize) {
+    fn give_turn(&self, next: &mut State, i: usize, before: &[usize]) {
         // Of those who have left for good, with all that is theirs: no order but this is asked here.
         let has_gone = |&other: &usize| {
             self.wiring.trees[other].iter().all(|&one| next.conductor.has_left[one])
         };
-        if !self.wiring.upstream[i].iter().all(has_gone) {
+        if !before.iter().all(has_gone) {
             next.wrong.get_or_insert(TOO_EARLY);
         }
         if self.ring(i).is_empty() {
@@ -129,7 +160,7 @@ impl Drain {
     /// turns.rs, enforce_deadlines: at any moment.
     fn enforce(&self, i: usize, steps: &mut Steps<'_, State>) {
         let conductor = &steps.from.conductor;
-        let awaits_children = self.has_children(i) && conductor.families[i] && !conductor.told[i];
+        let awaits_children = conductor.families.iter().any(|family| family.of == i);
         match conductor.turns[i] {
             Turn::None => {}
             Turn::Halted if awaits_children => {}
@@ -155,8 +186,8 @@ impl Drain {
         }
         next.conductor.turns[i] = Turn::Halted;
         next.actors[i].must_stop = true;
-        let family = if next.conductor.families[i] { self.children(i) } else { &[] };
-        for &child in family {
+        let family = next.conductor.families.iter().find(|family| family.of == i);
+        for child in family.map(|family| family.members.clone()).unwrap_or_default() {
             if !next.conductor.has_left[child] && next.conductor.turns[child] != Turn::Halted {
                 self.halt(next, child);
             }

@@ -7,8 +7,7 @@ pub struct Wiring {
     pub(super) parents: Vec<Option<usize>>,
     /// Those with whom each drains as one, itself included; nobody, if it drains alone.
     pub(super) rings: Vec<Vec<usize>>,
-    pub(super) children: Vec<Vec<usize>>,
-    /// Those who have to leave before each.
+    /// Those who have to leave before each who is nobody's child.
     pub(super) upstream: Vec<Vec<usize>>,
     /// Each, and all below it.
     pub(super) trees: Vec<Vec<usize>>,
@@ -20,17 +19,13 @@ impl Wiring {
     #[must_use]
     pub fn new(feeds: Vec<Vec<usize>>, parents: Vec<Option<usize>>) -> Wiring {
         let none = vec![Vec::new(); feeds.len()];
-        let (rings, children, upstream, trees) = (none.clone(), none.clone(), none.clone(), none);
-        let mut wiring = Wiring { feeds, parents, rings, children, upstream, trees };
+        let (rings, upstream, trees) = (none.clone(), none.clone(), none);
+        let mut wiring = Wiring { feeds, parents, rings, upstream, trees };
         let all = || 0..wiring.feeds.len();
         let rings = all().map(|i| wiring.ring(i)).collect();
-        let children = all()
-            .map(|i| all().filter(|&child| wiring.parents[child] == Some(i)).collect())
-            .collect();
-        let trees = all()
-            .map(|i| all().filter(|&one| one == i || wiring.root(one) == i).collect())
-            .collect();
-        wiring = Wiring { rings, children, trees, ..wiring };
+        let is_below = |one: usize, i: usize| one == i || wiring.above(one).any(|above| above == i);
+        let trees = all().map(|i| all().filter(|&one| is_below(one, i)).collect()).collect();
+        wiring = Wiring { rings, trees, ..wiring };
         wiring.upstream = (0..wiring.feeds.len()).map(|i| wiring.upstream(i)).collect();
         wiring
     }
@@ -53,12 +48,12 @@ impl Wiring {
         if ring.len() > 1 { ring } else { Vec::new() }
     }
 
-    /// Who stands above it and is nobody's child.
-    fn root(&self, i: usize) -> usize {
-        self.parents[i].map_or(i, |parent| self.root(parent))
+    /// Whose child it is, whose child that is, and so on.
+    pub(super) fn above(&self, i: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(self.parents[i], |&parent| self.parents[parent])
     }
 
-    /// With what a child sends, whoever stands above it.
+    /// With what a child sends, whoever stands above it. Of who is nobody's child.
     fn upstream(&self, i: usize) -> Vec<usize> {
         let mut ring = self.rings[i].clone();
         ring.push(i);
@@ -68,12 +63,6 @@ impl Wiring {
                 && self.parents[from].is_none()
                 && self.trees[from].iter().any(sends)
         };
-        match self.parents[i] {
-            None => (0..self.feeds.len()).filter(feeds_it).collect(),
-            // Last spawned first.
-            Some(parent) => {
-                self.children[parent].iter().copied().filter(|&other| other > i).collect()
-            }
-        }
+        (0..self.feeds.len()).filter(feeds_it).collect()
     }
 }
