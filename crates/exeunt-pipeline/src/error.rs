@@ -1,18 +1,32 @@
 //! [`Error`]: why a pipeline could not be run, or what ended it.
 
-use std::fmt;
+use std::{fmt, io};
 
 use exeunt::SpawnError;
 
 use crate::pipeline::Outcome;
 
 /// Why a pipeline could not be run, or what ended it before its source did.
+///
+/// What a source or a sink says that cannot be opened becomes one by `?`, and is printed as the sentence that it is:
+///
+/// ```
+/// use exeunt_pipeline::{AtomicFile, Error, Lines, Outcome, Pipeline};
+///
+/// fn copy(from: &str, to: &str) -> Result<Outcome, Error> {
+///     Pipeline::new("copy").source("lines", Lines::open(from)?).sink("file", AtomicFile::create(to)?).run()
+/// }
+///
+/// let error = copy("/no/such/file", "/no/such/folder/copy").unwrap_err();
+/// assert!(format!("{error:?}").starts_with("/no/such/file: "));
+/// ```
 pub struct Error {
     cause: Box<Cause>,
 }
 
 enum Cause {
     Spawn(SpawnError),
+    Open(io::Error),
     DoubledName(String),
     Fault(String),
     Failed { name: String, error: String, outcome: Outcome },
@@ -69,6 +83,13 @@ impl From<SpawnError> for Error {
     }
 }
 
+/// What cannot be opened names itself: see [`Lines::open`](crate::Lines::open).
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error { cause: Box::new(Cause::Open(error)) }
+    }
+}
+
 /// The sentence of its `Display`, since it is what is printed of an error that `main` returns.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,6 +101,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.cause {
             Cause::Spawn(error) => error.fmt(f),
+            Cause::Open(error) => error.fmt(f),
             Cause::Fault(what) => f.write_str(what),
             Cause::DoubledName(name) => write!(f, "two stages are called `{name}`"),
             Cause::Failed { name, error, .. } => write!(f, "`{name}` failed: {error}"),
@@ -91,6 +113,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.cause {
             Cause::Spawn(error) => Some(error),
+            Cause::Open(error) => Some(error),
             _ => None,
         }
     }

@@ -206,7 +206,7 @@ pub use op::{
 };
 pub use parallel::Joined;
 pub use pipeline::{Outcome, Pipeline, Ready, Running};
-pub use sink::{AppendFile, AtomicFile, Checkpoint, Closed, IntoChannel, Output, Sink};
+pub use sink::{AppendFile, AtomicFile, Checkpoint, Closed, IntoChannel, Output, Sink, With};
 #[cfg(feature = "sqlite")]
 pub use sink::{SqliteCheckpoint, SqliteError, SqliteSink};
 #[cfg(feature = "net")]

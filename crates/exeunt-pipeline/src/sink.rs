@@ -8,6 +8,7 @@ mod atomic_file;
 mod append_file;
 mod checkpoint;
 mod into_channel;
+mod with;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -19,6 +20,7 @@ pub use into_channel::IntoChannel;
 pub use output::Output;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteCheckpoint, SqliteError, SqliteSink};
+pub use with::With;
 
 const BUFFER_BYTES: usize = 1 << 16;
 

@@ -28,7 +28,8 @@ impl<A: Op, K: Kind<In = A::Out>, P: Clone + Send + 'static> Flow<Then<A, Each<K
         self
     }
 
-    /// Gives the items of which the stage before makes an error to a sink of their own.
+    /// Gives the items of which the stage before makes an error to a sink of their own: a closure, or
+    /// [one that takes something else](crate::With), a file say.
     ///
     /// Positions know nothing of it: a checkpoint may be ahead of what this sink has made lasting.
     pub fn divert(mut self, name: &str, sink: impl Sink<Diverted<K::In>>) -> Self
@@ -68,7 +69,8 @@ impl<T: Send + 'static, U: Send + 'static, P: Clone + Send + 'static> Flow<Joine
         self
     }
 
-    /// Gives the items of which the stage before makes an error to a sink of their own.
+    /// Gives the items of which the stage before makes an error to a sink of their own: a closure, or
+    /// [one that takes something else](crate::With), a file say.
     pub fn divert(mut self, name: &str, sink: impl Sink<Diverted<T>>) -> Self
     where
         T: Clone,
