@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use crate::life::{Figures, Life};
 
+mod alike;
 #[cfg(feature = "serde")]
 mod json;
 pub(crate) mod table;
 
 /// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
 ///
-/// `Display` is a table that fits a terminal of 80 columns. With the feature `serde` it
+/// `Display` is a table that fits a terminal of 80 columns. More than eight children of one parent that left alike are
+/// one line of it, `(2000 of listener)`; [`actors`](Report::actors) has them all. With the feature `serde` it
 /// serialises; durations are in milliseconds.
 ///
 /// # Examples
@@ -412,6 +414,39 @@ mod tests {
         let words = lines[..lines.len() - 2].join(" ");
         assert!(!words.split_whitespace().any(|word| word == "wor" || word == "fe"), "{text}");
         assert!(text.contains("a few words a few words"), "{text}");
+    }
+
+    fn child(name: String, ended: Ended, error: Option<&str>) -> ActorReport {
+        let (parent, error) = (Some("lobby".to_owned()), error.map(str::to_owned));
+        ActorReport { parent, absorbed: error.is_some(), error, ..actor(&name, ended) }
+    }
+
+    #[test]
+    fn r1_children_that_left_alike_are_one_line_and_those_that_did_not_have_their_own() {
+        let of = |ended, error, names: std::ops::Range<u32>| {
+            names.map(move |n| child(format!("guest {n}"), ended, error))
+        };
+        let mut actors: Vec<ActorReport> = of(Ended::Completed, None, 0..2000).collect();
+        actors.insert(1000, child("odd".to_owned(), Ended::Abandoned, None));
+        actors.extend(of(Ended::Failed, Some("no line"), 2000..2020));
+        actors.extend(
+            (0..10).map(|n| child(format!("peer {n}"), Ended::Failed, Some(&n.to_string()))),
+        );
+        actors.extend(of(Ended::Drained, None, 2020..2028)); // not too many
+        actors.push(actor("lobby", Ended::Drained));
+        let text = report(actors).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2 + 3 + 8 + 1 + 9, "{text}");
+        assert!(
+            lines[2].starts_with("  (2000 of lobby)      completed   1.20 s 2000000000    512000"),
+            "{text}"
+        );
+        assert!(lines[3].starts_with("  odd                  abandoned"), "{text}");
+        assert!(lines[4].starts_with("  (30 of lobby)        failed"), "{text}");
+        assert!(lines[5].starts_with("  guest 2020           drained"), "{text}");
+        assert_eq!(lines[14], "  `guest 2000` and 19 others: no line (absorbed)");
+        assert_eq!(lines[15], "  `peer 0`: 0 (absorbed)");
+        assert_eq!(lines[22], "  and 3 of something else (absorbed)");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::alike::Rows;
 use super::{ActorReport, Refusals, Report};
 use crate::printable::printable;
 
@@ -27,17 +28,18 @@ impl fmt::Display for Report {
             "  {:<NAME_COLUMNS$} {:<9} {:>8} {:>9} {:>9} {:>6} {:>8}",
             "in order of leaving", "ended", "took", "handled", "draining", "failed", "returned"
         )?;
-        for actor in &self.actors {
+        let rows = Rows::of(&self.actors);
+        for actor in &rows.lines {
             writeln!(f, "  {actor}")?;
             for thread in &actor.threads {
                 writeln!(f, "  {thread}")?;
             }
         }
-        let remarks = self.actors.iter().filter_map(remarks);
+        let remarks = rows.lines.iter().filter_map(|actor| remarks(actor));
         let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
             format!("  refused: `{from}` sent to `{to}` {count} times after it had left")
         });
-        for line in remarks.chain(refusals) {
+        for line in remarks.chain(rows.failures()).chain(refusals) {
             writeln!(f, "{}", wrapped(&line))?;
         }
         Ok(())
