@@ -419,6 +419,14 @@ fn what_cannot_be_a_pool_is_refused() {
         let mut system = System::new("bad input");
         let none = system.pool("none", 0).spawn_with(Play::<u32>::idle).unwrap_err();
         assert_eq!(none.to_string(), "the pool `none` has no threads");
+        let all = system.pool("all", 4097).spawn_with(Play::<u32>::idle).unwrap_err();
+        assert!(all.is_wrong_number_of_threads());
+        assert_eq!(
+            all.to_string(),
+            "the pool `all` would have 4097 threads, and 4096 are the most"
+        );
+        let keyed = system.pool("keyed", usize::MAX).spawn_keyed(|&n| n, Play::<u32>::idle);
+        assert!(keyed.unwrap_err().is_wrong_number_of_threads());
         let one = system.pool("one value", 2).spawn(Play::<u32>::idle()).unwrap_err();
         assert!(one.is_not_restartable(), "{one}");
         let (_addr, inbox) = exeunt::mailbox::<u32>(4);

@@ -15,6 +15,10 @@ use crate::runner;
 use crate::stage::Spawned;
 use crate::unwind::lock;
 
+/// So many threads a pool has at most. Those that wait for one mailbox stand in one list, which is walked whenever one of them
+/// begins or ends its wait: 4096 of them take seconds to begin, and ten times as many would for ever.
+pub(crate) const MOST_THREADS: usize = 4096;
+
 /// What is seen of a pool from outside: one actor, with one line in the report.
 pub(crate) struct Front {
     /// Its name and its place. Nobody lives it.
@@ -114,6 +118,7 @@ impl<M: Send + 'static> ActorBuilder<'_, M> {
             return Err(self.refused(SpawnCause::InboxForSeveral));
         }
         let threads = self.threads.unwrap_or(1);
+        self.common.check_threads(threads)?;
         let make = shared(make);
         let hook = self.mailbox.dead_letters.map(shared_hook);
         let mut members = Vec::with_capacity(threads);
@@ -128,7 +133,7 @@ impl<M: Send + 'static> ActorBuilder<'_, M> {
             member.mailbox().dead_letters.share();
             members.push(member);
         }
-        Router::keyed(members, key).map_err(|NoMembers| self.common.error(SpawnCause::NoThreads))
+        Router::keyed(members, key).map_err(|NoMembers| self.common.error(SpawnCause::Threads(0)))
     }
 }
 
@@ -140,9 +145,7 @@ impl<'a> Common<'a> {
         threads: usize,
         make: impl FnMut() -> A + Send + 'static,
     ) -> Result<Spawned, SpawnError> {
-        if threads == 0 {
-            return Err(self.error(SpawnCause::NoThreads));
-        }
+        self.check_threads(threads)?;
         mailbox.staff(threads);
         let make = shared(make);
         let front = self.stage.front(&self.name, self.parent.as_ref(), threads);
@@ -165,6 +168,13 @@ impl<'a> Common<'a> {
             };
         }
         Ok(Spawned::Yes)
+    }
+
+    fn check_threads(&self, threads: usize) -> Result<(), SpawnError> {
+        match threads {
+            1..=MOST_THREADS => Ok(()),
+            _ => Err(self.error(SpawnCause::Threads(threads))),
+        }
     }
 
     /// Spawns one thread of a pool.

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::pool::MOST_THREADS;
+
 /// Why an actor or a task could not be spawned. Says which one. `Debug` is the sentence too: it is what a `main` that
 /// returns an error prints.
 pub struct SpawnError {
@@ -19,7 +21,7 @@ pub(crate) enum SpawnCause {
     Foreign(String),
     Cycle(Vec<String>),
     NotRestartable,
-    NoThreads,
+    Threads(usize),
     InboxForSeveral,
     ForeignGroup(String),
     Pointless(String),
@@ -42,6 +44,12 @@ impl SpawnError {
     #[must_use]
     pub fn is_thread_refused(&self) -> bool {
         matches!(self.cause, SpawnCause::Thread(_))
+    }
+
+    /// A pool of no threads, or of more than there can be of use.
+    #[must_use]
+    pub fn is_wrong_number_of_threads(&self) -> bool {
+        matches!(self.cause, SpawnCause::Threads(_))
     }
 
     /// It was to come after a name that nobody bears.
@@ -111,7 +119,13 @@ impl fmt::Display for SpawnError {
                     `spawn_with` how it is made"
                 )
             }
-            SpawnCause::NoThreads => write!(f, "the pool `{name}` has no threads"),
+            SpawnCause::Threads(0) => write!(f, "the pool `{name}` has no threads"),
+            SpawnCause::Threads(threads) => {
+                write!(
+                    f,
+                    "the pool `{name}` would have {threads} threads, and {MOST_THREADS} are the most"
+                )
+            }
             SpawnCause::InboxForSeveral => {
                 write!(
                     f,
