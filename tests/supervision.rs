@@ -1063,6 +1063,25 @@ fn f3_a_member_of_a_group_that_fails_after_its_wish_to_end_fails() {
 }
 
 #[test]
+fn f1_a_failure_that_a_policy_absorbs_is_told_when_it_happens() {
+    guarded(|| {
+        let mut system = System::new("f1");
+        let (tell, told) = mpsc::channel();
+        system.observe(move |notice| {
+            if let Notice::Absorbed { .. } = notice {
+                let _ = tell.send((notice.level(), notice.to_string()));
+            }
+        });
+        let fails = Play::new(|(), _| Err(Error::msg("no line")));
+        let a = system.actor("a").restart(Restart::temporary()).spawn(fails).unwrap();
+        a.send(()).unwrap();
+        let line = "`a` failed: no line; it leaves, the others go on";
+        assert_eq!(told.recv().unwrap(), (log::Level::Warn, line.to_owned()));
+        assert!(!system.shutdown().is_failure());
+    });
+}
+
+#[test]
 fn f1_a_temporary_whose_goodbye_fails_is_forgotten_too() {
     guarded(|| {
         let troupe = Troupe::new();

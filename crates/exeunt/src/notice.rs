@@ -95,6 +95,14 @@ pub enum Notice {
         /// Of what.
         error: String,
     },
+    /// An actor or task failed, and its policy lets it leave: it is [temporary](crate::Restart::temporary), and
+    /// nobody else fails of it.
+    Absorbed {
+        /// Who.
+        name: String,
+        /// Of what.
+        error: String,
+    },
     /// An actor or task has failed, or ended by its own wish, and begins anew.
     Restarting {
         /// Who.
@@ -241,6 +249,7 @@ impl Notice {
             | Notice::Returned { .. }
             | Notice::Stuck { .. }
             | Notice::Refused { .. }
+            | Notice::Absorbed { .. }
             | Notice::Restarting { .. }
             | Notice::TooManyRestarts { .. }
             | Notice::FailedToStop { .. } => log::Level::Warn,

@@ -95,6 +95,7 @@ impl What {
         Some(match notice {
             Notice::Restarting { name, .. } => (What::Restarting, name),
             Notice::Failed { name, .. }
+            | Notice::Absorbed { name, .. }
             | Notice::TooManyRestarts { name, .. }
             | Notice::FailedToStop { name, .. }
             | Notice::DeadLetterLost { name, .. } => (What::Failed, name),

@@ -55,7 +55,7 @@ impl Conductor<'_> {
         let says = error.clone().unwrap_or_else(|| "ended, and is always restarted".to_owned());
         match self.decide(&member.life, error.is_some()) {
             Verdict::Leave => Sentence::Leave,
-            Verdict::Forget => Sentence::Passed,
+            Verdict::Forget => self.stage.absorb(&name, &says),
             Verdict::GiveUp => Sentence::GiveUp,
             Verdict::Parent(parent) => self.fail_parent(parent, &name, &says),
             Verdict::Restart { who, leaves, delay } => {

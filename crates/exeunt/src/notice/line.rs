@@ -43,6 +43,9 @@ impl Notice {
                 }
             }
             Notice::Failed { name, error } => write!(f, "`{name}` failed: {error}"),
+            Notice::Absorbed { name, error } => {
+                write!(f, "`{name}` failed: {error}; it leaves, the others go on")
+            }
             Notice::Restarting { name, error, with, delay } => {
                 restarting(f, name, error.as_deref(), with, *delay)
             }
@@ -99,7 +102,10 @@ fn waiting(
     f.write_str("waiting for ")?;
     for (i, (name, left)) in on.iter().enumerate() {
         let comma = if i == 0 { "" } else { ", " };
-        write!(f, "{comma}`{name}` ({left} left)")?;
+        write!(f, "{comma}`{name}`")?;
+        if *left > 0 {
+            write!(f, " ({left} left)")?;
+        }
     }
     match until_deadline {
         Some(time) => write!(f, "; deadline in {time:.1?}"),
@@ -174,6 +180,13 @@ mod tests {
         assert_eq!(cycle(2), format!("{begin} `0` -> `1` -> `0`"));
         assert!(cycle(8).ends_with("`6` -> `7` -> `0`"));
         assert!(cycle(500).ends_with("`5` -> `6` -> 493 more -> `0`"), "{}", cycle(500));
+    }
+
+    #[test]
+    fn who_has_nothing_left_is_waited_for_without_a_figure() {
+        let on = vec![("listener".to_owned(), 0), ("log".to_owned(), 3)];
+        let waiting = Notice::Waiting { on, until_deadline: Some(Duration::from_secs(4)) };
+        assert_eq!(waiting.to_string(), "waiting for `listener`, `log` (3 left); deadline in 4.0s");
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Stage {
         }
         let verdict = lock(&self.supervision).failed_on_leaving(life.index);
         let parent = match verdict {
-            Verdict::Forget => return Sentence::Passed,
+            Verdict::Forget => return self.absorb(&life.name, error),
             Verdict::Parent(parent) => parent,
             _ => return Sentence::GiveUp,
         };
@@ -81,6 +81,12 @@ impl Stage {
         let (name, error) = (life.name.clone(), error.to_owned());
         let _ = self.cues.send(Cue::FailedOnLeaving { name, parent, error, sentence });
         answer.recv().unwrap_or(Sentence::GiveUp)
+    }
+
+    /// A failure of somebody who leaves, which is nobody else's.
+    pub(crate) fn absorb(&self, name: &str, error: &str) -> Sentence {
+        self.emit(|| Notice::Absorbed { name: name.to_owned(), error: error.to_owned() });
+        Sentence::Passed
     }
 
     /// The thread of somebody is at its very end.

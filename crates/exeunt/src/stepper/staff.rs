@@ -153,7 +153,7 @@ impl Staff {
         }
         match self.decide(true) {
             Verdict::Leave => Sentence::Leave,
-            Verdict::Forget => Sentence::Passed,
+            Verdict::Forget => self.life().stage.absorb(&self.life().name, error),
             Verdict::GiveUp | Verdict::Parent(_) => Sentence::GiveUp,
             Verdict::Restart { delay, .. } => {
                 self.say_it_restarts(Some(error.to_owned()), delay);
