@@ -233,7 +233,8 @@ macro_rules! common {
             /// let mut system = System::new("server");
             /// system.spawn_task("connection", move |cx| {
             ///     let socket = stream.try_clone()?;
-            ///     let _hang_up = cx.on_stopping(move || { let _ = socket.shutdown(Shutdown::Both); })?;
+            ///     // What the client has sent is still read, and can be answered; then comes the end.
+            ///     let _no_more = cx.on_stopping(move || { let _ = socket.shutdown(Shutdown::Read); })?;
             ///     let mut bytes = [0; 1024];
             ///     while stream.read(&mut bytes)? > 0 {
             ///         // ...

@@ -5,6 +5,7 @@
 //!
 //! | I want to… | page |
 //! |---|---|
+//! | do it with the threads, the flag and the channels that I have | [`threads`] |
 //! | have it back when it has failed | [`supervision`] |
 //! | have one worker for each connection, job or customer | [`children`] |
 //! | do something later, or every so often | [`time`] |
@@ -21,6 +22,9 @@
 //! | find what I know from OTP, actix, kameo, ractor, tonari-actor or SObjectizer | [`coming_from`] |
 //!
 //! How to begin is on the [first page](crate) of the documentation: an actor, a system, a drain.
+
+#[doc = include_str!("guide/threads.md")]
+pub mod threads {}
 
 #[doc = include_str!("guide/supervision.md")]
 pub mod supervision {}

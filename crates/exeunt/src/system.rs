@@ -222,7 +222,7 @@ impl System {
     /// Whichever thread is free takes the next message: so messages of one sender are begun in the order
     /// in which they were sent (M3), and may be finished in another. To keep the order for each key, see
     /// [`spawn_keyed`](ActorBuilder::spawn_keyed). A restart policy holds for each thread alone; what is in
-    /// the mailbox is returned only when the last one ends.
+    /// the mailbox is returned only when the last one ends. It has 4096 threads at most.
     ///
     /// ```
     /// use std::time::Duration;
@@ -290,6 +290,9 @@ impl System {
     ///
     /// The [`Exit`] is for `main` to return. It prints the report to standard error unless all
     /// ended well by themselves, and ends the process truthfully: after a signal by that signal.
+    ///
+    /// A signal that comes before `run` is called has its default effect, although actors may be at work: who begins with
+    /// something that takes long, or is not to be lost, installs `Signals` before.
     ///
     /// Without the feature `signals`, and on systems without them, it is [`wait`](System::wait).
     ///
