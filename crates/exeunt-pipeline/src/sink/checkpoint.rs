@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 /// Says of a sink that it keeps positions, together with what it was given: [`AppendFile::checkpoint`] and
-/// [`SqliteSink::checkpoint`](crate::SqliteSink::checkpoint) make it one.
+/// `SqliteSink::checkpoint` (feature `sqlite`) make it one.
 ///
 /// A position is whatever has a text that it can be read from again: the numbers of [`Lines`](crate::Lines), the paths
 /// of [`Files`](crate::Files), or a type of one's own with [`Display`] and [`FromStr`].
