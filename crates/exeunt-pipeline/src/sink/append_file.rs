@@ -43,8 +43,10 @@ pub struct AppendFile<C = ()> {
     path: PathBuf,
     file: BufWriter<File>,
     is_regular: bool,
-    /// All that is in it.
+    /// All that is in it, as far as it is whole.
     length_bytes: u64,
+    /// Of the last item only a part may be in it.
+    is_torn: bool,
     /// What follows each item.
     end: &'static [u8],
     checkpoint: C,
@@ -64,6 +66,7 @@ impl AppendFile {
             file: BufWriter::with_capacity(BUFFER_BYTES, file),
             is_regular: metadata.is_file(),
             length_bytes: metadata.len(),
+            is_torn: false,
             end: b"\n",
             checkpoint: (),
         })
@@ -116,15 +119,14 @@ impl AppendFile {
             let (path, is) = (self.path.display(), self.length_bytes);
             return Err(invalid(format!("{path} had {length} bytes, and has {is}")));
         }
-        self.file.get_ref().set_len(length)?;
         let mut file = self.with(checkpoint, length);
-        file.file.seek(SeekFrom::End(0))?;
+        file.cut()?;
         Ok(file)
     }
 
     fn with<C>(self, checkpoint: C, length_bytes: u64) -> AppendFile<C> {
-        let AppendFile { path, file, is_regular, end, .. } = self;
-        AppendFile { path, file, is_regular, length_bytes, end, checkpoint }
+        let AppendFile { path, file, is_regular, is_torn, end, .. } = self;
+        AppendFile { path, file, is_regular, length_bytes, is_torn, end, checkpoint }
     }
 }
 
@@ -137,16 +139,33 @@ impl<C> AppendFile<C> {
 
     fn append(&mut self, item: &[u8]) -> io::Result<()> {
         let written = self.file.write_all(item).and_then(|()| self.file.write_all(self.end));
-        self.length_bytes += (item.len() + self.end.len()) as u64;
+        match written {
+            Ok(()) => self.length_bytes += (item.len() + self.end.len()) as u64,
+            Err(_) => self.is_torn = true,
+        }
         written.map_err(of_file(&self.path))
     }
 
     fn force(&mut self) -> io::Result<()> {
-        let forced = self.file.flush().and_then(|()| match self.is_regular {
-            true => self.file.get_ref().sync_data(),
-            false => Ok(()),
-        });
-        forced.map_err(of_file(&self.path))
+        self.write_out().map_err(of_file(&self.path))
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        if !self.is_regular {
+            return Ok(());
+        }
+        if self.is_torn {
+            self.cut()?;
+            self.is_torn = false;
+        }
+        self.file.get_ref().sync_data()
+    }
+
+    /// Takes away what is after the last item that is whole.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.get_ref().set_len(self.length_bytes)?;
+        self.file.seek(SeekFrom::End(0)).map(drop)
     }
 }
 

@@ -1,3 +1,6 @@
+use std::env;
+use std::process::Command;
+
 use super::*;
 use crate::scratch::Scratch;
 use crate::{Error, Lines, Outcome, Pipeline};
@@ -57,6 +60,36 @@ fn what_was_not_committed_is_cut_off_and_written_again() {
     scratch.write("to", "on");
     copied(&from, open_with_checkpoint(&to).unwrap()).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), TEXT);
+}
+
+/// A disk that becomes full in the middle of an item. Here it is the largest file that a process may write which is reached,
+/// in a process of its own.
+#[cfg(unix)]
+#[test]
+fn an_item_of_which_only_a_part_could_be_written_is_not_there() {
+    const FOLDER: &str = "EXEUNT_FOLDER_OF_A_TORN_FILE";
+    const TEST: &str =
+        concat!(module_path!(), "::an_item_of_which_only_a_part_could_be_written_is_not_there");
+    if let Some(folder) = env::var_os(FOLDER) {
+        let (from, to) = (Path::new(&folder).join("from"), Path::new(&folder).join("to"));
+        let error = copied(&from, open_with_checkpoint(&to).unwrap()).unwrap_err();
+        let named = format!("`copy` failed: {}: ", to.display());
+        assert!(error.to_string().starts_with(&named), "{error}");
+        return;
+    }
+    let scratch = Scratch::new();
+    let text = format!("one\n{}\nthree\n", "two".repeat(300_000));
+    let (from, to) = (scratch.write("from", &text), scratch.join("to"));
+    let limited = r#"trap "" XFSZ; ulimit -f 1000; exec "$0" --exact "$1""#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", limited]).arg(env::current_exe().unwrap());
+    let (_, test) = TEST.split_once("::").unwrap();
+    let output = shell.arg(test).env(FOLDER, scratch.path()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    assert_eq!(fs::read_to_string(&to).unwrap(), "one\n");
+    copied(&from, open_with_checkpoint(&to).unwrap()).unwrap();
+    assert!(fs::read_to_string(&to).unwrap() == text);
 }
 
 #[test]
