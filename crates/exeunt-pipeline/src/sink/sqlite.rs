@@ -9,6 +9,7 @@ use exeunt::Error;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{COMMIT_ITEMS, Checkpoint, Sink};
+use crate::op::guard;
 
 /// Shorter than the time after which a drain takes whoever does nothing for stuck.
 const BUSY: Duration = Duration::from_secs(2);
@@ -189,7 +190,8 @@ impl<W, C> SqliteSink<W, C> {
         self.begin()?;
         let db = &self.connection;
         db.prepare_cached("SAVEPOINT item")?.execute([])?;
-        let written = (self.write)(db, item);
+        // Also a panic leaves nothing of it.
+        let written = guard(|| (self.write)(db, item));
         if written.is_err() {
             // If this is not possible either, there is no transaction any more, which is found out at the commit.
             let _ = db.execute_batch("ROLLBACK TO item");

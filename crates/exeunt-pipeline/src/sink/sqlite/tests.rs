@@ -90,21 +90,23 @@ fn what_is_not_committed_is_not_there() {
 
 #[test]
 fn an_item_that_cannot_be_written_leaves_nothing_and_takes_nothing_with_it() {
-    let scratch = Scratch::new();
-    let path = scratch.join("numbers.db");
-    let insert = |db: &Connection, number: u64| {
-        insert(db, number)?;
-        if number == 500 { Err(Error::msg("five hundred")) } else { Ok(()) }
-    };
-    let sink = SqliteSink::open(&path, create, insert).unwrap().checkpoint("numbers").unwrap();
-    let error = stored(sink, 0..1000).unwrap_err();
-    let named = format!("`store` failed: {}: five hundred", path.display());
-    assert_eq!(error.to_string(), named);
-    let ledger = error.outcome().unwrap().ledger();
-    let stage = ledger.stage("store").unwrap();
-    assert!(ledger.balances() && (stage.passed, stage.failed) == (500, 1), "{ledger}");
-    assert!(numbers(&path).into_iter().eq(0..500));
-    assert_eq!(position(&path), Some(499));
+    for (panics, why) in [(false, "five hundred"), (true, "it panicked: five hundred")] {
+        let scratch = Scratch::new();
+        let path = scratch.join("numbers.db");
+        let insert = move |db: &Connection, number: u64| {
+            insert(db, number)?;
+            assert!(number != 500 || !panics, "five hundred");
+            if number == 500 { Err(Error::msg("five hundred")) } else { Ok(()) }
+        };
+        let sink = SqliteSink::open(&path, create, insert).unwrap().checkpoint("numbers").unwrap();
+        let error = stored(sink, 0..1000).unwrap_err();
+        assert_eq!(error.to_string(), format!("`store` failed: {}: {why}", path.display()));
+        let ledger = error.outcome().unwrap().ledger();
+        let stage = ledger.stage("store").unwrap();
+        assert!(ledger.balances() && (stage.passed, stage.failed) == (500, 1), "{ledger}");
+        assert!(numbers(&path).into_iter().eq(0..500));
+        assert_eq!(position(&path), Some(499));
+    }
 }
 
 #[test]
