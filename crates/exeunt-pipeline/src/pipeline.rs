@@ -94,7 +94,14 @@ impl Pipeline {
         let skips_errors = Arc::new(AtomicBool::new(false));
         let given = Given::new(Arc::clone(&skips_errors));
         let burst = Burst::new(chunk);
-        let reader = Reader { source, books: books.clone(), counts, skips_errors, burst };
+        let reader = Reader {
+            source,
+            books: books.clone(),
+            counts,
+            skips_errors,
+            burst,
+            has_panicked: false,
+        };
         let task = name.to_owned();
         let feed: Feed<S::Item> = Box::new(move |assembly, part| {
             let wanted = assembly.wanted(&part.process.outputs());

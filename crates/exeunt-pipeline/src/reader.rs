@@ -25,6 +25,8 @@ pub(crate) struct Reader<S: Source> {
     pub(crate) counts: Arc<Counts>,
     pub(crate) skips_errors: Arc<AtomicBool>,
     pub(crate) burst: Burst,
+    /// It is not asked any more, since nobody knows what it would give.
+    pub(crate) has_panicked: bool,
 }
 
 impl<S: Source> Reader<S> {
@@ -37,21 +39,21 @@ impl<S: Source> Reader<S> {
         let Part { mut process, receiver, .. } = part;
         wanted.begin(&cx.system(), cx.stopping(), cx.must_stop());
         process.begin(&wanted.thread(true));
-        let read = |watch: &Watch<'_>| match self.read(&mut *process, watch, cx) {
-            Ok(()) => process.end(watch),
-            Err(halt) => {
-                log_second(cx.name(), process.break_off());
-                Err(halt)
+        let read = |watch: &Watch<'_>| {
+            self.read(&mut *process, watch, cx).and_then(|()| process.end(watch))
+        };
+        let Err(halt) = Watch::of_task(cx, &wanted, read) else { return Ok(()) };
+        log_second(cx.name(), process.break_off());
+        let last = match (halt, self.give_back(&receiver, cx)) {
+            (first @ Halt::Failed { .. }, left) => {
+                log_second(cx.name(), left);
+                first
             }
+            (halt, left) => left.err().unwrap_or(halt),
         };
-        let done = Watch::of_task(cx, &wanted, read);
-        let done = match done {
-            Err(Halt::Refused | Halt::Enough) => self.give_back(&receiver, cx),
-            done => done,
-        };
-        match done {
-            Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
-            Ok(()) | Err(Halt::Refused | Halt::Enough | Halt::Late) => Ok(()),
+        match last {
+            Halt::Failed { stage, error } => Err(failure(cx.name(), &stage, error)),
+            Halt::Refused | Halt::Enough | Halt::Late => Ok(()),
         }
     }
 
@@ -80,8 +82,9 @@ impl<S: Source> Reader<S> {
                 }
                 Err(error) => self.skip(cx, error)?,
             }
-            let is_at_hand = guard(|| Ok(self.source.is_next_at_hand()));
-            if self.burst.is_over(is_at_hand.map_err(|panic| self.fail(cx, panic))?) {
+            let is_at_hand = guard(|| Ok(self.source.is_next_at_hand()))
+                .map_err(|panic| self.panicked(cx, panic))?;
+            if self.burst.is_over(is_at_hand) {
                 process.settle()?;
             }
         }
@@ -96,9 +99,8 @@ impl<S: Source> Reader<S> {
         let (source, stopping) = (&mut self.source, wanted.stopping());
         let next = match stopping.is_set() {
             true => None,
-            false => {
-                guard(|| Ok(source.next_item(stopping))).map_err(|panic| self.fail(cx, panic))?
-            }
+            false => guard(|| Ok(source.next_item(stopping)))
+                .map_err(|panic| self.panicked(cx, panic))?,
         };
         match next {
             None if wanted.is_over() => Err(Halt::Enough),
@@ -110,11 +112,14 @@ impl<S: Source> Reader<S> {
     fn leftover(&mut self, cx: &TaskContext) -> Result<Said<S>, Halt> {
         // What was left before is through with the stages that share the thread.
         cx.progress();
-        guard(|| Ok(self.source.leftover())).map_err(|panic| self.fail(cx, panic))
+        guard(|| Ok(self.source.leftover())).map_err(|panic| self.panicked(cx, panic))
     }
 
     /// What the source has taken in and nobody will have is in the ledger all the same.
     fn give_back(&mut self, receiver: &Counts, cx: &TaskContext) -> Result<(), Halt> {
+        if self.has_panicked {
+            return Ok(());
+        }
         while let Some(next) = self.leftover(cx)? {
             match next {
                 Ok(_) => {
@@ -137,6 +142,12 @@ impl<S: Source> Reader<S> {
         self.counts.entered();
         self.counts.failed();
         Ok(())
+    }
+
+    #[cold]
+    fn panicked(&mut self, cx: &TaskContext, panic: exeunt::Error) -> Halt {
+        self.has_panicked = true;
+        self.fail(cx, panic)
     }
 
     /// It has given an error instead of an item.

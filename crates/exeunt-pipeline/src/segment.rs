@@ -329,14 +329,12 @@ impl<T: Send + 'static> SegmentActor<T> {
     fn conclude(&mut self, done: Result<(), Halt>, cx: &mut Context<Self>) -> exeunt::Result {
         let Err(halt) = done else { return Ok(()) };
         self.intake.is_over = true;
-        // What was made before is on its way, whatever has happened since.
         let halt = match halt {
             Halt::Late => self.end(cx).err().unwrap_or(Halt::Late),
-            halt => {
-                log_second(cx.name(), self.intake.process.break_off());
-                halt
-            }
+            halt => halt,
         };
+        // What was made before is on its way, whatever has happened since.
+        log_second(cx.name(), self.intake.process.break_off());
         match halt {
             Halt::Failed { stage, error } => Err(failure(cx.name(), &stage, error)),
             // No failure of ours. What waits for us is counted as returned, and upstream is told, or refused.

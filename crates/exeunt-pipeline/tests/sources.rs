@@ -150,3 +150,45 @@ fn nothing_is_kept_back_when_the_next_item_is_not_at_hand() {
     assert!(outcome.ledger().balances(), "{outcome}");
     assert_eq!(outcome.ledger().stage("out").unwrap().passed, items);
 }
+
+/// What was sent was taken, whichever thread fails, and whoever sent it is not asked again.
+#[test]
+fn what_a_channel_holds_when_a_stage_fails_is_in_the_ledger() {
+    for is_on_the_thread_of_the_source in [true, false] {
+        let (send, receiver) = unbounded();
+        (0..1_000).for_each(|n| send.send(n).unwrap());
+        let flow = Pipeline::new("fails").source("source", Channel::new(receiver));
+        let fail = |n: u32| if n == 3 { Err(Error::msg("three")) } else { Ok(n) };
+        let error = match is_on_the_thread_of_the_source {
+            true => flow.try_map("fail", fail).sink("out", |_| Ok(())).wait(),
+            false => flow.thread("on").try_map("fail", fail).sink("out", |_| Ok(())).wait(),
+        };
+        let ledger = error.unwrap_err().into_outcome().unwrap().ledger().clone();
+        let [given, failed, out] =
+            ["source", "fail", "out"].map(|name| ledger.stage(name).unwrap());
+        assert!(ledger.balances(), "{ledger}");
+        let figures = (given.out, failed.passed, failed.failed, failed.returned, out.passed);
+        assert_eq!(figures, (1_000, 3, 1, 996, 3), "{ledger}");
+    }
+}
+
+/// What it gives is on its way aside, and all of it together ends in an error.
+#[test]
+fn what_goes_aside_arrives_although_the_end_of_the_source_fails() {
+    const ITEMS: u64 = 3_000;
+    let refuse = |n: u64| if n == 0 { Ok(n) } else { Err(Error::msg("not zero")) };
+    let error = Pipeline::new("end")
+        .items("numbers", 0..ITEMS)
+        .try_map("zero", refuse)
+        .divert("aside", |_| Ok(()))
+        .fold("count", 0, |count, _| *count += 1)
+        .try_map("fails", |count: u32| Err::<u32, _>(Error::msg(count)))
+        .sink("out", |_| Ok(()))
+        .wait()
+        .unwrap_err();
+    assert_eq!(error.to_string(), "`numbers` failed: `fails`: 1");
+    let ledger = error.outcome().unwrap().ledger();
+    let aside = ledger.stage("aside").unwrap();
+    assert!(ledger.balances(), "{ledger}");
+    assert_eq!((aside.passed, aside.returned), (ITEMS - 1, 0), "{ledger}");
+}
