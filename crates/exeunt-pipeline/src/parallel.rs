@@ -104,7 +104,8 @@ impl<K: Kind> Actor for Worker<K> {
         self.returns.give(chunk);
         // Somebody waits for that number, whatever has become of it.
         let sent = self.segment.end.end_chunk(done.is_err());
-        let settled = if cx.queued() == 0 { self.segment.ops.settle() } else { Ok(()) };
+        // The next one may be another thread's, however many wait.
+        let settled = self.segment.ops.settle();
         match done.and(sent).and(settled) {
             Ok(()) | Err(Halt::Late) => Ok(()),
             Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
@@ -114,11 +115,6 @@ impl<K: Kind> Actor for Worker<K> {
                 Ok(())
             }
         }
-    }
-
-    fn stopped(&mut self, _: &mut Context<Self>) -> exeunt::Result {
-        let _ = self.segment.ops.settle();
-        Ok(())
     }
 }
 
@@ -186,5 +182,74 @@ where
             done = done.and(lane.flush());
         }
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crossbeam_channel::unbounded;
+    use exeunt::{Error, System};
+
+    use super::*;
+    use crate::chunk::{Chunk, Inlet};
+    use crate::demand::Demand;
+    use crate::op::{AtLast, TryMap};
+    use crate::side::{Door, Side};
+
+    /// Longer than anything here takes.
+    const GUARD: Duration = Duration::from_secs(20);
+
+    /// Tells how much comes.
+    struct Takes<T>(Sender<usize>, PhantomData<fn(T)>);
+
+    impl<T: Send + 'static> Actor for Takes<T> {
+        type Msg = Parcel<T>;
+
+        fn handle(&mut self, parcel: Parcel<T>, _: &mut Context<Self>) -> exeunt::Result {
+            Ok(self.0.send(parcel.open().items.len())?)
+        }
+    }
+
+    /// A link through which nothing goes before it is sent.
+    fn inlet<T: Send + 'static>(
+        system: &mut System,
+        name: &str,
+        demand: &Demand,
+    ) -> (Inlet<T>, Receiver<usize>) {
+        let (tell, told) = unbounded();
+        let to = system.spawn(name, Takes(tell, PhantomData));
+        let (node, receiver) = (demand.add(&[]).node(), Arc::default());
+        let returns = Returns::new(4);
+        (Inlet { to, node, returns, receiver, permits: None, pace: None }, told)
+    }
+
+    #[test]
+    fn what_goes_aside_does_not_wait_although_more_waits_for_the_pool() {
+        let (mut system, demand) = (System::new("pool"), Demand::default());
+        let (door, (aside, told)) = (Door::new(), inlet(&mut system, "aside", &demand));
+        door.open(aside);
+        let (out, _taken) = inlet(&mut system, "out", &demand);
+        let ((release, released), (come, has_come)) = (bounded(0), bounded(1));
+        let work = move |n: u32| match n {
+            0 => Ok(released.recv()?),
+            1 => Err(Error::msg("aside")),
+            _ => Ok(come.send(told.recv_timeout(GUARD))?),
+        };
+        let at_last = AtLast::Divert { copy: u32::clone, to: Box::new(Side::new(door)) };
+        let base = Base { name: "work".into(), counts: Arc::default() };
+        let policy = Policy { retry: None, at_last };
+        let stage = Each { kind: TryMap(work, PhantomData), base, policy };
+        let (outlet, pace) = (out.outlet(), Arc::new(Pace::of_a_pool(1)));
+        let worker = Worker::new(stage, outlet, Returns::new(4), pace, demand.add(&[]));
+        let pool = system.spawn("work", worker);
+        for number in 0..3 {
+            let items = vec![u32::try_from(number).unwrap()];
+            pool.send(Parcel::Chunk(Chunk { items, number, ..Chunk::default() })).unwrap();
+        }
+        release.send(()).unwrap();
+        assert_eq!(has_come.recv().unwrap(), Ok(1));
+        assert!(system.shutdown().is_complete());
     }
 }
