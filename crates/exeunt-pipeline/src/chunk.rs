@@ -262,7 +262,6 @@ impl<T: Send + 'static> Outlet<T> {
             Some(thread) => select! {
                 recv(permits) -> _ => {}
                 recv(thread.drain.receiver()) -> _ => {}
-                recv(thread.must_stop.receiver()) -> _ => {}
             },
             None => {
                 let _ = permits.recv();

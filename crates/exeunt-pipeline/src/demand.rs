@@ -148,7 +148,7 @@ impl Wanted {
 
     /// What the stages on it know of it.
     pub(crate) fn thread(&self, is_source: bool) -> Thread {
-        Thread { drain: self.drain.clone(), must_stop: self.must_stop.clone(), is_source }
+        Thread { drain: self.drain.clone(), is_source }
     }
 
     pub(crate) fn node(&self) -> Node {

@@ -95,10 +95,8 @@ pub trait Op: Send + 'static {
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub struct Thread {
-    /// Set when the drain has begun.
+    /// Set when the drain has begun, or nobody wants anything of it any more.
     pub(crate) drain: Event,
-    /// Ends its waits.
-    pub(crate) must_stop: Event,
     /// Whether it is a source's, where nobody knows when the next item comes.
     pub(crate) is_source: bool,
 }

@@ -51,7 +51,7 @@ impl<T> Reorder<T> {
     }
 
     /// What has not come in order will not.
-    pub(crate) fn give_up(&mut self) {
+    fn give_up(&mut self) {
         self.is_broken = true;
         while let Some((_, chunk)) = self.early.pop_first() {
             self.receiver.return_unseen(chunk.items.len());

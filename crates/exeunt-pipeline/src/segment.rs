@@ -162,7 +162,6 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
     }
 
     fn one(&mut self, item: O::In, number: Option<u64>, watch: &Watch<'_>) -> Result<(), Halt> {
-        self.held_mark = None;
         self.ops.push(item, &mut Last { end: &mut self.end, watch })?;
         number.map_or(Ok(()), |number| self.mark(number, watch))
     }
@@ -296,7 +295,6 @@ impl<T: Send + 'static> Actor for SegmentActor<T> {
     }
 
     fn stopped(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        self.reorder.iter_mut().for_each(Reorder::give_up);
         if self.intake.is_over {
             return Ok(());
         }

@@ -46,7 +46,6 @@ impl Watch<'_> {
         let began = Instant::now();
         select! {
             recv(self.wanted.drain().receiver()) -> _ => {}
-            recv(self.wanted.stopping().receiver()) -> _ => {}
             default(delay) => return Ok(false),
         }
         loop {
@@ -61,16 +60,11 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether it may go on. Two loads, as long as nobody drains. In a drain it says that it gets on also before its own turn,
+    /// Whether it may go on. One load, as long as nobody drains. In a drain it says that it gets on also before its own turn,
     /// since others wait for it in theirs.
     #[inline]
     pub(crate) fn look(&self) -> Result<(), Halt> {
-        let wanted = self.wanted;
-        if wanted.drain().is_set() || wanted.stopping().is_set() {
-            self.look_closer()
-        } else {
-            Ok(())
-        }
+        if self.wanted.drain().is_set() { self.look_closer() } else { Ok(()) }
     }
 
     #[cold]

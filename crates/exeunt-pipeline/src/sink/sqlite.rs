@@ -204,7 +204,6 @@ impl<W, C> SqliteSink<W, C> {
         if !std::mem::take(&mut self.is_in_transaction) {
             return Ok(());
         }
-        self.check_transaction()?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
