@@ -123,6 +123,16 @@ fn a_branch_that_has_enough_is_no_end_of_the_other() {
 }
 
 #[test]
+fn what_has_no_end_ends_with_the_last_branch() {
+    let branches: Vec<Branch<u64>> = vec![
+        Branch::new(|flow| flow.sink("one", takes(1))),
+        Branch::new(|flow| flow.sink("other", takes(2))),
+    ];
+    let flow = Pipeline::new("one item").items("numbers", 0..1).thread("on");
+    ended(flow.flat_map("endless", |_| 0_u64..).broadcast("both", branches));
+}
+
+#[test]
 fn a_way_aside_does_not_keep_the_main_way_going_nor_end_it() {
     let (send, flow) = idle("numbers", 0..10);
     let (seen, main) = unbounded();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use exeunt::{Error, Event, System};
-use exeunt_pipeline::{Flow, Given, Next, Op, Outcome, Pipeline, Sink, Source};
+use exeunt_pipeline::{Flow, Given, Next, Op, Outcome, Pipeline, Ready, Sink, Source};
 
 const LONG: Duration = Duration::from_secs(3600);
 const ITEMS: u64 = 3_000;
@@ -304,4 +304,80 @@ fn a_panic_of_a_position_is_a_failure_of_the_source_and_all_balances() {
     let ledger = error.outcome().unwrap().ledger();
     assert!(ledger.balances(), "{ledger}");
     assert_eq!(ledger.stage("other").unwrap().passed, 50);
+}
+
+/// Numbers, each of which is given when a commit says that the one before is lasting.
+struct OneByOne {
+    given: u64,
+    committed: crossbeam_channel::Receiver<u64>,
+}
+
+impl Source for OneByOne {
+    type Item = u64;
+    type Position = u64;
+
+    fn next_item(&mut self, _: &Event) -> Option<Next<u64, u64>> {
+        if let Some(before) = self.given.checked_sub(1) {
+            let committed = self.committed.recv_timeout(Duration::from_secs(20));
+            assert_eq!(committed, Ok(before), "it waits for more, which does not come");
+        }
+        self.given += 1;
+        (self.given <= 300).then_some(Ok((self.given - 1, self.given - 1)))
+    }
+}
+
+/// Tells its commits.
+struct Tells {
+    commits: crossbeam_channel::Sender<u64>,
+    commit_items: usize,
+}
+
+impl<T: Send + 'static> Sink<T, u64> for Tells {
+    fn write(&mut self, _: T) -> exeunt::Result {
+        Ok(())
+    }
+
+    fn keeps_positions(&self) -> bool {
+        true
+    }
+
+    fn commit(&mut self, position: Option<&u64>) -> exeunt::Result {
+        // The last one is for nobody.
+        let _ = self.commits.send(*position.unwrap());
+        Ok(())
+    }
+
+    fn commit_items(&self) -> usize {
+        self.commit_items
+    }
+}
+
+#[test]
+fn what_is_there_is_committed_although_nothing_more_comes() {
+    let moment = Duration::from_micros(100);
+    let run = |describe: &dyn Fn(Pipeline, OneByOne, Tells) -> Ready| {
+        let (commits, committed) = crossbeam_channel::unbounded();
+        let sink = Tells { commits, commit_items: 4096 };
+        let source = OneByOne { given: 0, committed };
+        let outcome = describe(Pipeline::new("one by one"), source, sink).wait().unwrap();
+        assert!(outcome.ledger().balances(), "{outcome}");
+    };
+    run(&|pipeline, source, sink| pipeline.source("numbers", source).sink("tells", sink));
+    run(&|pipeline, source, sink| {
+        pipeline.source("numbers", source).batch("batch", 100, moment).sink("tells", sink)
+    });
+    run(&|pipeline, source, sink| {
+        pipeline.source("numbers", source).window("window", moment).sink("tells", sink)
+    });
+    run(&|pipeline, source, sink| {
+        let flow = pipeline.source("numbers", source).parallel("same", 2, |n| n).thread("on");
+        flow.batch("batch", 100, moment).sink("tells", sink)
+    });
+}
+
+#[test]
+fn a_sink_that_commits_each_item_is_asked_for_each_although_more_waits() {
+    let (commits, committed) = crossbeam_channel::unbounded();
+    numbers().thread("on").sink("tells", Tells { commits, commit_items: 1 }).wait().unwrap();
+    assert!(committed.into_iter().eq(0..ITEMS));
 }

@@ -1,7 +1,8 @@
 //! Sinks in a pipeline that runs: when they are asked to commit, what they are told at the end, and what counts as passed if they fail.
 //! What each of them does is tested beside it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use exeunt::{Error, Reason, System};
@@ -14,6 +15,8 @@ struct Told {
     refuses_item: Option<u32>,
     refuses_commit: bool,
     is_closed: bool,
+    /// It writes nothing before nobody holds the other end of this.
+    held_by: Option<Arc<Mutex<mpsc::Receiver<()>>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -46,6 +49,9 @@ impl Told {
 
 impl Sink<u32> for Told {
     fn write(&mut self, item: u32) -> exeunt::Result {
+        if let Some(held_by) = &self.held_by {
+            let _ = held_by.lock().unwrap().recv();
+        }
         if self.refuses_item == Some(item) {
             return self.refusal();
         }
@@ -231,4 +237,25 @@ fn a_branch_of_a_pipeline_that_is_merged_is_told_its_own_end() {
     let flow = Pipeline::new("merged").iter("numbers", 0..10);
     flow.merge("both", other).sink("told", Told::default()).wait().unwrap_err();
     assert_eq!(aside.ending(), Some(Ending::Failed));
+}
+
+#[test]
+fn what_waits_is_written_before_anything_is_committed() {
+    const ITEMS: usize = 8;
+    let (mut system, (release, released)) = (System::new("waits"), mpsc::channel());
+    let told = Told { held_by: Some(Arc::new(Mutex::new(released))), ..Told::default() };
+    let flow =
+        Pipeline::new("waits").chunk(1).iter("numbers", 0..8).thread("on").map("same", |n| n);
+    let running = flow.sink("told", told.clone()).spawn(&mut system).unwrap();
+    let waits = |queued: usize| {
+        let actors = system.snapshot();
+        actors.iter().any(|actor| actor.name == "told" && actor.queued == queued)
+    };
+    while !waits(ITEMS - 1) {
+        thread::yield_now();
+    }
+    drop(release);
+    let outcome = running.outcome(system.wait()).unwrap();
+    assert_eq!(outcome.ledger().stage("told").unwrap().passed, 8, "{outcome}");
+    assert_eq!(told.count(Call::Commit), 1);
 }

@@ -343,6 +343,13 @@ mod tests {
         assert_eq!(names(&scratch), [""; 0]);
     }
 
+    /// A program may change its own folder before the file is put in its place.
+    #[test]
+    fn where_it_will_be_is_known_from_the_start() {
+        let file = AtomicFile::create("a-file-that-is-never-finished").unwrap();
+        assert!(file.paths().count() == 2 && file.paths().all(Path::is_absolute));
+    }
+
     #[test]
     fn what_cannot_be_written_is_named() {
         let scratch = Scratch::new();

@@ -128,6 +128,21 @@ fn two_who_store_the_same_are_found_out() {
 }
 
 #[test]
+fn after_a_commit_that_failed_others_can_write_and_so_can_it() {
+    let scratch = Scratch::new();
+    let path = scratch.join("numbers.db");
+    let mut one = open(&path).checkpoint::<u64>("numbers").unwrap();
+    stored(open(&path).checkpoint("numbers").unwrap(), 0..10).unwrap();
+    for _ in 0..2 {
+        one.write(10).unwrap();
+        let error = one.commit(Some(&10)).unwrap_err().to_string();
+        assert!(error.ends_with("another process has written to it meanwhile"), "{error}");
+    }
+    stored(open(&path).checkpoint("numbers").unwrap(), 10..20).unwrap();
+    assert!(numbers(&path).into_iter().eq(0..20));
+}
+
+#[test]
 fn a_database_that_is_locked_is_an_error_after_a_while() {
     let scratch = Scratch::new();
     let path = scratch.join("numbers.db");
