@@ -195,7 +195,7 @@ fn d1_to_wait_for_threads_that_have_become_slow_is_no_stall() {
 #[test]
 fn d1_to_wait_for_what_has_become_slow_behind_several_threads_is_no_stall() {
     let behind_several = |pipeline: Pipeline, slower: u32| {
-        let flow = pipeline.chunk(16).capacity(1).iter("numbers", 0..).parallel("quick", 2, |n| n);
+        let flow = pipeline.chunk(4).capacity(1).iter("numbers", 0..).parallel("quick", 2, |n| n);
         flow.map("slow", move |n| slow_at_last(n, slower)).sink("out", |_| Ok(()))
     };
     assert_nothing_is_cut_short(behind_several, SLOW_FROM);
