@@ -192,3 +192,29 @@ fn what_goes_aside_arrives_although_the_end_of_the_source_fails() {
     assert!(ledger.balances(), "{ledger}");
     assert_eq!((aside.passed, aside.returned), (ITEMS - 1, 0), "{ledger}");
 }
+
+/// Panics, and says whether it is asked for more after that.
+struct Panics(mpsc::Sender<()>);
+
+impl Source for Panics {
+    type Item = u32;
+    type Position = ();
+
+    fn next_item(&mut self, _: &Event) -> Option<Next<u32, ()>> {
+        panic!("nobody knows what comes after it");
+    }
+
+    fn leftover(&mut self) -> Option<Next<u32, ()>> {
+        let _ = self.0.send(());
+        None
+    }
+}
+
+#[test]
+fn a_source_that_has_panicked_is_asked_for_nothing_more() {
+    let (tell, told) = mpsc::channel();
+    let flow = Pipeline::new("panics").source("panics", Panics(tell));
+    let error = flow.sink("out", |_| Ok(())).wait().unwrap_err();
+    assert!(error.to_string().starts_with("`panics` failed: it panicked"), "{error}");
+    assert_eq!(told.into_iter().count(), 0);
+}
