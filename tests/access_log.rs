@@ -23,7 +23,8 @@ use flate2::write::GzEncoder;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use crate::drain::{Dice, assert_balances, assert_left_in_order, of_stage};
+use crate::dice::Dice;
+use crate::drain::{assert_balances, assert_left_in_order, of_stage};
 use crate::support::{Finished, Folder, Running, example, run};
 
 const SIGINT: i32 = 2;
@@ -332,7 +333,7 @@ impl Course {
     /// Rather early than late, and sometimes before it has begun.
     fn wait_for_a_moment(&self, dice: &mut Dice) {
         let most = dice.between(1, self.took.as_micros() as u64);
-        thread::sleep(Duration::from_micros(dice.below(most)));
+        thread::sleep(dice.micros_below(most));
     }
 
     /// Whether there is one more round: until as many have been as there are to be, and one of them has ended in the middle

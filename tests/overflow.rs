@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use exeunt::{
     Addr, AskError, Capacity, Ended, Error, Event, Notice, Overflow, Reply, Report, SendError,
     SendTimeoutError, State, System, TrySendError,
 };
 
+use crate::support::dice::Dice;
 use crate::support::{
     HANG, Keeper, NEVER, OnDrop, Play, Trap, figures, guarded, guarded_for, line, ms, next, so_far,
     standing, trap, until,
@@ -628,7 +629,7 @@ fn m1_stress_drop_oldest() {
 
 fn stress(overflow: Overflow) {
     guarded_for(4 * HANG, move || {
-        let mut random = Random(0x9E37_79B9_7F4A_7C15);
+        let mut dice = Dice::new(0);
         let mut returned = 0;
         for (way, rounds) in [
             (Way::Shutdown, 300),
@@ -638,7 +639,7 @@ fn stress(overflow: Overflow) {
         ] {
             for capacity in [1, 2, 64] {
                 for _ in 0..rounds / 3 {
-                    returned += close_once(&mut random, overflow, capacity, way);
+                    returned += close_once(&mut dice, overflow, capacity, way);
                 }
             }
         }
@@ -647,11 +648,11 @@ fn stress(overflow: Overflow) {
 }
 
 /// One mailbox from its first message to its end. How many messages were returned.
-fn close_once(random: &mut Random, overflow: Overflow, capacity: usize, way: Way) -> u64 {
+fn close_once(dice: &mut Dice, overflow: Overflow, capacity: usize, way: Way) -> u64 {
     let handled = Arc::new(Mutex::new(Vec::new()));
     let returned = Arc::new(Mutex::new(Vec::new()));
     let release = Event::new();
-    let fate = random.below(200);
+    let fate = dice.below(200);
     let mut system = System::new("stress");
     if way == Way::Abandonment {
         system.set_stall_limit(ms(2));
@@ -684,11 +685,11 @@ fn close_once(random: &mut Random, overflow: Overflow, capacity: usize, way: Way
     let (report, accepted) = thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
-                let (addr, seed) = (&addr, random.next());
-                scope.spawn(move || send_until_closed(addr, sender, Random(seed)))
+                let (addr, dice) = (&addr, dice.another());
+                scope.spawn(move || send_until_closed(addr, sender, dice))
             })
             .collect();
-        random.moment();
+        dice.moment(400);
         let report = system.shutdown();
         let accepted: Vec<u64> =
             senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
@@ -718,10 +719,10 @@ fn close_once(random: &mut Random, overflow: Overflow, capacity: usize, way: Way
 }
 
 /// What was accepted of what one sender sent in all the ways there are.
-fn send_until_closed(addr: &Addr<u64>, sender: u64, mut random: Random) -> Vec<u64> {
+fn send_until_closed(addr: &Addr<u64>, sender: u64, mut dice: Dice) -> Vec<u64> {
     let mut accepted = Vec::new();
     for id in (sender << 32).. {
-        let sent = match random.below(3) {
+        let sent = match dice.below(3) {
             0 => addr.send(id).map_err(|error| match error {
                 SendError::Closed(back) => (back, true),
                 error => panic!("{error}"),
@@ -752,28 +753,4 @@ fn send_until_closed(addr: &Addr<u64>, sender: u64, mut random: Random) -> Vec<u
 fn are_in_order(ids: &[u64]) -> bool {
     let mut last = [None; SENDERS as usize];
     ids.iter().all(|&id| last[(id >> 32) as usize].replace(id) < Some(id))
-}
-
-/// A small xorshift: the test needs variety, not quality.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// Lets a random moment pass, without sleeping.
-    fn moment(&mut self) {
-        let until = Instant::now() + Duration::from_micros(self.below(400));
-        while Instant::now() < until {
-            thread::yield_now();
-        }
-    }
 }

@@ -15,7 +15,8 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::drain::{Dice, assert_balances, assert_left_in_order, of_stage};
+use crate::dice::Dice;
+use crate::drain::{assert_balances, assert_left_in_order, of_stage};
 use crate::support::{Folder, Running, example, run};
 
 const SIGINT: i32 = 2;
@@ -160,7 +161,7 @@ fn drained_at_random(input: &Folder, walk: &[u32], dice: &mut Dice, run_number: 
     let running = Running::start(pipeline.arg(input.path()));
     running.await_handlers();
     thread::sleep(dice.millis_below(500));
-    running.signal(["INT", "TERM"][dice.below(2) as usize]);
+    running.signal(["INT", "TERM"][dice.below(2)]);
     let finished = running.finish();
 
     let with = format!("run {run_number}, {workers} workers, capacity {capacity}: {finished:?}");

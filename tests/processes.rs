@@ -4,6 +4,8 @@
 #![cfg(unix)]
 
 mod child;
+#[path = "support/dice.rs"]
+mod dice;
 #[path = "support/drain.rs"]
 mod drain;
 #[path = "support/examples.rs"]

@@ -8,16 +8,29 @@ use exeunt::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{HANG, Play, guarded, leaving, line, ms, standing, trap, until};
+use crate::support::{
+    HANG, Play, guarded, in_time, late_unless, leaving, line, ms, standing, trap, until,
+};
 
-/// How long whoever has met its deadline has to come back. One of them does, and one does not.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long whoever has met its deadline has to come back, at least. One of them does, and one does not.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// A run in which somebody ends in each way there is, with `more` at its beginning.
-fn motley(more: impl FnOnce(&mut System)) -> Report {
+fn motley(more: impl Fn(&mut System)) -> Report {
+    let mut motley = None;
+    in_time(|slower| {
+        let report = motley_within(GRACE * slower, &more);
+        late_unless(line(&report, "overdue").ended == Ended::Overdue, &report)?;
+        motley = Some(report);
+        Ok(())
+    });
+    motley.unwrap()
+}
+
+fn motley_within(grace: Duration, more: impl Fn(&mut System)) -> Report {
     let (trap, keeper) = trap();
     let mut system = System::new("motley");
-    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(GRACE);
+    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(grace);
     let sink = system.spawn("sink", Play::new(|_: u32, _| Ok(())));
     let natural = system.spawn("natural", Play::new(|_: u32, _| Ok(())));
     natural.send(1).unwrap();

@@ -12,7 +12,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::panic;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ use exeunt::{
     System, TrySendError,
 };
 
+use crate::support::dice::Dice;
+use crate::support::rounds::rounds;
 use crate::support::{HANG, Planned, guarded_for, ms, silence_planned_panics};
 
 const SENDERS: u64 = 4;
@@ -31,7 +33,7 @@ const MESSAGES: u64 = 400;
 
 const ONE_IN: u64 = 100;
 
-fn runs() -> u32 {
+fn runs() -> u64 {
     match env::var("EXEUNT_RESTARTS") {
         Ok(number) => number.parse().expect("EXEUNT_RESTARTS is a number"),
         Err(_) => 40,
@@ -94,19 +96,15 @@ struct Cast {
 fn stress(cast: &Cast) {
     silence_planned_panics();
     let cast = cast.clone();
-    let limit = HANG + ms(500) * runs();
+    let limit = HANG + ms(500 * runs());
     guarded_for(limit, move || {
-        let mut random = Random::new();
         let began = Instant::now();
-        let (mut restarts, mut returned) = (0, 0);
-        for run in 0..runs() {
-            let (restarted, back) = run_once(&cast, &mut random, run);
-            restarts += restarted;
-            returned += back;
-        }
+        let counts = rounds(runs(), |run| run_once(&cast, &mut Dice::new(run), run));
+        let restarts: u64 = counts.iter().map(|(restarts, _)| restarts).sum();
+        let returned: u64 = counts.iter().map(|(_, returned)| returned).sum();
         let took = began.elapsed();
         eprintln!("{cast:?}: {restarts} restarts, {returned} returned, {took:.1?}");
-        assert!(restarts > u64::from(runs()) / 2, "too quiet for a stress test");
+        assert!(restarts > runs() / 2, "too quiet for a stress test");
     });
 }
 
@@ -152,7 +150,7 @@ impl Actor for Worker {
 }
 
 /// Restarts, and messages that were returned.
-fn run_once(cast: &Cast, random: &mut Random, run: u32) -> (u64, u64) {
+fn run_once(cast: &Cast, dice: &mut Dice, run: u64) -> (u64, u64) {
     let mut system = System::new("stress");
     system.set_stall_limit(HANG);
     if cast.blocks {
@@ -165,7 +163,7 @@ fn run_once(cast: &Cast, random: &mut Random, run: u32) -> (u64, u64) {
     let mut addrs: Vec<Addr<u64>> = Vec::new();
     for (i, book) in books.iter().enumerate() {
         let next = addrs.last().filter(|_| cast.blocks).cloned();
-        let addr = spawn(&mut system, cast, group.as_ref(), &format!("a{i}"), book, next, random);
+        let addr = spawn(&mut system, cast, group.as_ref(), &format!("a{i}"), book, next, dice);
         addrs.push(addr);
     }
 
@@ -173,8 +171,8 @@ fn run_once(cast: &Cast, random: &mut Random, run: u32) -> (u64, u64) {
     let senders: Vec<_> = (0..SENDERS)
         .map(|number| {
             let (addrs, curtain) = (addrs.clone(), Arc::clone(&curtain));
-            let random = Random::new();
-            thread::spawn(move || send(number, &addrs, &curtain, random))
+            let dice = dice.another();
+            thread::spawn(move || send(number, &addrs, &curtain, dice))
         })
         .collect();
     // Sometimes when all is sent, so that nothing but restarts is going on.
@@ -184,7 +182,7 @@ fn run_once(cast: &Cast, random: &mut Random, run: u32) -> (u64, u64) {
             thread::yield_now();
         }
     } else {
-        random.moment();
+        dice.moment(3_000);
     }
     curtain.store(true, Ordering::Relaxed);
     let report = system.shutdown();
@@ -237,13 +235,13 @@ fn spawn(
     name: &str,
     book: &Book,
     next: Option<Addr<u64>>,
-    random: &mut Random,
+    dice: &mut Dice,
 ) -> Addr<u64> {
     let mut restart = Restart::on_failure().intensity(cast.intensity, Duration::MAX);
     if cast.backoff {
         restart = restart.backoff(Backoff::exponential(Duration::from_micros(200), ms(2)));
     }
-    let capacity = match random.below(3) {
+    let capacity = match dice.below(3) {
         0 => Capacity::Bounded(1),
         1 => Capacity::Bounded(64),
         _ => Capacity::Unbounded,
@@ -275,16 +273,16 @@ struct Log {
     refused: Vec<Vec<u64>>,
 }
 
-fn send(number: u64, addrs: &[Addr<u64>], curtain: &AtomicBool, mut random: Random) -> Log {
+fn send(number: u64, addrs: &[Addr<u64>], curtain: &AtomicBool, mut dice: Dice) -> Log {
     let empty = || addrs.iter().map(|_| Vec::new()).collect();
     let mut log = Log { accepted: empty(), refused: empty() };
     // Other numbers in each run, so that others fail.
-    let first = random.below(1 << 30);
+    let first = dice.below(1 << 30);
     for n in 0..MESSAGES {
         let id = (number << 32) + first + n;
-        let at = random.below(addrs.len() as u64) as usize;
+        let at = dice.below(addrs.len());
         let addr = &addrs[at];
-        let (is_accepted, is_closed) = match random.below(3) {
+        let (is_accepted, is_closed) = match dice.below(3) {
             0 => match addr.send(id) {
                 Ok(()) => (true, false),
                 Err(error) => {
@@ -297,7 +295,7 @@ fn send(number: u64, addrs: &[Addr<u64>], curtain: &AtomicBool, mut random: Rand
                 Err(TrySendError::Full(_)) => (false, false),
                 Err(_) => (false, true),
             },
-            _ => match addr.send_timeout(id, Duration::from_micros(random.below(300))) {
+            _ => match addr.send_timeout(id, dice.micros_below(300)) {
                 Ok(()) => (true, false),
                 Err(SendTimeoutError::Timeout(_)) => (false, false),
                 Err(_) => (false, true),
@@ -305,7 +303,7 @@ fn send(number: u64, addrs: &[Addr<u64>], curtain: &AtomicBool, mut random: Rand
         };
         let list = if is_accepted { &mut log.accepted } else { &mut log.refused };
         list[at].push(id);
-        if is_closed && curtain.load(Ordering::Relaxed) && random.below(4) == 0 {
+        if is_closed && curtain.load(Ordering::Relaxed) && dice.below(4) == 0 {
             break;
         }
     }
@@ -319,35 +317,4 @@ fn is_in_order(ids: &[u64]) -> bool {
         let before = last[(id >> 32) as usize].replace(id);
         before < Some(id)
     })
-}
-
-// Chance.
-
-/// A small xorshift: the test needs variety, not quality.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Random {
-        static SALT: AtomicU64 = AtomicU64::new(0x9E37_79B9_7F4A_7C15);
-        Random(SALT.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed).max(1))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// Lets a random moment pass in which the senders are busy.
-    fn moment(&mut self) {
-        let until = Instant::now() + Duration::from_micros(self.below(3_000));
-        while Instant::now() < until {
-            thread::yield_now();
-        }
-    }
 }

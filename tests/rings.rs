@@ -14,6 +14,8 @@ use exeunt::{
     Restart, SendError, State, System,
 };
 
+use crate::support::dice::Dice;
+use crate::support::rounds::rounds;
 use crate::support::{
     HANG, NEVER, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line, ms,
     next, so_far, spawn_one_to_be_given_up, standing, trap, until,
@@ -449,44 +451,37 @@ fn o4_children_that_feed_each_others_parents_make_a_ring_of_the_parents() {
 
 #[test]
 fn o4_tokens_at_random_are_conserved() {
-    guarded_for(HANG * 4, || {
-        let mut dice = 0x2545_f491_4f6c_dd1d_u64;
-        let mut roll = move |sides: u64| {
-            dice ^= dice << 13;
-            dice ^= dice >> 7;
-            dice ^= dice << 17;
-            dice % sides
-        };
-        for round in 0..200 {
-            let count = 2 + roll(4) as usize;
-            let laid_down = Arc::new(AtomicU64::new(0));
-            let mut system = System::new("random");
-            let wire = if roll(2) == 0 { ring } else { ring_of_inboxes };
-            let ring = wire(&mut system, count, 256, &laid_down);
-            let senders: Vec<_> = (0..2)
-                .map(|n| {
-                    let ring = ring.clone();
-                    let (hops, pause) = (roll(200) as Hops, roll(50));
-                    thread::spawn(move || {
-                        let mut accepted = 0_u64;
-                        for i in 0..60_usize {
-                            accepted += u64::from(ring[(i + n) % count].send(hops).is_ok());
-                            if i as u64 == pause {
-                                thread::yield_now();
-                            }
-                        }
-                        accepted
-                    })
-                })
-                .collect();
-            thread::sleep(Duration::from_micros(roll(3_000)));
-            let report = system.shutdown();
-            let accepted: u64 = senders.into_iter().map(|s| s.join().unwrap()).sum();
-            assert!(report.refused.is_empty(), "round {round}\n{report}");
-            assert!(report.is_complete() && !report.is_failure(), "round {round}\n{report}");
-            assert_eq!(laid_down.load(Ordering::Relaxed), accepted, "round {round}\n{report}");
-        }
+    guarded_for(HANG * 4, || rounds(200, tokens_at_random));
+}
+
+/// Tokens of two senders in a ring that is shut down meanwhile, all of it thrown from the number of the round.
+fn tokens_at_random(round: u64) {
+    let mut dice = Dice::new(round);
+    let count = 2 + dice.below(4);
+    let laid_down = Arc::new(AtomicU64::new(0));
+    let mut system = System::new("random");
+    let wire = if dice.below(2) == 0 { ring } else { ring_of_inboxes };
+    let ring = wire(&mut system, count, 256, &laid_down);
+    let senders = [0, 1].map(|n| {
+        let ring = ring.clone();
+        let (hops, pause) = (dice.below(200), dice.below(50));
+        thread::spawn(move || {
+            let mut accepted = 0_u64;
+            for i in 0..60 {
+                accepted += u64::from(ring[(i + n) % count].send(hops).is_ok());
+                if i == pause {
+                    thread::yield_now();
+                }
+            }
+            accepted
+        })
     });
+    thread::sleep(dice.micros_below(3_000));
+    let report = system.shutdown();
+    let accepted: u64 = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+    assert!(report.refused.is_empty(), "round {round}\n{report}");
+    assert!(report.is_complete() && !report.is_failure(), "round {round}\n{report}");
+    assert_eq!(laid_down.load(Ordering::Relaxed), accepted, "round {round}\n{report}");
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

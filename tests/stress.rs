@@ -13,7 +13,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::panic;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -24,6 +24,7 @@ use exeunt::{
     TrySendError, WeakAddr,
 };
 
+use crate::support::dice::Dice;
 use crate::support::{HANG, Planned, guarded_for, ms, silence_planned_panics, until};
 
 const SENDERS: u64 = 3;
@@ -132,12 +133,12 @@ fn stress(seed: u64, capacity: Capacity, closes: u64, way: Way) {
     silence_planned_panics();
     let limit = HANG + ms(50) * u32::try_from(closes).unwrap();
     let (damage, accepted, refused) = guarded_for(limit, move || {
-        let mut random = Random::new(seed);
+        let mut dice = Dice::new(seed);
         let crew = Crew::new();
         let mut damage = Damage::default();
         let (mut accepted, mut refused) = (0, 0);
         for _ in 0..closes {
-            let close = close_once(&crew, &mut random, capacity, way);
+            let close = close_once(&crew, &mut dice, capacity, way);
             accepted += close.accepted;
             refused += close.refused;
             if let Err((messages, what)) = close.verdict {
@@ -171,12 +172,12 @@ struct Close {
     verdict: Result<(), (u64, String)>,
 }
 
-fn close_once(crew: &Crew, random: &mut Random, capacity: Capacity, way: Way) -> Close {
+fn close_once(crew: &Crew, dice: &mut Dice, capacity: Capacity, way: Way) -> Close {
     let (sightings, seen) = mpsc::channel();
     let returned = Arc::new(Mutex::new(Vec::new()));
     let fate = match way {
         Way::Shutdown | Way::NaturalEnd | Way::LastWords => None,
-        Way::Failure | Way::Abandonment => Some(random.below(150)),
+        Way::Failure | Way::Abandonment => Some(dice.below(150)),
     };
     let release = Event::new();
     let mut system = System::new("stress");
@@ -202,12 +203,12 @@ fn close_once(crew: &Crew, random: &mut Random, capacity: Capacity, way: Way) ->
     let weak = addr.downgrade();
     let curtain = Arc::new(AtomicBool::new(false));
     match way {
-        Way::NaturalEnd => crew.go(random, &curtain, || Door::Weak(weak.clone())),
-        Way::LastWords => crew.go(random, &curtain, || Door::Last(addr.clone())),
-        _ => crew.go(random, &curtain, || Door::Strong(addr.clone())),
+        Way::NaturalEnd => crew.go(dice, &curtain, || Door::Weak(weak.clone())),
+        Way::LastWords => crew.go(dice, &curtain, || Door::Last(addr.clone())),
+        _ => crew.go(dice, &curtain, || Door::Strong(addr.clone())),
     }
     if way != Way::LastWords {
-        random.moment();
+        dice.moment(200);
     }
     curtain.store(true, Ordering::Relaxed);
     let report = match way {
@@ -352,7 +353,7 @@ struct Order {
     door: Door,
     /// Raised when the end is near.
     curtain: Arc<AtomicBool>,
-    seed: u64,
+    dice: Dice,
 }
 
 enum Door {
@@ -388,9 +389,9 @@ impl Crew {
         Crew { orders, logs }
     }
 
-    fn go(&self, random: &mut Random, curtain: &Arc<AtomicBool>, door: impl Fn() -> Door) {
+    fn go(&self, dice: &mut Dice, curtain: &Arc<AtomicBool>, door: impl Fn() -> Door) {
         for sender in &self.orders {
-            let order = Order { door: door(), curtain: Arc::clone(curtain), seed: random.next() };
+            let order = Order { door: door(), curtain: Arc::clone(curtain), dice: dice.another() };
             sender.send(order).unwrap();
         }
     }
@@ -404,9 +405,9 @@ impl Crew {
 /// sender rests when it has sent enough, and long after it sends more slowly, so that a close costs
 /// hundreds of messages and not tens of thousands.
 fn send_until_closed(number: u64, order: Order) -> Log {
-    let mut random = Random::new(order.seed);
+    let mut dice = order.dice;
     if let Door::Last(addr) = order.door {
-        return send_last_words(number, addr, random);
+        return send_last_words(number, addr, dice);
     }
     let mut log = Log::default();
     let (mut before, mut after) = (0, 0);
@@ -435,7 +436,7 @@ fn send_until_closed(number: u64, order: Order) -> Log {
                 None => break,
             },
         };
-        let (refused, closed) = match random.below(3) {
+        let (refused, closed) = match dice.below(3) {
             0 => match addr.send(id) {
                 Ok(()) => (None, false),
                 Err(error @ SendError::Closed(_)) => (Some(error.into_message()), true),
@@ -446,7 +447,7 @@ fn send_until_closed(number: u64, order: Order) -> Log {
                 Err(TrySendError::Full(back)) => (Some(back), false),
                 Err(error) => (Some(error.into_message()), true),
             },
-            _ => match addr.send_timeout(id, Duration::from_micros(random.below(200))) {
+            _ => match addr.send_timeout(id, dice.micros_below(200)) {
                 Ok(()) => (None, false),
                 Err(SendTimeoutError::Timeout(back)) => (Some(back), false),
                 Err(error @ SendTimeoutError::Closed(_)) => (Some(error.into_message()), true),
@@ -468,48 +469,15 @@ fn send_until_closed(number: u64, order: Order) -> Log {
 }
 
 /// Sends twice, a moment apart in which the actor is about to go to sleep.
-fn send_last_words(number: u64, addr: Addr<u64>, mut random: Random) -> Log {
+fn send_last_words(number: u64, addr: Addr<u64>, mut dice: Dice) -> Log {
     let mut log = Log::default();
     for id in [number << 32, (number << 32) + 1] {
         addr.send(id).unwrap();
         log.accepted.push(id);
-        let until = Instant::now() + Duration::from_nanos(random.below(40_000));
+        let until = Instant::now() + Duration::from_nanos(dice.below(40_000));
         while Instant::now() < until {}
     }
     log.accepted.push((number << 32) + 2);
     addr.send((number << 32) + 2).unwrap();
     log
-}
-
-// Chance.
-
-/// A small xorshift: the test needs variety, not quality.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Random {
-        static SALT: AtomicU64 = AtomicU64::new(0x9E37_79B9_7F4A_7C15);
-        let salt = SALT.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-        Random((seed ^ salt).max(1))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// Lets a random moment pass, without sleeping: most of what is of interest happens in
-    /// microseconds.
-    fn moment(&mut self) {
-        let until = Instant::now() + Duration::from_micros(self.below(200));
-        while Instant::now() < until {
-            thread::yield_now();
-        }
-    }
 }

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use crate::drain::{Dice, assert_balances, assert_left_in_order, of_stage};
+use crate::dice::Dice;
+use crate::drain::{assert_balances, assert_left_in_order, of_stage};
 use crate::support::{Finished, Folder, Running, example, run};
 
 const SIGINT: i32 = 2;

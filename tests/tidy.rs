@@ -1,4 +1,4 @@
-//! Habits are tests: what lies in the folders of examples and tests is listed in their manifests, or part of a program
+//! Habits are tests: what lies in the folders of examples and tests is listed in the manifests, or part of a program
 //! that is, since cargo does not build a file that is neither, and does not say so.
 
 use std::fs;
@@ -20,12 +20,17 @@ fn beginnings(folder: &Path) -> Vec<String> {
 #[test]
 fn every_file_of_examples_and_tests_is_built() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for folder in ["examples", "tests"] {
-        let folder = root.join(folder);
-        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        let (listed, others): (Vec<_>, Vec<_>) = beginnings(&folder)
-            .into_iter()
-            .partition(|file| manifest.contains(&format!("path = \"{file}\"")));
+    for (package, folder) in [
+        ("examples", ""),
+        ("tests", ""),
+        ("crates/exeunt-pipeline", "tests/"),
+        ("crates/exeunt-testkit", "tests/"),
+    ] {
+        let manifest = fs::read_to_string(root.join(package).join("Cargo.toml")).unwrap();
+        let is_listed = |file: &String| manifest.contains(&format!("path = \"{folder}{file}\""));
+        let folder = root.join(package).join(folder);
+        let (listed, others): (Vec<_>, Vec<_>) =
+            beginnings(&folder).into_iter().partition(is_listed);
         assert!(!listed.is_empty(), "{} is empty", folder.display());
         let roots: Vec<String> =
             listed.iter().map(|root| fs::read_to_string(folder.join(root)).unwrap()).collect();

@@ -31,29 +31,26 @@ mod actors;
 mod play;
 mod audit;
 
-use std::time::SystemTime;
 use std::{env, fmt, panic, thread};
 
 use play::play;
-use program::{Dice, Program};
+use program::Program;
 
+use crate::support::dice::{self, Dice};
+use crate::support::rounds::rounds;
 use crate::support::{HANG, guarded_for, silence_planned_panics};
 
 #[test]
 fn m1_m2_m3_m5_o1_o2_o3_o4_d3_r1_programs_at_random() {
     silence_planned_panics();
-    if let Some(seed) = number_in("EXEUNT_SEED") {
+    if let Some(seed) = dice::seed_given() {
         eprintln!("{:?}", run(seed));
         return;
     }
-    let first = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let programs = number_in("EXEUNT_PROGRAMS").unwrap_or(150);
+    let (first, programs) = (dice::seed_of_now(), programs());
     let mut all = Figures::default();
-    for n in 0..programs {
-        let one = run(first.wrapping_add(n));
-        for (all, one) in all.0.iter_mut().zip(one.0) {
-            *all += one;
-        }
+    for one in rounds(programs, |n| run(first + n)) {
+        all.0.iter_mut().zip(one.0).for_each(|(all, one)| *all += one);
     }
     eprintln!("{programs} programs: {all:?}");
     // What is asserted of what never happens is not asserted.
@@ -87,14 +84,17 @@ impl fmt::Debug for Figures {
     }
 }
 
-fn number_in(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|number| number.parse().expect(variable))
+fn programs() -> u64 {
+    match env::var("EXEUNT_PROGRAMS") {
+        Ok(number) => number.parse().expect("EXEUNT_PROGRAMS is a number"),
+        Err(_) => 150,
+    }
 }
 
 fn run(seed: u64) -> Figures {
     let played = thread::Builder::new().spawn(move || guarded_for(4 * HANG, move || play(seed)));
     played.unwrap().join().unwrap_or_else(|panic| {
-        eprintln!("failed: EXEUNT_SEED={seed}\n{:#?}", Program::thrown(&mut Dice(seed)));
+        eprintln!("failed: EXEUNT_SEED={seed}\n{:#?}", Program::thrown(&mut Dice::new(seed)));
         panic::resume_unwind(panic);
     })
 }

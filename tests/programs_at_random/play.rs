@@ -14,7 +14,8 @@ use exeunt::{
 use super::Figures;
 use super::actors::{Account, Friend, Letter, Player, Shared, returned_to};
 use super::audit::Audit;
-use super::program::{Deed, Dice, Kind, Number, Program, Way};
+use super::program::{Deed, Kind, Number, Program, Way};
+use crate::support::dice::Dice;
 use crate::support::{HANG, ms};
 
 /// How an ask ended: whom it asked, what, and what came back.
@@ -43,7 +44,7 @@ impl Drop for Curtain {
 }
 
 pub(crate) fn play(seed: u64) -> Figures {
-    let program = Program::thrown(&mut Dice(seed));
+    let program = Program::thrown(&mut Dice::new(seed));
     let curtain = Curtain(Event::new());
     let mut system = System::new("random");
     system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);

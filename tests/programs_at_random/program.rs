@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use exeunt::{Capacity, Overflow};
 
+use crate::support::dice::Dice;
 use crate::support::ms;
 
 #[derive(Debug)]
@@ -118,7 +119,7 @@ impl Program {
                 deeds
             })
             .collect();
-        let patience = Duration::from_micros((dice.below(4) * dice.below(1_000)) as u64);
+        let patience = Duration::from_micros(dice.below(4) * dice.below(1_000));
         Program { roles, scripts, patience, hangs }
     }
 
@@ -175,7 +176,7 @@ impl Role {
             // Where handlers hang, all have one: whoever sends to such an actor waits as long as it does.
             deadline: match dice.below(8) {
                 _ if hangs => Some(ms(50)),
-                0 => Some(ms(dice.below(3) as u64)),
+                0 => Some(ms(dice.below(3))),
                 _ => None,
             },
             // A pool would have several of the same name.
@@ -223,17 +224,5 @@ impl Deed {
             Deed::Ask(to, number) => Deed::Ask(to, hang(number)),
             Deed::Stop(_) | Deed::Pause => self,
         }
-    }
-}
-
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((word ^ (word >> 31)) % bound as u64) as usize
     }
 }

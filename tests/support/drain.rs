@@ -1,40 +1,6 @@
-//! What the drains of the examples that are pipelines have in common: the moment at which they begin, and what the
-//! JSON of `--report` has to say of them.
-
-use std::env;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+//! What the drains of the examples that are pipelines have in common: what the JSON of `--report` has to say of them.
 
 use serde_json::Value;
-
-/// A small generator of numbers (splitmix64): with the seed that it prints, `EXEUNT_SEED` repeats its choices.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn seeded() -> Dice {
-        let given = env::var("EXEUNT_SEED").ok().map(|seed| seed.parse().unwrap());
-        let seed = given.unwrap_or_else(|| {
-            SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64
-        });
-        println!("EXEUNT_SEED={seed}");
-        Dice(seed)
-    }
-
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
-        least + self.below(most - least + 1)
-    }
-
-    pub(crate) fn millis_below(&mut self, limit: u64) -> Duration {
-        Duration::from_micros(self.below(limit * 1000))
-    }
-}
 
 /// A figure of a stage of the ledger.
 pub(crate) fn of_stage(report: &Value, name: &str, figure: &str) -> u64 {

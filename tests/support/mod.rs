@@ -4,6 +4,8 @@
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) mod jitter;
+pub(crate) mod dice;
+pub(crate) mod rounds;
 
 use std::panic;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
