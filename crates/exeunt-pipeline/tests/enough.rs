@@ -179,34 +179,16 @@ fn while_nobody_says_anything_to_a_listener() {
 /// The example, as a link of a pipe.
 #[cfg(unix)]
 mod in_a_shell {
-    use std::env;
     use std::io::{BufRead, BufReader, Write};
     use std::path::PathBuf;
     use std::process::{Child, Command, ExitStatus, Stdio};
-    use std::sync::OnceLock;
     use std::thread;
     use std::time::Instant;
 
     use super::{Duration, GUARD};
 
-    /// Built beside this test, whose place tells where that is and with which profile.
     fn matching() -> PathBuf {
-        static BUILT: OnceLock<PathBuf> = OnceLock::new();
-        let built = BUILT.get_or_init(|| {
-            let test = env::current_exe().unwrap();
-            let folder = test.ancestors().nth(2).unwrap();
-            let profile = match folder.file_name().unwrap().to_str().unwrap() {
-                "debug" => "dev",
-                other => other,
-            };
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet"]);
-            cargo.args(["--example", "matching", "--profile", profile, "--target-dir"]);
-            let status = cargo.arg(folder.parent().unwrap()).status().unwrap();
-            assert!(status.success(), "the example does not build");
-            folder.join("examples/matching")
-        });
-        built.clone()
+        exeunt_testkit::example("exeunt-pipeline", "matching")
     }
 
     /// Its status; one that does not end is killed, and fails.

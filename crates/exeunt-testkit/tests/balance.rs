@@ -1,8 +1,6 @@
 //! Reports that balance, and what is said of those that do not: real reports, with figures changed.
 
-mod common;
-
-use common::{line_of_panic, panic_of};
+use crate::common::{line_of_panic, panic_of};
 use exeunt::{Actor, Context, Report, System};
 use exeunt_testkit::{assert_balanced, assert_ledger};
 

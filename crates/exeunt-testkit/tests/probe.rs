@@ -2,12 +2,10 @@
 //! for with a sleep: what is to be there was sent before, and where a limit is the subject it is
 //! always spent.
 
-mod common;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{line_of_panic, panic_of};
+use crate::common::{line_of_panic, panic_of};
 use exeunt::{Actor, Addr, Context, Ended, System};
 use exeunt_testkit::{DEFAULT_LIMIT, Probe};
 

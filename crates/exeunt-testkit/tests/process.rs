@@ -5,14 +5,12 @@
 //! sleep stands only in children, where it stands for work.
 #![cfg(all(unix, not(target_os = "openbsd")))]
 
-mod common;
-
 use std::env;
 use std::fs;
 use std::process::Termination;
 use std::time::{Duration, Instant};
 
-use common::{line_of_panic, panic_of};
+use crate::common::{line_of_panic, panic_of};
 use exeunt::{Actor, Context, Signal, Signals, System};
 use exeunt_testkit::{
     Process, Running, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1,
@@ -388,7 +386,7 @@ fn counter() {
 
 fn counter_started() -> Running {
     let test = env::current_exe().unwrap();
-    let words = ["--exact", "counter", "--nocapture"];
+    let words = ["--exact", "process::counter", "--nocapture"];
     let mut counter = Process::new(test).args(words).env("COUNTER", "1").start();
     counter.wait_for("READY");
     counter

@@ -3,12 +3,10 @@
 //! The children are shells. A sleep stands only in them, where it stands for work.
 #![cfg(all(unix, not(target_os = "openbsd")))]
 
-mod common;
-
 use std::path::Path;
 use std::time::Duration;
 
-use common::panic_of;
+use crate::common::panic_of;
 use exeunt_testkit::{Hang, Process, Running, SIGTERM, example};
 
 /// A limit that some of them spend, and in which the others do what a shell does at once.

@@ -5,8 +5,8 @@
 //! what the plain iterator says of it; and, where a pipeline ends early, the output with that of the items that the
 //! ledger says were taken in.
 //!
-//! A failure prints the smallest case that was found. `PROPTEST_CASES=5000 cargo test -p exeunt-pipeline --test
-//! properties` looks longer, and `PROPTEST_RNG_SEED=1` always at the same cases.
+//! A failure prints the smallest case that was found. `PROPTEST_CASES=5000 cargo test -p exeunt-pipeline --test all
+//! properties::` looks longer, and `PROPTEST_RNG_SEED=1` always at the same cases.
 
 mod step;
 
