@@ -100,7 +100,7 @@ async fn main() -> Result<Exit, Box<dyn Error>> {
     let reason = tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Reason::Signal(Signal(2)))?,
         // Only an actor that failed ends the system before somebody asks for it.
-        _ = handle.ended_async() => Reason::Shutdown,
+        _ = handle.wait_async() => Reason::Shutdown,
         error = serve(&listener, &factors, &mut clients) => {
             Reason::Failure { name: "listener".to_owned(), error: error.to_string() }
         }
@@ -111,7 +111,7 @@ async fn main() -> Result<Exit, Box<dyn Error>> {
     // blocks a thread of tokio's, so the clients get their answers meanwhile.
     handle.shutdown_because(reason);
     let report = tokio::select! {
-        report = handle.ended_async() => report?,
+        report = handle.wait_async() => report?,
         _ = tokio::signal::ctrl_c() => std::process::exit(130), // somebody cannot wait
     };
     // They end by themselves, since `factors` has ended.
@@ -138,7 +138,7 @@ async fn serve(
 async fn converse(stream: TcpStream, factors: Addr<Question>) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
-    let mut nobody_left = factors.ended_async();
+    let mut nobody_left = factors.wait_async();
     loop {
         let line = tokio::select! {
             line = lines.next_line() => line?,

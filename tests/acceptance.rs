@@ -72,7 +72,7 @@ use std::time::Duration;
 use crossbeam_channel::select;
 use exeunt::{
     Addr, AutoShutdown, Backoff, Context, Ended, Error, Event, Group, Notice, Reason, Report,
-    Restart, SendError, State, Status, Strategy, System,
+    Restart, SendError, State, Status, Strategy, System, WaitError,
 };
 
 use crate::support::{
@@ -101,7 +101,7 @@ fn culprit(report: &Report) -> (&str, &str) {
 }
 
 fn ended(addr: &Addr<Line>) -> exeunt::ActorReport {
-    addr.wait_ended(HANG).expect("it hangs")
+    addr.wait_timeout(HANG).expect("it hangs")
 }
 
 /// A member whose start fails from its second incarnation on.
@@ -1107,7 +1107,7 @@ fn who_was_stopped_is_gone_and_may_be_stopped_again() {
                 scope.spawn(|| x.stop());
             }
         });
-        assert!(x.wait_ended(ms(1)).is_none());
+        assert_eq!(x.wait_timeout(ms(1)), Err(WaitError::Timeout));
         keeper.opens();
         assert_eq!(figures(&ended(&x)), [2, 0, 0]);
         assert!(matches!(x.send(Line::Say(2)), Err(SendError::Closed(_))));

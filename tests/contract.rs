@@ -29,4 +29,5 @@ mod pools;
 mod dead_letters;
 mod watchdog;
 mod review;
+mod api;
 mod tidy;

@@ -273,9 +273,9 @@ type Question = Option<Reply<()>>;
 const NEEDS: [(&str, Need); 3] = [
     ("ask", |slow, _| Ok(slow.ask(Some)?)),
     ("ask_then", |slow, cx| Ok(cx.ask_then(slow, Some, |_, answer, _| Ok(answer?))?)),
-    ("wait_ended", |slow, _| {
+    ("wait", |slow, _| {
         slow.stop();
-        slow.wait_ended(HANG).map(drop).ok_or_else(|| Interrupted.into())
+        Ok(slow.wait_timeout(HANG).map(drop)?)
     }),
 ];
 
@@ -322,7 +322,7 @@ fn d1_to_need_who_gets_on_is_no_stall() {
 
 #[test]
 fn d1_to_need_an_answer_of_who_does_not_is_one() {
-    for (how, need) in NEEDS.into_iter().filter(|&(how, _)| how != "wait_ended") {
+    for (how, need) in NEEDS.into_iter().filter(|&(how, _)| how != "wait") {
         guarded(move || {
             let report = needs_who_is_slow(ms(200), need, |cx| cx.must_stop().wait());
             let needy = line(&report, "needy");

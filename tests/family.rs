@@ -1,5 +1,5 @@
 //! Children: clause O3 where it speaks of them, and what becomes of a family when one of it fails, is
-//! stuck, or is told to leave. Then the partial drains: `stop`, and `wait_ended`.
+//! stuck, or is told to leave. Then the partial drains: `stop`, and the `wait` for an end.
 //!
 //! What happened in which order is told over channels, or read off the report.
 
@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{
-    Actor, Addr, Context, Ended, Error, Notice, Reason, Restart, SendError, State, System, WeakAddr,
+    Actor, Addr, Context, Ended, Error, Notice, Reason, Restart, SendError, State, System,
+    WaitError, WeakAddr,
 };
 
 use crate::support::{
@@ -1138,7 +1139,7 @@ fn o3_one_that_is_stopped_drains_while_the_rest_works() {
         until(|| stopped.is_closed());
         assert_eq!(stopped.send(9), Err(SendError::Closed(9)));
         keeper.opens();
-        let gone = stopped.wait_ended(HANG).unwrap();
+        let gone = stopped.wait_timeout(HANG).unwrap();
         assert_eq!((gone.handled, gone.ended), (5, Ended::Completed));
         assert_eq!(next(&told), "child");
         other.send(1).unwrap();
@@ -1158,12 +1159,12 @@ fn f4_to_stop_twice_or_after_the_end_is_to_stop_once() {
         let mut system = System::new("twice");
         let addr = system.spawn("a", teller(&tell));
         (0..3).for_each(|_| addr.stop());
-        let first = addr.wait_ended(HANG).unwrap();
+        let first = addr.wait_timeout(HANG).unwrap();
         addr.stop();
-        assert_eq!(addr.wait_ended(Duration::ZERO), Some(first));
+        assert_eq!(addr.wait_timeout(Duration::ZERO), Ok(first));
         let report = system.shutdown();
         addr.stop();
-        assert!(addr.wait_ended(HANG).is_some());
+        assert!(addr.wait_timeout(HANG).is_ok());
         assert_eq!(so_far(&told), ["a"]);
         assert_eq!(leaving(&report), ["a"]);
     });
@@ -1184,7 +1185,7 @@ fn f4_an_actor_stops_itself_and_handles_what_is_queued() {
             Ok(())
         });
         builder.spawn(actor).unwrap();
-        let report = addr.wait_ended(HANG).unwrap();
+        let report = addr.wait_timeout(HANG).unwrap();
         assert_eq!((report.handled, report.ended), (10, Ended::Completed));
         system.shutdown();
     });
@@ -1215,7 +1216,7 @@ fn d2_one_that_is_stopped_while_it_is_blocked_meets_the_stall_limit() {
         let waits = || standing(&system.handle(), "blocked");
         until(|| waits().handled == 2 && waits().waits_for.is_some());
         blocked.stop();
-        let report = blocked.wait_ended(HANG).unwrap();
+        let report = blocked.wait_timeout(HANG).unwrap();
         assert_eq!(report.ended, Ended::Overdue);
         assert_eq!(so_far(&told).last(), Some(&Err(SendError::Interrupted(2))));
         assert_eq!(figures(&report), [2, 1, 2]);
@@ -1243,7 +1244,7 @@ fn d3_one_that_is_stopped_and_stuck_is_given_up_while_the_rest_works() {
         (0..3).for_each(|n| stuck.send(n).unwrap());
         keeper.catches();
         stuck.stop();
-        let report = stuck.wait_ended(HANG).unwrap();
+        let report = stuck.wait_timeout(HANG).unwrap();
         assert_eq!((report.ended, figures(&report)), (Ended::Abandoned, [0, 1, 2]));
         other.send(1).unwrap();
         assert!(!system.handle().is_draining());
@@ -1261,7 +1262,7 @@ fn o3_a_child_can_be_stopped_by_its_parent_which_waits_for_it() {
                 let child = cx.spawn("child", Play::<u32>::idle());
                 child.send(n)?;
                 child.stop();
-                let report = child.wait_ended(HANG).ok_or_else(|| Error::msg("it stays"))?;
+                let report = child.wait_timeout(HANG)?;
                 assert_eq!(report.handled, 1);
                 Ok(())
             })
@@ -1296,7 +1297,7 @@ fn o3_a_child_that_is_on_its_way_out_is_waited_for_in_its_parents_turn() {
         parent.stop();
         until(|| standing(&system.handle(), "parent").doing.contains("children"));
         system.handle().shutdown();
-        assert!(child.wait_ended(NEVER).is_none());
+        assert_eq!(child.wait_timeout(NEVER), Err(WaitError::Timeout));
         keeper.opens();
         let report = system.shutdown();
         assert_eq!(leaving(&report), ["child", "parent"]);
@@ -1304,23 +1305,23 @@ fn o3_a_child_that_is_on_its_way_out_is_waited_for_in_its_parents_turn() {
     });
 }
 
-// `wait_ended`
+// `wait`
 
 #[test]
 fn m5_to_wait_for_an_end_has_a_limit() {
     guarded(|| {
         let mut system = System::new("wait");
         let addr = system.spawn("a", Play::<u32>::idle());
-        assert!(addr.wait_ended(ms(1)).is_none());
+        assert_eq!(addr.wait_timeout(ms(1)), Err(WaitError::Timeout));
         let waiting = thread::spawn({
             let addr = addr.clone();
-            move || addr.wait_ended(Duration::MAX)
+            move || addr.wait()
         });
         system.shutdown();
         assert_eq!(waiting.join().unwrap().unwrap().ended, Ended::Drained);
         // Of one that was never spawned there is no end to wait for.
         let (never, _inbox) = exeunt::mailbox::<u32>(1);
-        assert!(never.wait_ended(Duration::MAX).is_none());
+        assert_eq!(never.wait(), Err(WaitError::NotSpawned));
     });
 }
 
@@ -1332,7 +1333,7 @@ fn m5_an_actor_may_wait_for_the_end_of_another_and_a_snapshot_says_so() {
         let awaited = system.spawn("awaited", Play::<u32>::idle());
         let waiter = system.spawn("waiter", {
             let awaited = awaited.clone();
-            Play::new(move |_: u32, _| Ok(tell.send(awaited.wait_ended(Duration::MAX))?))
+            Play::new(move |_: u32, _| Ok(tell.send(awaited.wait())?))
         });
         waiter.send(1).unwrap();
         until(|| standing(&system.handle(), "waiter").waits_for.is_some());
@@ -1351,14 +1352,14 @@ fn f4_to_wait_for_ones_own_end_is_an_error_and_no_deadlock() {
         let addr = system.spawn(
             "narcissus",
             Play::new(|_: u32, cx| {
-                let _ = cx.addr().wait_ended(Duration::MAX);
+                cx.addr().wait()?;
                 Ok(())
             }),
         );
         addr.send(1).unwrap();
         let report = system.wait();
         let error = line(&report, "narcissus").error.as_deref().unwrap();
-        assert!(error.contains("`narcissus` waits for its own end"), "{error}");
+        assert!(error.contains("cannot wait for its own end"), "{error}");
     });
 }
 
@@ -1372,12 +1373,12 @@ fn d2_to_wait_for_an_end_is_interrupted_at_the_deadline() {
         let waiter = system.actor("waiter").stall_limit(ms(50)).spawn({
             let awaited = awaited.clone();
             // It is downstream, and will not end before.
-            Play::new(move |_: u32, _| Ok(tell.send(awaited.wait_ended(Duration::MAX))?))
+            Play::new(move |_: u32, _| Ok(tell.send(awaited.wait())?))
         });
         waiter.unwrap().send(1).unwrap();
         until(|| standing(&system.handle(), "waiter").waits_for.is_some());
         let report = system.shutdown();
-        assert_eq!(next(&told), None);
+        assert_eq!(next(&told), Err(WaitError::Interrupted));
         assert_eq!(line(&report, "waiter").ended, Ended::Overdue);
         assert_eq!(line(&report, "awaited").ended, Ended::Drained);
     });
@@ -1497,7 +1498,7 @@ fn o3_d3_whom_somebody_given_up_leaves_behind_its_parent_waits_for() {
         let child = next(&told);
         assert_eq!(keeper.catches(), "grandchild");
         child.stop();
-        let report = child.wait_ended(HANG).expect("it is given up");
+        let report = child.wait_timeout(HANG).expect("it is given up");
         assert_eq!(report.ended, Ended::Abandoned);
         let system = thread::spawn(move || system.shutdown());
         until(|| parent.is_closed());

@@ -211,7 +211,7 @@ fn d3_a_sender_that_waits_for_an_abandoned_actor_is_refused() {
         let mut ask = by_hand(full.addr.ask_async(|_: Reply<()>| 3));
         send.waits();
         ask.waits();
-        let mut end = by_hand(full.addr.ended_async());
+        let mut end = by_hand(full.addr.wait_async());
         end.waits();
         let report = full.system.shutdown();
         assert_eq!(line(&report, "full").ended, Ended::Abandoned);
@@ -228,7 +228,7 @@ fn m4_what_waits_for_an_inbox_goes_to_its_actor_or_comes_back() {
         addr.send(1).unwrap();
         let mut send = by_hand(addr.send_async(2));
         send.waits();
-        let mut end = by_hand(addr.ended_async());
+        let mut end = by_hand(addr.wait_async());
         end.waits();
         let mut system = System::new("late");
         system.actor("late").inbox(inbox).spawn(Play::idle()).unwrap();
@@ -239,12 +239,12 @@ fn m4_what_waits_for_an_inbox_goes_to_its_actor_or_comes_back() {
         let (addr, inbox) = exeunt::mailbox(1);
         addr.send(1).unwrap();
         let mut send = by_hand(addr.send_async(2));
-        let mut end = by_hand(addr.ended_async());
+        let mut end = by_hand(addr.wait_async());
         send.waits();
         end.waits();
         drop(inbox);
         assert_eq!(send.output(), Err(SendError::Closed(2)));
-        assert!(end.output().is_none());
+        assert_eq!(end.output(), Err(WaitError::NotSpawned));
     });
 }
 
@@ -440,11 +440,8 @@ fn m5_an_actor_does_not_wait_for_its_own_answer_or_end() {
         block_on(myself.ask_async(Some)).map_err(|error| format!("{error:?}"))
     });
     assert_eq!(asked, Err("Deadlock".to_owned()));
-    let awaited = with_itself(|myself| {
-        let end = || block_on(myself.ended_async());
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(end)).is_err()
-    });
-    assert!(awaited);
+    let awaited = with_itself(|myself| block_on(myself.wait_async()));
+    assert_eq!(awaited, Err(WaitError::Inside));
 }
 
 #[test]
@@ -558,7 +555,7 @@ fn o5_to_await_an_end_keeps_nobody_alive() {
     guarded(|| {
         let mut system = System::new("end");
         let addr = system.spawn("a", Play::<u32>::idle());
-        let (mut end, mut never) = (by_hand(addr.ended_async()), by_hand(addr.ended_async()));
+        let (mut end, mut never) = (by_hand(addr.wait_async()), by_hand(addr.wait_async()));
         end.waits();
         never.waits();
         let bell = Arc::clone(&never.bell);
@@ -580,20 +577,20 @@ fn f4_the_end_of_a_system_is_awaited_from_outside() {
         let handle = system.handle();
         let (told, result) = mpsc::channel();
         system.spawn_task("inside", move |cx| {
-            Ok(told.send(block_on(cx.system().ended_async()).unwrap_err())?)
+            Ok(told.send(block_on(cx.system().wait_async()).unwrap_err())?)
         });
         assert_eq!(next(&result), WaitError::Inside);
-        let mut end = by_hand(handle.ended_async());
+        let mut end = by_hand(handle.wait_async());
         end.waits();
         // To await it does not bring it about.
         assert!(end.woken.recv_timeout(NEVER).is_err());
         handle.shutdown();
         assert!(end.output().unwrap().is_complete());
         drop(system);
-        assert!(block_on(handle.ended_async()).unwrap().is_complete());
+        assert!(block_on(handle.wait_async()).unwrap().is_complete());
 
         let system = System::new("dark");
-        let mut end = by_hand(system.handle().ended_async());
+        let mut end = by_hand(system.handle().wait_async());
         end.waits();
         drop(system);
         assert!(end.output().unwrap().actors.is_empty());
@@ -613,8 +610,8 @@ fn f5_a_waker_that_panics_holds_up_no_drain() {
         let waker = Waker::from(Arc::new(Bomb));
         let mut cx = Context::from_waker(&waker);
         let mut send = pin!(full.addr.send_async(2));
-        let mut end = pin!(full.addr.ended_async());
-        let mut system_end = pin!(full.system.handle().ended_async());
+        let mut end = pin!(full.addr.wait_async());
+        let mut system_end = pin!(full.system.handle().wait_async());
         assert!(send.as_mut().poll(&mut cx).is_pending());
         assert!(end.as_mut().poll(&mut cx).is_pending());
         assert!(system_end.as_mut().poll(&mut cx).is_pending());
@@ -631,8 +628,8 @@ fn futures_go_to_any_executor() {
     let (addr, _inbox) = exeunt::mailbox::<u32>(1);
     goes_anywhere(&addr.send_async(1));
     goes_anywhere(&addr.ask_async(|_: Reply<String>| 1));
-    goes_anywhere(&addr.ended_async());
-    goes_anywhere(&System::new("s").handle().ended_async());
+    goes_anywhere(&addr.wait_async());
+    goes_anywhere(&System::new("s").handle().wait_async());
 }
 
 // Under tokio
@@ -661,15 +658,15 @@ fn a_tokio_program_holds_thread_actors_and_awaits_them() {
             for sender in senders {
                 sender.await.unwrap();
             }
-            let silence = tokio::time::timeout(NEVER, addr.ended_async());
+            let silence = tokio::time::timeout(NEVER, addr.wait_async());
             assert!(silence.await.is_err());
-            let end = addr.ended_async();
+            let end = addr.wait_async();
             drop(addr);
             assert_eq!(end.await.unwrap().handled, 300);
             assert_eq!(*sum.lock().unwrap(), 11_100);
             let handle = system.handle();
             handle.shutdown();
-            handle.ended_async().await.unwrap()
+            handle.wait_async().await.unwrap()
         });
         assert!(report.is_complete());
     });

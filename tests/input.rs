@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use exeunt::{
     ActorBuilder, AutoShutdown, Capacity, Ended, Error, Reason, Restart, SendError, SpawnError,
-    Status, System,
+    Status, System, WaitError,
 };
 
 use crate::support::{HANG, OnDrop, Play, guarded, leaving, line, next, signals, trap};
@@ -146,7 +146,7 @@ fn a_thread_that_the_operating_system_refuses_is_an_error() {
         refused(builder.spawn(Play::<u32>::idle()).unwrap_err());
         assert_eq!(waiting.join().unwrap(), Err(SendError::Closed(2)));
         assert!(addr.is_closed());
-        assert!(addr.wait_ended(Duration::MAX).is_none());
+        assert_eq!(addr.wait(), Err(WaitError::NotSpawned));
 
         // The system goes on, and the next one takes the place.
         let after = system.spawn("after", Play::new(|_: u32, _| Ok(())));

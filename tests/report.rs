@@ -462,7 +462,7 @@ fn r1_those_of_the_same_name_are_told_apart_by_their_ids() {
         assert_eq!(seen, ids);
         assert_ne!(ids[0], ids[1]);
         unspawned.stop();
-        let left = unspawned.wait_ended(HANG).unwrap();
+        let left = unspawned.wait_timeout(HANG).unwrap();
         assert_eq!(left.id, ids[1]);
         let report = system.shutdown();
         let left: Vec<_> = report.actors.iter().map(|line| line.id).collect();

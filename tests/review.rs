@@ -138,7 +138,7 @@ fn f2_children_that_wait_to_begin_anew_leave_with_their_parent_at_once() {
         second.send(Do::Say(mpsc::channel().0)).unwrap();
         let began = Instant::now();
         parent.stop();
-        assert!(parent.wait_ended(HANG).is_some());
+        assert!(parent.wait_timeout(HANG).is_ok());
         assert!(began.elapsed() < HANG / 2, "{:?}", began.elapsed());
         let report = system.shutdown();
         assert!(report.is_complete(), "{report}");
@@ -154,7 +154,7 @@ fn o3_a_pool_that_is_stopped_leaves() {
         let mut system = System::new("pool");
         let pool = system.pool("pool", 3).spawn_with(player).unwrap();
         pool.stop();
-        let gone = pool.wait_ended(HANG).expect("it leaves");
+        let gone = pool.wait_timeout(HANG).expect("it leaves");
         assert_eq!(gone.name, "pool");
         system.shutdown();
     });
@@ -166,7 +166,7 @@ fn o3_a_pool_leaves_as_one_if_one_of_its_threads_says_so() {
         let mut system = System::new("pool");
         let pool = system.pool("pool", 3).spawn_with(player).unwrap();
         pool.send(Do::Stop).unwrap();
-        assert!(pool.wait_ended(HANG).is_some());
+        assert!(pool.wait_timeout(HANG).is_ok());
         system.shutdown();
     });
 }
@@ -226,7 +226,7 @@ fn f2_who_has_asked_to_leave_still_begins_anew_for_its_queue() {
         addr.send(Do::Fail).unwrap();
         (0..3).for_each(|_| addr.send(Do::Say(mpsc::channel().0)).unwrap());
         keeper.opens();
-        assert!(addr.wait_ended(HANG).is_some());
+        assert!(addr.wait_timeout(HANG).is_ok());
         let report = system.shutdown();
         assert_eq!(figures(line(&report, "leaver")), [4, 1, 0], "{report}");
     });
@@ -282,7 +282,7 @@ fn f3_a_failure_that_goes_up_is_not_forgotten_because_the_parents_turn_comes_fir
         parent.send(Do::Stop).unwrap();
         keeper.catches();
         child.send(Do::Fail).unwrap();
-        assert!(child.wait_ended(HANG).is_some());
+        assert!(child.wait_timeout(HANG).is_ok());
         let handle = system.handle();
         handle.shutdown();
         until(|| parent.is_closed());
@@ -323,7 +323,7 @@ fn d3_who_was_given_up_has_no_more_children() {
         until(|| parent.queued() == 0); // it has it in its hands
         let handle = system.handle();
         handle.shutdown();
-        assert_eq!(parent.wait_ended(HANG).unwrap().ended, Ended::Abandoned);
+        assert_eq!(parent.wait_timeout(HANG).unwrap().ended, Ended::Abandoned);
         spawn.set();
         let child: Addr<Do> = next(&told);
         drop(held);
@@ -367,7 +367,7 @@ fn o1_a_drain_begins_while_the_children_of_one_who_was_given_up_leave() {
         keeper.catches();
         until(|| parent.queued() == 0); // it has it in its hands
         parent.stop();
-        assert!(parent.wait_ended(HANG).is_some());
+        assert!(parent.wait_timeout(HANG).is_ok());
         system.handle().shutdown();
         std::thread::sleep(NEVER);
         assert!(!sink.is_closed());

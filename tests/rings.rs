@@ -663,7 +663,7 @@ fn o4_d3_a_ring_is_not_at_rest_before_those_are_whom_somebody_given_up_has_left_
         let child = next(&told);
         assert_eq!(keeper.catches(), "grandchild");
         child.stop();
-        assert!(child.wait_ended(HANG).is_some_and(|report| report.ended == Ended::Abandoned));
+        assert!(child.wait_timeout(HANG).is_ok_and(|report| report.ended == Ended::Abandoned));
         let handle = system.handle();
         handle.shutdown();
         until(|| handle.is_draining());
@@ -742,7 +742,7 @@ fn o4_f1_the_turn_of_its_ring_cuts_a_backoff_short_though_nothing_else_drains() 
         let rests = |actor: &ActorSnapshot| actor.name == "a" && actor.state == State::Restarting;
         until(|| handle.snapshot().iter().any(rests));
         parent.stop();
-        assert!(parent.wait_ended(HANG).is_some());
+        assert!(parent.wait_timeout(HANG).is_ok());
         let report = system.shutdown();
         assert!(report.is_complete(), "{report}");
         assert_eq!(figures(line(&report, "a")), [1, 1, 0]);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use exeunt::{
     Addr, AutoShutdown, Backoff, Ended, Error, Notice, Reason, Report, Restart, SendError, State,
-    Status, Strategy, System,
+    Status, Strategy, System, WaitingFor,
 };
 
 use crate::support::{
@@ -284,7 +284,7 @@ fn f1_a_temporary_that_fails_is_forgotten_and_only_the_report_knows() {
             addr.send(Line::Panic).unwrap();
             addr.send(Line::Say(1)).unwrap();
             keeper.opens();
-            let left = addr.wait_ended(HANG).unwrap();
+            let left = addr.wait_timeout(HANG).unwrap();
             assert_eq!(
                 (figures(&left), left.ended, left.absorbed),
                 ([1, 1, 1], Ended::Failed, true)
@@ -340,7 +340,7 @@ fn f2_nobody_is_made_anew_in_its_turn_for_an_empty_mailbox() {
         }
         b.send(Line::Say(1)).unwrap();
         [&a, &b].into_iter().for_each(Addr::stop);
-        let [a, b] = [a, b].map(|addr| addr.wait_ended(HANG).unwrap());
+        let [a, b] = [a, b].map(|addr| addr.wait_timeout(HANG).unwrap());
         assert_eq!((figures(&a), a.restarts, a.ended), ([0, 1, 0], 0, Ended::Completed));
         assert_eq!((figures(&b), b.restarts, b.ended), ([1, 1, 0], 1, Ended::Completed));
     });
@@ -811,7 +811,11 @@ fn f2_a_drain_may_begin_while_a_member_is_blocked_on_one_that_was_stopped() {
         rests(&system, "b");
         b.send(Line::Say(1)).unwrap();
         keeper.opens();
-        until(|| standing(&system.handle(), "a").waits_for.is_some_and(|other| other.is_for_room));
+        until(|| {
+            standing(&system.handle(), "a")
+                .waits_for
+                .is_some_and(|other| other.what == WaitingFor::Room)
+        });
         // `a` was spawned first, so that its turn comes last: `b` must not leave before its time.
         let report = system.shutdown();
         let (a, b) = (line(&report, "a"), line(&report, "b"));
@@ -883,7 +887,7 @@ fn o3_a_group_leaves_in_order_when_its_significant_member_has_left() {
         s.send(Line::Stop).unwrap();
         keeper.opens();
         for addr in [&a, &b, &s] {
-            let left = addr.wait_ended(HANG).unwrap();
+            let left = addr.wait_timeout(HANG).unwrap();
             assert_eq!((left.ended, left.returned), (Ended::Completed, 0));
         }
         assert_eq!(who(&other), 1);
@@ -946,10 +950,10 @@ fn f1_one_that_is_told_to_stop_while_it_waits_for_the_others_of_its_group_leaves
         troupe.hears(&["c1 dropped", "b1 dropped"]);
         rests(&system, "c");
         c.stop();
-        let left = c.wait_ended(HANG).expect("it need not wait for the others");
+        let left = c.wait_timeout(HANG).expect("it need not wait for the others");
         assert_eq!((figures(&left), left.ended), ([1, 1, 0], Ended::Completed));
         b.stop();
-        let left = b.wait_ended(HANG).expect("nor did the other");
+        let left = b.wait_timeout(HANG).expect("nor did the other");
         assert_eq!((figures(&left), left.ended), ([0, 0, 0], Ended::Completed));
         keeper.opens();
         assert_eq!(who(&a), 2);
@@ -971,7 +975,7 @@ fn f1_one_that_leaves_just_when_it_is_to_begin_anew_holds_up_nobody() {
         rests(&system, "b");
         // `a` was told to begin anew in an hour, `b` comes after it.
         a.stop();
-        assert!(a.wait_ended(HANG).is_some());
+        assert!(a.wait_timeout(HANG).is_ok());
         assert_eq!(who(&b), 2);
         assert!(!system.shutdown().is_failure());
     });
@@ -1183,7 +1187,7 @@ fn d3_children_of_an_abandoned_parent_leave_while_the_system_drains() {
         assert_eq!(keeper.catches(), "child");
         parent.send(Line::Stay(stuck)).unwrap();
         parent.stop();
-        let report = parent.wait_ended(HANG).expect("it is given up");
+        let report = parent.wait_timeout(HANG).expect("it is given up");
         assert_eq!(report.ended, Ended::Abandoned);
         let handle = system.handle();
         handle.shutdown();

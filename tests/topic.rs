@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use exeunt::{
     Ended, Error, Event, Overflow, Restart, SendTimeoutError, Subscription, System, Topic,
+    WaitingFor,
 };
 
 use crate::support::{
@@ -167,7 +168,9 @@ fn m2_a_publisher_past_its_own_deadline_gets_its_value_back() {
         let publisher = system.actor("publisher").stall_limit(ms(50)).spawn(publisher).unwrap();
         publisher.send(7).unwrap();
         let handle = system.handle();
-        until(|| handle.snapshot()[1].waits_for.as_ref().is_some_and(|w| w.is_for_room));
+        until(|| {
+            handle.snapshot()[1].waits_for.as_ref().is_some_and(|w| w.what == WaitingFor::Room)
+        });
         handle.shutdown();
         assert_eq!(next(&told), ["`slow`: Interrupted(..) of 7"]);
         keeper.opens();
@@ -259,7 +262,7 @@ fn m2_whoever_has_left_is_passed_over_and_removed() {
         system.spawn("second", second);
         subscribed(&topic, 2);
         first.stop();
-        assert!(first.wait_ended(HANG).is_some());
+        assert!(first.wait_timeout(HANG).is_ok());
         let published = topic.publish(1);
         assert_eq!((published.accepted, published.refused.len()), (1, 0));
         assert_eq!(topic.subscribers().len(), 1);

@@ -1001,7 +1001,7 @@ fn an_end_is_told_once_for_each_watch_whatever_it_was() {
         system.set_stall_limit(ms(50)).set_grace(ms(50));
         let gone = system.spawn("gone", Play::<u32>::idle());
         gone.stop();
-        gone.wait_ended(HANG).unwrap();
+        gone.wait_timeout(HANG).unwrap();
         let drained = system.spawn("drained", Play::<u32>::idle());
         let stuck = system.spawn(
             "stuck",
@@ -1106,7 +1106,7 @@ fn o3_a_watcher_that_leaves_later_is_told_before_its_end() {
         go.set();
         watching.send(None).unwrap();
         system.handle().shutdown();
-        assert!(watched.wait_ended(HANG).is_some());
+        assert!(watched.wait_timeout(HANG).is_ok());
         gone.set();
         let report = system.shutdown();
         assert_eq!(so_far(&told).len(), 1);

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use exeunt::{Backoff, Ended, Error, Reason, System};
+use exeunt::{Backoff, Ended, Error, Reason, System, WaitingFor};
 use exeunt_pipeline::{Outcome, Pipeline, Ready};
 use exeunt_testkit::in_time;
 
@@ -108,7 +108,9 @@ fn drained_while_blocked(mut system: System, ready: Ready, slow_from: u64) -> Ou
     let waits = || {
         let actors = system.snapshot();
         let source = actors.iter().find(|actor| actor.name == "numbers");
-        source.is_some_and(|source| source.waits_for.as_ref().is_some_and(|to| to.is_for_room))
+        source.is_some_and(|source| {
+            source.waits_for.as_ref().is_some_and(|to| to.what == WaitingFor::Room)
+        })
     };
     while !(is_slow() && waits()) {
         thread::yield_now();
@@ -244,7 +246,9 @@ fn d1_to_wait_for_who_is_stuck_is_a_stall() {
         told.recv().unwrap();
         let waits = || {
             let actors = system.snapshot();
-            actors.iter().any(|a| a.waits_for.as_ref().is_some_and(|to| to.is_for_room))
+            actors
+                .iter()
+                .any(|a| a.waits_for.as_ref().is_some_and(|to| to.what == WaitingFor::Room))
         };
         while !waits() {
             thread::yield_now();

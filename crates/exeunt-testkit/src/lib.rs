@@ -167,7 +167,7 @@
 //! let link = sent.addr();
 //! let minute = Duration::from_secs(60);
 //! let backoff = Backoff::exponential(minute, 10 * minute).without_jitter();
-//! let mut batcher = Stepper::build("batcher")
+//! let mut batcher = Stepper::builder("batcher")
 //!     .restart(Restart::on_failure().backoff(backoff))
 //!     .start_with(move || Batcher { link: link.clone(), batch: Vec::new(), flush: None });
 //!
@@ -289,6 +289,7 @@
 //! everywhere.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 use std::time::Duration;
 

@@ -84,7 +84,7 @@ fn puppet(restart: Restart) -> (Stepper<Puppet>, Diary) {
         let diary = Rc::clone(&diary);
         move || Puppet { diary: Rc::clone(&diary), timer: None }
     };
-    (Stepper::build("puppet").restart(restart).start_with(make), diary)
+    (Stepper::builder("puppet").restart(restart).start_with(make), diary)
 }
 
 /// What was written since the last look.
@@ -154,7 +154,7 @@ fn o3_its_turn_handles_what_is_queued_and_cancels_timers() {
     assert_eq!(read(&diary), ["started", "queued", "stopped", "dropped"]);
     assert_eq!((report.ended, report.handled, report.cancelled), (Ended::Drained, 2, 2));
     assert_eq!(report.handled_while_draining, 1);
-    assert_eq!(addr.wait_ended(Duration::ZERO).as_ref(), Some(&report));
+    assert_eq!(addr.wait_timeout(Duration::ZERO).as_ref(), Ok(&report));
     assert_eq!((puppet.step(), puppet.advance(2 * HOUR)), (Step::Nothing, 0));
 }
 
@@ -162,7 +162,7 @@ fn o3_its_turn_handles_what_is_queued_and_cancels_timers() {
 fn d2_past_its_deadline_the_rest_is_returned_and_the_stopped_hook_runs() {
     let (sender, returned) = mpsc::channel();
     let diary = Diary::default();
-    let mut puppet = Stepper::build("puppet")
+    let mut puppet = Stepper::builder("puppet")
         .returned(move |_job| sender.send(()).unwrap())
         .start(Puppet { diary: Rc::clone(&diary), timer: None });
     (0..3).for_each(|_| send(&puppet, note("handled")));
@@ -181,7 +181,7 @@ fn d2_a_stepper_that_is_dropped_is_past_its_deadline() {
     send(&puppet, note("never handled"));
     drop(puppet);
     assert_eq!(read(&diary), ["started", "stopped", "dropped"]);
-    assert_eq!(addr.wait_ended(Duration::ZERO).unwrap().returned, 1);
+    assert_eq!(addr.wait_timeout(Duration::ZERO).unwrap().returned, 1);
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn what_is_sent_from_a_handler_arrives() {
 #[test]
 fn m4_a_full_mailbox_does_what_was_chosen() {
     let diary = Diary::default();
-    let mut puppet = Stepper::build("puppet")
+    let mut puppet = Stepper::builder("puppet")
         .capacity(1)
         .urgent(1)
         .overflow(Overflow::DropOldest)
@@ -466,7 +466,7 @@ fn f1_jitter_draws_what_the_test_says() {
     for (chance, millis) in [(0.0, 500), (0.5, 750), (1.0, 1000)] {
         let restart = Restart::on_failure().backoff(Backoff::exponential(SECOND, SECOND));
         let diary = Diary::default();
-        let mut puppet = Stepper::build("puppet")
+        let mut puppet = Stepper::builder("puppet")
             .restart(restart)
             .chance(chance)
             .start_with(move || Puppet { diary: Rc::clone(&diary), timer: None });
@@ -580,7 +580,7 @@ fn f1_a_start_that_fails_is_a_failure() {
     assert_eq!(error, Some("in `started`: not yet"));
 
     let mut attempts = 0;
-    let mut late = Stepper::build("late")
+    let mut late = Stepper::builder("late")
         .restart(Restart::on_failure().intensity(3, SECOND))
         .start_with(move || {
             attempts += 1;
@@ -624,7 +624,7 @@ impl Actor for Attached {
 #[test]
 fn f2_who_begins_anew_in_its_turn_has_no_time_for_timers_and_channels() {
     let (items, channel) = unbounded();
-    let mut attached = Stepper::build("attached")
+    let mut attached = Stepper::builder("attached")
         .restart(Restart::on_failure())
         .start_with(move || Attached(channel.clone()));
     [0, 1].into_iter().for_each(|n| attached.send(n).unwrap());
@@ -705,7 +705,7 @@ fn d2_a_deadline_ends_a_backoff_with_all_that_waits() {
 fn what_happens_is_told() {
     let (sender, told) = mpsc::channel();
     let diary = Diary::default();
-    let mut puppet = Stepper::build("puppet")
+    let mut puppet = Stepper::builder("puppet")
         .restart(Restart::on_failure())
         .observe(move |notice: &Notice| sender.send(notice.to_string()).unwrap())
         .start_with(move || Puppet { diary: Rc::clone(&diary), timer: None });

@@ -369,7 +369,7 @@ impl Pair {
         let seconds = Duration::from_secs;
         let backoff = Backoff::exponential(seconds(FIRST_DELAY), seconds(CEILING));
         let bury = Arc::clone(&buried);
-        let stepper = Stepper::build("player")
+        let stepper = Stepper::builder("player")
             .capacity(CAPACITY)
             .returned(move |_kind| {
                 bury.fetch_add(1, Ordering::Relaxed);

@@ -1,13 +1,14 @@
 //! [`Addr`]: where messages are sent.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Select;
 
 use crate::asking::{Asked, during, is_over};
-use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
+use crate::error::{AskError, SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::life::{self, Activity, Life, Other};
 use crate::mailbox::{self, Lane, Mailbox, Overflow, Undertaker, Waited};
 use crate::patience::{self, Patience};
@@ -86,7 +87,7 @@ impl<M: Send + 'static> Addr<M> {
     /// mailbox refuses what finds no room.
     #[inline]
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.send_by(message, None).map_err(SendError::from)
+        self.send_by(message, None).map_err(SendTimeoutError::without_a_timeout)
     }
 
     /// Sends a message if there is room now, or the mailbox [drops](Overflow) one for it.
@@ -137,9 +138,10 @@ impl<M: Send + 'static> Addr<M> {
         match self.mailbox.offer(lane, message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(message)) => {
-                self.wait_for_room(lane, message, None).map_err(SendError::from)
+                let sent = self.wait_for_room(lane, message, None);
+                sent.map_err(SendTimeoutError::without_a_timeout)
             }
-            Err(closed) => Err(self.closed(closed.into_message()).into()),
+            Err(closed) => Err(self.closed(closed.into_message()).without_a_timeout()),
         }
     }
 
@@ -206,15 +208,15 @@ impl<M: Send + 'static> Addr<M> {
         }
     }
 
-    /// Waits until the actor has ended, and its thread with it, for `timeout` at most, and gives its
-    /// line of the report, which says how; `None` if it has not ended in time, if an actor that waits has
-    /// to stop before, and, at once, if nobody was spawned yet for this address.
+    /// Waits until the actor has ended, and its thread with it, and gives its line of the report, which
+    /// says how. It does not bring it about: [`stop`](Addr::stop) does, or a drain.
     ///
-    /// A `timeout` too long for the clock is no time-out.
+    /// An actor lives as long as there is an address, and the one that waits has one: of those that are to
+    /// end by themselves, wait with [`Context::watch`](crate::Context::watch), which keeps nobody alive.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use exeunt::{Ended, System};
+    /// use exeunt::{Ended, System, WaitError};
     /// # use exeunt::{Actor, Context};
     /// # struct Idle;
     /// # impl Actor for Idle {
@@ -224,20 +226,37 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// let mut system = System::new("outside");
     /// let idle = system.spawn("idle", Idle);
-    /// assert!(idle.wait_ended(Duration::from_millis(1)).is_none());
+    /// assert_eq!(idle.wait_timeout(Duration::from_millis(1)), Err(WaitError::Timeout));
     /// idle.stop();
-    /// assert_eq!(idle.wait_ended(Duration::MAX).unwrap().ended, Ended::Completed);
+    /// assert_eq!(idle.wait()?.ended, Ended::Completed);
+    /// # Ok::<(), WaitError>(())
     /// ```
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If an actor waits for its own end.
-    #[must_use]
-    pub fn wait_ended(&self, timeout: Duration) -> Option<ActorReport> {
+    /// [`WaitError::Inside`] if an actor waits for its own end; [`WaitError::Interrupted`] when the actor
+    /// that waits must stop; and, at once, [`WaitError::NotSpawned`] if nobody was yet for this address.
+    pub fn wait(&self) -> Result<ActorReport, WaitError> {
+        self.wait_by(None)
+    }
+
+    /// Waits as [`wait`](Addr::wait) does, for `timeout` at most.
+    ///
+    /// A `timeout` too long for the clock is no time-out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`](Addr::wait), and [`WaitError::Timeout`].
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<ActorReport, WaitError> {
+        self.wait_by(Instant::now().checked_add(timeout))
+    }
+
+    fn wait_by(&self, deadline: Option<Instant>) -> Result<ActorReport, WaitError> {
         let me = life::current();
-        assert!(!self.belongs_to(me.as_deref()), "`{}` waits for its own end", self.name());
-        let watch = self.mailbox.watch()?;
-        let deadline = Instant::now().checked_add(timeout);
+        if self.belongs_to(me.as_deref()) {
+            return Err(WaitError::Inside);
+        }
+        let watch = self.mailbox.watch().ok_or(WaitError::NotSpawned)?;
         let activity = |me: &Life| Activity::Awaiting(self.owner_as_seen_by(me));
         during(me.as_deref(), activity, |interrupt| {
             let mut select = Select::new();
@@ -245,9 +264,15 @@ impl<M: Send + 'static> Addr<M> {
             interrupt.map(|interrupt| select.recv(interrupt.receiver()));
             let ready = match deadline {
                 None => select.ready(),
-                Some(deadline) => select.ready_deadline(deadline).ok()?,
+                Some(deadline) => {
+                    select.ready_deadline(deadline).map_err(|_| WaitError::Timeout)?
+                }
             };
-            (ready == told).then(|| watch.receiver.try_recv().ok()).flatten()
+            match ready == told {
+                // It was to be spawned, and no thread was to be had for it.
+                true => watch.receiver.try_recv().map_err(|_| WaitError::NotSpawned),
+                false => Err(WaitError::Interrupted),
+            }
         })
     }
 
@@ -472,6 +497,14 @@ impl<M: Send + 'static> PartialEq for Addr<M> {
 }
 
 impl<M: Send + 'static> Eq for Addr<M> {}
+
+/// By the actor, as they are equal by it: for a set of addresses, say. (`clippy::mutable_key_type` cannot know that
+/// nothing of it changes.)
+impl<M: Send + 'static> Hash for Addr<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.mailbox).hash(state);
+    }
+}
 
 impl<M: Send + 'static> fmt::Debug for Addr<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,7 +17,7 @@ pub const DEFAULT_CAPACITY: usize = 256;
 /// let (_addr, _inbox) = exeunt::mailbox::<u32>(Capacity::Unbounded);
 /// assert_eq!(Capacity::default(), Capacity::from(exeunt::DEFAULT_CAPACITY));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Capacity {
     /// So many, and who sends one more waits. Their places are allocated at once. Zero is refused

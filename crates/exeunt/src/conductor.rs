@@ -295,8 +295,8 @@ impl<'a> Conductor<'a> {
         };
         self.stage.emit(|| Notice::Finished {
             reason: report.reason.clone(),
-            complete: report.is_complete(),
-            failed: report.is_failure(),
+            is_complete: report.is_complete(),
+            is_failure: report.is_failure(),
             took: report.took,
         });
         report

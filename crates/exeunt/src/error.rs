@@ -18,8 +18,8 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 ///
 /// `?` turns every error type that is `Send + 'static` into it, those that carry a message
 /// included, though messages need not be `Sync`. Like `anyhow::Error` it is no
-/// [`std::error::Error`] itself, since that would rule the conversion out; it turns into a
-/// `Box<dyn std::error::Error + Send>`.
+/// [`std::error::Error`] itself, since that would rule the conversion out; `?` turns it into a
+/// `Box<dyn std::error::Error>`, with or without `+ Send`.
 ///
 /// # Examples
 ///
@@ -42,6 +42,27 @@ impl Error {
     /// An error that is only a sentence.
     pub fn msg(message: impl fmt::Display) -> Error {
         Error { source: Box::new(Message(message.to_string())) }
+    }
+
+    /// The error in a box, for what `?` does not take: `Box<dyn Error + Send + Sync>`, and an error of
+    /// `anyhow` or `eyre`, which turns into one.
+    ///
+    /// ```
+    /// fn of_another_library() -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+    ///     Ok("x".parse()?)
+    /// }
+    ///
+    /// fn handle() -> exeunt::Result {
+    ///     of_another_library().map_err(|error| exeunt::Error::from_boxed(error))?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let error = handle().unwrap_err();
+    /// assert!(error.downcast_ref::<std::num::ParseIntError>().is_some());
+    /// ```
+    #[must_use]
+    pub fn from_boxed(source: Box<dyn StdError + Send>) -> Error {
+        Error { source }
     }
 
     /// The error underneath, if it is an `E`.
@@ -72,6 +93,12 @@ impl<E: StdError + Send + 'static> From<E> for Error {
 }
 
 impl From<Error> for Box<dyn StdError + Send> {
+    fn from(error: Error) -> Self {
+        error.source
+    }
+}
+
+impl From<Error> for Box<dyn StdError> {
     fn from(error: Error) -> Self {
         error.source
     }
@@ -137,11 +164,13 @@ impl StdError for Interrupted {}
 #[non_exhaustive]
 pub enum LookupError {
     /// Nobody of that name is there, or none that is still reachable.
+    #[non_exhaustive]
     Unknown {
         /// The name.
         name: String,
     },
     /// There is somebody of that name, but it takes other messages.
+    #[non_exhaustive]
     WrongType {
         /// The name.
         name: String,
@@ -165,26 +194,40 @@ impl fmt::Display for LookupError {
 
 impl StdError for LookupError {}
 
-/// Why waiting for the end of a system was refused or given up.
+/// Why waiting for the [end of an actor](crate::Addr::wait) or [of a system](crate::SystemHandle::wait) was
+/// refused or given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// One of the system's own actors asked; its wait would be one for its own end.
+    /// The wait would be one for its own end: an actor's for itself, or for its system.
     Inside,
-    /// The system had not ended in time.
+    /// The end had not come in time.
     Timeout,
+    /// The actor that waits must stop.
+    Interrupted,
+    /// Nobody was spawned for the address, so that there is no end to wait for.
+    NotSpawned,
 }
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            WaitError::Inside => "an actor cannot wait for the end of its own system",
-            WaitError::Timeout => "the system has not ended in time",
+            WaitError::Inside => "an actor cannot wait for its own end, nor for its system's",
+            WaitError::Timeout => "the end has not come in time",
+            WaitError::Interrupted => "the end has not come before the waiter had to stop",
+            WaitError::NotSpawned => "there is no end of somebody who was not spawned",
         })
     }
 }
 
-impl StdError for WaitError {}
+impl StdError for WaitError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            WaitError::Interrupted => Some(&Interrupted),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -75,13 +75,13 @@ mod ends;
 ///     ledger.send_async(Account::Pay(30)).await?;
 ///     ledger.send_async(Account::Pay(12)).await?;
 ///     assert_eq!(ledger.ask_async(Account::Balance).await?, 42);
-///     let ended = ledger.ended_async();
+///     let ended = ledger.wait_async();
 ///     drop(ledger);
 ///     assert_eq!(ended.await.unwrap().handled, 3); // its last address is gone
 ///
 ///     let handle = system.handle();
 ///     handle.shutdown();
-///     assert!(handle.ended_async().await?.is_complete());
+///     assert!(handle.wait_async().await?.is_complete());
 ///     Ok::<(), Box<dyn std::error::Error>>(())
 /// };
 /// block_on(program)?; // under tokio: `program.await?`
@@ -130,15 +130,17 @@ impl<M: Send + 'static> Addr<M> {
     }
 
     /// Waits until the actor has ended, and its thread with it, and gives its line of the report, which
-    /// says how, as [`wait_ended`](Addr::wait_ended) does. `None` if nobody was ever spawned for this
-    /// address, and nobody will be.
+    /// says how, as [`wait`](Addr::wait) does. For somebody who is still to be spawned it waits, too.
     ///
     /// The future does not keep the actor alive. It can be dropped at any time, and made again.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// The future, if an actor waits for its own end: when it is polled on that actor's thread.
-    pub fn ended_async(&self) -> impl Future<Output = Option<ActorReport>> + Send + Unpin + use<M> {
+    /// [`WaitError::Inside`] if an actor waits for its own end: when it is polled on that actor's thread.
+    /// [`WaitError::NotSpawned`] if nobody was ever spawned for this address, and nobody will be.
+    pub fn wait_async(
+        &self,
+    ) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin + use<M> {
         ends::of_actor(self.mailbox())
     }
 }
@@ -154,7 +156,7 @@ impl SystemHandle {
     /// # Errors
     ///
     /// [`WaitError::Inside`] when it is polled on a thread of one of the system's own actors.
-    pub fn ended_async(
+    pub fn wait_async(
         &self,
     ) -> impl Future<Output = Result<Report, WaitError>> + Send + Unpin + use<> {
         ends::of_system(&self.stage)

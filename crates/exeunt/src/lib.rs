@@ -80,7 +80,7 @@
 //! | restart several together | [`Group`], [`Strategy`], [`AutoShutdown`] |
 //! | spawn actors from an actor | [`Context::spawn`], [`Context::actor`], [`Context::children_left`] |
 //! | stop one of them | [`Context::stop`], [`Addr::stop`] |
-//! | know that it has ended, and how | [`Context::watch`], [`Addr::wait_ended`] |
+//! | know that it has ended, and how | [`Context::watch`], [`Addr::wait`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
 //! | choose what a full mailbox does | [`Overflow`] |
@@ -103,17 +103,34 @@
 //! polls. A system has two threads of its own beside those of its actors, asleep until something happens.
 //! `cargo bench -p exeunt` measures it against the plain channel.
 //!
+//! # What may change
+//!
+//! Enums and structs of figures may grow in a minor version (they are `non_exhaustive`), and so may the variants of
+//! [`Notice`]: a pattern with `..` is ready for that. Which threads are there, how a report prints, and the words of
+//! errors and of the log are no interface.
+//!
+//! Two other crates are part of the interface: [`crossbeam_channel`], whose receivers an actor
+//! [attaches](Context::attach) and an event [has](Event::receiver), and of `log` its
+//! [`Level`](Notice::level). Their next major version would be one of this crate too.
+//! The least version of Rust is 1.85; a newer one is asked for only with a minor version.
+//!
 //! # Features
+//!
+//! They only add:
 //!
 //! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM. Unix.
 //! - `serde`: [`Report`] serialises.
 //! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
 //!   it on, and has it for its users.
 //! - `async`: from async programs, a send, an ask and the end of others as futures, for any executor:
-//!   `Addr::send_async`, `Addr::ask_async`, `Addr::ended_async`, `SystemHandle::ended_async`.
+//!   `Addr::send_async`, `Addr::ask_async`, `Addr::wait_async`, `SystemHandle::wait_async`.
+//!
+//! There is no prelude: what a file uses is said in its `use`, and [`Result`] would hide that of the language.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Where there are no signals, what is said of them leads nowhere.
+#![cfg_attr(not(all(unix, feature = "signals")), allow(rustdoc::broken_intra_doc_links))]
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
@@ -205,8 +222,11 @@ pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
 pub use router::{Broadcast, BroadcastError, NoMembers, Router};
 #[cfg(all(unix, feature = "signals"))]
 pub use signals::{SignalError, SignalGuard, Signals};
-pub use snapshot::{ActorSnapshot, State, Waiting};
+pub use snapshot::{ActorSnapshot, State, Waiting, WaitingFor};
 pub use stopping::OnStopping;
 pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};
 pub use topic::{Published, Subscriber, Subscription, SubscriptionBuilder, Topic, WeakTopic};
+
+/// The crate whose channels are in the interface of this one: who takes it from here has the same version of it.
+pub use crossbeam_channel;

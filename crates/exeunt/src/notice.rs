@@ -210,9 +210,9 @@ pub enum Notice {
         /// Why it began.
         reason: Reason,
         /// Whether nothing was returned and nobody given up.
-        complete: bool,
+        is_complete: bool,
         /// Whether somebody has failed, and nothing absorbed it.
-        failed: bool,
+        is_failure: bool,
         /// How long it took.
         took: Duration,
     },

@@ -2,6 +2,8 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -209,6 +211,12 @@ impl<T: Send + 'static> PartialEq for Recipient<T> {
 
 impl<T: Send + 'static> Eq for Recipient<T> {}
 
+impl<T: Send + 'static> Hash for Recipient<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.door.hash_to(state);
+    }
+}
+
 impl<T: Send + 'static> fmt::Debug for Recipient<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Recipient").field(&self.name()).finish()
@@ -216,7 +224,7 @@ impl<T: Send + 'static> fmt::Debug for Recipient<T> {
 }
 
 /// An address of which only the narrow part is seen.
-trait Door<T>: Send + Sync {
+trait Door<T>: Send + Sync + RefUnwindSafe {
     fn send(&self, item: T) -> Result<(), SendError<T>>;
     fn try_send(&self, item: T) -> Result<(), TrySendError<T>>;
     fn send_by(&self, item: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>>;
@@ -226,6 +234,7 @@ trait Door<T>: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     /// Whether the other is an address of the same actor.
     fn leads_where(&self, other: &dyn Any) -> bool;
+    fn hash_to(&self, state: &mut dyn Hasher);
 }
 
 impl<T, M: From<T> + TryInto<T> + Send + 'static> Door<T> for Addr<M> {
@@ -259,6 +268,10 @@ impl<T, M: From<T> + TryInto<T> + Send + 'static> Door<T> for Addr<M> {
 
     fn leads_where(&self, other: &dyn Any) -> bool {
         other.downcast_ref() == Some(self)
+    }
+
+    fn hash_to(&self, mut state: &mut dyn Hasher) {
+        self.hash(&mut state);
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) mod table;
 /// assert_eq!(report.status(), Status::Success);
 /// println!("{report}");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::Report"))]
 #[non_exhaustive]
 pub struct Report {

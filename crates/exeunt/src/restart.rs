@@ -271,7 +271,7 @@ pub(crate) fn chance() -> f64 {
 ///
 /// assert_eq!(Strategy::default(), Strategy::OneForOne);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum Strategy {
     /// Only the one that came to its end: the others do not depend on it.
@@ -317,7 +317,7 @@ pub enum Strategy {
 /// assert!(helper.is_closed());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum AutoShutdown {
     /// Never: the group lasts until its members have left, or the system drains.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::reply::Reply;
 /// - [`least_loaded`](Router::least_loaded): to the one in whose mailbox the fewest wait.
 /// - [`keyed`](Router::keyed): messages of the same key always to the same one.
 ///
-/// [`broadcast`](Router::broadcast) makes a [`Broadcast`], which sends each message to all.
+/// A [`Broadcast`] sends each message to all.
 ///
 /// Clones are cheap and go on in the same turn. A router holds addresses, and so **keeps its
 /// actors alive** like any address. Whoever sends through one should
@@ -123,15 +124,6 @@ impl<M: Send + 'static> Router<M> {
             hasher.finish()
         };
         Router::new(addrs, Way::Keyed(Box::new(hash)))
-    }
-
-    /// A [`Broadcast`]: it sends each message to all.
-    ///
-    /// # Errors
-    ///
-    /// [`NoMembers`] if there is nobody to send to.
-    pub fn broadcast(addrs: impl IntoIterator<Item = Addr<M>>) -> Result<Broadcast<M>, NoMembers> {
-        Ok(Broadcast { members: some(addrs)?.into() })
     }
 
     fn new(addrs: impl IntoIterator<Item = Addr<M>>, way: Way<M>) -> Result<Router<M>, NoMembers> {
@@ -311,6 +303,10 @@ impl<M: Send + 'static> Clone for Router<M> {
     }
 }
 
+/// A panic of the closure that tells the key leaves nothing of the router half done.
+impl<M: Send + 'static> UnwindSafe for Router<M> {}
+impl<M: Send + 'static> RefUnwindSafe for Router<M> {}
+
 impl<M: Send + 'static> fmt::Debug for Router<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way = match &self.inner.way {
@@ -322,23 +318,23 @@ impl<M: Send + 'static> fmt::Debug for Router<M> {
     }
 }
 
-/// Sends each message to all of several actors. Made by [`Router::broadcast`].
+/// Sends each message to all of several actors.
 ///
 /// It holds addresses, and so **keeps its actors alive** like any address.
 ///
 /// # Examples
 ///
 /// ```
-/// use exeunt::Router;
+/// use exeunt::Broadcast;
 ///
 /// let (left, left_inbox) = exeunt::mailbox(4);
 /// let (right, right_inbox) = exeunt::mailbox(4);
-/// let news = Router::broadcast([left.clone(), right])?;
+/// let news = Broadcast::new([left.clone(), right])?;
 /// assert_eq!(news.send("all"), Ok(2));
 ///
 /// drop(right_inbox); // closes it
 /// let error = news.send("who is left").unwrap_err();
-/// assert_eq!(error.taken(), 1);
+/// assert_eq!(error.accepted(), 1);
 /// assert_eq!(error.refused()[0].1.clone().into_message(), "who is left");
 /// assert_eq!(left.queued(), 2);
 /// # drop(left_inbox);
@@ -349,12 +345,12 @@ pub struct Broadcast<M: Send + 'static> {
 }
 
 impl<M: Clone + Send + 'static> Broadcast<M> {
-    /// Sends a clone of the message to each in turn, as [`Addr::send`] does, and says how many took
-    /// it: all of them. A full mailbox is waited for before the next has its turn.
+    /// Sends a clone of the message to each in turn, as [`Addr::send`] does, and says how many have
+    /// accepted it: all of them. A full mailbox is waited for before the next has its turn.
     ///
     /// # Errors
     ///
-    /// [`BroadcastError`] if somebody refused: it says how many took the message, who refused it and
+    /// [`BroadcastError`] if somebody refused: it says how many have accepted the message, who refused it and
     /// why, and gives their clones back. A refusal keeps nobody from being sent to.
     pub fn send(&self, message: M) -> Result<usize, BroadcastError<M>> {
         let mut refused = Vec::new();
@@ -367,12 +363,21 @@ impl<M: Clone + Send + 'static> Broadcast<M> {
             others.iter().for_each(|member| send(member, message.clone()));
             send(last, message);
         }
-        let taken = self.members.len() - refused.len();
-        if refused.is_empty() { Ok(taken) } else { Err(BroadcastError { taken, refused }) }
+        let accepted = self.members.len() - refused.len();
+        if refused.is_empty() { Ok(accepted) } else { Err(BroadcastError { accepted, refused }) }
     }
 }
 
 impl<M: Send + 'static> Broadcast<M> {
+    /// One that sends to all of these.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMembers`] if there is nobody to send to.
+    pub fn new(addrs: impl IntoIterator<Item = Addr<M>>) -> Result<Broadcast<M>, NoMembers> {
+        Ok(Broadcast { members: some(addrs)?.into() })
+    }
+
     /// The addresses, in the order in which they were given.
     #[must_use]
     pub fn members(&self) -> &[Addr<M>] {
@@ -392,18 +397,18 @@ impl<M: Send + 'static> fmt::Debug for Broadcast<M> {
     }
 }
 
-/// A message that not all took who were to.
+/// A message that not all have accepted who were to.
 #[derive(PartialEq, Eq)]
 pub struct BroadcastError<M: Send + 'static> {
-    taken: usize,
+    accepted: usize,
     refused: Vec<(Addr<M>, SendError<M>)>,
 }
 
 impl<M: Send + 'static> BroadcastError<M> {
-    /// How many took the message.
+    /// How many have accepted the message.
     #[must_use]
-    pub fn taken(&self) -> usize {
-        self.taken
+    pub fn accepted(&self) -> usize {
+        self.accepted
     }
 
     /// Who refused it, and why, with the message.
@@ -422,7 +427,7 @@ impl<M: Send + 'static> BroadcastError<M> {
 impl<M: Send + 'static> fmt::Debug for BroadcastError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BroadcastError")
-            .field("taken", &self.taken)
+            .field("accepted", &self.accepted)
             .field("refused", &self.refused)
             .finish()
     }
@@ -430,8 +435,8 @@ impl<M: Send + 'static> fmt::Debug for BroadcastError<M> {
 
 impl<M: Send + 'static> fmt::Display for BroadcastError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.taken + self.refused.len();
-        write!(f, "{} of {all} took the message", self.taken)?;
+        let all = self.accepted + self.refused.len();
+        write!(f, "{} of {all} took the message", self.accepted)?;
         for (member, error) in &self.refused {
             write!(f, "; `{}`: {error}", member.name())?;
         }

@@ -91,21 +91,31 @@ pub struct Waiting {
     pub id: Option<usize>,
     /// The name of the other.
     pub name: String,
-    /// Whether it waits for room in the other's mailbox, and not for an answer, or for its end.
-    pub is_for_room: bool,
-    /// Whether it waits for the other's end.
-    pub is_for_end: bool,
+    /// What it waits for.
+    pub what: WaitingFor,
     /// Which of its waits this is. It grows with each, so that one long wait can be told from many.
     pub number: u64,
+}
+
+/// What somebody waits for, of another one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum WaitingFor {
+    /// Room in its mailbox.
+    Room,
+    /// An answer of it.
+    Answer,
+    /// Its end.
+    End,
 }
 
 /// What it waits for: "room in `b`".
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match (self.is_for_room, self.is_for_end) {
-            (true, _) => "room in",
-            (false, true) => "the end of",
-            (false, false) => "an answer of",
+        let what = match self.what {
+            WaitingFor::Room => "room in",
+            WaitingFor::Answer => "an answer of",
+            WaitingFor::End => "the end of",
         };
         write!(f, "{what} `{}`", self.name)
     }
@@ -182,13 +192,13 @@ fn until(moment: Option<Instant>) -> Option<Duration> {
 
 impl Waiting {
     fn of((activity, number): (Activity, u64)) -> Option<Waiting> {
-        let (Other { name, index }, is_for_room, is_for_end) = match activity {
-            Activity::Sending(other) => (other, true, false),
-            Activity::Asking(other) => (other, false, false),
-            Activity::Awaiting(other) => (other, false, true),
+        let (Other { name, index }, what) = match activity {
+            Activity::Sending(other) => (other, WaitingFor::Room),
+            Activity::Asking(other) => (other, WaitingFor::Answer),
+            Activity::Awaiting(other) => (other, WaitingFor::End),
             _ => return None,
         };
-        Some(Waiting { id: index, name, is_for_room, is_for_end, number })
+        Some(Waiting { id: index, name, what, number })
     }
 }
 

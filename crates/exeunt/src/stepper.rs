@@ -82,7 +82,7 @@ const STEPS_WITHOUT_REST: usize = 10_000_000;
 ///
 /// let minute = Duration::from_secs(60);
 /// let backoff = Backoff::exponential(minute, 60 * minute).without_jitter();
-/// let mut meter = Stepper::build("meter")
+/// let mut meter = Stepper::builder("meter")
 ///     .restart(Restart::on_failure().backoff(backoff))
 ///     .start_with(|| Meter { last: 0 });
 ///
@@ -118,7 +118,7 @@ pub struct Stepper<A: Actor> {
 
 impl<A: Actor> Stepper<A> {
     /// Starts an actor with a mailbox of the default capacity, which is never restarted.
-    /// [`build`](Stepper::build) is the long form.
+    /// [`builder`](Stepper::builder) is the long form.
     ///
     /// Its `started` hook has run when this returns. If it failed, the actor has ended.
     pub fn new(name: &str, actor: A) -> Stepper<A> {
@@ -131,6 +131,7 @@ impl<A: Actor> Stepper<A> {
     ///
     /// A send that would wait for room never returns on the test's thread: see
     /// [`send`](Stepper::send).
+    #[must_use]
     pub fn addr(&self) -> Addr<A::Msg> {
         Addr::new(Arc::clone(&self.mailbox))
     }
@@ -298,6 +299,7 @@ impl<A: Actor> Stepper<A> {
     // Looking at it.
 
     /// Its value as it is between two steps; `None` between two incarnations, and when it has ended.
+    #[must_use]
     pub fn actor(&self) -> Option<&A> {
         match &self.standing {
             Standing::Up(cell) => Some(cell.actor()),
@@ -307,22 +309,26 @@ impl<A: Actor> Stepper<A> {
 
     /// How it stands now: its state, and how many messages are queued, and were handled, failed or
     /// returned.
+    #[must_use]
     pub fn snapshot(&self) -> ActorSnapshot {
         ActorSnapshot::of(&self.staff.member)
     }
 
     /// How it ended; `None` as long as it has not. The times are those of its own clock.
+    #[must_use]
     pub fn report(&self) -> Option<&ActorReport> {
         self.report.as_ref()
     }
 
     /// How far its clock has been moved.
+    #[must_use]
     pub fn now(&self) -> Duration {
         self.staff.clock.now().saturating_duration_since(self.staff.started)
     }
 
     /// After how long something will come due by itself: a timer, the end of its patience, the end of
     /// a backoff. Zero if there is something now; `None` if it waits for others only.
+    #[must_use]
     pub fn next_due(&mut self) -> Option<Duration> {
         let due = match &mut self.standing {
             Standing::Up(cell) => cell.agenda().next_due(),

@@ -2,6 +2,7 @@
 //! nobody looked.
 
 use std::fmt;
+use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -9,7 +10,7 @@ use std::sync::{Arc, Weak};
 ///
 /// A tick never comes before its moment, and the late one is always delivered, once. This is about
 /// those after it.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum Missed {
     /// They are left out: the next tick comes at the next multiple of the period that is still to
@@ -66,7 +67,7 @@ impl fmt::Debug for Timer {
 }
 
 /// Wakes the actor, which then looks at its timers again.
-pub(crate) trait Ring: Send + Sync {
+pub(crate) trait Ring: Send + Sync + RefUnwindSafe {
     fn ring(&self);
 }
 

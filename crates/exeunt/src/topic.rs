@@ -314,6 +314,7 @@ impl<T: Clone + Send + 'static> fmt::Debug for WeakTopic<T> {
 
 /// What became of a value that was [published](Topic::publish).
 #[derive(PartialEq, Eq)]
+#[must_use = "some may have refused the value: `ok` makes an error of that"]
 #[non_exhaustive]
 pub struct Published<T> {
     /// How many subscribers have accepted it; those that dropped it, or another one for it, included.

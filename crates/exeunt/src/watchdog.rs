@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::WaitError;
 use crate::notice::Notice;
-use crate::snapshot::{ActorSnapshot, State};
+use crate::snapshot::{ActorSnapshot, State, WaitingFor};
 use crate::system::SystemHandle;
 
 /// How often it looks, in parts of the limit: so it speaks half a limit late at the most.
@@ -97,7 +97,7 @@ fn deed(actor: &ActorSnapshot) -> Option<Deed> {
     let is_task = actor.capacity.is_none();
     match &actor.waits_for {
         _ if !actor.is_in_user_code => None,
-        Some(wait) if is_task && !wait.is_for_end => {
+        Some(wait) if is_task && wait.what != WaitingFor::End => {
             Some(Deed { id, pulse, wait: Some(wait.number) })
         }
         _ if is_task => None,
@@ -224,20 +224,8 @@ mod tests {
         ActorSnapshot { capacity: None, message_type: None, is_handling: false, ..busy(id, 0) }
     }
 
-    enum For {
-        Room,
-        Answer,
-        End,
-    }
-
-    fn waits(actor: ActorSnapshot, what: For, of: usize, number: u64) -> ActorSnapshot {
-        let waiting = Waiting {
-            id: Some(of),
-            name: format!("n{of}"),
-            is_for_room: matches!(what, For::Room),
-            is_for_end: matches!(what, For::End),
-            number,
-        };
+    fn waits(actor: ActorSnapshot, what: WaitingFor, of: usize, number: u64) -> ActorSnapshot {
+        let waiting = Waiting { id: Some(of), name: format!("n{of}"), what, number };
         ActorSnapshot { waits_for: Some(waiting), ..actor }
     }
 
@@ -275,21 +263,21 @@ mod tests {
     fn a_task_is_in_its_loop_by_nature_and_one_long_wait_is_another_thing() {
         let looks = |actor: fn(u64) -> ActorSnapshot| told((0..9).map(|n| vec![actor(n)])).len();
         assert_eq!(looks(|_| task(0)), 0);
-        assert_eq!(looks(|_| waits(task(0), For::End, 1, 1)), 0);
+        assert_eq!(looks(|_| waits(task(0), WaitingFor::End, 1, 1)), 0);
         // Many short waits: a source that is faster than its sink.
-        assert_eq!(looks(|n| waits(task(0), For::Room, 1, n)), 0);
-        assert_eq!(looks(|_| waits(task(0), For::Room, 1, 1)), 1);
-        assert_eq!(looks(|_| waits(task(0), For::Answer, 1, 1)), 1);
+        assert_eq!(looks(|n| waits(task(0), WaitingFor::Room, 1, n)), 0);
+        assert_eq!(looks(|_| waits(task(0), WaitingFor::Room, 1, 1)), 1);
+        assert_eq!(looks(|_| waits(task(0), WaitingFor::Answer, 1, 1)), 1);
     }
 
     #[test]
     fn a_cycle_of_waits_is_named_with_its_edges_and_nobody_in_it_alone() {
         let looks = (0..9).map(|_| {
-            let a = waits(busy(3, 0), For::Room, 1, 5);
-            let b = waits(busy(1, 0), For::Answer, 2, 9);
-            let c = waits(task(2), For::End, 3, 1);
+            let a = waits(busy(3, 0), WaitingFor::Room, 1, 5);
+            let b = waits(busy(1, 0), WaitingFor::Answer, 2, 9);
+            let c = waits(task(2), WaitingFor::End, 3, 1);
             // It waits too, though for nobody who waits for it.
-            vec![b, c, a, waits(busy(4, 0), For::Room, 3, 1)]
+            vec![b, c, a, waits(busy(4, 0), WaitingFor::Room, 3, 1)]
         });
         let cycle = "deadlock for 1.0s: `n1` waits for an answer of `n2`, `n2` waits for the end of \
                      `n3`, `n3` waits for room in `n1`";
@@ -300,7 +288,10 @@ mod tests {
     #[test]
     fn waits_that_come_and_go_are_no_deadlock() {
         let looks = (0..20).map(|n| {
-            vec![waits(busy(0, n), For::Room, 1, n), waits(busy(1, n), For::Answer, 0, n)]
+            vec![
+                waits(busy(0, n), WaitingFor::Room, 1, n),
+                waits(busy(1, n), WaitingFor::Answer, 0, n),
+            ]
         });
         assert_eq!(told(looks), []);
     }

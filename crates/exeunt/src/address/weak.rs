@@ -1,6 +1,7 @@
 //! [`WeakAddr`]: an address that does not keep its actor alive.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Addr;
@@ -14,6 +15,7 @@ use crate::mailbox::Mailbox;
 /// let (addr, inbox) = exeunt::mailbox::<u32>(4);
 /// let weak = addr.downgrade();
 /// assert_eq!(weak.upgrade(), Some(addr.clone()));
+/// assert_eq!(weak, addr.downgrade());
 /// drop(addr);
 /// assert_eq!(weak.upgrade(), None);
 /// # drop(inbox);
@@ -37,6 +39,21 @@ impl<M: Send + 'static> WeakAddr<M> {
 impl<M: Send + 'static> Clone for WeakAddr<M> {
     fn clone(&self) -> WeakAddr<M> {
         WeakAddr { mailbox: Arc::clone(&self.mailbox) }
+    }
+}
+
+/// They are equal if they are of the same actor, also when it has ended.
+impl<M: Send + 'static> PartialEq for WeakAddr<M> {
+    fn eq(&self, other: &WeakAddr<M>) -> bool {
+        Arc::ptr_eq(&self.mailbox, &other.mailbox)
+    }
+}
+
+impl<M: Send + 'static> Eq for WeakAddr<M> {}
+
+impl<M: Send + 'static> Hash for WeakAddr<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.mailbox).hash(state);
     }
 }
 

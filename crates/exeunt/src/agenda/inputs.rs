@@ -37,7 +37,7 @@ pub(crate) enum Taken<M> {
 }
 
 /// What a drain does with a channel that was [attached](crate::Context::attach_with).
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum OnDrain {
     /// What is queued in it when the actor's turn comes is taken and handled; what comes later is

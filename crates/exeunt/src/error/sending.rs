@@ -114,10 +114,11 @@ message_error!(SendTimeoutError {
     Deadlock => "the mailbox is full and is the sender's own",
 });
 
-/// For a send without a time-out.
-impl<M> From<SendTimeoutError<M>> for SendError<M> {
-    fn from(error: SendTimeoutError<M>) -> SendError<M> {
-        match error {
+impl<M> SendTimeoutError<M> {
+    /// The refusal of a send that had no time-out. No conversion for everybody: what `?` made of a time-out
+    /// that there was would not be true.
+    pub(crate) fn without_a_timeout(self) -> SendError<M> {
+        match self {
             SendTimeoutError::Full(message) => SendError::Full(message),
             SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
             SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
@@ -154,6 +155,16 @@ pub enum AskError<M> {
     Interrupted,
     /// The asked actor is the asking one: it cannot answer while it waits.
     Deadlock,
+}
+
+impl<M> AskError<M> {
+    /// The question, if it was not accepted.
+    pub fn into_message(self) -> Option<M> {
+        match self {
+            AskError::NotSent(refusal) => Some(refusal.into_message()),
+            _ => None,
+        }
+    }
 }
 
 impl<M> fmt::Debug for AskError<M> {

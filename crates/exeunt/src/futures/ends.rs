@@ -13,7 +13,7 @@ use crate::waiters::{Ticket, Waiters};
 
 pub(super) fn of_actor<M: Send + 'static>(
     mailbox: &Arc<Mailbox<M>>,
-) -> impl Future<Output = Option<ActorReport>> + Send + Unpin + use<M> {
+) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin + use<M> {
     ActorEnd { mailbox: Arc::clone(mailbox), ticket: Ticket::next() }
 }
 
@@ -30,7 +30,7 @@ struct ActorEnd<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Future for ActorEnd<M> {
-    type Output = Option<ActorReport>;
+    type Output = Result<ActorReport, WaitError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut end = self.look();
@@ -43,15 +43,19 @@ impl<M: Send + 'static> Future for ActorEnd<M> {
 }
 
 impl<M: Send + 'static> ActorEnd<M> {
-    fn look(&self) -> Poll<Option<ActorReport>> {
+    fn look(&self) -> Poll<Result<ActorReport, WaitError>> {
         // First: who is there to end, was there before.
         let is_over = self.mailbox.ended.is_set();
         let Some(owner) = self.mailbox.owner.get() else {
-            return if is_over { Poll::Ready(None) } else { Poll::Pending };
+            return if is_over { Poll::Ready(Err(WaitError::NotSpawned)) } else { Poll::Pending };
         };
-        let is_mine = life::current().is_some_and(|me| Arc::ptr_eq(&me, owner));
-        assert!(!is_mine, "`{}` waits for its own end", owner.name);
-        owner.departure.look().map_or(Poll::Pending, Poll::Ready)
+        if life::current().is_some_and(|me| Arc::ptr_eq(&me, owner)) {
+            return Poll::Ready(Err(WaitError::Inside));
+        }
+        match owner.departure.look() {
+            Some(end) => Poll::Ready(end.ok_or(WaitError::NotSpawned)),
+            None => Poll::Pending,
+        }
     }
 
     /// Who tells it of the end.

@@ -64,7 +64,7 @@ impl<M: Send + 'static> Future for SendFuture<M> {
     type Output = Result<(), SendError<M>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().poll_send(cx.waker()).map_err(SendError::from)
+        self.get_mut().poll_send(cx.waker()).map_err(SendTimeoutError::without_a_timeout)
     }
 }
 

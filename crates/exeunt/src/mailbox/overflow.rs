@@ -69,7 +69,7 @@ use crate::notice::ReturnedBecause;
 /// assert_eq!(line.returned, dropped.iter().count() as u64);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum Overflow {
     /// Waits for room.

@@ -81,9 +81,9 @@ impl Notice {
                 write!(f, "`{name}` is stuck: {doing}{on}, for {stuck_for:.1?}")
             }
             Notice::Deadlock { waits, stuck_for } => deadlock(f, waits, *stuck_for),
-            Notice::Finished { reason, complete, failed, took } => {
-                let how = if *complete { "complete" } else { "incomplete" };
-                let failed = if *failed { ", with a failure" } else { "" };
+            Notice::Finished { reason, is_complete, is_failure, took } => {
+                let how = if *is_complete { "complete" } else { "incomplete" };
+                let failed = if *is_failure { ", with a failure" } else { "" };
                 write!(f, "exeunt omnes: {how}{failed}")?;
                 match reason {
                     Reason::Completed => Ok(()),

@@ -40,7 +40,7 @@ const INDEX: usize = 0;
 /// }
 ///
 /// let (unhandled, returned) = mpsc::channel();
-/// let mut idle = Stepper::<Idle>::build("idle")
+/// let mut idle = Stepper::<Idle>::builder("idle")
 ///     .capacity(2)
 ///     .returned(move |n| unhandled.send(n).unwrap())
 ///     .start(Idle);
@@ -63,7 +63,7 @@ pub struct StepperBuilder<A: Actor> {
 
 impl<A: Actor> Stepper<A> {
     /// Begins to describe an actor.
-    pub fn build(name: &str) -> StepperBuilder<A> {
+    pub fn builder(name: &str) -> StepperBuilder<A> {
         StepperBuilder::new(name)
     }
 }

@@ -1,6 +1,7 @@
 //! [`SystemHandle`]: what everybody but its owner has of a system.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -195,6 +196,12 @@ impl PartialEq for SystemHandle {
 }
 
 impl Eq for SystemHandle {}
+
+impl Hash for SystemHandle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.stage).hash(state);
+    }
+}
 
 impl fmt::Debug for SystemHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

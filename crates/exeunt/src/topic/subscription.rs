@@ -1,6 +1,7 @@
 //! Subscribing to a topic, from the builder to the handle.
 
 use std::fmt;
+use std::panic::RefUnwindSafe;
 use std::sync::{Arc, Weak};
 
 use super::{Inner, Member, Topic};
@@ -211,7 +212,7 @@ impl fmt::Debug for Subscription {
 }
 
 /// A topic, for who does not know what is published there.
-trait Register: Send + Sync {
+trait Register: Send + Sync + RefUnwindSafe {
     fn strike(&self, id: u64) -> bool;
     fn find(&self, id: u64) -> Option<Subscriber>;
 }
