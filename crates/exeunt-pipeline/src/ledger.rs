@@ -260,6 +260,7 @@ impl fmt::Display for Ledger {
 
 /// How a pipeline has come to its end, as a [sink](crate::Sink::finish) sees it. The worse is the greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
 pub enum Ending {
     /// The sources had no more to give, and all that they gave has come to the sink, or was left out by stages
     /// whose business that is.

@@ -167,10 +167,15 @@
 //!
 //! # Features
 //!
+//! - `net`: a source of the lines that are sent to a TCP or Unix socket.
 //! - `serde`: [`Ledger`] and [`Outcome`] serialise.
 //! - `sqlite`: a sink for SQLite, which keeps the position in the same transaction.
+//!
+//! The interface has three other crates in it: [`exeunt`], [`exeunt::crossbeam_channel`], and with the
+//! feature `sqlite` `rusqlite`, which is therefore to be had from here.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod pipeline;
 mod flow;
@@ -206,6 +211,9 @@ pub use op::{
 };
 pub use parallel::Joined;
 pub use pipeline::{Outcome, Pipeline, Ready, Running};
+/// The crate whose connections a [`SqliteSink`] is given.
+#[cfg(feature = "sqlite")]
+pub use rusqlite;
 pub use sink::{AppendFile, AtomicFile, Checkpoint, Closed, IntoChannel, Output, Sink, With};
 #[cfg(feature = "sqlite")]
 pub use sink::{SqliteCheckpoint, SqliteError, SqliteSink};

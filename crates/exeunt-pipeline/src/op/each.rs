@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use exeunt::{Backoff, Error};
 
+use super::kinds::Sealed;
 use super::{Emit, Halt, Op, Thread};
 use crate::ledger::Counts;
 use crate::side::Side;
 use crate::wiring::Wire;
 
-/// One closure of the user's.
-pub trait Kind: Send + 'static {
+/// One closure of the user's. What implements it is made by the methods of [`Flow`](crate::Flow) alone.
+pub trait Kind: Sealed + Send + 'static {
     /// What it is given.
     type In: Send + 'static;
     /// What it makes.

@@ -7,9 +7,14 @@ use exeunt::Error;
 
 use super::Kind;
 
+/// What nobody else can be, so that more may be asked of those that are.
+pub trait Sealed {}
+
 /// One for one.
 #[derive(Debug)]
 pub struct Map<F, T, U>(pub(crate) F, pub(crate) PhantomData<fn(T) -> U>);
+
+impl<F, T, U> Sealed for Map<F, T, U> {}
 
 impl<F, T, U> Kind for Map<F, T, U>
 where
@@ -30,6 +35,8 @@ where
 /// One for one, or an error.
 #[derive(Debug)]
 pub struct TryMap<F, T, U>(pub(crate) F, pub(crate) PhantomData<fn(T) -> U>);
+
+impl<F, T, U> Sealed for TryMap<F, T, U> {}
 
 impl<F, T, U, E> Kind for TryMap<F, T, U>
 where
@@ -52,6 +59,8 @@ where
 #[derive(Debug)]
 pub struct Filter<F, T>(pub(crate) F, pub(crate) PhantomData<fn(T)>);
 
+impl<F, T> Sealed for Filter<F, T> {}
+
 impl<F, T> Kind for Filter<F, T>
 where
     F: FnMut(&T) -> bool + Send + 'static,
@@ -71,6 +80,8 @@ where
 /// All of them, looked at.
 #[derive(Debug)]
 pub struct Inspect<F, T>(pub(crate) F, pub(crate) PhantomData<fn(T)>);
+
+impl<F, T> Sealed for Inspect<F, T> {}
 
 impl<F, T> Kind for Inspect<F, T>
 where
@@ -92,6 +103,8 @@ where
 #[derive(Debug)]
 pub struct FlatMap<F, T, I>(pub(crate) F, pub(crate) PhantomData<fn(T) -> I>);
 
+impl<F, T, I> Sealed for FlatMap<F, T, I> {}
+
 impl<F, T, I> Kind for FlatMap<F, T, I>
 where
     F: FnMut(T) -> I + Send + 'static,
@@ -112,6 +125,8 @@ where
 /// One for one, with a state.
 #[derive(Debug)]
 pub struct Scan<F, S, T, U>(pub(crate) F, pub(crate) S, pub(crate) PhantomData<fn(T) -> U>);
+
+impl<F, S, T, U> Sealed for Scan<F, S, T, U> {}
 
 impl<F, S, T, U> Kind for Scan<F, S, T, U>
 where
