@@ -31,6 +31,7 @@ pub use branches::{Branch, Pass, Tee};
 /// [`partition_by`](Flow::partition_by), after them, and between a source and a `parallel`, with a [`merge`](Flow::merge), with a [`batch`](Flow::batch)
 /// and a [`window`](Flow::window), which have to look at the clock, with each branch of a [`tee`](Flow::tee) and a
 /// [`broadcast`](Flow::broadcast), with a [sink](Flow::sink), and wherever [`thread`](Flow::thread) says so.
+#[must_use = "it runs only when it has a sink, and is run"]
 pub struct Flow<O: Op, P = ()> {
     way: Way<P>,
     /// What feeds the thread.

@@ -9,4 +9,5 @@ mod latency;
 mod stalls;
 mod enough;
 mod aside;
+mod api;
 mod properties;

@@ -12,6 +12,8 @@ mod line;
 /// `Display` is the line that the default listener logs, with control characters escaped: what somebody
 /// is called, or has failed of, may have come from outside.
 ///
+/// There may come others, and more fields in these: a pattern that ends in `..` is ready for that.
+///
 /// # Examples
 ///
 /// ```

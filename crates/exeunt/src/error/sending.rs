@@ -11,6 +11,7 @@ macro_rules! message_error {
     ($name:ident { $($variant:ident => $text:literal),+ $(,)? }) => {
         impl<M> $name<M> {
             /// The message that was not sent.
+            #[must_use = "the message is dropped otherwise"]
             pub fn into_message(self) -> M {
                 match self { $($name::$variant(message) => message),+ }
             }
@@ -159,6 +160,7 @@ pub enum AskError<M> {
 
 impl<M> AskError<M> {
     /// The question, if it was not accepted.
+    #[must_use = "the question is dropped otherwise"]
     pub fn into_message(self) -> Option<M> {
         match self {
             AskError::NotSent(refusal) => Some(refusal.into_message()),
