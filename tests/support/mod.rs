@@ -37,22 +37,24 @@ pub(crate) fn guarded_for<T: Send + 'static>(
     limit: Duration,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> T {
-    let (done, result) = mpsc::channel();
+    let (tell, result) = mpsc::channel();
+    guard(limit, Box::new(move || drop(tell.send(body()))));
+    result.recv().expect("its result, since it has come to its end")
+}
+
+/// The same, compiled once and not for each test.
+fn guard(limit: Duration, body: Box<dyn FnOnce() + Send>) {
+    let (done, end) = mpsc::channel::<()>();
     let name = thread::current().name().unwrap_or("test").to_owned();
-    let thread = thread::Builder::new()
-        .name(name)
-        .spawn(move || {
-            let _ = done.send(body());
-        })
-        .expect("a thread for the test");
-    match result.recv_timeout(limit) {
-        Ok(value) => value,
-        Err(RecvTimeoutError::Timeout) => panic!("it hangs: no end after {limit:?}"),
-        Err(RecvTimeoutError::Disconnected) => match thread.join() {
-            Ok(()) => unreachable!("the thread ends with a result or a panic"),
-            Err(panic) => panic::resume_unwind(panic),
-        },
+    let guarded = move || {
+        let _done = done;
+        body();
+    };
+    let thread = thread::Builder::new().name(name).spawn(guarded).expect("a thread for the test");
+    if let Err(RecvTimeoutError::Timeout) = end.recv_timeout(limit) {
+        panic!("it hangs: no end after {limit:?}");
     }
+    thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
 }
 
 /// The signals of this process, which one system has at a time: who runs one holds this.

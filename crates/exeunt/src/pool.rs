@@ -187,9 +187,8 @@ impl<'a> Common<'a> {
     ) -> Result<Spawned, SpawnError> {
         let mailbox = Arc::clone(mailbox);
         let post: Arc<dyn Post> = Arc::clone(&mailbox) as Arc<dyn Post>;
-        self.spawn(Some((mailbox.id, post)), Some(Arc::clone(front)), |life| {
-            move || runner::act(life, mailbox, seat, make)
-        })
+        let body = move |life| runner::act(life, mailbox, seat, make);
+        self.spawn(Some(post), Some(Arc::clone(front)), Box::new(body))
     }
 
     /// The same for one thread of a pool.

@@ -28,7 +28,7 @@ use crate::waiters::Waiters;
 pub(crate) use requests::Cue;
 pub(crate) use roster::Part;
 use roster::Roster;
-pub(crate) use spawning::Spawned;
+pub(crate) use spawning::{Body, Spawned};
 #[cfg(feature = "stepper")]
 pub(crate) use usher::tell;
 pub(crate) use usher::{Chore, Listener};
@@ -258,15 +258,19 @@ impl Stage {
     /// Tells the listeners, if anybody listens: to say it, and to wake the usher, for nobody would cost more than
     /// all else that there is to do when an actor leaves.
     pub(crate) fn emit(&self, notice: impl FnOnce() -> Notice) {
-        let is_observed = self.is_observed.load(Ordering::Acquire);
-        let max_level = log::max_level();
-        if !is_observed && max_level == log::LevelFilter::Off {
-            return;
+        if self.is_observed() || log::max_level() != log::LevelFilter::Off {
+            self.tell(notice());
         }
-        let notice = notice();
-        if is_observed || notice.level() <= max_level {
+    }
+
+    fn tell(&self, notice: Notice) {
+        if self.is_observed() || notice.level() <= log::max_level() {
             let _ = self.chores.send(Chore::Tell(notice));
         }
+    }
+
+    fn is_observed(&self) -> bool {
+        self.is_observed.load(Ordering::Acquire)
     }
 
     /// One more listens, to all that happens from now on.

@@ -13,13 +13,13 @@ use crate::error::{SpawnCause, SpawnError};
 use crate::group::Group;
 #[cfg(doc)]
 use crate::group::GroupBuilder;
-use crate::life::{Life, Outcome};
+use crate::life::Life;
 use crate::mailbox::{Mailbox, MailboxId, Post};
 use crate::order::Node;
 use crate::pool::Front;
 use crate::restart::{AutoShutdown, Restart};
 use crate::runner;
-use crate::stage::{Part, Spawned, Stage};
+use crate::stage::{Body, Part, Spawned, Stage};
 use crate::supervision::Under;
 
 /// What is chosen about actors and tasks alike.
@@ -76,21 +76,19 @@ impl<'a> Common<'a> {
     ) -> Result<Spawned, SpawnError> {
         let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
         let mailbox = Arc::clone(mailbox);
-        self.spawn(Some((mailbox.id, post)), None, |life| {
-            mailbox.owner.get_or_init(|| Arc::clone(&life));
-            move || runner::act(life, mailbox, 0, make)
-        })
+        let body = |life| runner::act(life, mailbox, 0, make);
+        self.spawn(Some(post), None, Box::new(body))
     }
 
-    /// Spawns the thread that does what `prepare` gives for it.
-    pub(crate) fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
+    /// Spawns the thread that does what `body` says.
+    pub(crate) fn spawn(
         self,
-        post: Option<(MailboxId, Arc<dyn Post>)>,
+        post: Option<Arc<dyn Post>>,
         front: Option<Arc<Front>>,
-        prepare: impl FnOnce(Arc<Life>) -> B,
+        body: Body,
     ) -> Result<Spawned, SpawnError> {
         self.check().map_err(|cause| self.error(cause))?;
-        let (mailbox, post) = post.unzip();
+        let mailbox = post.as_ref().map(|post| post.id());
         let part = Part {
             name: self.name,
             parent: self.parent,
@@ -104,7 +102,7 @@ impl<'a> Common<'a> {
             limits: self.limits,
             stack_bytes: self.stack_bytes,
         };
-        self.stage.spawn(part, prepare)
+        self.stage.spawn(part, body)
     }
 
     /// Whether what was chosen fits together, whoever else is there.

@@ -109,7 +109,7 @@ impl<'a> TaskBuilder<'a> {
         self,
         task: impl FnMut(&TaskContext) -> error::Result + Send + 'static,
     ) -> Result<(), SpawnError> {
-        self.common.spawn(None, None, |life| move || runner::perform(life, task))?;
+        self.common.spawn(None, None, Box::new(|life| runner::perform(life, task)))?;
         Ok(())
     }
 

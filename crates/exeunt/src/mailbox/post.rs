@@ -15,6 +15,8 @@ pub(crate) type Burial = Box<dyn FnOnce() + Send>;
 /// A mailbox as the conductor sees it, who does not know what messages are.
 pub(crate) trait Post: Send + Sync {
     fn id(&self) -> MailboxId;
+    /// It is that one's, unless it is somebody's already.
+    fn belong_to(&self, owner: &Arc<Life>);
     /// Whose it is; of a pool, who stands for its threads. `None` before it is spawned.
     fn owner(&self) -> Option<&Arc<Life>>;
     fn len(&self) -> usize;
@@ -49,6 +51,10 @@ pub(crate) trait Post: Send + Sync {
 impl<M: Send + 'static> Post for Mailbox<M> {
     fn id(&self) -> MailboxId {
         self.id
+    }
+
+    fn belong_to(&self, owner: &Arc<Life>) {
+        self.owner.get_or_init(|| Arc::clone(owner));
     }
 
     fn owner(&self) -> Option<&Arc<Life>> {

@@ -11,6 +11,10 @@ use crate::pool::Front;
 use crate::threads;
 use crate::unwind::{self, lock};
 
+/// What the thread of a member does from its first moment to its last. Boxed, so that all about spawning is compiled once, and
+/// not for each type of actor.
+pub(crate) type Body = Box<dyn FnOnce(Arc<Life>) -> Outcome + Send>;
+
 /// Whether somebody was spawned.
 pub(crate) enum Spawned {
     Yes,
@@ -19,12 +23,11 @@ pub(crate) enum Spawned {
 }
 
 impl Stage {
-    /// Starts the thread of a new member and enters it in the roster, both or neither. `prepare`
-    /// is told of the member before its thread is there, and gives what the thread is to run.
-    pub(crate) fn spawn<B: FnOnce() -> Outcome + Send + 'static>(
+    /// Starts the thread of a new member and enters it in the roster, both or neither.
+    pub(crate) fn spawn(
         self: &Arc<Self>,
         mut part: Part,
-        prepare: impl FnOnce(Arc<Life>) -> B,
+        body: Body,
     ) -> Result<Spawned, SpawnError> {
         if part.name.contains('\0') {
             return Err(part.error(SpawnCause::Name));
@@ -40,7 +43,8 @@ impl Stage {
         }
         let cycle = roster.place(&mut part).map_err(|cause| part.error(cause))?;
         let life = Arc::new(part.life(roster.next_index, self));
-        let body = prepare(Arc::clone(&life));
+        // Before its thread, whose first words may be to itself.
+        part.post.iter().for_each(|post| post.belong_to(&life));
         let work = {
             let life = Arc::clone(&life);
             move || enter(life, body)
@@ -86,10 +90,11 @@ impl Stage {
 }
 
 /// The whole life of a member's thread.
-fn enter(life: Arc<Life>, body: impl FnOnce() -> Outcome) {
+fn enter(life: Arc<Life>, body: Body) {
     life::set_current(Arc::clone(&life));
+    let itself = Arc::clone(&life);
     // All code of the user's is caught where it is run. Should something of ours panic all the same,
     // the end must be told.
-    let outcome = unwind::catch(body).unwrap_or_else(Outcome::Failed);
+    let outcome = unwind::catch(|| body(itself)).unwrap_or_else(Outcome::Failed);
     life.end(outcome);
 }
