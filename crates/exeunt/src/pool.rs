@@ -12,7 +12,7 @@ use crate::mailbox::{DeadLetters, Mailbox, Post};
 use crate::report::{ActorReport, Ended};
 use crate::router::{NoMembers, Router};
 use crate::runner;
-use crate::stage::Spawned;
+use crate::stage::{self, Spawned};
 use crate::unwind::lock;
 
 /// So many threads a pool has at most. Those that wait for one mailbox stand in one list, which is walked whenever one of them
@@ -187,8 +187,8 @@ impl<'a> Common<'a> {
     ) -> Result<Spawned, SpawnError> {
         let mailbox = Arc::clone(mailbox);
         let post: Arc<dyn Post> = Arc::clone(&mailbox) as Arc<dyn Post>;
-        let body = move |life| runner::act(life, mailbox, seat, make);
-        self.spawn(Some(post), Some(Arc::clone(front)), Box::new(body))
+        let body = stage::body(move |life| runner::act(life, mailbox, seat, make));
+        self.spawn(Some(post), Some(Arc::clone(front)), body)
     }
 
     /// The same for one thread of a pool.

@@ -28,7 +28,7 @@ use crate::waiters::Waiters;
 pub(crate) use requests::Cue;
 pub(crate) use roster::Part;
 use roster::Roster;
-pub(crate) use spawning::{Body, Spawned};
+pub(crate) use spawning::{Body, Spawned, body};
 #[cfg(feature = "stepper")]
 pub(crate) use usher::tell;
 pub(crate) use usher::{Chore, Listener};

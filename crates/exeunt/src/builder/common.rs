@@ -19,7 +19,7 @@ use crate::order::Node;
 use crate::pool::Front;
 use crate::restart::{AutoShutdown, Restart};
 use crate::runner;
-use crate::stage::{Body, Part, Spawned, Stage};
+use crate::stage::{self, Body, Part, Spawned, Stage};
 use crate::supervision::Under;
 
 /// What is chosen about actors and tasks alike.
@@ -76,8 +76,8 @@ impl<'a> Common<'a> {
     ) -> Result<Spawned, SpawnError> {
         let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
         let mailbox = Arc::clone(mailbox);
-        let body = |life| runner::act(life, mailbox, 0, make);
-        self.spawn(Some(post), None, Box::new(body))
+        let body = stage::body(|life| runner::act(life, mailbox, 0, make));
+        self.spawn(Some(post), None, body)
     }
 
     /// Spawns the thread that does what `body` says.
@@ -85,7 +85,7 @@ impl<'a> Common<'a> {
         self,
         post: Option<Arc<dyn Post>>,
         front: Option<Arc<Front>>,
-        body: Body,
+        body: Arc<dyn Body>,
     ) -> Result<Spawned, SpawnError> {
         self.check().map_err(|cause| self.error(cause))?;
         let mailbox = post.as_ref().map(|post| post.id());

@@ -9,7 +9,7 @@ use crate::error::{self, SpawnCause, SpawnError};
 use crate::life::Life;
 use crate::report::Reason;
 use crate::runner;
-use crate::stage::Stage;
+use crate::stage::{self, Stage};
 
 /// Describes a task, and spawns it.
 ///
@@ -109,7 +109,7 @@ impl<'a> TaskBuilder<'a> {
         self,
         task: impl FnMut(&TaskContext) -> error::Result + Send + 'static,
     ) -> Result<(), SpawnError> {
-        self.common.spawn(None, None, Box::new(|life| runner::perform(life, task)))?;
+        self.common.spawn(None, None, stage::body(|life| runner::perform(life, task)))?;
         Ok(())
     }
 

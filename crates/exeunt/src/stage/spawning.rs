@@ -1,6 +1,6 @@
 //! Spawning: a new member and its thread, from its first moment to its last.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::Stage;
 use super::roster::Part;
@@ -8,12 +8,26 @@ use crate::error::{SpawnCause, SpawnError};
 use crate::life::{self, Life, Outcome};
 use crate::notice::Notice;
 use crate::pool::Front;
-use crate::threads;
 use crate::unwind::{self, lock};
 
-/// What the thread of a member does from its first moment to its last. Boxed, so that all about spawning is compiled once, and
-/// not for each type of actor.
-pub(crate) type Body = Box<dyn FnOnce(Arc<Life>) -> Outcome + Send>;
+/// What the thread of a member does from its first moment to its last. Without its type, so that all about spawning is compiled
+/// once, and not for each type of actor; and shared, so that a thread that is refused leaves it to whoever was to spawn it.
+pub(crate) trait Body: Send + Sync {
+    fn live(self: Arc<Self>, life: Arc<Life>) -> Outcome;
+}
+
+impl<F: FnOnce(Arc<Life>) -> Outcome + Send> Body for Mutex<Option<F>> {
+    fn live(self: Arc<Self>, life: Arc<Life>) -> Outcome {
+        let body = lock(&self).take();
+        // Not for as long as it lives: what was in it may be large.
+        drop(self);
+        body.map_or_else(|| unreachable!("nobody lives twice"), |body| body(life))
+    }
+}
+
+pub(crate) fn body<F: FnOnce(Arc<Life>) -> Outcome + Send + 'static>(body: F) -> Arc<dyn Body> {
+    Arc::new(Mutex::new(Some(body)))
+}
 
 /// Whether somebody was spawned.
 pub(crate) enum Spawned {
@@ -27,7 +41,7 @@ impl Stage {
     pub(crate) fn spawn(
         self: &Arc<Self>,
         mut part: Part,
-        body: Body,
+        body: Arc<dyn Body>,
     ) -> Result<Spawned, SpawnError> {
         if part.name.contains('\0') {
             return Err(part.error(SpawnCause::Name));
@@ -46,7 +60,7 @@ impl Stage {
         // Before its thread, whose first words may be to itself.
         part.post.iter().for_each(|post| post.belong_to(&life));
         let work = {
-            let life = Arc::clone(&life);
+            let (life, body) = (Arc::clone(&life), Arc::clone(&body));
             move || enter(life, body)
         };
         if life.is_supervised {
@@ -55,14 +69,14 @@ impl Stage {
             let mut supervision = lock(&self.supervision);
             supervision.add_member(life.index, part.restart, part.is_significant, supervisor);
         }
-        match threads::spawn(part.thread(), work) {
+        match part.thread().spawn(work) {
             Ok(thread) => drop(roster.enter(part.member(life, thread))),
-            Err((error, work)) => {
+            Err(error) => {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
                 lock(&self.supervision).left(life.index);
                 life.departure.call_off();
-                let _ = unwind::drop_caught(work);
+                let _ = unwind::drop_caught(body);
                 return Err(part.error(SpawnCause::Thread(error)));
             }
         }
@@ -90,11 +104,11 @@ impl Stage {
 }
 
 /// The whole life of a member's thread.
-fn enter(life: Arc<Life>, body: Body) {
+fn enter(life: Arc<Life>, body: Arc<dyn Body>) {
     life::set_current(Arc::clone(&life));
     let itself = Arc::clone(&life);
     // All code of the user's is caught where it is run. Should something of ours panic all the same,
     // the end must be told.
-    let outcome = unwind::catch(|| body(itself)).unwrap_or_else(Outcome::Failed);
+    let outcome = unwind::catch(|| body.live(itself)).unwrap_or_else(Outcome::Failed);
     life.end(outcome);
 }
