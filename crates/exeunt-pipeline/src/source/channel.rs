@@ -71,3 +71,23 @@ impl<T: Send + 'static> Source for Channel<T> {
         self.receiver.try_recv().ok().map(|item| Ok((item, ())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_left_than_was_there_when_the_drain_began() {
+        let (send, receiver) = crossbeam_channel::unbounded();
+        let mut channel = Channel::new(receiver);
+        (0..3).for_each(|n| send.send(n).unwrap());
+        // Whoever sends is as quick as we are.
+        let mut left = Vec::new();
+        while let Some(next) = channel.leftover() {
+            left.push(next.unwrap().0);
+            send.send(9).unwrap();
+            assert!(left.len() < 10, "there is no end");
+        }
+        assert_eq!(left, [0, 1, 2]);
+    }
+}

@@ -51,6 +51,11 @@ const WAKER: Token = Token(usize::MAX - 1);
 /// When it begins, nobody is accepted any more, and what has arrived is read, up to 1 MiB of each connection: every whole
 /// line of it is handed on. Then the connections are closed; that they idle holds up nothing.
 ///
+/// # Errors
+///
+/// That the operating system has no thread or descriptor with which it could wait is an error of the source's, with the address.
+/// Nothing follows it but what has arrived.
+///
 /// # Examples
 ///
 /// ```
@@ -81,6 +86,8 @@ pub struct Listener {
     limit_bytes: usize,
     /// From the first item on.
     open: Option<Open>,
+    /// It cannot wait for anybody.
+    has_failed: bool,
 }
 
 impl Listener {
@@ -110,7 +117,14 @@ impl Listener {
     }
 
     fn of(socket: Socket, name: Arc<str>) -> Listener {
-        Listener { socket, name, most: CONNECTIONS, limit_bytes: LINE_LIMIT_BYTES, open: None }
+        Listener {
+            socket,
+            name,
+            most: CONNECTIONS,
+            limit_bytes: LINE_LIMIT_BYTES,
+            open: None,
+            has_failed: false,
+        }
     }
 
     /// Sets how many connections there may be at once; 512 unless set.
@@ -149,8 +163,16 @@ impl Source for Listener {
     type Position = ();
 
     fn next_item(&mut self, stopping: &Event) -> Option<Next<String, ()>> {
-        let line = self.listen(stopping).map_err(|error| named(&self.name, &error).into());
-        line.map(|line| line.map(|line| (line, ()))).transpose()
+        if self.has_failed {
+            return self.leftover();
+        }
+        match self.listen(stopping) {
+            Ok(line) => line.map(|line| Ok((line, ()))),
+            Err(error) => {
+                self.has_failed = true;
+                Some(Err(named(&self.name, &error).into()))
+            }
+        }
     }
 
     fn leftover(&mut self) -> Option<Next<String, ()>> {
@@ -251,9 +273,7 @@ impl Open {
                 Heard::Some => self.ready.push_back(token),
                 Heard::Nothing => {}
                 Heard::End => {
-                    if !self.is_leaving {
-                        self.lines.extend(connection.rest());
-                    }
+                    self.lines.extend(connection.rest());
                     self.close(token);
                 }
             }
@@ -265,12 +285,11 @@ impl Open {
         if let Some(mut connection) = self.connections.remove(&token) {
             let _ = connection.deregister(self.poll.registry());
         }
-        self.is_short = false;
     }
 
     /// Accepts somebody, if somebody waits and there is room.
     fn accept(&mut self, socket: &mut Socket, most: usize) -> io::Result<bool> {
-        if !self.is_asked || self.is_short || self.connections.len() >= most {
+        if !self.is_asked || self.connections.len() >= most {
             return Ok(false);
         }
         match socket.accept() {

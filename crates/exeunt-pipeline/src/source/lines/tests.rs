@@ -111,6 +111,21 @@ fn what_cannot_be_read_is_named_and_is_the_end() {
     assert_eq!(read(Lines::read_aside("tape", torn())), expected);
 }
 
+#[test]
+fn a_read_that_was_interrupted_is_done_again() {
+    struct Interrupted(u32);
+    impl Read for Interrupted {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            if self.0 < 3 { Err(io::ErrorKind::Interrupted.into()) } else { Ok(0) }
+        }
+    }
+    let text = || b"one\ntw".chain(Interrupted(0)).chain(&b"o\n"[..]);
+    let expected = [line("one", 4), line("two", 8)];
+    assert_eq!(read(Lines::read("text", BufReader::new(text()))), expected);
+    assert_eq!(read(Lines::read_aside("text", text())), expected);
+}
+
 /// A reader of which nothing comes until somebody sends it, as from a keyboard.
 struct Keyboard(mpsc::Receiver<&'static [u8]>, &'static [u8]);
 

@@ -102,8 +102,96 @@ fn what_has_arrived_when_the_drain_begins_is_handed_on() {
     peer.write_all(rest.join("\n").as_bytes()).unwrap();
     peer.write_all(b"\nhalf").unwrap();
     stopping.set();
-    let lines = std::iter::from_fn(|| listener.leftover()).map(|line| line.unwrap().0);
-    assert!(lines.eq(rest));
+    assert!(left(&mut listener).eq(rest));
+}
+
+/// The lines that are left when the drain has begun.
+fn left(listener: &mut Listener) -> impl Iterator<Item = String> {
+    std::iter::from_fn(|| listener.leftover()).map(|line| line.unwrap().0)
+}
+
+/// It was sent to us, and nobody will send it again.
+#[test]
+fn the_last_line_of_who_has_left_is_handed_on_in_a_drain_too() {
+    let mut listener = Listener::tcp("127.0.0.1:0").unwrap();
+    let (address, stopping) = (listener.local_addr().unwrap(), Event::new());
+    let mut peer = TcpStream::connect(address).unwrap();
+    peer.write_all(b"first\n").unwrap();
+    assert!(listener.next_item(&stopping).is_some());
+    peer.write_all(b"second\nthird").unwrap();
+    drop(peer);
+    assert!(left(&mut listener).eq(["second", "third"]));
+}
+
+#[cfg(unix)]
+#[test]
+fn in_a_drain_so_much_is_read_of_each_and_not_less_since_it_had_sent_much_before() {
+    use std::os::unix::net::UnixStream;
+    let scratch = Scratch::new();
+    let path = scratch.join("socket");
+    let mut listener = Listener::unix(&path).unwrap();
+    let mut peer = UnixStream::connect(&path).unwrap();
+    // More than one block, and little enough that all of it is there when it has been written.
+    let line = [b"x".repeat(999), b"\n".to_vec()].concat();
+    let lines = line.repeat(100);
+    let stopping = Event::new();
+    let mut before = 0;
+    while before < LAST_BYTES {
+        peer.write_all(&lines).unwrap();
+        (0..100).for_each(|_| assert!(listener.next_item(&stopping).is_some()));
+        before += lines.len();
+    }
+    peer.write_all(&lines).unwrap();
+    assert_eq!(left(&mut listener).count(), 100);
+}
+
+#[cfg(unix)]
+#[test]
+fn who_does_not_stop_sending_does_not_hold_the_drain() {
+    use std::os::unix::net::UnixStream;
+    let scratch = Scratch::new();
+    let path = scratch.join("socket");
+    let mut listener = Listener::unix(&path).unwrap();
+    let mut peer = UnixStream::connect(&path).unwrap();
+    let line = [b"x".repeat(999), b"\n".to_vec()].concat();
+    let lines = line.repeat(100);
+    let peer = thread::spawn(move || while peer.write_all(&lines).is_ok() {});
+    assert!(listener.next_item(&Event::new()).is_some());
+    // What is there, and a block more than is enough; and what a block has that was not given yet.
+    let most = (LAST_BYTES + 2 * (1 << 16)) / line.len() + 1;
+    assert!(left(&mut listener).take(most + 1).count() <= most, "there is no end");
+    drop(listener);
+    peer.join().unwrap();
+}
+
+/// No wait for it is possible.
+#[cfg(unix)]
+#[test]
+fn who_cannot_listen_says_so_once() {
+    use std::os::fd::OwnedFd;
+    let scratch = Scratch::new();
+    let no_socket = std::fs::File::open(scratch.write("file", "text")).unwrap();
+    let no_socket = std::net::TcpListener::from(OwnedFd::from(no_socket));
+    let socket = Socket::Tcp(mio::net::TcpListener::from_std(no_socket));
+    let mut listener = Listener::of(socket, "nowhere".into());
+    let error = listener.next_item(&Event::new()).unwrap().unwrap_err();
+    assert!(error.to_string().starts_with("nowhere: "), "{error}");
+    assert!(listener.next_item(&Event::new()).is_none());
+}
+
+#[test]
+fn its_second_thread_ends_with_it() {
+    let mut listener = Listener::tcp("127.0.0.1:0").unwrap();
+    let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    peer.write_all(b"first\n").unwrap();
+    assert!(listener.next_item(&Event::new()).is_some());
+    let waker = Arc::downgrade(&listener.open.as_ref().unwrap()._waker);
+    drop(listener);
+    let until = std::time::Instant::now() + GUARD;
+    while waker.upgrade().is_some() {
+        assert!(std::time::Instant::now() < until, "it waits for a drain");
+        thread::yield_now();
+    }
 }
 
 #[test]
