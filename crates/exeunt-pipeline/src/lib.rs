@@ -186,6 +186,8 @@ mod error;
 mod named;
 #[cfg(test)]
 mod scratch;
+#[cfg(test)]
+mod link;
 
 mod reader;
 mod op;

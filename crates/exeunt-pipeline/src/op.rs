@@ -106,6 +106,9 @@ pub struct Thread {
 pub trait Emit<T> {
     fn emit(&mut self, item: T) -> Result<(), Halt>;
 
+    /// Whether it may go on with what it makes of one item; between two of them its thread looks itself.
+    fn look(&self) -> Result<(), Halt>;
+
     /// Has the thread wait, after what was made so far has gone on its way. Says whether its deadline has passed meanwhile;
     /// it is an error if nobody wants anything any more.
     fn wait(&mut self, delay: Duration) -> Result<bool, Halt>;
@@ -209,7 +212,7 @@ impl<A: Op, B: Op<In = A::Out>> Op for Then<A, B> {
 
     fn cut(&mut self, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {
         self.first.cut(&mut Into { op: &mut self.second, emit })?;
-        if self.first.holds() { Ok(()) } else { self.second.cut(emit) }
+        self.second.cut(emit)
     }
 
     fn end(&mut self, emit: &mut impl Emit<B::Out>) -> Result<(), Halt> {
@@ -243,8 +246,16 @@ impl<B: Op, E: Emit<B::Out>> Emit<B::In> for Into<'_, B, E> {
         self.op.push(item, self.emit)
     }
 
+    #[inline]
+    fn look(&self) -> Result<(), Halt> {
+        self.emit.look()
+    }
+
     fn wait(&mut self, delay: Duration) -> Result<bool, Halt> {
         self.op.settle()?;
         self.emit.wait(delay)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,18 @@ fn behind_a_filter_that_passes_nothing_more() {
 }
 
 #[test]
+fn behind_a_filter_that_passes_nothing_more_of_what_one_item_becomes() {
+    let one = || Pipeline::new("one item").items("numbers", 0..1);
+    let first = |n: &u64| *n == 0;
+    ended(one().flat_map("endless", |_| 0_u64..).filter("first", first).sink("out", takes(0)));
+    let flow = one().thread("on").flat_map("endless", |_| 0_u64..).filter("first", first);
+    let outcome = ended(flow.sink("out", takes(0)));
+    // Not all that it becomes has been handed on.
+    let stage = outcome.ledger().stage("endless").unwrap();
+    assert_eq!((stage.passed, stage.returned), (0, 1), "{outcome}");
+}
+
+#[test]
 fn while_nothing_comes_to_a_channel() {
     let (_send, flow) = idle("numbers", 0..3);
     let outcome = ended(flow.thread("on").map("same", |n| n).sink("out", takes(2)));

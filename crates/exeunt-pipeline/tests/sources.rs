@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{bounded, unbounded};
 use exeunt::{Error, Event, System};
-use exeunt_pipeline::{Channel, Next, Pipeline, Running, Source};
+use exeunt_pipeline::{Channel, Closed, Next, Pipeline, Running, Source};
 
 /// Longer than anything here takes.
 const GUARD: Duration = Duration::from_secs(30);
@@ -217,4 +217,16 @@ fn a_source_that_has_panicked_is_asked_for_nothing_more() {
     let error = flow.sink("out", |_| Ok(())).wait().unwrap_err();
     assert!(error.to_string().starts_with("`panics` failed: it panicked"), "{error}");
     assert_eq!(told.into_iter().count(), 0);
+}
+
+#[test]
+fn what_a_source_has_left_is_returned_and_not_worked_on_when_nobody_wants_it() {
+    let (send, receiver) = unbounded();
+    (0..100).for_each(|n| send.send(n).unwrap());
+    let source = UntilTheDrain { source: Channel::new(receiver), has_given: false };
+    let flow = Pipeline::new("enough").source("source", source).inspect("look", |_| ());
+    let outcome = flow.sink("out", |_: i32| Err(Closed.into())).wait().unwrap();
+    let (ledger, look) = (outcome.ledger(), outcome.ledger().stage("look").unwrap());
+    assert!(ledger.balances(), "{ledger}");
+    assert_eq!((look.passed, look.returned), (1, 99), "{ledger}");
 }

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use exeunt::{Backoff, Ended, Error, Reason, System, WaitingFor};
-use exeunt_pipeline::{Outcome, Pipeline, Ready};
+use exeunt::{Backoff, Ended, Error, Reason, State, System, SystemHandle, WaitingFor};
+use exeunt_pipeline::{Channel, Flow, Op, Outcome, Pipeline, Ready};
 use exeunt_testkit::in_time;
 
 const STALL_LIMIT: Duration = Duration::from_millis(100);
@@ -225,6 +225,117 @@ fn d1_to_wait_for_who_waits_for_its_turn_is_no_stall() {
     assert_nothing_is_cut_short(in_turns, 0);
 }
 
+/// Drains it when something has come to that channel.
+fn drained_once_told(mut system: System, ready: Ready, told: &mpsc::Receiver<()>) -> Outcome {
+    let running = ready.feeds_nothing().spawn(&mut system).unwrap();
+    told.recv().unwrap();
+    running.system().shutdown();
+    let outcome = running.ended(system.wait());
+    assert!(outcome.ledger().balances(), "{outcome}");
+    outcome
+}
+
+#[test]
+fn d1_many_slow_ones_that_one_item_becomes_are_no_stall() {
+    in_time(|slower| {
+        let (mut system, (tell, told)) = (System::new("one item"), mpsc::channel());
+        system.set_stall_limit(LIMIT * slower);
+        let several = move |_| {
+            let tell = tell.clone();
+            (0..10)
+                .map(move |n| slow(n, slower))
+                .inspect(move |_| tell.send(()).unwrap_or_default())
+        };
+        let flow = Pipeline::new("one item").items("numbers", 0..1).thread("on");
+        let ready = flow.flat_map("several", several).filter("none", |_| false);
+        let outcome = drained_once_told(system, ready.sink("out", |_| Ok(())), &told);
+        unless_cut_short(&outcome)?;
+        assert_eq!(outcome.ledger().stage("none").unwrap().filtered, 10, "{outcome}");
+        Ok(())
+    });
+}
+
+#[test]
+fn d1_what_has_no_end_ends_with_the_budget() {
+    let (mut system, (tell, told)) = (System::new("endless"), mpsc::channel());
+    system.set_drain_budget(LIMIT).set_grace(HOURS);
+    let mut tell = Some(tell);
+    let none = move |_: &u64| {
+        tell.take().into_iter().for_each(|tell| tell.send(()).unwrap());
+        false
+    };
+    let flow = Pipeline::new("endless").items("numbers", 0..1).thread("on");
+    let ready = flow.flat_map("endless", |_| 0_u64..).filter("none", none);
+    let outcome = drained_once_told(system, ready.sink("out", |_| Ok(())), &told);
+    assert_eq!(outcome.report().actor("on").unwrap().ended, Ended::Overdue, "{outcome}");
+    assert_eq!(outcome.ledger().stage("endless").unwrap().returned, 1, "{outcome}");
+}
+
+/// The source's own thread is busy with it for longer than the limit.
+#[test]
+fn d1_to_hand_on_slowly_what_was_taken_in_is_no_stall() {
+    in_time(|slower| {
+        let (mut system, (tell, told)) = (System::new("left"), mpsc::channel());
+        system.set_stall_limit(LIMIT * slower);
+        let (send, receiver) = crossbeam_channel::unbounded();
+        (0..12).for_each(|n| send.send(n).unwrap());
+        let work = move |n: u32| {
+            let _ = tell.send(());
+            slow(n, slower)
+        };
+        let flow = Pipeline::new("left").source("channel", Channel::new(receiver));
+        let ready = flow.map("slow", work).sink("out", |_| Ok(()));
+        let outcome = drained_once_told(system, ready, &told);
+        unless_cut_short(&outcome)?;
+        assert_eq!(outcome.ledger().stage("out").unwrap().passed, 12, "{outcome}");
+        Ok(())
+    });
+}
+
+/// Counts what one item becomes, the first of which is in the hands of a stage until its deadline has passed.
+fn count_until_late(system: &System) -> Flow<impl Op<Out = u32>> {
+    let (handle, mut is_first) = (system.handle(), true);
+    let is_late = |handle: &SystemHandle| {
+        let actors = handle.snapshot();
+        actors.iter().any(|actor| actor.name == "on" && actor.state == State::Overdue)
+    };
+    let until_late = move |_: &u32| {
+        if std::mem::take(&mut is_first) {
+            handle.shutdown();
+            while !is_late(&handle) {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    };
+    let flow = Pipeline::new("late").items("numbers", 0..1).thread("on");
+    let flow = flow.flat_map("several", |_| 0..10).inspect("until late", until_late);
+    flow.fold("count", 0, |count, _| *count += 1)
+}
+
+#[test]
+fn d1_who_is_late_hands_on_what_it_has_and_fails_if_that_fails() {
+    let system = || {
+        let mut system = System::new("late");
+        system.set_stall_limit(STALL_LIMIT).set_grace(HOURS);
+        system
+    };
+    let mut late = system();
+    let (tell, told) = mpsc::channel();
+    let ready = count_until_late(&late).sink("out", move |count| Ok(tell.send(count)?));
+    let running = ready.feeds_nothing().spawn(&mut late).unwrap();
+    let outcome = running.outcome(late.wait()).unwrap();
+    assert!(outcome.ledger().balances() && !outcome.report().is_complete(), "{outcome}");
+    assert!(told.into_iter().eq([1]), "{outcome}");
+
+    let mut late = system();
+    let fails = |count: u32| Err::<u32, _>(Error::msg(count));
+    let ready = count_until_late(&late).try_map("fails", fails).sink("out", |_| Ok(()));
+    let running = ready.feeds_nothing().spawn(&mut late).unwrap();
+    let error = running.outcome(late.wait()).unwrap_err();
+    assert_eq!(error.to_string(), "`on` failed: `fails`: 1");
+    assert!(error.outcome().unwrap().ledger().balances(), "{error}");
+}
+
 #[test]
 fn d1_to_wait_for_who_is_stuck_is_a_stall() {
     in_time(|_| {
@@ -271,14 +382,12 @@ fn d3_what_goes_down_with_an_abandoned_thread_has_a_column_of_its_own() {
     // All the others come back within the grace.
     system.set_stall_limit(STALL_LIMIT).set_grace(Duration::from_secs(1));
     let (handle, (release, stuck)) = (system.handle(), mpsc::channel::<()>());
-    let (back, came_back) = mpsc::channel();
+    let (left, has_left) = mpsc::channel::<()>();
     let get_stuck = move |n: &u64| {
+        let _until_it_leaves = &left;
         if *n == 50 {
             handle.shutdown();
             let _ = stuck.recv();
-        }
-        if *n == 51 {
-            let _ = back.send(());
         }
     };
     // A chunk of all of them, and what is made of it waits for more.
@@ -302,8 +411,8 @@ fn d3_what_goes_down_with_an_abandoned_thread_has_a_column_of_its_own() {
     assert_eq!((out.passed + out.abandoned, of("after").passed), (50, 50), "{outcome}");
     assert!(ledger.to_string().contains("returned abandoned\n"), "{ledger}");
 
-    // It comes back, and nobody is told another story.
+    // It comes back and leaves at once, and nobody is told another story.
     drop(release);
-    came_back.recv().unwrap();
+    assert!(has_left.recv().is_err());
     assert_eq!(running.ledger(), *ledger);
 }

@@ -53,7 +53,9 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
         self.each(name, Filter(f, PhantomData))
     }
 
-    /// Makes as many of one as there are in what `f` gives.
+    /// Makes as many of one as there are in what `f` gives. That may be without end: it goes on until nobody
+    /// [wants](crate::Closed) any more of them, or, in a drain, until the [budget](exeunt::System::set_drain_budget) is used up. An
+    /// item of which the rest was cut off there is counted as returned.
     pub fn flat_map<I, F>(self, name: &str, f: F) -> Closure<O, FlatMap<F, O::Out, I>, P>
     where
         F: FnMut(O::Out) -> I + Send + 'static,

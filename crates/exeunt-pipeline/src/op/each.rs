@@ -141,6 +141,8 @@ impl Base {
 enum Trouble {
     /// Downstream.
     Halt(Halt),
+    /// Before all was handed on.
+    CutOff(Halt),
     /// In the closure, or in the iterator that it made.
     Item(Error),
 }
@@ -197,6 +199,10 @@ impl<K: Kind> Each<K> {
                 self.base.counts.passed();
                 return Err(halt);
             }
+            Err(Trouble::CutOff(halt)) => {
+                self.base.counts.return_entered(1);
+                return Err(halt);
+            }
             // Part of it is on its way already: to try again would double that.
             Err(Trouble::Item(error)) => return self.give_up(error, kept),
         }
@@ -212,7 +218,10 @@ impl<K: Kind> Each<K> {
     ) -> Result<bool, Trouble> {
         let mut any = false;
         while let Some(item) = guard(|| Ok(made.next())).map_err(Trouble::Item)? {
-            any = true;
+            // One may become as many as there are of others, and more.
+            if std::mem::replace(&mut any, true) {
+                emit.look().map_err(Trouble::CutOff)?;
+            }
             self.base.counts.out();
             emit.emit(item).map_err(Trouble::Halt)?;
         }
