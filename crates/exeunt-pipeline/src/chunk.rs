@@ -309,3 +309,6 @@ impl<T: Send + 'static> Drop for Outlet<T> {
         self.inlet.receiver.return_unseen(self.filling.items.len());
     }
 }
+
+#[cfg(test)]
+mod tests;

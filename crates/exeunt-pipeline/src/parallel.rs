@@ -190,12 +190,14 @@ mod tests {
     use std::time::Duration;
 
     use crossbeam_channel::unbounded;
+    use exeunt::stepper::{Step, Stepper};
     use exeunt::{Error, System};
 
     use super::*;
     use crate::chunk::{Chunk, Inlet};
     use crate::demand::Demand;
-    use crate::op::{AtLast, TryMap};
+    use crate::link::{Counted, Link};
+    use crate::op::{AtLast, Map, TryMap};
     use crate::side::{Door, Side};
 
     /// Longer than anything here takes.
@@ -245,11 +247,55 @@ mod tests {
         let worker = Worker::new(stage, outlet, Returns::new(4), pace, demand.add(&[]));
         let pool = system.spawn("work", worker);
         for number in 0..3 {
-            let items = vec![u32::try_from(number).unwrap()];
-            pool.send(Parcel::Chunk(Chunk { items, number, ..Chunk::default() })).unwrap();
+            pool.send(Parcel::Chunk(chunk(number, [u32::try_from(number).unwrap()]))).unwrap();
         }
         release.send(()).unwrap();
         assert_eq!(has_come.recv().unwrap(), Ok(1));
         assert!(system.shutdown().is_complete());
+    }
+
+    fn chunk(number: u64, items: impl IntoIterator<Item = u32>) -> Chunk<u32> {
+        Chunk { items: items.into_iter().collect(), number, ..Chunk::default() }
+    }
+
+    #[test]
+    fn who_works_for_nobody_any_more_leaves_the_rest_and_ends() {
+        let (mut link, (tell, called)) = (Link::new(), unbounded());
+        let counted = Counted::new();
+        let base = counted.base();
+        let work = move |n: u32| {
+            let _ = tell.send(n);
+            n
+        };
+        let stage = Each { kind: Map(work, PhantomData), base, policy: Policy::default() };
+        let wanted = link.demand.add(&[link.wanted.node()]);
+        let source = link.demand.add(&[wanted.node()]);
+        let pace = Arc::new(Pace::of_a_pool(1));
+        let worker =
+            Worker::new(stage, link.inlet().outlet(), Returns::new(4), pace, wanted.clone());
+        let mut worker = Stepper::new("work", worker);
+        (0..3).for_each(|n| worker.send(Parcel::Chunk(chunk(n, [1]))).unwrap());
+        assert_eq!(worker.step(), Step::Message);
+        assert_eq!(link.read_items(), [1]);
+        link.close();
+        worker.run();
+        // It has learned of it when it had made the second.
+        assert_eq!(called.try_iter().count(), 2);
+        assert!(source.is_over() && worker.report().is_some());
+        let stage = counted.read();
+        assert_eq!((stage.passed, stage.returned, stage.unfinished()), (2, 1, 0));
+    }
+
+    #[test]
+    fn a_lane_that_is_closed_keeps_nothing_from_the_others() {
+        let (mut closed, mut open) = (Link::<u32>::new(), Link::new());
+        let lanes = [&closed, &open].map(|link| link.inlet().outlet()).into();
+        let base = Counted::new().base();
+        let mut scatter = Scatter { lanes, key: |n: &u32| *n, base, kind: PhantomData };
+        (0..1_000).for_each(|n| scatter.put(n).unwrap());
+        closed.close();
+        assert!(matches!(scatter.send(), Err(Halt::Refused)));
+        let (come, refused) = (open.read_items().len() as u64, closed.counted.read().returned);
+        assert!(come > 0 && refused > 0 && come + refused == 1_000);
     }
 }

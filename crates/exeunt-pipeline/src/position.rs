@@ -154,3 +154,39 @@ pub(crate) fn enter<P: Clone>(books: &[Book<P>], position: P) {
         last.write(position);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One sink, of which so many positions wait.
+    fn waiting(positions: usize) -> (Books<Arc<()>>, Book<Arc<()>>, Arc<()>) {
+        let (books, position) = (Books::new(), Arc::new(()));
+        let book = books.add().unwrap();
+        (0..positions).for_each(|_| enter(&books.all(), Arc::clone(&position)));
+        (books, book, position)
+    }
+
+    #[test]
+    fn too_many_that_wait_are_owed_until_they_are_taken() {
+        let (books, book, _) = waiting(OWED_POSITIONS - 1);
+        assert!(!books.debts().are_there());
+        enter(&books.all(), Arc::default());
+        assert!(books.debts().are_there());
+        assert!(book.take(0).is_some() && !books.debts().are_there());
+    }
+
+    #[test]
+    fn who_has_ended_is_told_nothing_and_owes_nothing() {
+        let (books, book, position) = waiting(3);
+        book.owe();
+        assert!(books.debts().are_there());
+        book.close();
+        assert!(!books.debts().are_there(), "it is paid");
+        assert_eq!(Arc::strong_count(&position), 1, "all are forgotten");
+        enter(&books.all(), Arc::clone(&position));
+        assert_eq!(Arc::strong_count(&position), 1, "no more are kept");
+        book.owe();
+        assert!(!books.debts().are_there());
+    }
+}

@@ -73,3 +73,85 @@ impl<T> Drop for Reorder<T> {
         self.give_up();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::{Receiver, bounded};
+
+    use super::*;
+    use crate::link::Counted;
+
+    struct Bench {
+        reorder: Reorder<u32>,
+        permits: Receiver<()>,
+        counted: Counted,
+        /// The items of each chunk that was handed on.
+        on: Vec<Vec<u32>>,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let ((give_back, permits), counted) = (bounded(16), Counted::new());
+            let reorder = Reorder::new(give_back, Arc::clone(&counted.counts));
+            Bench { reorder, permits, counted, on: Vec::new() }
+        }
+
+        /// Says how many permits were given back.
+        fn put(&mut self, number: u64, items: &[u32], mark: fn(&mut Chunk<u32>)) -> usize {
+            let mut chunk = Chunk { items: items.to_vec(), number, ..Chunk::default() };
+            mark(&mut chunk);
+            let on = &mut self.on;
+            let put = self.reorder.put(chunk, |chunk| {
+                on.push(chunk.items);
+                Ok(())
+            });
+            assert!(put.is_ok());
+            self.permits.try_iter().count()
+        }
+
+        fn returned(&self) -> u64 {
+            self.counted.read().returned
+        }
+    }
+
+    fn whole(_: &mut Chunk<u32>) {}
+
+    fn part(chunk: &mut Chunk<u32>) {
+        chunk.is_part = true;
+    }
+
+    fn last(chunk: &mut Chunk<u32>) {
+        chunk.is_last = true;
+    }
+
+    #[test]
+    fn a_permit_comes_back_with_the_last_part_of_its_chunk() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.put(1, &[3], part), 0);
+        assert_eq!(bench.put(1, &[4], whole), 0);
+        assert_eq!(bench.put(0, &[1], part), 0);
+        assert_eq!(bench.put(0, &[2], whole), 2);
+        assert_eq!(bench.on, [vec![1], vec![2], vec![3, 4]]);
+    }
+
+    #[test]
+    fn what_comes_after_the_last_in_order_is_given_up_at_once_with_its_permit() {
+        let mut bench = Bench::new();
+        // It waits for the one before, and ends in its second part.
+        bench.put(1, &[2], part);
+        bench.put(1, &[3], last);
+        assert_eq!(bench.put(2, &[8, 9], whole), 0);
+        assert_eq!(bench.put(0, &[1], whole), 3);
+        assert_eq!((bench.returned(), bench.put(3, &[10], whole), bench.returned()), (2, 1, 3));
+        assert_eq!(bench.on, [vec![1], vec![2, 3]]);
+    }
+
+    #[test]
+    fn what_waits_when_it_ends_is_counted() {
+        let mut bench = Bench::new();
+        bench.put(1, &[1, 2], whole);
+        let Bench { reorder, counted, .. } = bench;
+        drop(reorder);
+        assert_eq!(counted.read().returned, 2);
+    }
+}

@@ -115,6 +115,11 @@ impl<T, E: End<T>> Emit<T> for Last<'_, E> {
         self.end.put(item)
     }
 
+    #[inline]
+    fn look(&self) -> Result<(), Halt> {
+        self.watch.look()
+    }
+
     fn wait(&mut self, delay: Duration) -> Result<bool, Halt> {
         self.end.send()?;
         self.watch.wait(delay)
@@ -285,12 +290,12 @@ impl<T: Send + 'static> Actor for SegmentActor<T> {
         });
         let done = done.and_then(|()| self.look_at_the_clock(cx));
         let is_dry = cx.queued() == 0;
-        let done = done.and_then(|()| if is_dry { self.intake.settle() } else { Ok(()) });
+        let done = done.and_then(|()| if is_dry { self.intake.process.settle() } else { Ok(()) });
         self.conclude(done, cx)
     }
 
     fn idle(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
-        let done = self.look_at_the_clock(cx).and_then(|()| self.intake.settle());
+        let done = self.look_at_the_clock(cx).and_then(|()| self.intake.process.settle());
         self.conclude(done, cx)
     }
 
@@ -378,9 +383,8 @@ impl<T: Send + 'static> Intake<T> {
                 self.take(chunk, watch)?;
             }
             if !attendance.has_another_note() {
-                self.settle()?;
-                // Whoever keeps a batch has to look at the clock, and soon.
-                if self.process.due().is_none() && attendance.waits() {
+                self.process.settle()?;
+                if attendance.waits() {
                     continue;
                 }
             }
@@ -388,10 +392,6 @@ impl<T: Send + 'static> Intake<T> {
                 return Ok(());
             }
         }
-    }
-
-    fn settle(&mut self) -> Result<(), Halt> {
-        if self.is_over { Ok(()) } else { self.process.settle() }
     }
 }
 
@@ -449,3 +449,6 @@ impl<T: Send + 'static> Part<T> {
 /// Gives a thread to all that is upstream of a segment, and to the segment.
 pub(crate) type Feed<T> =
     Box<dyn FnOnce(&mut Assembly<'_>, Part<T>) -> Result<(), SpawnError> + Send>;
+
+#[cfg(test)]
+mod tests;

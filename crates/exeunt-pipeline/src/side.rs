@@ -115,3 +115,38 @@ impl<T: Send + 'static> Side<T> {
         self.receiver.iter().for_each(|receiver| receiver.return_unseen(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use exeunt::Event;
+
+    use super::*;
+    use crate::link::Link;
+    use crate::pace::Pace;
+
+    /// The way to a reader that has gone, of chunks of one item, if there is a pace.
+    fn to_nobody(pace: Option<Arc<Pace>>) -> (Link<u32>, Side<u32>) {
+        let (mut link, door) = (Link::new(), Door::new());
+        door.open(Inlet { pace, ..link.inlet() });
+        let mut side = Side::new(door);
+        side.begin(&Thread { drain: Event::new(), is_source: false });
+        link.close();
+        (link, side)
+    }
+
+    #[test]
+    fn a_way_to_nobody_is_closed_with_the_first_that_is_refused_and_each_is_counted() {
+        let (link, mut side) = to_nobody(Some(Arc::new(Pace::new(1))));
+        side.put(1);
+        assert!(side.is_closed());
+        side.put(2);
+        assert_eq!(link.counted.read().returned, 2);
+
+        let (link, mut side) = to_nobody(None);
+        side.put(1);
+        assert!(!side.is_closed(), "nobody knows yet");
+        side.flush();
+        assert!(side.is_closed());
+        assert_eq!(link.counted.read().returned, 1);
+    }
+}

@@ -150,7 +150,7 @@ where
     }
 
     fn settle(&mut self) -> Result<(), Halt> {
-        if self.is_over { Ok(()) } else { self.commit() }
+        self.commit()
     }
 
     fn end(&mut self) -> Result<(), Halt> {
@@ -169,5 +169,111 @@ impl<S, T, P> Drop for SinkEnd<S, T, P> {
     fn drop(&mut self) {
         self.base.counts.return_entered(self.uncommitted);
         self.book.iter().for_each(Book::close);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::link::Counted;
+    use crate::position::{self, Books};
+
+    /// The positions that it was asked to commit; `None` at the end.
+    #[derive(Clone, Default)]
+    struct Commits(Arc<Mutex<Vec<Option<u64>>>>);
+
+    impl Commits {
+        fn take(&self) -> Vec<Option<u64>> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    impl Sink<u32, u64> for Commits {
+        fn write(&mut self, _: u32) -> exeunt::Result {
+            Ok(())
+        }
+
+        fn keeps_positions(&self) -> bool {
+            true
+        }
+
+        fn commit(&mut self, position: Option<&u64>) -> exeunt::Result {
+            assert!(position.is_some());
+            self.0.lock().unwrap().push(position.copied());
+            Ok(())
+        }
+
+        fn finish(&mut self, _: crate::Ending) -> exeunt::Result {
+            self.0.lock().unwrap().push(None);
+            Ok(())
+        }
+    }
+
+    fn end<P: Send + 'static, S: Sink<u32, P>>(sink: S, book: Book<P>) -> SinkEnd<S, u32, P> {
+        let counted = Counted::new();
+        SinkEnd::new(sink, counted.base(), Some(book), counted.upstream())
+    }
+
+    /// With positions up to that.
+    fn bench(upto: u64) -> (Commits, SinkEnd<Commits, u32, u64>) {
+        let (commits, books) = (Commits::default(), Books::new());
+        let end = end(commits.clone(), books.add().unwrap());
+        (0..=upto).for_each(|position| position::enter(&books.all(), position));
+        (commits, end)
+    }
+
+    #[test]
+    fn a_commit_that_came_between_two_marks_is_made_up_for_at_the_next_one() {
+        let (commits, mut end) = bench(3);
+        end.settle().unwrap();
+        end.put(1).unwrap();
+        end.mark(0).unwrap();
+        assert_eq!(commits.take(), [], "nothing waited for it");
+        end.put(2).unwrap();
+        end.settle().unwrap();
+        assert_eq!(commits.take(), [], "it is not all that becomes of the item");
+        end.put(3).unwrap();
+        end.mark(1).unwrap();
+        assert_eq!(commits.take(), [Some(1)]);
+        end.put(4).unwrap();
+        end.mark(2).unwrap();
+        assert_eq!(commits.take(), [], "once");
+    }
+
+    #[test]
+    fn a_position_is_committed_after_so_many_of_which_nothing_has_come() {
+        let (commits, mut end) = bench(2 * COMMIT_POSITIONS + 1);
+        (0..COMMIT_POSITIONS).for_each(|upto| end.mark(upto).unwrap());
+        assert_eq!(commits.take(), []);
+        (COMMIT_POSITIONS..2 * COMMIT_POSITIONS + 1).for_each(|upto| end.mark(upto).unwrap());
+        assert_eq!(commits.take(), [Some(COMMIT_POSITIONS)]);
+        end.mark(2 * COMMIT_POSITIONS + 1).unwrap();
+        assert_eq!(commits.take(), [Some(2 * COMMIT_POSITIONS + 1)]);
+    }
+
+    #[test]
+    fn what_was_written_is_committed_before_the_end_is_told_and_that_once() {
+        let (commits, mut end) = bench(0);
+        end.put(1).unwrap();
+        end.mark(0).unwrap();
+        end.end().unwrap();
+        assert_eq!(commits.take(), [Some(0), None]);
+        end.end().unwrap();
+        end.settle().unwrap();
+        assert_eq!(commits.take(), []);
+    }
+
+    /// The source may go on for others.
+    #[test]
+    fn no_positions_are_kept_for_a_sink_that_has_ended() {
+        let (books, position) = (Books::new(), Arc::new(()));
+        let end = end(|_: u32| Ok(()), books.add().unwrap());
+        position::enter(&books.all(), Arc::clone(&position));
+        assert_eq!(Arc::strong_count(&position), 2);
+        drop(end);
+        position::enter(&books.all(), Arc::clone(&position));
+        assert_eq!(Arc::strong_count(&position), 1);
     }
 }
