@@ -35,7 +35,7 @@ impl<T: Send + 'static> Link<T> {
     pub(crate) fn new() -> Link<T> {
         let ((tell, read), demand) = (unbounded(), Demand::default());
         let wanted = demand.add(&[]);
-        let reader = Stepper::build("reader").unbounded().start(Reader(tell));
+        let reader = Stepper::builder("reader").unbounded().start(Reader(tell));
         Link { demand, wanted, counted: Counted::new(), reader, read }
     }
 

@@ -371,6 +371,17 @@ fn what_follows_knows_of_no_mark_while_something_is_held_before_it() {
 }
 
 #[test]
+fn what_either_holds_is_held() {
+    let mut first = Then { first: batch(&Counted::new(), 2), second: Nothing(PhantomData) };
+    let mut second = Then { first: Nothing(PhantomData), second: batch(&Counted::new(), 2) };
+    assert!(!first.holds() && !second.holds());
+    first.push(1, &mut After::new()).unwrap();
+    second.push(1, &mut After::new()).unwrap();
+    assert!(first.holds() && second.holds());
+    assert!(first.due().is_some() && second.due().is_some());
+}
+
+#[test]
 fn what_follows_is_settled_before_a_wait() {
     let told = Told::default();
     let settled = Arc::clone(&told.settled);

@@ -6,9 +6,11 @@ use exeunt::Addr;
 use exeunt::stepper::{Step, Stepper};
 
 use super::*;
+use crate::chunk::Mark;
 use crate::demand::Demand;
 use crate::link::{Counted, Link};
 use crate::op::{Batch, Each, Nothing, Policy, Then, TryMap};
+use crate::position::{self, Books};
 use crate::sink::{Closed, Sink, SinkEnd};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -85,7 +87,7 @@ fn who_has_enough_is_given_nothing_more_and_ends_whoever_could_send() {
     let within = Duration::from_millis(20);
     let ((tell, told), (reach, reached)) = (unbounded(), unbounded::<Addr<Parcel<u32>>>());
     let commit = move || {
-        reached.recv()?.try_send(chunk([3, 4])).map_err(|_| Error::msg("no room"))?;
+        reached.try_recv()?.try_send(chunk([3, 4])).map_err(|_| Error::msg("no room"))?;
         thread::sleep(within);
         Err(Closed.into())
     };
@@ -100,6 +102,44 @@ fn who_has_enough_is_given_nothing_more_and_ends_whoever_could_send() {
     assert_eq!(calls.iter().position(|call| *call == Call::Commit), Some(calls.len() - 1));
     let stage = counted.read();
     assert_eq!((stage.entered, stage.unfinished()), (5, 0), "{stage:?}");
+}
+
+/// Tells the positions that it is asked to commit, and has enough at an item.
+struct EnoughAt(u32, Sender<u64>);
+
+impl Sink<u32, u64> for EnoughAt {
+    fn write(&mut self, item: u32) -> exeunt::Result {
+        if item == self.0 { Err(Closed.into()) } else { Ok(()) }
+    }
+
+    fn keeps_positions(&self) -> bool {
+        true
+    }
+
+    fn commit(&mut self, position: Option<&u64>) -> exeunt::Result {
+        position.map_or(Ok(()), |position| Ok(self.1.send(*position)?))
+    }
+}
+
+/// Of the second item of the source, which becomes two, the sink has taken one.
+#[test]
+fn a_mark_that_comes_after_it_has_enough_commits_nothing() {
+    let (tell, committed) = unbounded();
+    let (counted, books) = (Counted::new(), Books::new());
+    let (book, upstream) = (books.add(), counted.upstream());
+    (0..2).for_each(|position| position::enter(&books.all(), position));
+    let end = SinkEnd::new(EnoughAt(3, tell), counted.base(), book, upstream);
+    let mut segment = stepper(nothing(), end, &counted);
+    let first = Mark { after: 1, upto: 0 };
+    let second = Mark { after: 0, upto: 1 };
+    let chunk = |items, mark| Chunk { items, marks: vec![mark], ..Chunk::default() };
+    segment.send(Parcel::Chunk(chunk(vec![1, 2, 3], first))).unwrap();
+    segment.send(Parcel::Chunk(chunk(vec![], second))).unwrap();
+    segment.run();
+    assert!(segment.report().is_some());
+    assert_eq!(committed.try_iter().collect::<Vec<_>>(), []);
+    drop(segment);
+    assert_eq!((counted.read().passed, counted.read().returned), (0, 3));
 }
 
 #[test]
