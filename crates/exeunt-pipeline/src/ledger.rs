@@ -144,7 +144,7 @@ pub struct StageLedger {
     pub diverted: u64,
     /// How often an item was tried once more.
     pub retried: u64,
-    /// Those that it never saw, since it had ended.
+    /// Those that it never saw, since it had ended; and the one of which the rest was cut off by its end.
     pub returned: u64,
     /// Those that went down with a thread that had to be [abandoned](exeunt::contract): the item that it was busy with, the
     /// rest of what it had been handed, and, at the stage after it, what it had made of others and not sent on yet. Some of
