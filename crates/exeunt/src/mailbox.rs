@@ -145,6 +145,11 @@ impl<M: Send + 'static> Mailbox<M> {
 
     // Who reads it.
 
+    /// It is that one's, unless it is somebody's already.
+    pub(crate) fn belong_to(&self, owner: &Arc<Life>) {
+        self.owner.get_or_init(|| Arc::clone(owner));
+    }
+
     /// Several threads will read it. To be said before any of them does.
     pub(crate) fn staff(&self, threads: usize) {
         if threads > 1 {

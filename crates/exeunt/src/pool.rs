@@ -149,7 +149,7 @@ impl<'a> Common<'a> {
         mailbox.staff(threads);
         let make = shared(make);
         let front = self.stage.front(&self.name, self.parent.as_ref(), threads);
-        mailbox.owner.get_or_init(|| Arc::clone(&front.life));
+        mailbox.belong_to(&front.life);
         for seat in 0..threads {
             let spawned = self.of_pool(seat).spawn_in_seat(seat, mailbox, &front, make.clone());
             if let Ok(Spawned::Yes) = spawned {

@@ -107,7 +107,7 @@ impl<T: Send + 'static, F> Annex<T, F> {
     /// From here on `life` is who reads it.
     pub(crate) fn new(inbox: Inbox<T>, map: F, life: &Arc<Life>) -> Annex<T, F> {
         let mailbox = inbox.into_mailbox();
-        mailbox.owner.get_or_init(|| Arc::clone(life));
+        mailbox.belong_to(life);
         life.add_annex(Arc::clone(&mailbox) as _);
         Annex { mailbox, map, is_closed: false }
     }

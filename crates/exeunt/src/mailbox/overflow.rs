@@ -189,7 +189,6 @@ mod tests {
     use super::*;
     use crate::capacity::Capacity;
     use crate::mailbox::Post;
-    use crate::stage::Stage;
 
     /// A mailbox of one place that is full with 1, whose actor has no thread.
     fn full(overflow: Overflow) -> (Arc<Mailbox<u32>>, Arc<Life>, mpsc::Receiver<u32>) {
@@ -197,8 +196,8 @@ mod tests {
         let mailbox = Mailbox::new(Capacity::Bounded(1));
         mailbox.set_overflow(overflow);
         mailbox.set_dead_letters(Box::new(move |n| sender.send(n).unwrap()));
-        let life = Arc::new(Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into()))));
-        mailbox.owner.get_or_init(|| Arc::clone(&life));
+        let life = Arc::new(Life::unstarted());
+        mailbox.belong_to(&life);
         assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         (mailbox, life, returned)
     }

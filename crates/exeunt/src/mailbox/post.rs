@@ -54,7 +54,7 @@ impl<M: Send + 'static> Post for Mailbox<M> {
     }
 
     fn belong_to(&self, owner: &Arc<Life>) {
-        self.owner.get_or_init(|| Arc::clone(owner));
+        Mailbox::belong_to(self, owner);
     }
 
     fn owner(&self) -> Option<&Arc<Life>> {

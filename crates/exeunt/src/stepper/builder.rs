@@ -179,7 +179,7 @@ impl<A: Actor> StepperBuilder<A> {
         life.is_supervised = self.restart != Restart::never();
         life.is_restartable = self.restart.is_ever();
         let life = Arc::new(life);
-        mailbox.owner.get_or_init(|| Arc::clone(&life));
+        mailbox.belong_to(&life);
         lock(&stage.supervision).add_member(INDEX, self.restart, false, Under::System);
         Stepper {
             standing: Standing::Gone,
