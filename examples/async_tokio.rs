@@ -1,6 +1,9 @@
 //! A tokio program that holds thread actors. It answers over TCP, which is what an executor is good
-//! at; it reckons on a thread, where that holds up no connection; and on Ctrl-C every number that was
-//! taken is answered and booked before it ends.
+//! at; it reckons on a thread, where that holds up no connection; and on Ctrl-C or SIGTERM every number
+//! that was taken is answered and booked before it ends.
+//!
+//! The server has its place in the order, as the task that is upstream of all: it leaves first, and while it
+//! does, those whom it asks are there.
 //!
 //! Each line that a client sends is a number, and is answered with its prime factors.
 //!
@@ -9,14 +12,18 @@
 //! printf '12\n97\n' | nc -N 127.0.0.1 7007
 //! ```
 
-use std::env;
-use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
-use exeunt::{Actor, Addr, Context, Exit, Reason, Reply, Signal, System};
+use common::refuse;
+use exeunt::{Actor, Addr, Context, Exit, Reply, Signals, System, TaskContext};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+
+mod common;
 
 // The actors, who know nothing of tokio.
 
@@ -60,8 +67,8 @@ impl Actor for Book {
     }
 
     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
-        println!("{} numbers, {} of them prime", self.numbers, self.primes);
-        Ok(())
+        let text = format!("{} numbers, {} of them prime\n", self.numbers, self.primes);
+        common::print(&text).map_err(exeunt::Error::msg)
     }
 }
 
@@ -84,65 +91,72 @@ fn factors_of(mut number: u64) -> Vec<u64> {
 // The program around them.
 
 #[tokio::main]
-async fn main() -> Result<Exit, Box<dyn Error>> {
+async fn main() -> Exit {
     env_logger::init();
-    let address = env::args().nth(1).unwrap_or("127.0.0.1:0".to_owned());
-    let bound = TcpListener::bind(&address).await;
-    let listener = bound.map_err(|error| format!("{address}: {error}"))?;
-    println!("listening on {}", listener.local_addr()?);
-
-    let mut system = System::new("factors");
-    let book = system.spawn("book", Book::default());
-    let factors = system.actor("factors").capacity(8).feeds(&book).spawn(Factors { book })?;
-    let handle = system.handle();
-
-    let mut clients = JoinSet::new();
-    let reason = tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Reason::Signal(Signal(2)))?,
-        // Only an actor that failed ends the system before somebody asks for it.
-        _ = handle.wait_async() => Reason::Shutdown,
-        error = serve(&listener, &factors, &mut clients) => {
-            Reason::Failure { name: "listener".to_owned(), error: error.to_string() }
-        }
-    };
-    drop(listener);
-
-    // The ordered drain: what was asked is answered, and what was answered is booked. Nothing here
-    // blocks a thread of tokio's, so the clients get their answers meanwhile.
-    handle.shutdown_because(reason);
-    let report = tokio::select! {
-        report = handle.wait_async() => report?,
-        _ = tokio::signal::ctrl_c() => std::process::exit(130), // somebody cannot wait
-    };
-    // They end by themselves, since `factors` has ended.
-    while clients.join_next().await.is_some() {}
-    Ok(Exit::from(report))
-}
-
-/// Takes connections for good.
-async fn serve(
-    listener: &TcpListener,
-    factors: &Addr<Question>,
-    clients: &mut JoinSet<io::Result<()>>,
-) -> io::Error {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => drop(clients.spawn(converse(stream, factors.clone()))),
-            Err(error) => return error,
-        }
-        while clients.try_join_next().is_some() {}
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:0".to_owned());
+    match run(&address).await {
+        Ok(exit) => exit,
+        Err(error) => refuse("async_tokio", &error),
     }
 }
 
-/// Answers one client, line by line, until it hangs up or there is nobody left to ask.
-async fn converse(stream: TcpStream, factors: Addr<Question>) -> io::Result<()> {
+async fn run(address: &str) -> Result<Exit, String> {
+    let mut system = System::new("factors");
+    // From here on a signal begins the drain, and a second one ends the process, whatever tokio does.
+    let signals =
+        Signals::default().install(&system.handle()).map_err(|error| error.to_string())?;
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.map_err(|error| format!("{address}: {error}"))?;
+    let local = listener.local_addr().map_err(|error| format!("{address}: {error}"))?;
+    common::print(&format!("listening on {local}\n"))?;
+
+    let book = system.spawn("book", Book::default());
+    let reckon = system.actor("factors").capacity(8).feeds(&book).spawn(Factors { book });
+    let factors = reckon.map_err(|error| error.to_string())?;
+    let runtime = Handle::current();
+    // A thread that waits for the server, which runs on those of tokio's.
+    system.spawn_task("server", move |cx| runtime.block_on(serve(listener, factors, cx)));
+
+    let report = system.handle().wait_async().await.map_err(|error| error.to_string())?;
+    drop(signals);
+    Ok(Exit::from(report))
+}
+
+/// Takes connections until its turn comes. Then each client gets the answer that it waits for, and is hung up on.
+async fn serve(listener: TcpListener, factors: Addr<Question>, cx: &TaskContext) -> exeunt::Result {
+    let turn = Arc::new(Notify::new());
+    let its_turn = Arc::clone(&turn);
+    let _bell = cx.on_stopping(move || its_turn.notify_one())?;
+    let (leaving, left) = watch::channel(());
+    let mut clients = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                drop(clients.spawn(converse(accepted?.0, factors.clone(), left.clone())));
+            }
+            Some(_) = clients.join_next() => {}
+            () = turn.notified() => break,
+        }
+    }
+    drop((listener, leaving));
+    while clients.join_next().await.is_some() {
+        cx.progress(); // however many there are, as long as one after the other leaves
+    }
+    Ok(())
+}
+
+/// Answers one client, line by line, until it hangs up or all are leaving.
+async fn converse(
+    stream: TcpStream,
+    factors: Addr<Question>,
+    mut left: watch::Receiver<()>,
+) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
-    let mut nobody_left = factors.wait_async();
     loop {
         let line = tokio::select! {
             line = lines.next_line() => line?,
-            _ = &mut nobody_left => None,
+            _ = left.changed() => None,
         };
         let Some(line) = line else {
             return Ok(());
