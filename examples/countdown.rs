@@ -168,16 +168,20 @@ impl Steps {
         }
         let millis = self.random.up_to(self.longest_millis);
         let (next, all) = (self.done + 1, self.all);
-        // Not `println`, which panics if nobody listens any more.
-        writeln!(io::stdout(), "step {next:>2} of {all}: {millis:>4} ms")?;
+        say(&format!("step {next:>2} of {all}: {millis:>4} ms"))?;
         Ok(Some(Duration::from_millis(millis)))
     }
 
     fn clean_up(&self) -> exeunt::Result {
         let (done, all) = (self.done, self.all);
-        writeln!(io::stdout(), "cleaned up: {done} of {all} steps completed")?;
-        Ok(())
+        Ok(say(&format!("cleaned up: {done} of {all} steps completed"))?)
     }
+}
+
+/// Not `println`, which panics if nobody listens any more.
+fn say(line: &str) -> io::Result<()> {
+    let said = writeln!(io::stdout(), "{line}");
+    said.map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}")))
 }
 
 /// Marsaglia's generator: good enough for lengths of steps, and for nothing else.
@@ -229,6 +233,9 @@ impl Options {
                 let _ = io::stdout().write_all(HELP.as_bytes());
                 process::exit(0);
             }
+            if !["--mode", "--steps", "--max", "--seed"].contains(&name.as_str()) {
+                return Err(format!("unknown option {name} (see --help)"));
+            }
             let value = args.next().ok_or(format!("{name} needs a value (see --help)"))?;
             match name.as_str() {
                 "--mode" => options.mode = value.parse()?,
@@ -237,8 +244,7 @@ impl Options {
                     let millis = number::<u32>(&name, &value)?.max(1);
                     options.longest = Duration::from_millis(millis.into());
                 }
-                "--seed" => options.seed = number(&name, &value)?,
-                _ => return Err(format!("unknown option {name} (see --help)")),
+                _ => options.seed = number(&name, &value)?,
             }
         }
         Ok(options)

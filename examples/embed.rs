@@ -67,13 +67,22 @@ fn main() -> ExitCode {
 /// The main loop, which knows nothing of actors.
 fn serve(system: &System, ledger: &Addr<Account>) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
-        match execute(&line?, system, ledger) {
-            Ok(Some(answer)) => writeln!(io::stdout(), "{answer}")?,
+        match execute(&line.map_err(of("standard input"))?, system, ledger) {
+            Ok(Some(answer)) => say(&answer)?,
             Ok(None) => break,
-            Err(error) => writeln!(io::stdout(), "? {error}")?,
+            Err(error) => say(&format!("? {error}"))?,
         }
     }
     Ok(())
+}
+
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}").map_err(of("standard output"))
+}
+
+/// An error that says what it is of.
+fn of(what: &str) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
 /// Executes one command; `None` is the wish to leave.

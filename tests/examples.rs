@@ -77,6 +77,21 @@ fn countdown_that_waits_for_the_event_is_interrupted_in_its_sleep() {
 }
 
 #[test]
+fn countdown_names_what_it_does_not_know_and_what_is_full() {
+    let finished = run(example("countdown").arg("fast"));
+    assert_eq!(finished.status.code(), Some(2), "{finished:?}");
+    assert_eq!(finished.stderr, "countdown: unknown option fast (see --help)\n");
+
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let Ok(full) = full else { return eprintln!("skipped: here is no /dev/full") };
+    let mut countdown = example("countdown");
+    let output = countdown.args(["--steps", "1", "--max", "1"]).stdout(full).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("`steps` failed: standard output: No space left on device"), "{said}");
+}
+
+#[test]
 fn countdown_without_ctrl_c_comes_to_its_end_in_every_mode() {
     for mode in ["wait", "daemon", "event", "event-wait"] {
         let mut countdown = example("countdown");

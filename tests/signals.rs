@@ -512,6 +512,7 @@ fn s4_under_nohup_a_hangup_stays_ignored() {
     let end = victim.end();
     // Had the hangup been taken, the report would name it, or this would have been the second.
     end.is_death_by(Signal::TERM).is_complete_after("SIGTERM").balances();
+    assert!(end.stderr.contains("SIGHUP stays ignored, as it was when the program began"), "{end}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::printable::printable;
 use crate::report::{Ended, Reason};
 use crate::snapshot::Waiting;
 
@@ -267,6 +268,24 @@ impl Notice {
 }
 
 /// The listener that is always there.
-pub(crate) fn log(notice: &Notice) {
-    log::log!(target: "exeunt", notice.level(), "{notice}");
+pub(crate) fn logger(system: &str) -> impl FnMut(&Notice) + Send + 'static {
+    let target = log_target(system);
+    move |notice| log::log!(target: &target, notice.level(), "{notice}")
+}
+
+/// Under which name the log has a system: so several of one process can be told from each other, and be loud or silent
+/// each for itself.
+pub(crate) fn log_target(system: &str) -> String {
+    format!("exeunt::{}", printable(system))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_has_a_target_of_its_own_below_that_of_all() {
+        assert_eq!(log_target("words"), "exeunt::words");
+        assert_eq!(log_target("two\nlines"), r"exeunt::two\nlines");
+    }
 }

@@ -17,6 +17,7 @@ use signal_hook::consts as number;
 use signal_hook::iterator::{Handle, Signals as Arrivals};
 
 use crate::event::Event;
+use crate::notice::log_target;
 use crate::report::Signal;
 use crate::system::SystemHandle;
 use crate::unwind::lock;
@@ -44,7 +45,7 @@ mod error;
 ///   100 ms of the first does not count. As process 1, which cannot die of a signal, the process
 ///   exits with 128 + n.
 /// - A signal that was ignored when it was to be installed (as under `nohup`) stays ignored, unless
-///   [asked for](Signals::even_if_ignored). This is known on Linux; elsewhere there is no safe way
+///   [asked for](Signals::even_if_ignored), and the log says so. This is known on Linux; elsewhere there is no safe way
 ///   to ask, and the signal is taken.
 /// - When the [guard](SignalGuard) is dropped, the signals have their default effect again. (The
 ///   process keeps signal-hook's handler, which then does what the default would.)
@@ -132,7 +133,7 @@ impl Signals {
         let mut owner = lock(&OWNER);
         owner.check_free_for(handle)?;
         let ignored = if self.even_if_ignored { 0 } else { ignored_signals() };
-        let numbers = self.to_take(ignored)?;
+        let numbers = self.to_take(handle, ignored)?;
         let snapshot = self.snapshot_to_take(ignored)?;
 
         // The threads first, since they may be refused: as yet there is nothing to undo.
@@ -159,13 +160,15 @@ impl Signals {
     }
 
     /// Those that begin the drain, but for the ignored.
-    fn to_take(&self, ignored: u64) -> Result<Vec<i32>, SignalError> {
+    fn to_take(&self, handle: &SystemHandle, ignored: u64) -> Result<Vec<i32>, SignalError> {
         let mut taken = Vec::new();
         for &signal in &self.numbers {
             if number::FORBIDDEN.contains(&signal) || DO_NOT_END.contains(&signal) {
                 return Err(SignalError(Cause::Unfit(Signal(signal))));
             }
-            if !is_in(ignored, signal) && !taken.contains(&signal) {
+            if is_in(ignored, signal) {
+                left_ignored(handle, Signal(signal));
+            } else if !taken.contains(&signal) {
                 taken.push(signal);
             }
         }
@@ -179,6 +182,12 @@ impl Signals {
         }
         Ok(Some(signal).filter(|&signal| !is_in(ignored, signal)))
     }
+}
+
+/// Who presses Ctrl-C in vain is to find out why.
+fn left_ignored(handle: &SystemHandle, signal: Signal) {
+    let target = log_target(handle.name());
+    log::info!(target: &target, "{signal} stays ignored, as it was when the program began");
 }
 
 /// Signals whose default effect does not end a process, so that a second one could not either.

@@ -318,7 +318,8 @@ impl Stage {
         }
         if let Some(chores) = ends.chores.clone() {
             let usher = thread::Builder::new().name(format!("{}/usher", self.thread_name()));
-            usher.spawn(move || usher::ush(&chores))?;
+            let name = self.name.clone();
+            usher.spawn(move || usher::ush(&name, &chores))?;
             ends.chores = None;
         }
         if let Some(cues) = ends.cues.clone() {

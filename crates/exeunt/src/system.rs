@@ -125,8 +125,9 @@ impl System {
     ///
     /// It runs on a thread of the system's own, so that a slow one holds up other listeners and
     /// nothing else; at the end of the system they are waited for, for a grace. One that panics is
-    /// told nothing more. A listener that writes [`Notice`]s to `log` with the target `exeunt` is
-    /// always there.
+    /// told nothing more. A listener that writes [`Notice`]s to `log` is always there; its
+    /// target is `exeunt::` and the name of the system, so that `exeunt=debug` is about all systems of a process, and
+    /// `exeunt::words=off` about one.
     ///
     /// If the operating system refuses the threads that serve the system, nobody is started and nothing happens
     /// that there would be to tell of: it ends at once, and the [report](Report::reason) says why.

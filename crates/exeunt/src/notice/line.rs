@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Notice, ReturnedBecause};
 use crate::printable::Printable;
-use crate::report::Reason;
+use crate::report::{Ended, Reason};
 use crate::snapshot::{Waiting, on_what};
 
 /// Up to so many of a cycle the log names.
@@ -35,7 +35,10 @@ impl Notice {
                 write!(f, "`{name}` has met its deadline, {doing} for {stuck_for:.1?}")
             }
             Notice::Ended { name, ended, handled, returned, took } => {
-                write!(f, "`{name}` {ended} after {took:.1?}")?;
+                match ended {
+                    Ended::Daemon => write!(f, "`{name}`, a daemon, dismissed after {took:.1?}")?,
+                    _ => write!(f, "`{name}` {ended} after {took:.1?}")?,
+                }
                 match (handled, returned) {
                     (0, 0) => Ok(()),
                     (_, 0) => write!(f, ": {handled} handled"),
@@ -187,6 +190,14 @@ mod tests {
         let on = vec![("listener".to_owned(), 0), ("log".to_owned(), 3)];
         let waiting = Notice::Waiting { on, until_deadline: Some(Duration::from_secs(4)) };
         assert_eq!(waiting.to_string(), "waiting for `listener`, `log` (3 left); deadline in 4.0s");
+    }
+
+    #[test]
+    fn d4_a_daemon_is_said_to_have_been_dismissed() {
+        let (name, took) = ("clock".to_owned(), Duration::from_millis(20));
+        let (ended, handled, returned) = (Ended::Daemon, 3, 0);
+        let ended = Notice::Ended { name, ended, handled, returned, took };
+        assert_eq!(ended.to_string(), "`clock`, a daemon, dismissed after 20.0ms: 3 handled");
     }
 
     #[test]

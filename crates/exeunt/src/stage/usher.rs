@@ -19,8 +19,8 @@ pub(crate) enum Chore {
 
 /// The usher's work: everything on this thread may be held up by the user's code, and holds up
 /// nobody else.
-pub(super) fn ush(chores: &Receiver<Chore>) {
-    let mut listeners: Vec<Listener> = vec![Box::new(notice::log)];
+pub(super) fn ush(system: &str, chores: &Receiver<Chore>) {
+    let mut listeners: Vec<Listener> = vec![Box::new(notice::logger(system))];
     for chore in chores {
         match chore {
             Chore::Tell(notice) => tell(&mut listeners, &notice),

@@ -74,7 +74,7 @@ impl<A: Actor> StepperBuilder<A> {
             name: name.to_owned(),
             mailbox: MailboxOptions::default(),
             restart: Restart::never(),
-            listeners: vec![Box::new(notice::log)],
+            listeners: vec![Box::new(notice::logger(name))],
             chance: 1.0,
         }
     }
