@@ -248,14 +248,14 @@ impl<A: Actor> Agenda<A> {
 
     // How it ends.
 
-    /// The actor's turn has come. How many timers were pending, and are cancelled.
+    /// The actor's turn has come. How many timers were to fire once, and never will.
     pub(crate) fn begin_turn(&mut self) -> u64 {
         self.is_in_turn = true;
         self.inputs.iter_mut().for_each(|input| input.close());
         self.last_call()
     }
 
-    /// The actor's turn has come, or that of its ring. How many timers were pending, and are cancelled.
+    /// The actor's turn has come, or that of its ring. How many timers were to fire once, and never will.
     pub(crate) fn last_call(&mut self) -> u64 {
         if self.is_last_call {
             return 0;
@@ -277,7 +277,7 @@ impl<A: Actor> Agenda<A> {
         self.inputs.iter_mut().all(|input| input.finish())
     }
 
-    /// The incarnation is over. What was accepted and is left, and how many timers were pending.
+    /// The incarnation is over. What was accepted and is left, and how many timers never fired.
     pub(crate) fn clear(&mut self, life: &Life) -> (Vec<A::Msg>, u64) {
         let left = self.inputs.iter_mut().flat_map(|input| input.evict(life)).collect();
         self.inputs.clear();

@@ -77,8 +77,11 @@ impl<A: Actor> Context<A> {
 
     /// The actor's own address.
     ///
-    /// An actor that keeps it keeps itself alive: it will end with a drain, not by itself. Past
-    /// its turn it is closed, like every address of the actor.
+    /// An actor that keeps it keeps itself alive: it will end with a drain, not by itself.
+    ///
+    /// In its turn the actor cannot send to itself any more: its mailbox is closed then, to it as to everybody but
+    /// its children. One of a [ring](crate::guide::cycles) still can, as those of the ring can send to each other,
+    /// until all of them have nothing left to do: what it sends itself is handled.
     #[must_use]
     pub fn addr(&self) -> Addr<A::Msg> {
         Addr::new(Arc::clone(&self.mailbox))

@@ -90,7 +90,8 @@ pub struct ActorReport {
     /// Those of the returned for which there was no room, if its mailbox
     /// [drops](crate::Overflow) then.
     pub overflowed: u64,
-    /// The timers that were pending when its turn came, or when an incarnation ended.
+    /// The messages that it had put off with [`send_after`](crate::Context::send_after), and that were still to come when its
+    /// turn began, or when an incarnation ended: they were never sent. A periodic timer has none that it owes.
     pub cancelled: u64,
     /// How often it was restarted.
     pub restarts: u64,

@@ -113,13 +113,15 @@ impl<J> Timers<J> {
         self.all.as_ref().map_or(0, |all| all.pending())
     }
 
-    /// Cancels all, and says how many were pending.
+    /// Cancels all, and says how many were pending that were to fire once: their jobs will never be done. Of one
+    /// that fires every so often nothing is lost, it only comes to its end.
     pub(crate) fn cancel_all(&mut self) -> u64 {
         let entries = mem::take(&mut self.heap).into_vec();
         // First all marks, then the user's code: whoever looks sees all cancelled, or none.
-        let were_pending = entries.iter().filter(|entry| entry.mark.clear()).count();
+        let is_lost = |entry: &&Entry<J>| entry.mark.clear() && matches!(entry.what, What::Once(_));
+        let lost = entries.iter().filter(is_lost).count();
         drop_each(entries);
-        were_pending as u64
+        lost as u64
     }
 
     /// Drops those at the top that were cancelled. Those below it lie where they are until they

@@ -53,7 +53,10 @@ impl<A: Actor> Context<A> {
     /// ```
     pub fn send_after(&mut self, delay: Duration, msg: A::Msg) -> Timer {
         let timer = self.agenda.after(delay, msg);
-        self.unless_too_late(timer)
+        if self.cancel_if_too_late(&timer) {
+            self.life.count_cancelled(1);
+        }
+        timer
     }
 
     /// Sends the actor a message every `period`, the first after one period. What has been missed
@@ -61,7 +64,8 @@ impl<A: Actor> Context<A> {
     /// [`send_every_with`](Context::send_every_with).
     ///
     /// There is no drift: the ticks are those of the moment at which it began. For the rest it is as
-    /// [`send_after`](Context::send_after).
+    /// [`send_after`](Context::send_after), but that nothing is counted when the actor's turn or the end of this
+    /// incarnation puts an end to it: a tick that is not due yet was promised to nobody.
     ///
     /// # Panics
     ///
@@ -113,7 +117,8 @@ impl<A: Actor> Context<A> {
     ) -> Timer {
         assert!(!period.is_zero(), "`{}` sends to itself with a period of zero", self.name());
         let timer = self.agenda.every(period, missed, Box::new(make));
-        self.unless_too_late(timer)
+        self.cancel_if_too_late(&timer);
+        timer
     }
 
     /// Runs [`Actor::idle`] when nothing has come for `timeout`, and again after as long; `None` puts
@@ -149,11 +154,8 @@ impl<A: Actor> Context<A> {
     }
 
     /// In its own turn an actor has no time for timers.
-    fn unless_too_late(&self, timer: Timer) -> Timer {
-        if self.agenda.is_last_call() && timer.cancel() {
-            self.life.count_cancelled(1);
-        }
-        timer
+    fn cancel_if_too_late(&self, timer: &Timer) -> bool {
+        self.agenda.is_last_call() && timer.cancel()
     }
 }
 

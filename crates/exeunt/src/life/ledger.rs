@@ -73,7 +73,7 @@ pub(crate) struct Figures {
     /// Those of the returned for which there was no room.
     pub(crate) overflowed: u64,
     pub(crate) restarts: u64,
-    /// Timers that its turn found pending.
+    /// Timers that were to fire once, and were cancelled by its turn before they had.
     pub(crate) cancelled: u64,
 }
 

@@ -77,7 +77,7 @@ fn remarks(actor: &ActorReport) -> Option<String> {
     let remarks: Vec<String> = [
         times(actor.restarts, "restarted once", "restarts"),
         times(actor.overflowed, "one had to make room", "had to make room"),
-        times(actor.cancelled, "a timer cancelled", "timers cancelled"),
+        times(actor.cancelled, "a timer never fired", "timers never fired"),
         actor.error.clone().map(
             |error| {
                 if actor.absorbed { format!("{error} (absorbed)") } else { error }

@@ -239,7 +239,7 @@ fn f5_a_cancelled_job_may_panic_when_it_is_dropped() {
     assert!(timers.heap.is_empty());
     timers.after(start, MS, Grenade);
     timers.every(start, MS, Missed::Skip, Box::new(|| Grenade));
-    assert_eq!(timers.cancel_all(), 2);
+    assert_eq!(timers.cancel_all(), 1);
     timers.after(start, MS, Grenade);
     drop(timers);
 }
@@ -260,6 +260,15 @@ fn m1_what_has_not_fired_is_cancelled_counted_and_dropped() {
     let last = timers.after(start, MS, Rc::clone(&job));
     drop(timers);
     assert!(!last.is_pending() && Rc::strong_count(&job) == 1);
+}
+
+#[test]
+fn m1_one_that_fires_every_so_often_is_cancelled_and_not_counted() {
+    let (mut timers, start) = timers();
+    let [once, often] =
+        [timers.after(start, MS, 1), timers.every(start, MS, Missed::Skip, Box::new(|| 2))];
+    assert_eq!(timers.cancel_all(), 1);
+    assert!(timers.is_empty() && !once.is_pending() && !often.is_pending());
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn remarks(row: &Row) -> String {
     }
     if line.cancelled > 0 {
         let noun = if line.cancelled == 1 { "timer" } else { "timers" };
-        remarks.push(format!("{} {noun} cancelled", count(line.cancelled)));
+        remarks.push(format!("{} {noun} never fired", count(line.cancelled)));
     }
     remarks.join("; ")
 }
