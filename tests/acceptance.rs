@@ -264,7 +264,7 @@ fn the_end_of_one_that_is_not_always_restarted_is_final() {
             let left = ended(&a);
             assert_eq!((figures(&left), left.ended), ([3, 0, 0], Ended::Completed));
             assert_eq!((made.load(Ordering::SeqCst), left.restarts), (1, 0));
-            assert!(matches!(a.send(Line::Say(2)), Err(SendError::Closed(Line::Say(2)))));
+            assert!(matches!(a.send(Line::Say(2)), Err(SendError::Closed(Line::Say(2), _))));
             system.task("t").restart(restart).spawn_with(|_| Ok(())).unwrap();
         }
         until(|| system.snapshot().iter().filter(|who| who.state == State::Ended).count() == 6);
@@ -1110,7 +1110,7 @@ fn who_was_stopped_is_gone_and_may_be_stopped_again() {
         assert_eq!(x.wait_timeout(ms(1)), Err(WaitError::Timeout));
         keeper.opens();
         assert_eq!(figures(&ended(&x)), [2, 0, 0]);
-        assert!(matches!(x.send(Line::Say(2)), Err(SendError::Closed(_))));
+        assert!(matches!(x.send(Line::Say(2)), Err(SendError::Closed(..))));
         x.stop();
         ended(&x);
         assert_eq!((who(&y), who(&parent)), (1, 1));

@@ -95,7 +95,7 @@ fn m2_a_question_that_was_not_accepted_comes_back() {
     drop(inbox);
     let refusal = addr.ask(|reply| (7, reply)).unwrap_err();
     assert_eq!(refusal.into_message().unwrap().0, 7);
-    assert!(AskError::<u32>::Timeout.into_message().is_none());
+    assert!(AskError::<u32>::Timeout("a".into()).into_message().is_none());
 }
 
 #[test]

@@ -397,7 +397,7 @@ fn o3_what_children_send_to_their_parent_in_its_turn_is_handled() {
             assert!(report.refused.is_empty(), "{report}");
             assert_eq!(line(&report, "parent").handled, u64::from(children * results));
             assert!(parent.is_closed());
-            assert_eq!(parent.send(1), Err(SendError::Closed(1)));
+            assert_eq!(parent.send(1), Err(SendError::Closed(1, "parent".into())));
         });
     }
 }
@@ -422,7 +422,7 @@ fn o3_in_its_parents_turn_the_mailbox_is_open_for_its_children_alone() {
         let handle = system.handle();
         handle.shutdown();
         keeper.catches();
-        assert_eq!(parent.send(1), Err(SendError::Closed(1)));
+        assert_eq!(parent.send(1), Err(SendError::Closed(1, "parent".into())));
         keeper.opens();
         let report = system.shutdown();
         assert_eq!(figures(line(&report, "parent")), [1, 0, 0]);
@@ -764,7 +764,7 @@ fn f1_what_a_child_sends_to_a_parent_that_has_failed_for_good_comes_back() {
         let parent = parent.unwrap();
         parent.send(1).unwrap();
         let report = system.wait();
-        assert_eq!(so_far(&told), vec![Err(SendError::Closed(8)); 3]);
+        assert_eq!(so_far(&told), vec![Err(SendError::Closed(8, "parent".into())); 3]);
         assert_eq!(leaving(&report)[3], "parent");
     });
 }
@@ -964,7 +964,7 @@ fn o3_in_its_stopped_hook_a_parent_spawns_nobody_any_more() {
             })
         });
         let report = system.shutdown();
-        assert_eq!(next(&told), (true, Err(SendError::Closed(4))));
+        assert_eq!(next(&told), (true, Err(SendError::Closed(4, "child".into()))));
         assert_eq!(leaving(&report), ["parent"]);
         assert!(!report.is_failure(), "{report}");
         drop(parent);
@@ -1137,7 +1137,7 @@ fn o3_one_that_is_stopped_drains_while_the_rest_works() {
         keeper.catches();
         stopped.stop();
         until(|| stopped.is_closed());
-        assert_eq!(stopped.send(9), Err(SendError::Closed(9)));
+        assert_eq!(stopped.send(9), Err(SendError::Closed(9, "stopped".into())));
         keeper.opens();
         let gone = stopped.wait_timeout(HANG).unwrap();
         assert_eq!((gone.handled, gone.ended), (5, Ended::Completed));
@@ -1207,7 +1207,7 @@ fn d2_one_that_is_stopped_while_it_is_blocked_meets_the_stall_limit() {
             let full = full.clone();
             Play::new(move |n, _| {
                 let sent = full.send(n);
-                let _ = tell.send(sent);
+                let _ = tell.send(sent.clone());
                 Ok(sent?)
             })
         });
@@ -1218,7 +1218,7 @@ fn d2_one_that_is_stopped_while_it_is_blocked_meets_the_stall_limit() {
         blocked.stop();
         let report = blocked.wait_timeout(HANG).unwrap();
         assert_eq!(report.ended, Ended::Overdue);
-        assert_eq!(so_far(&told).last(), Some(&Err(SendError::Interrupted(2))));
+        assert_eq!(so_far(&told).last(), Some(&Err(SendError::Interrupted(2, "full".into()))));
         assert_eq!(figures(&report), [2, 1, 2]);
         // It was no failure of the system.
         assert!(!system.handle().is_draining());

@@ -166,7 +166,7 @@ fn m4_who_is_woken_and_never_polled_again_keeps_nobody_waiting() {
         assert_eq!(third.output(), Ok(()));
         let report = full.system.shutdown();
         // It finds the mailbox closed when it is polled at last.
-        assert_eq!(idle.poll(), Poll::Ready(Err(SendError::Closed(2))));
+        assert_eq!(idle.poll(), Poll::Ready(Err(SendError::Closed(2, "full".into()))));
         assert_eq!(figures(line(&report, "full")), [3, 0, 0]);
     });
 }
@@ -193,10 +193,10 @@ fn m2_a_sender_that_waits_is_woken_with_its_message_when_the_mailbox_closes() {
         let mut send = by_hand(full.addr.send_async(2));
         send.waits();
         full.addr.stop();
-        assert_eq!(send.output(), Err(SendError::Closed(2)));
-        assert_eq!(block_on(full.addr.send_async(3)), Err(SendError::Closed(3)));
+        assert_eq!(send.output(), Err(SendError::Closed(2, "full".into())));
+        assert_eq!(block_on(full.addr.send_async(3)), Err(SendError::Closed(3, "full".into())));
         let asked = block_on(full.addr.ask_async(|_: Reply<()>| 4));
-        assert_eq!(asked, Err(AskError::NotSent(SendTimeoutError::Closed(4))));
+        assert_eq!(asked, Err(AskError::NotSent(SendTimeoutError::Closed(4, "full".into()))));
         drop(full.go_on);
         assert_eq!(figures(line(&full.system.shutdown(), "full")), [2, 0, 0]);
     });
@@ -215,8 +215,11 @@ fn d3_a_sender_that_waits_for_an_abandoned_actor_is_refused() {
         end.waits();
         let report = full.system.shutdown();
         assert_eq!(line(&report, "full").ended, Ended::Abandoned);
-        assert_eq!(send.output(), Err(SendError::Closed(2)));
-        assert_eq!(ask.output(), Err(AskError::NotSent(SendTimeoutError::Closed(3))));
+        assert_eq!(send.output(), Err(SendError::Closed(2, "full".into())));
+        assert_eq!(
+            ask.output(),
+            Err(AskError::NotSent(SendTimeoutError::Closed(3, "full".into())))
+        );
         assert_eq!(end.output().unwrap().ended, Ended::Abandoned);
     });
 }
@@ -243,7 +246,7 @@ fn m4_what_waits_for_an_inbox_goes_to_its_actor_or_comes_back() {
         send.waits();
         end.waits();
         drop(inbox);
-        assert_eq!(send.output(), Err(SendError::Closed(2)));
+        assert_eq!(send.output(), Err(SendError::Closed(2, "an actor that is not spawned".into())));
         assert_eq!(end.output(), Err(WaitError::NotSpawned));
     });
 }
@@ -358,9 +361,9 @@ fn o3_a_child_waits_for_room_in_its_parents_mailbox_in_the_parents_turn() {
 fn m2_a_mailbox_that_refuses_gives_the_message_back() {
     guarded(|| {
         let full = full(Overflow::Refuse);
-        assert_eq!(block_on(full.addr.send_async(2)), Err(SendError::Full(2)));
+        assert_eq!(block_on(full.addr.send_async(2)), Err(SendError::Full(2, "full".into())));
         let asked = block_on(full.addr.ask_async(|_: Reply<()>| 3));
-        assert_eq!(asked, Err(AskError::NotSent(SendTimeoutError::Full(3))));
+        assert_eq!(asked, Err(AskError::NotSent(SendTimeoutError::Full(3, "full".into()))));
         drop(full.go_on);
     });
 }
@@ -431,7 +434,7 @@ fn with_itself<T: Send + 'static>(
 fn m4_an_actor_does_not_wait_for_room_in_its_own_mailbox() {
     let sent =
         with_itself(|myself| block_on(myself.send_async(None)).map_err(|e| format!("{e:?}")));
-    assert_eq!(sent, Err("Deadlock(..)".to_owned()));
+    assert_eq!(sent, Err("Deadlock(.., \"a\")".to_owned()));
 }
 
 #[test]
@@ -439,7 +442,7 @@ fn m5_an_actor_does_not_wait_for_its_own_answer_or_end() {
     let asked = with_itself(|myself| {
         block_on(myself.ask_async(Some)).map_err(|error| format!("{error:?}"))
     });
-    assert_eq!(asked, Err("Deadlock".to_owned()));
+    assert_eq!(asked, Err("Deadlock(\"a\")".to_owned()));
     let awaited = with_itself(|myself| block_on(myself.wait_async()));
     assert_eq!(awaited, Err(WaitError::Inside));
 }
@@ -465,7 +468,11 @@ fn d2_a_wait_on_the_thread_of_an_actor_ends_with_its_deadline() {
         let report = system.shutdown();
         let mut told = [next(&result), next(&result)];
         told.sort();
-        assert_eq!(told, ["Err(Interrupted(..))", "Err(Interrupted)"], "{report}");
+        assert_eq!(
+            told,
+            [r#"Err(Interrupted("keeper"))"#, r#"Err(Interrupted(.., "full"))"#],
+            "{report}"
+        );
         drop((reply, full.go_on));
     });
 }
@@ -492,14 +499,14 @@ fn m5_an_ask_ends_with_the_answer_or_when_there_will_be_none() {
         let mut ask = by_hand(addr.ask_async(|reply| reply));
         ask.waits();
         drop(next(&replies));
-        assert!(matches!(ask.output(), Err(AskError::Unanswered)));
+        assert!(matches!(ask.output(), Err(AskError::Unanswered(_))));
 
         // The actor ends, and somebody keeps the reply.
         let mut ask = by_hand(addr.ask_async(|reply| reply));
         ask.waits();
         let kept = next(&replies);
         let report = system.shutdown();
-        assert!(matches!(ask.output(), Err(AskError::Ended)));
+        assert!(matches!(ask.output(), Err(AskError::Ended(_))));
         assert!(report.is_complete());
         drop(ask);
         assert_eq!(kept.send(8), Err(8));
@@ -790,7 +797,7 @@ async fn send_all(addr: Addr<u64>, first: u64, messages: u64) -> Log {
         };
         match sent {
             Poll::Ready(Ok(())) => log.accepted.push(id),
-            Poll::Ready(Err(SendError::Closed(back))) => {
+            Poll::Ready(Err(SendError::Closed(back, _))) => {
                 assert_eq!(back, id);
                 log.refused.push(id);
                 break;

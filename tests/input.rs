@@ -34,7 +34,7 @@ fn m1_what_waits_for_an_actor_that_is_described_wrongly_goes_to_its_hook() {
             let actor = system.actor("a").inbox(inbox).returned(move |n| hook.send(n).unwrap());
             assert!(wrongly(actor).is_some());
             assert_eq!(returned.iter().collect::<Vec<u32>>(), [0, 1, 2]);
-            assert_eq!(addr.send(3), Err(SendError::Closed(3)));
+            assert_eq!(addr.send(3), Err(SendError::Closed(3, "a".into())));
         });
     }
 }
@@ -50,7 +50,7 @@ fn a_zero_capacity_is_an_error_that_says_so() {
         assert_eq!(format!("{error:?}"), error.to_string(), "what `main` prints");
 
         let (addr, inbox) = exeunt::mailbox::<u32>(0);
-        assert_eq!(addr.send(1), Err(SendError::Closed(1)));
+        assert_eq!(addr.send(1), Err(SendError::Closed(1, "an actor that is not spawned".into())));
         let builder = system.actor("b").capacity(8).inbox(inbox);
         let error = builder.spawn(Play::idle()).unwrap_err();
         assert!(error.is_zero_capacity() && error.name() == "b");
@@ -94,7 +94,7 @@ fn the_short_forms_fail_the_system_and_the_report_says_why() {
         let other = system.spawn("other", Play::new(|_: u32, _| Ok(())));
         other.send(1).unwrap();
         let closed = system.spawn("a\0b", Play::<u32>::idle());
-        assert_eq!(closed.send(1), Err(SendError::Closed(1)));
+        assert_eq!(closed.send(1), Err(SendError::Closed(1, "a\0b".into())));
         let report = system.wait();
         match &report.reason {
             Reason::Failure { name, error } => {
@@ -144,7 +144,7 @@ fn a_thread_that_the_operating_system_refuses_is_an_error() {
         });
         let builder = system.actor("a").inbox(inbox).stack_size(ABSURD_BYTES);
         refused(builder.spawn(Play::<u32>::idle()).unwrap_err());
-        assert_eq!(waiting.join().unwrap(), Err(SendError::Closed(2)));
+        assert_eq!(waiting.join().unwrap(), Err(SendError::Closed(2, "a".into())));
         assert!(addr.is_closed());
         assert_eq!(addr.wait(), Err(WaitError::NotSpawned));
 
@@ -261,7 +261,7 @@ fn whoever_comes_when_the_drain_has_begun_is_not_started() {
         system.handle().shutdown();
         keeper.catches();
         let late = system.spawn("late", Play::<u32>::idle());
-        assert_eq!(late.send(1), Err(SendError::Closed(1)));
+        assert_eq!(late.send(1), Err(SendError::Closed(1, "late".into())));
         let late = system.actor("later").spawn_with(|| -> Play<u32> { unreachable!() });
         assert!(late.unwrap().is_closed());
         system.spawn_task("latest", |_| Err(Error::msg("it runs")));

@@ -215,24 +215,27 @@ fn m2_a_refusal_gives_the_message_back_with_its_reason() {
         let (system, addr, keeper) = full();
 
         let error = addr.try_send(Letter(2)).unwrap_err();
-        assert_eq!(error, TrySendError::Full(Letter(2)));
+        assert_eq!(error, TrySendError::Full(Letter(2), "full".into()));
         assert_eq!(error.into_message(), Letter(2));
         let error = addr.send_timeout(Letter(3), ms(5)).unwrap_err();
-        assert_eq!(error, SendTimeoutError::Timeout(Letter(3)));
+        assert_eq!(error, SendTimeoutError::Timeout(Letter(3), "full".into()));
         assert_eq!(error.into_message(), Letter(3));
         let error = addr.send_timeout(Letter(3), Duration::ZERO).unwrap_err();
-        assert_eq!(error, SendTimeoutError::Timeout(Letter(3)));
+        assert_eq!(error, SendTimeoutError::Timeout(Letter(3), "full".into()));
 
         system.handle().shutdown();
         until(|| addr.is_closed());
-        assert_eq!(addr.send(Letter(4)), Err(SendError::Closed(Letter(4))));
-        assert_eq!(addr.try_send(Letter(5)), Err(TrySendError::Closed(Letter(5))));
-        assert_eq!(addr.send_timeout(Letter(6), HANG), Err(SendTimeoutError::Closed(Letter(6))));
+        assert_eq!(addr.send(Letter(4)), Err(SendError::Closed(Letter(4), "full".into())));
+        assert_eq!(addr.try_send(Letter(5)), Err(TrySendError::Closed(Letter(5), "full".into())));
+        assert_eq!(
+            addr.send_timeout(Letter(6), HANG),
+            Err(SendTimeoutError::Closed(Letter(6), "full".into()))
+        );
         keeper.opens();
         assert_eq!(figures(line(&system.wait(), "full")), [2, 0, 0]);
 
         // And also when nobody is there any more.
-        assert_eq!(addr.send(Letter(7)), Err(SendError::Closed(Letter(7))));
+        assert_eq!(addr.send(Letter(7)), Err(SendError::Closed(Letter(7), "full".into())));
     });
 }
 
@@ -249,11 +252,11 @@ fn m2_a_sender_past_its_own_deadline_gets_its_message_back() {
                 .spawn(Play::new(move |letter, _| {
                     tell.send(match timed {
                         false => match full.send(letter) {
-                            Err(SendError::Interrupted(letter)) => letter,
+                            Err(SendError::Interrupted(letter, _)) => letter,
                             other => panic!("{other:?}"),
                         },
                         true => match full.send_timeout(letter, HANG) {
-                            Err(SendTimeoutError::Interrupted(letter)) => letter,
+                            Err(SendTimeoutError::Interrupted(letter, _)) => letter,
                             other => panic!("{other:?}"),
                         },
                     })?;
@@ -320,7 +323,7 @@ fn send_somehow(addr: &Addr<(usize, u32)>, mut message: (usize, u32)) {
         0 => addr.send(message).unwrap(),
         1 => addr.send_timeout(message, HANG).unwrap(),
         _ => {
-            while let Err(TrySendError::Full(back)) = addr.try_send(message) {
+            while let Err(TrySendError::Full(back, _)) = addr.try_send(message) {
                 message = back;
                 thread::yield_now();
             }
@@ -363,7 +366,7 @@ fn m4_a_mailbox_is_bounded_unless_it_is_asked_to_be_unbounded() {
             let name = addr.name().to_owned();
             assert_eq!(standing(&system.handle(), &name).queued, room);
             if name != "endless" {
-                assert_eq!(addr.try_send(2), Err(TrySendError::Full(2)));
+                assert_eq!(addr.try_send(2), Err(TrySendError::Full(2, name.into())));
             }
         }
         keeper.opens();
@@ -401,7 +404,7 @@ fn m4_waiting_senders_get_their_message_back_when_the_mailbox_closes() {
         system.handle().shutdown();
         // The actor is still in its handler; the senders are not kept waiting for that.
         for (sent, n) in sent.iter().zip(2..) {
-            assert_eq!(next(sent), Err(SendError::Closed(Letter(n))));
+            assert_eq!(next(sent), Err(SendError::Closed(Letter(n), "full".into())));
         }
         keeper.opens();
         assert_eq!(figures(line(&system.wait(), "full")), [2, 0, 0]);
@@ -426,7 +429,7 @@ fn m4_waiting_senders_get_their_message_back_when_the_actor_fails() {
         addr.send(Letter(1)).unwrap();
         let sent = waiting_sender(&addr, 2);
         keeper.opens();
-        assert_eq!(next(&sent), Err(SendError::Closed(Letter(2))));
+        assert_eq!(next(&sent), Err(SendError::Closed(Letter(2), "a".into())));
         assert_eq!(figures(line(&system.wait(), "a")), [0, 1, 1]);
     });
 }
@@ -448,7 +451,7 @@ fn m4_waiting_senders_get_their_message_back_when_the_actor_never_starts() {
         addr.send(Letter(1)).unwrap();
         let sent = waiting_sender(&addr, 2);
         keeper.opens();
-        assert_eq!(next(&sent), Err(SendError::Closed(Letter(2))));
+        assert_eq!(next(&sent), Err(SendError::Closed(Letter(2), "a".into())));
         assert_eq!(figures(line(&system.wait(), "a")), [0, 0, 1]);
     });
 }
@@ -460,7 +463,10 @@ fn m4_waiting_senders_get_their_message_back_when_the_inbox_is_never_read() {
         addr.send(Letter(0)).unwrap();
         let sent = waiting_sender(&addr, 1);
         drop(inbox);
-        assert_eq!(next(&sent), Err(SendError::Closed(Letter(1))));
+        assert_eq!(
+            next(&sent),
+            Err(SendError::Closed(Letter(1), "an actor that is not spawned".into()))
+        );
     });
 }
 
@@ -476,11 +482,13 @@ fn m4_an_actor_does_not_wait_for_room_in_its_own_mailbox() {
                 if letter == Letter(0) {
                     let me = cx.addr();
                     tell.send(me.send(Letter(1)).is_ok())?;
-                    tell.send(me.send(Letter(2)) == Err(SendError::Deadlock(Letter(2))))?;
+                    tell.send(
+                        me.send(Letter(2)) == Err(SendError::Deadlock(Letter(2), "a".into())),
+                    )?;
                     let timed = me.send_timeout(Letter(3), HANG);
-                    tell.send(timed == Err(SendTimeoutError::Deadlock(Letter(3))))?;
+                    tell.send(timed == Err(SendTimeoutError::Deadlock(Letter(3), "a".into())))?;
                     let tried = me.try_send(Letter(4));
-                    tell.send(tried == Err(TrySendError::Full(Letter(4))))?;
+                    tell.send(tried == Err(TrySendError::Full(Letter(4), "a".into())))?;
                 }
                 Ok(())
             }))
@@ -572,7 +580,7 @@ fn m5_an_ask_ends_with_the_answer() {
 fn m5_an_ask_ends_when_the_reply_is_dropped() {
     guarded(|| {
         let Oracle { addr, system, .. } = oracle();
-        assert!(matches!(addr.ask(Question::Ignore), Err(AskError::Unanswered)));
+        assert!(matches!(addr.ask(Question::Ignore), Err(AskError::Unanswered(_))));
         assert_eq!(line(&system.shutdown(), "oracle").handled, 1);
     });
 }
@@ -582,7 +590,7 @@ fn m5_an_ask_ends_when_the_handler_fails_or_panics() {
     for question in [Question::Fail, Question::Panic] {
         guarded(move || {
             let Oracle { addr, system, .. } = oracle();
-            assert!(matches!(addr.ask(question), Err(AskError::Unanswered)));
+            assert!(matches!(addr.ask(question), Err(AskError::Unanswered(_))));
             assert_eq!(line(&system.wait(), "oracle").failed, 1);
         });
     }
@@ -596,7 +604,7 @@ fn m5_an_ask_ends_when_the_actor_ends_with_the_reply_kept() {
         until(|| standing(&system.handle(), "oracle").handled == 1);
         assert!(answer.recv_timeout(NEVER).is_err());
         system.shutdown();
-        assert!(matches!(next(&answer), Err(AskError::Unanswered)));
+        assert!(matches!(next(&answer), Err(AskError::Unanswered(_))));
 
         // And if the reply outlives it.
         let Oracle { addr, system, given_away, .. } = oracle();
@@ -604,7 +612,7 @@ fn m5_an_ask_ends_when_the_actor_ends_with_the_reply_kept() {
         let reply = next(&given_away);
         assert!(answer.recv_timeout(NEVER).is_err());
         system.shutdown();
-        assert!(matches!(next(&answer), Err(AskError::Ended)));
+        assert!(matches!(next(&answer), Err(AskError::Ended(_))));
         assert_eq!(reply.send(1), Err(1), "the asker has gone");
     });
 }
@@ -624,10 +632,10 @@ fn m5_an_ask_ends_when_the_actor_is_abandoned() {
         let report = system.shutdown();
         assert_eq!(line(&report, "oracle").ended, Ended::Abandoned);
         assert_eq!(figures(line(&report, "oracle")), [0, 1, 1]);
-        assert!(matches!(next(&in_hand), Err(AskError::Ended)));
-        assert!(matches!(next(&queued), Err(AskError::Unanswered | AskError::Ended)));
+        assert!(matches!(next(&in_hand), Err(AskError::Ended(_))));
+        assert!(matches!(next(&queued), Err(AskError::Unanswered(_) | AskError::Ended(_))));
         match next(&waiting) {
-            Err(AskError::NotSent(SendTimeoutError::Closed(Question::Double(2, _)))) => {}
+            Err(AskError::NotSent(SendTimeoutError::Closed(Question::Double(2, _), _))) => {}
             other => panic!("{:?}", other.map_err(|error| error.to_string())),
         }
         drop(keeper);
@@ -640,16 +648,16 @@ fn m5_an_ask_ends_at_its_deadline() {
         let Oracle { addr, system, keeper, .. } = oracle();
         // Accepted, and not answered in time.
         let error = addr.ask_timeout(Question::Sit, ms(20)).unwrap_err();
-        assert!(matches!(error, AskError::Timeout), "{error}");
+        assert!(matches!(error, AskError::Timeout(_)), "{error}");
         keeper.catches();
         // Accepted, and not begun in time.
         let error = addr.ask_timeout(|reply| Question::Double(1, reply), ms(20)).unwrap_err();
-        assert!(matches!(error, AskError::Timeout), "{error}");
+        assert!(matches!(error, AskError::Timeout(_)), "{error}");
         // Not accepted in time: the question comes back.
         let error = addr.ask_timeout(|reply| Question::Double(2, reply), ms(20)).unwrap_err();
         assert!(matches!(
             error,
-            AskError::NotSent(SendTimeoutError::Timeout(Question::Double(2, _)))
+            AskError::NotSent(SendTimeoutError::Timeout(Question::Double(2, _), _))
         ));
         // What was accepted is handled all the same.
         keeper.opens();
@@ -682,8 +690,8 @@ fn m5_an_ask_ends_when_the_asker_is_past_its_deadline() {
                     let error = addr.ask(question).unwrap_err();
                     tell.send(matches!(
                         (is_full, &error),
-                        (false, AskError::Interrupted)
-                            | (true, AskError::NotSent(SendTimeoutError::Interrupted(_)))
+                        (false, AskError::Interrupted(_))
+                            | (true, AskError::NotSent(SendTimeoutError::Interrupted(..)))
                     ))?;
                     Err(error.into())
                 }))
@@ -712,7 +720,7 @@ fn m5_an_actor_that_asks_itself_is_told() {
             Play::new(move |question: Option<Reply<()>>, cx| {
                 if question.is_none() {
                     let error = cx.addr().ask(Some).unwrap_err();
-                    tell.send(matches!(error, AskError::Deadlock))?;
+                    tell.send(matches!(error, AskError::Deadlock(_)))?;
                 }
                 Ok(())
             }),
@@ -729,7 +737,7 @@ fn m5_an_ask_of_a_closed_mailbox_ends_with_the_question() {
         let Oracle { addr, system, .. } = oracle();
         system.shutdown();
         match addr.ask(|reply| Question::Double(9, reply)) {
-            Err(AskError::NotSent(SendTimeoutError::Closed(Question::Double(9, _)))) => {}
+            Err(AskError::NotSent(SendTimeoutError::Closed(Question::Double(9, _), _))) => {}
             other => panic!("{:?}", other.map_err(|error| error.to_string())),
         }
     });
@@ -761,7 +769,7 @@ fn m5_an_ask_ends_when_its_question_is_returned_at_a_deadline() {
         keeper.opens();
 
         next(&returned);
-        let expected = AskError::<()>::Unanswered.to_string();
+        let expected = AskError::<()>::Unanswered("oracle".into()).to_string();
         assert_eq!(next(&answer), Err(expected));
         assert_eq!(figures(line(&system.wait(), "oracle")), [1, 0, 1]);
     });

@@ -307,7 +307,7 @@ fn o3_a_turn_goes_step_by_step_on_the_actors_own_thread() {
             let addr = addr.clone();
             let tell = tell.clone();
             thread::spawn(move || {
-                assert_eq!(addr.send(3), Err(SendError::Closed(3)));
+                assert_eq!(addr.send(3), Err(SendError::Closed(3, "actor".into())));
                 tell.send(("woken".to_owned(), "actor".to_owned())).unwrap();
             })
         };
@@ -435,7 +435,7 @@ fn wrong_order(sends: u64) -> (exeunt::Report, Vec<bool>, Vec<String>) {
     let sender = Play::<u32>::idle().stopped(move |_| {
         trap.walk_in();
         for n in 0..sends {
-            tell.send(sink.send(n) == Err(SendError::Closed(n)))?;
+            tell.send(sink.send(n) == Err(SendError::Closed(n, "sink".into())))?;
         }
         Ok(())
     });
@@ -616,7 +616,7 @@ fn o5_in_its_turn_an_actor_cannot_send_to_itself_any_more() {
             Play::new(move |n: u32, cx| {
                 trap.walk_in();
                 cx.stopping().wait();
-                tell.send(cx.addr().send(n + 1) == Err(SendError::Closed(n + 1)))?;
+                tell.send(cx.addr().send(n + 1) == Err(SendError::Closed(n + 1, "a".into())))?;
                 Ok(())
             }),
         );

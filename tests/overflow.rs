@@ -100,12 +100,12 @@ fn m2_a_mailbox_that_refuses_gives_the_message_back_at_once() {
     guarded(|| {
         let full = full(Overflow::Refuse);
         let addr = &full.addr;
-        assert_eq!(addr.send(Letter(2)), Err(SendError::Full(Letter(2))));
-        assert_eq!(addr.try_send(Letter(3)), Err(TrySendError::Full(Letter(3))));
+        assert_eq!(addr.send(Letter(2)), Err(SendError::Full(Letter(2), "full".into())));
+        assert_eq!(addr.try_send(Letter(3)), Err(TrySendError::Full(Letter(3), "full".into())));
         let timed = addr.send_timeout(Letter(4), HANG);
-        assert_eq!(timed, Err(SendTimeoutError::Full(Letter(4))));
+        assert_eq!(timed, Err(SendTimeoutError::Full(Letter(4), "full".into())));
         let asked = addr.ask(|_: Reply<()>| Letter(5));
-        assert_eq!(asked, Err(AskError::NotSent(SendTimeoutError::Full(Letter(5)))));
+        assert_eq!(asked, Err(AskError::NotSent(SendTimeoutError::Full(Letter(5), "full".into()))));
         assert_eq!(full.returned_so_far(), Vec::<u32>::new());
         assert_eq!(figures(line(&full.end(), "full")), [2, 0, 0]);
     });
@@ -114,8 +114,8 @@ fn m2_a_mailbox_that_refuses_gives_the_message_back_at_once() {
 #[test]
 fn m2_an_actor_that_fills_its_own_mailbox_is_told_what_was_chosen_for_it() {
     for (overflow, sent) in [
-        (Overflow::Wait, "Deadlock(..)"),
-        (Overflow::Refuse, "Full(..)"),
+        (Overflow::Wait, "Deadlock(.., \"a\")"),
+        (Overflow::Refuse, "Full(.., \"a\")"),
         (Overflow::DropNewest, "Ok"),
     ] {
         guarded(move || {
@@ -253,9 +253,12 @@ fn m4_an_inbox_waits_until_it_has_an_actor_and_then_drops() {
     guarded(|| {
         let (addr, inbox) = exeunt::mailbox(1);
         addr.send(0).unwrap();
-        assert_eq!(addr.try_send(1), Err(TrySendError::Full(1)));
+        assert_eq!(
+            addr.try_send(1),
+            Err(TrySendError::Full(1, "an actor that is not spawned".into()))
+        );
         let timed = addr.send_timeout(1, NEVER);
-        assert_eq!(timed, Err(SendTimeoutError::Timeout(1)));
+        assert_eq!(timed, Err(SendTimeoutError::Timeout(1, "an actor that is not spawned".into())));
 
         let (trap, keeper) = trap();
         let mut system = System::new("late");
@@ -286,8 +289,8 @@ fn m2_a_closed_mailbox_drops_nothing() {
         let addr = full.addr.clone();
         full.system.handle().shutdown();
         until(|| addr.is_closed());
-        assert_eq!(addr.send(Letter(2)), Err(SendError::Closed(Letter(2))));
-        assert_eq!(addr.try_send(Letter(3)), Err(TrySendError::Closed(Letter(3))));
+        assert_eq!(addr.send(Letter(2)), Err(SendError::Closed(Letter(2), "full".into())));
+        assert_eq!(addr.try_send(Letter(3)), Err(TrySendError::Closed(Letter(3), "full".into())));
         assert_eq!(full.returned_so_far(), Vec::<u32>::new());
         assert_eq!(figures(line(&full.end(), "full")), [2, 0, 0]);
     });
@@ -326,7 +329,7 @@ fn m2_a_hook_that_sends_to_its_own_full_mailbox_is_refused() {
             });
             myself.send(full.addr.clone()).unwrap();
             full.addr.send(Letter(2)).unwrap();
-            let full_again = Err("Full(..)".to_owned());
+            let full_again = Err("Full(.., \"full\")".to_owned());
             assert_eq!(so_far(&refused), [full_again.clone(), full_again]);
             assert_eq!(figures(line(&full.end(), "full")), [2, 0, 1]);
         });
@@ -407,9 +410,12 @@ fn m4_who_waits_for_the_hook_goes_on_when_it_is_free() {
     guarded(|| {
         let (full, hook) = full_with_a_slow_hook(Overflow::DropNewest);
         let sent = waiting_for_the_hook(&full, &hook);
-        assert_eq!(full.addr.try_send(Letter(4)), Err(TrySendError::Full(Letter(4))));
+        assert_eq!(
+            full.addr.try_send(Letter(4)),
+            Err(TrySendError::Full(Letter(4), "full".into()))
+        );
         let timed = full.addr.send_timeout(Letter(5), ms(1));
-        assert_eq!(timed, Err(SendTimeoutError::Timeout(Letter(5))));
+        assert_eq!(timed, Err(SendTimeoutError::Timeout(Letter(5), "full".into())));
         hook.opens();
         assert_eq!([next(&sent), next(&sent)], [Ok(()), Ok(())]);
         assert_eq!(full.returned_so_far(), [2, 3]);
@@ -422,7 +428,7 @@ fn m4_who_waits_for_the_hook_gets_its_message_back_when_the_mailbox_closes() {
         let (full, hook) = full_with_a_slow_hook(Overflow::DropOldest);
         let sent = waiting_for_the_hook(&full, &hook);
         full.system.handle().shutdown();
-        assert_eq!(next(&sent), Err(SendError::Closed(Letter(3))));
+        assert_eq!(next(&sent), Err(SendError::Closed(Letter(3), "full".into())));
         hook.opens();
         assert_eq!(next(&sent), Ok(()));
         assert_eq!(figures(line(&full.end(), "full")), [2, 0, 1]);
@@ -458,7 +464,7 @@ fn d2_an_actor_that_waits_for_the_hook_is_interrupted_at_its_deadline() {
         keeper.catches();
         keeper.opens();
         full.system.handle().shutdown();
-        assert_eq!(next(&interrupted), Err(SendError::Interrupted(Letter(3))));
+        assert_eq!(next(&interrupted), Err(SendError::Interrupted(Letter(3), "full".into())));
         hook.opens();
         assert_eq!(first.join().unwrap(), Ok(()));
         assert_eq!(figures(line(&full.end(), "full")), [2, 0, 1]);
@@ -724,16 +730,16 @@ fn send_until_closed(addr: &Addr<u64>, sender: u64, mut dice: Dice) -> Vec<u64> 
     for id in (sender << 32).. {
         let sent = match dice.below(3) {
             0 => addr.send(id).map_err(|error| match error {
-                SendError::Closed(back) => (back, true),
+                SendError::Closed(back, _) => (back, true),
                 error => panic!("{error}"),
             }),
             1 => addr.try_send(id).map_err(|error| match error {
-                TrySendError::Full(back) => (back, false),
+                TrySendError::Full(back, _) => (back, false),
                 error => (error.into_message(), true),
             }),
             _ => addr.send_timeout(id, ms(1)).map_err(|error| match error {
-                SendTimeoutError::Timeout(back) => (back, false),
-                SendTimeoutError::Closed(back) => (back, true),
+                SendTimeoutError::Timeout(back, _) => (back, false),
+                SendTimeoutError::Closed(back, _) => (back, true),
                 error => panic!("{error}"),
             }),
         };

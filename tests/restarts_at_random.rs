@@ -292,12 +292,12 @@ fn send(number: u64, addrs: &[Addr<u64>], curtain: &AtomicBool, mut dice: Dice) 
             },
             1 => match addr.try_send(id) {
                 Ok(()) => (true, false),
-                Err(TrySendError::Full(_)) => (false, false),
+                Err(TrySendError::Full(..)) => (false, false),
                 Err(_) => (false, true),
             },
             _ => match addr.send_timeout(id, dice.micros_below(300)) {
                 Ok(()) => (true, false),
-                Err(SendTimeoutError::Timeout(_)) => (false, false),
+                Err(SendTimeoutError::Timeout(..)) => (false, false),
                 Err(_) => (false, true),
             },
         };

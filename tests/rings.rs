@@ -125,8 +125,8 @@ fn o4_the_inboxes_beside_those_of_a_ring_are_read_out_and_closed_with_it() {
             assert_eq!(laid_down.load(Ordering::Relaxed), 20);
             assert_eq!(report.actors.iter().map(|a| a.handled).sum::<u64>(), 20 * 1_001);
             assert!(report.actors.iter().all(|a| a.ended == Ended::Drained), "{report}");
-            for addr in &beside {
-                assert_eq!(addr.send(0), Err(SendError::Closed(0)));
+            for (i, addr) in beside.iter().enumerate() {
+                assert_eq!(addr.send(0), Err(SendError::Closed(0, format!("r{i}").into())));
             }
         });
     }
@@ -623,14 +623,16 @@ fn o4_in_its_turn_one_of_a_ring_may_still_send_to_itself_and_another_may_not() {
         let tell = tell.clone();
         let player = Play::new(move |left: u32, cx| {
             assert!(cx.stopping().is_set(), "its turn has not come");
-            Ok(if left > 0 {
-                tell.send(cx.addr().send(left - 1))?
-            })
+            if left > 0 {
+                tell.send(cx.addr().send(left - 1))?;
+            }
+            Ok(())
         });
-        player.started(|cx| {
+        let mut children = Vec::new();
+        player.started(move |cx| {
             let parent = cx.addr();
-            let child = Play::<()>::idle().stopped(move |_| Ok(parent.send(2)?));
-            cx.actor("child").feeds_nothing().spawn(child)?;
+            let last_word = Play::<()>::idle().stopped(move |_| Ok(parent.send(2)?));
+            children.push(cx.actor("child").feeds_nothing().spawn(last_word)?);
             Ok(())
         })
     }
@@ -650,7 +652,7 @@ fn o4_in_its_turn_one_of_a_ring_may_still_send_to_itself_and_another_may_not() {
         assert!(report.is_complete() && report.refused.is_empty(), "{report}");
         let mut refused = so_far(&told);
         refused.retain(Result::is_err);
-        assert_eq!(refused, [Err(SendError::Closed(1))]);
+        assert_eq!(refused, [Err(SendError::Closed(1, "alone".into()))]);
         drop((a, b, alone));
     });
 }

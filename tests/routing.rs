@@ -69,14 +69,29 @@ fn m2_a_recipient_gives_back_what_was_sent_with_the_reason() {
         let (addr, inbox) = exeunt::mailbox::<Msg>(1);
         let jobs: Recipient<Job> = addr.recipient();
         jobs.send(Job(0)).unwrap();
-        assert_eq!(jobs.try_send(Job(1)), Err(TrySendError::Full(Job(1))));
+        assert_eq!(
+            jobs.try_send(Job(1)),
+            Err(TrySendError::Full(Job(1), "an actor that is not spawned".into()))
+        );
         let timed = jobs.send_timeout(Job(2), ms(1));
-        assert_eq!(timed, Err(SendTimeoutError::Timeout(Job(2))));
+        assert_eq!(
+            timed,
+            Err(SendTimeoutError::Timeout(Job(2), "an actor that is not spawned".into()))
+        );
         drop(inbox);
-        assert_eq!(jobs.send(Job(3)), Err(SendError::Closed(Job(3))));
-        assert_eq!(jobs.try_send(Job(4)), Err(TrySendError::Closed(Job(4))));
+        assert_eq!(
+            jobs.send(Job(3)),
+            Err(SendError::Closed(Job(3), "an actor that is not spawned".into()))
+        );
+        assert_eq!(
+            jobs.try_send(Job(4)),
+            Err(TrySendError::Closed(Job(4), "an actor that is not spawned".into()))
+        );
         let timed = jobs.send_timeout(Job(5), ms(1));
-        assert_eq!(timed, Err(SendTimeoutError::Closed(Job(5))));
+        assert_eq!(
+            timed,
+            Err(SendTimeoutError::Closed(Job(5), "an actor that is not spawned".into()))
+        );
     });
 }
 
@@ -114,10 +129,13 @@ fn m5_a_recipient_is_asked_and_m2_gives_the_question_back() {
         let twice: Recipient<Twice> = addr.recipient();
         assert!(matches!(twice.ask(|reply| Twice(4, reply)), Ok(8)));
         assert!(matches!(twice.ask_timeout(|reply| Twice(6, reply), crate::support::HANG), Ok(12)));
-        assert!(matches!(twice.ask(|reply| Twice(5, reply)), Err(AskError::Unanswered)));
+        assert!(matches!(twice.ask(|reply| Twice(5, reply)), Err(AskError::Unanswered(_))));
         system.shutdown();
         let refused = twice.ask(|reply| Twice(2, reply));
-        assert!(matches!(refused, Err(AskError::NotSent(SendTimeoutError::Closed(Twice(2, _))))));
+        assert!(matches!(
+            refused,
+            Err(AskError::NotSent(SendTimeoutError::Closed(Twice(2, _), _)))
+        ));
     });
 }
 
@@ -127,9 +145,12 @@ fn m5_an_ask_through_a_recipient_ends_when_its_time_is_over() {
         let (addr, inbox) = exeunt::mailbox::<Sums>(1);
         let twice: Recipient<Twice> = addr.recipient();
         let unread = twice.ask_timeout(|reply| Twice(1, reply), ms(1));
-        assert!(matches!(unread, Err(AskError::Timeout)));
+        assert!(matches!(unread, Err(AskError::Timeout(_))));
         let no_room = twice.ask_timeout(|reply| Twice(3, reply), ms(1));
-        assert!(matches!(no_room, Err(AskError::NotSent(SendTimeoutError::Timeout(Twice(3, _))))));
+        assert!(matches!(
+            no_room,
+            Err(AskError::NotSent(SendTimeoutError::Timeout(Twice(3, _), _)))
+        ));
         drop(inbox);
     });
 }
@@ -139,7 +160,10 @@ fn m2_a_message_that_is_its_own_kind_needs_nothing() {
     let (addr, inbox) = exeunt::mailbox::<String>(1);
     let same: Recipient<String> = addr.recipient();
     same.send("one".into()).unwrap();
-    assert_eq!(same.try_send("two".into()), Err(TrySendError::Full("two".into())));
+    assert_eq!(
+        same.try_send("two".into()),
+        Err(TrySendError::Full("two".into(), "an actor that is not spawned".into()))
+    );
     drop(inbox);
 }
 
@@ -247,8 +271,14 @@ fn m2_who_is_closed_is_passed_over_until_all_are() {
         router.send(4).unwrap();
         router.try_send(5).unwrap();
         drop(third);
-        assert_eq!(router.send(6), Err(SendError::Closed(6)));
-        assert_eq!(router.try_send(7), Err(TrySendError::Closed(7)));
+        assert_eq!(
+            router.send(6),
+            Err(SendError::Closed(6, "an actor that is not spawned".into()))
+        );
+        assert_eq!(
+            router.try_send(7),
+            Err(TrySendError::Closed(7, "an actor that is not spawned".into()))
+        );
     }
 }
 
@@ -287,10 +317,16 @@ fn m2_try_send_passes_over_who_is_full_until_all_are() {
         addrs[0].send(0).unwrap();
         router.try_send(1).unwrap();
         assert_eq!(queued(&addrs), [1, 1]);
-        assert_eq!(router.try_send(2), Err(TrySendError::Full(2)));
+        assert_eq!(
+            router.try_send(2),
+            Err(TrySendError::Full(2, "an actor that is not spawned".into()))
+        );
         let [first, _second] = inboxes;
         drop(first);
-        assert_eq!(router.try_send(3), Err(TrySendError::Full(3)));
+        assert_eq!(
+            router.try_send(3),
+            Err(TrySendError::Full(3, "an actor that is not spawned".into()))
+        );
     }
 }
 
@@ -312,7 +348,7 @@ fn m2_what_a_member_refuses_comes_back_through_the_router() {
         router.send(Job(0)).unwrap();
         keeper.catches();
         router.send(Job(1)).unwrap();
-        assert_eq!(router.send(Job(2)), Err(SendError::Full(Job(2))));
+        assert_eq!(router.send(Job(2)), Err(SendError::Full(Job(2), "a".into())));
         keeper.opens();
         assert_eq!(figures(line(&system.shutdown(), "a")), [2, 0, 0]);
     });
@@ -381,8 +417,14 @@ fn m2_a_keyed_router_goes_nowhere_else() {
     assert_eq!(addrs[0].queued(), 2);
     let [first, _second] = inboxes;
     drop(first);
-    assert_eq!(router.send(Job(key)), Err(SendError::Closed(Job(key))));
-    assert_eq!(router.try_send(Job(key)), Err(TrySendError::Closed(Job(key))));
+    assert_eq!(
+        router.send(Job(key)),
+        Err(SendError::Closed(Job(key), "an actor that is not spawned".into()))
+    );
+    assert_eq!(
+        router.try_send(Job(key)),
+        Err(TrySendError::Closed(Job(key), "an actor that is not spawned".into()))
+    );
 }
 
 #[test]
@@ -466,10 +508,16 @@ fn m2_a_broadcast_says_how_many_took_it_and_who_did_not() {
     let error = all.send("hear".into()).unwrap_err();
     assert_eq!(error.accepted(), 1);
     let text = error.to_string();
-    assert!(text.starts_with("1 of 3 took the message; `"), "{text}");
+    assert!(text.starts_with("1 of 3 took the message; the mailbox of `"), "{text}");
     let refused = error.into_refused();
-    assert_eq!(refused[0], (addrs[1].clone(), SendError::Closed("hear".into())));
-    assert_eq!(refused[1], (addrs[2].clone(), SendError::Closed("hear".into())));
+    assert_eq!(
+        refused[0],
+        (addrs[1].clone(), SendError::Closed("hear".into(), "an actor that is not spawned".into()))
+    );
+    assert_eq!(
+        refused[1],
+        (addrs[2].clone(), SendError::Closed("hear".into(), "an actor that is not spawned".into()))
+    );
     assert_eq!(refused.len(), 2);
 }
 
@@ -544,7 +592,7 @@ fn m2_a_router_asks_past_the_closed_and_gives_the_question_back_when_all_are() {
         }
         system.shutdown();
         let refused = router.ask(|reply| (7, reply));
-        assert!(matches!(refused, Err(AskError::NotSent(SendTimeoutError::Closed((7, _))))));
+        assert!(matches!(refused, Err(AskError::NotSent(SendTimeoutError::Closed((7, _), _)))));
     });
 }
 
@@ -558,7 +606,7 @@ fn m5_a_router_asks_everybody_but_the_asker() {
         let alone = Router::round_robin([addr.clone()]).unwrap();
         let asker = Play::new(move |(_, reply): WhoFor, _| {
             let lonely = alone.ask(|reply| (0, reply));
-            assert!(matches!(lonely, Err(AskError::Deadlock)));
+            assert!(matches!(lonely, Err(AskError::Deadlock(_))));
             let who = (both.ask(|reply| (0, reply))?, both.ask(|reply| (0, reply))?);
             let _ = reply.send(format!("{who:?}"));
             Ok(())
@@ -580,7 +628,7 @@ fn m5_one_of_a_ring_that_has_its_turn_does_not_ask_itself_through_a_router() {
         let asker = Play::new(move |(_, reply): WhoFor, cx| {
             let lonely = alone.ask(|reply| (0, reply));
             let in_turn = cx.stopping().is_set();
-            let _ = tell.send((in_turn, matches!(lonely, Err(AskError::Deadlock))));
+            let _ = tell.send((in_turn, matches!(lonely, Err(AskError::Deadlock(_)))));
             drop(reply);
             Ok(())
         });

@@ -439,18 +439,18 @@ fn send_until_closed(number: u64, order: Order) -> Log {
         let (refused, closed) = match dice.below(3) {
             0 => match addr.send(id) {
                 Ok(()) => (None, false),
-                Err(error @ SendError::Closed(_)) => (Some(error.into_message()), true),
+                Err(error @ SendError::Closed(..)) => (Some(error.into_message()), true),
                 Err(error) => panic!("{error}"),
             },
             1 => match addr.try_send(id) {
                 Ok(()) => (None, false),
-                Err(TrySendError::Full(back)) => (Some(back), false),
+                Err(TrySendError::Full(back, _)) => (Some(back), false),
                 Err(error) => (Some(error.into_message()), true),
             },
             _ => match addr.send_timeout(id, dice.micros_below(200)) {
                 Ok(()) => (None, false),
-                Err(SendTimeoutError::Timeout(back)) => (Some(back), false),
-                Err(error @ SendTimeoutError::Closed(_)) => (Some(error.into_message()), true),
+                Err(SendTimeoutError::Timeout(back, _)) => (Some(back), false),
+                Err(error @ SendTimeoutError::Closed(..)) => (Some(error.into_message()), true),
                 Err(error) => panic!("{error}"),
             },
         };

@@ -42,8 +42,8 @@ fn m2_without_a_lane_nothing_is_urgent() {
     guarded(|| {
         let mut system = System::new("one lane");
         let addr = system.spawn("a", Play::<u32>::idle());
-        assert_eq!(addr.send_urgent(1), Err(SendError::NoLane(1)));
-        assert_eq!(addr.try_send_urgent(2), Err(TrySendError::NoLane(2)));
+        assert_eq!(addr.send_urgent(1), Err(SendError::NoLane(1, "a".into())));
+        assert_eq!(addr.try_send_urgent(2), Err(TrySendError::NoLane(2, "a".into())));
         assert_eq!(figures(line(&system.shutdown(), "a")), [0, 0, 0]);
     });
 }
@@ -100,8 +100,8 @@ fn m4_each_lane_has_its_own_room() {
         let (system, addr, keeper, handled) = caught(1, 1);
         addr.send(1).unwrap();
         addr.send_urgent(11).unwrap();
-        assert_eq!(addr.try_send(2), Err(TrySendError::Full(2)));
-        assert_eq!(addr.try_send_urgent(12), Err(TrySendError::Full(12)));
+        assert_eq!(addr.try_send(2), Err(TrySendError::Full(2, "a".into())));
+        assert_eq!(addr.try_send_urgent(12), Err(TrySendError::Full(12, "a".into())));
         let waiting = thread::spawn({
             let addr = addr.clone();
             move || addr.send_urgent(13)
@@ -125,9 +125,9 @@ fn m4_who_waits_for_urgent_room_gets_its_message_back_when_the_mailbox_closes() 
         });
         assert!(sent.recv_timeout(NEVER).is_err());
         system.handle().shutdown();
-        assert_eq!(next(&sent), Err(SendError::Closed(2)));
-        assert_eq!(addr.send_urgent(3), Err(SendError::Closed(3)));
-        assert_eq!(addr.try_send_urgent(4), Err(TrySendError::Closed(4)));
+        assert_eq!(next(&sent), Err(SendError::Closed(2, "a".into())));
+        assert_eq!(addr.send_urgent(3), Err(SendError::Closed(3, "a".into())));
+        assert_eq!(addr.try_send_urgent(4), Err(TrySendError::Closed(4, "a".into())));
         keeper.opens();
         assert_eq!(figures(line(&system.shutdown(), "a")), [2, 0, 0]);
     });
@@ -154,7 +154,7 @@ fn m4_an_actor_does_not_wait_for_urgent_room_in_its_own_mailbox() {
             }))
             .unwrap();
         addr.send(0).unwrap();
-        assert_eq!(next(&second), Err(SendError::Deadlock(2)));
+        assert_eq!(next(&second), Err(SendError::Deadlock(2, "a".into())));
         assert_eq!(figures(line(&system.shutdown(), "a")), [2, 0, 0]);
     });
 }
@@ -308,9 +308,9 @@ fn send_until_closed(addr: &Addr<u64>, sender: u64, seed: u64) -> Vec<u64> {
         };
         match sent {
             Ok(()) => accepted.push(id),
-            Err(SendError::Full(back)) => assert_eq!(back, id),
+            Err(SendError::Full(back, _)) => assert_eq!(back, id),
             Err(error) => {
-                assert_eq!(error, SendError::Closed(id));
+                assert_eq!(error, SendError::Closed(id, "a".into()));
                 break;
             }
         }
@@ -320,8 +320,9 @@ fn send_until_closed(addr: &Addr<u64>, sender: u64, seed: u64) -> Vec<u64> {
 
 fn patiently(error: TrySendError<u64>) -> SendError<u64> {
     match error {
-        TrySendError::Full(id) => SendError::Full(id),
-        error => SendError::Closed(error.into_message()),
+        TrySendError::Full(id, name) => SendError::Full(id, name),
+        TrySendError::Closed(id, name) => SendError::Closed(id, name),
+        error => panic!("{error}"),
     }
 }
 

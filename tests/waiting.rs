@@ -859,8 +859,8 @@ fn o3_a_mailbox_beside_its_own_closes_in_its_turn() {
             move || annex.send(5)
         });
         system.handle().shutdown();
-        assert_eq!(blocked.join().unwrap(), Err(SendError::Closed(5)));
-        assert_eq!(annex.send(6), Err(SendError::Closed(6)));
+        assert_eq!(blocked.join().unwrap(), Err(SendError::Closed(5, "a".into())));
+        assert_eq!(annex.send(6), Err(SendError::Closed(6, "a".into())));
         keeper.opens();
         let report = system.shutdown();
         assert_eq!(figures(line(&report, "a")), [5, 0, 0]);
@@ -897,7 +897,7 @@ fn annexed(
     annex.send(12).unwrap();
     let keeper = keep(&system, keeper);
     let report = system.wait();
-    assert_eq!(annex.send(13), Err(SendError::Closed(13)));
+    assert_eq!(annex.send(13), Err(SendError::Closed(13, "a".into())));
     drop(keeper);
     (so_far(&returned), report)
 }
@@ -970,7 +970,7 @@ fn m1_a_mailbox_that_is_attached_too_late_takes_nothing() {
         let report = system.shutdown();
         assert_eq!(so_far(&returned), [2]);
         assert_eq!(figures(line(&report, "a")), [0, 0, 1]);
-        assert_eq!(annex.send(2), Err(SendError::Closed(2)));
+        assert_eq!(annex.send(2), Err(SendError::Closed(2, "a".into())));
         drop(addr);
     });
 }
@@ -1225,9 +1225,9 @@ type End = Result<u32, &'static str>;
 
 fn end<M>(answer: Result<u32, AskError<M>>) -> End {
     answer.map_err(|error| match error {
-        AskError::Unanswered => "unanswered",
-        AskError::Ended => "ended",
-        AskError::Timeout => "timeout",
+        AskError::Unanswered(_) => "unanswered",
+        AskError::Ended(_) => "ended",
+        AskError::Timeout(_) => "timeout",
         _ => "otherwise",
     })
 }
@@ -1307,7 +1307,10 @@ fn m5_an_ask_ends_with_the_asked() {
         // The next question is not even accepted, which is the asker's to handle.
         asker.send(4).unwrap();
         let report = system.wait();
-        assert_eq!(line(&report, "asker").error.as_deref(), Some("the mailbox is closed"));
+        assert_eq!(
+            line(&report, "asker").error.as_deref(),
+            Some("the mailbox of `sphinx` is closed")
+        );
         assert_eq!(so_far(&told).len(), 0);
     });
 }
@@ -1615,7 +1618,7 @@ fn m5_an_actor_may_ask_itself_if_it_does_not_wait() {
                 match talk {
                     Talk::Begin => {
                         let plain = cx.addr().ask(Talk::Asked);
-                        assert!(matches!(plain, Err(AskError::Deadlock)), "{plain:?}");
+                        assert!(matches!(plain, Err(AskError::Deadlock(_))), "{plain:?}");
                         let tell = tell.clone();
                         let me = cx.addr();
                         cx.ask_then(&me, Talk::Asked, move |_, answer, _| {

@@ -69,7 +69,7 @@ enum Refused {
 impl From<SendError<Letter>> for Refused {
     fn from(error: SendError<Letter>) -> Refused {
         match error {
-            SendError::Closed(letter) => Refused::Closed(letter),
+            SendError::Closed(letter, _) => Refused::Closed(letter),
             other => Refused::Otherwise(other.into_message()),
         }
     }
@@ -78,7 +78,7 @@ impl From<SendError<Letter>> for Refused {
 impl From<TrySendError<Letter>> for Refused {
     fn from(error: TrySendError<Letter>) -> Refused {
         match error {
-            TrySendError::Closed(letter) => Refused::Closed(letter),
+            TrySendError::Closed(letter, _) => Refused::Closed(letter),
             other => Refused::Otherwise(other.into_message()),
         }
     }

@@ -247,7 +247,7 @@ fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Account {
             Deed::Ask(to, number) => {
                 let question = |reply| Letter { number, reply: Some(reply) };
                 let answer = addrs[to].ask_timeout(question, HANG / 2);
-                assert!(!matches!(answer, Err(AskError::Timeout)), "an ask did not end");
+                assert!(!matches!(answer, Err(AskError::Timeout(_))), "an ask did not end");
                 let name = addrs[to].name().to_owned();
                 let (answer, back) = match answer {
                     Ok(answer) => (Ok(answer), None),

@@ -387,7 +387,7 @@ impl Pair {
                 assert!(self.model.queue.len() <= CAPACITY);
                 assert!(!self.model.is_in_turn && self.model.standing != Standing::Gone);
             }
-            Err(TrySendError::Full(_)) => assert_eq!(self.model.queue.len(), CAPACITY),
+            Err(TrySendError::Full(..)) => assert_eq!(self.model.queue.len(), CAPACITY),
             Err(_) => {
                 assert!(self.model.is_in_turn || self.model.standing == Standing::Gone);
             }

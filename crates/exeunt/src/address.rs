@@ -10,7 +10,7 @@ use crossbeam_channel::Select;
 use crate::asking::{Asked, during, is_over};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::life::{self, Activity, Life, Other};
-use crate::mailbox::{self, Lane, Mailbox, Overflow, Undertaker, Waited};
+use crate::mailbox::{self, Lane, Mailbox, Overflow, Refusal, Undertaker, Waited};
 use crate::patience::{self, Patience};
 use crate::reply::Reply;
 use crate::report::ActorReport;
@@ -99,11 +99,8 @@ impl<M: Send + 'static> Addr<M> {
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         match self.mailbox.offer(&self.mailbox.ordinary, message) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(message)) => self.overflow_now(message),
-            Err(closed) => {
-                self.refused();
-                Err(closed)
-            }
+            Err(Refusal::Full(message)) => self.overflow_now(message),
+            Err(Refusal::Closed(message)) => Err(self.closed_now(message)),
         }
     }
 
@@ -133,16 +130,14 @@ impl<M: Send + 'static> Addr<M> {
     /// and those of [`send`](Addr::send).
     pub fn send_urgent(&self, message: M) -> Result<(), SendError<M>> {
         let Some(lane) = self.mailbox.urgent() else {
-            return Err(SendError::NoLane(message));
+            return Err(SendError::NoLane(message, self.named()));
         };
-        match self.mailbox.offer(lane, message) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(message)) => {
-                let sent = self.wait_for_room(lane, message, None);
-                sent.map_err(SendTimeoutError::without_a_timeout)
-            }
-            Err(closed) => Err(self.closed(closed.into_message()).without_a_timeout()),
-        }
+        let sent = match self.mailbox.offer(lane, message) {
+            Ok(()) => return Ok(()),
+            Err(Refusal::Full(message)) => self.wait_for_room(lane, message, None),
+            Err(Refusal::Closed(message)) => Err(self.closed(message)),
+        };
+        sent.map_err(SendTimeoutError::without_a_timeout)
     }
 
     /// Sends a message past those that wait, if there is room in the
@@ -154,13 +149,13 @@ impl<M: Send + 'static> Addr<M> {
     /// lane, [`Full`](TrySendError::Full) or [`Closed`](TrySendError::Closed).
     pub fn try_send_urgent(&self, message: M) -> Result<(), TrySendError<M>> {
         let Some(lane) = self.mailbox.urgent() else {
-            return Err(TrySendError::NoLane(message));
+            return Err(TrySendError::NoLane(message, self.named()));
         };
-        self.mailbox.offer(lane, message).inspect_err(|error| {
-            if let TrySendError::Closed(_) = error {
-                self.refused();
-            }
-        })
+        match self.mailbox.offer(lane, message) {
+            Ok(()) => Ok(()),
+            Err(Refusal::Full(message)) => Err(TrySendError::Full(message, self.named())),
+            Err(Refusal::Closed(message)) => Err(self.closed_now(message)),
+        }
     }
 
     /// Asks: sends the message that `question` makes around a [`Reply`], and waits for the answer.
@@ -334,8 +329,8 @@ impl<M: Send + 'static> Addr<M> {
     ) -> Result<(), SendTimeoutError<M>> {
         match self.mailbox.offer(&self.mailbox.ordinary, message) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(message)) => self.overflow(message, deadline),
-            Err(closed) => Err(self.closed(closed.into_message())),
+            Err(Refusal::Full(message)) => self.overflow(message, deadline),
+            Err(Refusal::Closed(message)) => Err(self.closed(message)),
         }
     }
 
@@ -344,7 +339,7 @@ impl<M: Send + 'static> Addr<M> {
     fn overflow(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
         match self.mailbox.overflow() {
             Overflow::Wait => self.wait_for_room(&self.mailbox.ordinary, message, deadline),
-            Overflow::Refuse => Err(SendTimeoutError::Full(message)),
+            Overflow::Refuse => Err(SendTimeoutError::Full(message, self.named())),
             Overflow::DropNewest | Overflow::DropOldest => self.drop_one(message, deadline),
         }
     }
@@ -356,8 +351,11 @@ impl<M: Send + 'static> Addr<M> {
             false => None,
         };
         match undertaker {
-            Some(undertaker) => self.displace(message, undertaker).map_err(TrySendError::Closed),
-            None => Err(TrySendError::Full(message)),
+            Some(undertaker) => {
+                let sent = self.displace(message, undertaker);
+                sent.map_err(|message| TrySendError::Closed(message, self.named()))
+            }
+            None => Err(TrySendError::Full(message, self.named())),
         }
     }
 
@@ -365,7 +363,9 @@ impl<M: Send + 'static> Addr<M> {
     fn drop_one(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
         let undertaker = match self.mailbox.dead_letters.try_take() {
             Some(undertaker) => Ok(undertaker),
-            None if mailbox::is_inside_a_hook() => return Err(SendTimeoutError::Full(message)),
+            None if mailbox::is_inside_a_hook() => {
+                return Err(SendTimeoutError::Full(message, self.named()));
+            }
             None => during(
                 life::current().as_deref(),
                 |me| Activity::Sending(self.owner_as_seen_by(me)),
@@ -373,7 +373,10 @@ impl<M: Send + 'static> Addr<M> {
             ),
         };
         match undertaker {
-            Ok(undertaker) => self.displace(message, undertaker).map_err(SendTimeoutError::Closed),
+            Ok(undertaker) => {
+                let sent = self.displace(message, undertaker);
+                sent.map_err(|message| SendTimeoutError::Closed(message, self.named()))
+            }
             Err(waited) => Err(self.waited_in_vain(waited.with(message))),
         }
     }
@@ -391,7 +394,7 @@ impl<M: Send + 'static> Addr<M> {
     ) -> Result<(), SendTimeoutError<M>> {
         let me = life::current();
         if self.belongs_to(me.as_deref()) {
-            return Err(SendTimeoutError::Deadlock(message));
+            return Err(SendTimeoutError::Deadlock(message, self.named()));
         }
         patience::of_this_thread(|patience| {
             self.wait_patiently(lane, message, me.as_deref(), deadline, patience)
@@ -412,8 +415,8 @@ impl<M: Send + 'static> Addr<M> {
             looks += 1;
             match self.mailbox.offer(lane, message) {
                 Ok(()) => return Ok(()),
-                Err(TrySendError::Full(back)) => message = back,
-                Err(closed) => return Err(self.closed(closed.into_message())),
+                Err(Refusal::Full(back)) => message = back,
+                Err(Refusal::Closed(back)) => return Err(self.closed(back)),
             }
         }
         let asleep = Instant::now();
@@ -428,8 +431,8 @@ impl<M: Send + 'static> Addr<M> {
 
     fn waited_in_vain(&self, waited: Waited<M>) -> SendTimeoutError<M> {
         match waited {
-            Waited::Timeout(message) => SendTimeoutError::Timeout(message),
-            Waited::Interrupted(message) => SendTimeoutError::Interrupted(message),
+            Waited::Timeout(message) => SendTimeoutError::Timeout(message, self.named()),
+            Waited::Interrupted(message) => SendTimeoutError::Interrupted(message, self.named()),
             Waited::Closed(message) => self.closed(message),
         }
     }
@@ -441,10 +444,22 @@ impl<M: Send + 'static> Addr<M> {
         let both = self.mailbox.owner.get().is_some_and(|owner| owner.is_overdue())
             && life::current().is_some_and(|me| me.is_overdue());
         if both {
-            return SendTimeoutError::Interrupted(message);
+            return SendTimeoutError::Interrupted(message, self.named());
         }
         self.refused();
-        SendTimeoutError::Closed(message)
+        SendTimeoutError::Closed(message, self.named())
+    }
+
+    /// The same, for who would not have waited.
+    #[cold]
+    fn closed_now(&self, message: M) -> TrySendError<M> {
+        self.refused();
+        TrySendError::Closed(message, self.named())
+    }
+
+    /// The name of the actor, to keep.
+    fn named(&self) -> Arc<str> {
+        Arc::clone(self.mailbox.name())
     }
 
     fn ask_by<R: Send + 'static>(
@@ -458,7 +473,7 @@ impl<M: Send + 'static> Addr<M> {
     /// Its actor, as somebody who is asked.
     pub(crate) fn asked(&self) -> Asked<'_> {
         let Mailbox { owner, ended, .. } = &*self.mailbox;
-        Asked { name: self.name(), owner: owner.get(), ended }
+        Asked { name: self.mailbox.name(), owner: owner.get(), ended }
     }
 
     fn owner_as_seen_by(&self, me: &Life) -> Other {

@@ -59,14 +59,16 @@ pub(crate) trait Then<A: Actor> {
 
 /// A closure that is called with the answer.
 pub(crate) struct Callback<M, R, F> {
+    /// The name of who was asked.
+    asked: Arc<str>,
     answer: Answer<R>,
     then: F,
     _question: PhantomData<fn(M)>,
 }
 
 impl<M, R, F> Callback<M, R, F> {
-    pub(crate) fn new(answer: Answer<R>, then: F) -> Callback<M, R, F> {
-        Callback { answer, then, _question: PhantomData }
+    pub(crate) fn new(asked: Arc<str>, answer: Answer<R>, then: F) -> Callback<M, R, F> {
+        Callback { asked, answer, then, _question: PhantomData }
     }
 }
 
@@ -76,12 +78,12 @@ where
     F: FnOnce(&mut A, Result<R, AskError<M>>, &mut Context<A>) -> error::Result,
 {
     fn run(self: Box<Self>, actor: &mut A, how: How, cx: &mut Context<A>) -> error::Result {
-        let Callback { answer: awaited, then, .. } = *self;
+        let Callback { asked, answer: awaited, then, .. } = *self;
         // Whatever it was that ended the ask, an answer that is there counts.
         let answer = awaited.take().map_err(|none| match (none, how) {
-            (NoAnswer::Ever, _) | (_, How::Knocked) => AskError::Unanswered,
-            (NoAnswer::Yet, How::Ended) => AskError::Ended,
-            (NoAnswer::Yet, How::Timeout) => AskError::Timeout,
+            (NoAnswer::Ever, _) | (_, How::Knocked) => AskError::Unanswered(asked),
+            (NoAnswer::Yet, How::Ended) => AskError::Ended(asked),
+            (NoAnswer::Yet, How::Timeout) => AskError::Timeout(asked),
         });
         // From here on, who answers is told that nobody waits.
         drop(awaited);

@@ -14,7 +14,7 @@ use crate::reply::{Answer, NoAnswer, Reply};
 
 /// Somebody who is asked, whatever the type of its messages.
 pub(crate) struct Asked<'a> {
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a Arc<str>,
     pub(crate) owner: Option<&'a Arc<Life>>,
     /// Set when it will answer nothing any more.
     pub(crate) ended: &'a Flag,
@@ -23,7 +23,7 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     pub(crate) fn seen_by(&self, me: &Life) -> Other {
         let owner = self.owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage));
-        Other { name: self.name.to_owned(), index: owner.map(|owner| owner.index) }
+        Other { name: self.name.to_string(), index: owner.map(|owner| owner.index) }
     }
 
     /// Whether it is who asks.
@@ -42,7 +42,7 @@ impl Asked<'_> {
         send: impl FnOnce(M) -> Result<(), SendTimeoutError<M>>,
     ) -> Result<R, AskError<M>> {
         if self.is(life::current().as_deref()) {
-            return Err(AskError::Deadlock);
+            return Err(AskError::Deadlock(Arc::clone(self.name)));
         }
         let (reply, answer) = Reply::new();
         send(question(reply)).map_err(AskError::NotSent)?;
@@ -59,7 +59,7 @@ impl Asked<'_> {
             let mut looks = 0;
             while !is_over(deadline, me.as_deref()) && patience.gives_way(looks) {
                 looks += 1;
-                if let Some(end) = end_of(answer) {
+                if let Some(end) = self.end_of(answer) {
                     return end;
                 }
             }
@@ -79,7 +79,7 @@ impl Asked<'_> {
         let (alarm, ringing) = crossbeam_channel::bounded(1);
         answer.wake(Waker::from(Arc::new(Alarm(alarm))));
         // It may have come before there was an alarm.
-        if let Some(end) = end_of(answer) {
+        if let Some(end) = self.end_of(answer) {
             return end;
         }
         let activity = |me: &Life| Activity::Asking(self.seen_by(me));
@@ -95,22 +95,23 @@ impl Asked<'_> {
                 Some(deadline) => select.ready_deadline(deadline),
             };
             // Whatever woke us, an answer that is there counts.
-            end_of(answer).unwrap_or(match ready {
-                Err(_) => Err(AskError::Timeout),
-                Ok(ready) if ready == ended => Err(AskError::Ended),
-                Ok(ready) if ready == answered => Err(AskError::Unanswered),
-                Ok(_) => Err(AskError::Interrupted),
+            let name = || Arc::clone(self.name);
+            self.end_of(answer).unwrap_or_else(|| match ready {
+                Err(_) => Err(AskError::Timeout(name())),
+                Ok(ready) if ready == ended => Err(AskError::Ended(name())),
+                Ok(ready) if ready == answered => Err(AskError::Unanswered(name())),
+                Ok(_) => Err(AskError::Interrupted(name())),
             })
         })
     }
-}
 
-/// How an ask has ended, if it has.
-fn end_of<R, M>(answer: &Answer<R>) -> Option<Result<R, AskError<M>>> {
-    match answer.take() {
-        Ok(value) => Some(Ok(value)),
-        Err(NoAnswer::Ever) => Some(Err(AskError::Unanswered)),
-        Err(NoAnswer::Yet) => None,
+    /// How an ask has ended, if it has.
+    fn end_of<R, M>(&self, answer: &Answer<R>) -> Option<Result<R, AskError<M>>> {
+        match answer.take() {
+            Ok(value) => Some(Ok(value)),
+            Err(NoAnswer::Ever) => Some(Err(AskError::Unanswered(Arc::clone(self.name)))),
+            Err(NoAnswer::Yet) => None,
+        }
     }
 }
 

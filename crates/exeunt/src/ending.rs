@@ -215,7 +215,7 @@ impl<M: Send + 'static> WayOut<M> {
     pub(crate) fn retire<A: Actor<Msg = M>>(&self, mut remains: Remains<A>) {
         let stopped = self.stop(&mut remains);
         for wrong in [stopped, self.clear(remains)].into_iter().filter_map(Result::err) {
-            let (name, error) = (self.life.name.clone(), wrong.text);
+            let (name, error) = (self.life.name.to_string(), wrong.text);
             self.life.stage.emit(|| Notice::FailedToStop { name, error });
         }
     }
@@ -351,7 +351,7 @@ mod tests {
         assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         let stage = Arc::new(Stage::new("test".into()));
         let members = (0..threads).map(|index| {
-            let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(&stage)));
+            let life = Arc::new(Life::new("a", index, false, Arc::clone(&stage)));
             Member::unstarted(life, Arc::clone(&mailbox) as Arc<dyn Post>)
         });
         (Arc::clone(&mailbox), members.collect(), returned)

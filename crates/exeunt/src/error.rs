@@ -236,12 +236,14 @@ mod tests {
     #[test]
     fn m2_a_refusal_prints_without_the_message_printing() {
         struct Silent;
-        let error = SendError::Interrupted(Silent);
-        assert_eq!(format!("{error:?}"), "Interrupted(..)");
+        let error = SendError::Interrupted(Silent, "sink".into());
+        assert_eq!(format!("{error:?}"), "Interrupted(.., \"sink\")");
+        assert_eq!(error.to_string(), "the mailbox of `sink` is full and the sender must stop");
         assert!(Error::from(error).is_interruption());
-        let error: Error = AskError::NotSent(SendTimeoutError::Interrupted(Silent)).into();
+        let error: Error =
+            AskError::NotSent(SendTimeoutError::Interrupted(Silent, "sink".into())).into();
         assert!(error.is_interruption());
-        assert!(!Error::from(TrySendError::Full(Silent)).is_interruption());
+        assert!(!Error::from(TrySendError::Full(Silent, "sink".into())).is_interruption());
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod incarnation;
 mod current;
 
 pub(crate) struct Life {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Its place in the order of spawning.
     pub(crate) index: usize,
     pub(crate) is_daemon: bool,
@@ -70,9 +70,14 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    pub(crate) fn new(name: String, index: usize, is_daemon: bool, stage: Arc<Stage>) -> Life {
+    pub(crate) fn new(
+        name: impl Into<Arc<str>>,
+        index: usize,
+        is_daemon: bool,
+        stage: Arc<Stage>,
+    ) -> Life {
         Life {
-            name,
+            name: name.into(),
             index,
             is_daemon,
             parent: None,
@@ -166,6 +171,6 @@ impl Life {
 impl Life {
     /// Somebody without a thread, alone in its system.
     pub(crate) fn unstarted() -> Life {
-        Life::new("a".into(), 0, false, Arc::new(Stage::new("test".into())))
+        Life::new("a", 0, false, Arc::new(Stage::new("test".into())))
     }
 }

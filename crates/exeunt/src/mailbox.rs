@@ -4,7 +4,7 @@
 //! `mailbox.md` beside this file.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, Weak};
 
 use crossbeam_channel::Receiver;
 
@@ -37,7 +37,7 @@ pub(crate) use lane::{Lane, Parcel};
 use losses::Losses;
 pub use overflow::Overflow;
 pub(crate) use post::{Burial, Post};
-pub(crate) use sending::Waited;
+pub(crate) use sending::{Refusal, Waited};
 
 pub(crate) struct Mailbox<M> {
     /// Tells it from all other mailboxes of the process, those that are gone included.
@@ -67,8 +67,13 @@ pub(crate) struct Mailbox<M> {
     /// What was dropped because there was no room.
     losses: Losses,
     pub(crate) owner: OnceLock<Arc<Life>>,
+    /// That of whoever reads it, or was to.
+    name: OnceLock<Arc<str>>,
     pub(crate) capacity: Capacity,
 }
+
+/// Whose a mailbox is that was given to nobody.
+static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "an actor that is not spawned".into());
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct MailboxId(u64);
@@ -108,6 +113,7 @@ impl<M: Send + 'static> Mailbox<M> {
             overflow: OnceLock::new(),
             losses: Losses::default(),
             owner: OnceLock::new(),
+            name: OnceLock::new(),
             capacity,
         });
         if !capacity.is_fit_for::<M>() {
@@ -148,6 +154,12 @@ impl<M: Send + 'static> Mailbox<M> {
     /// It is that one's, unless it is somebody's already.
     pub(crate) fn belong_to(&self, owner: &Arc<Life>) {
         self.owner.get_or_init(|| Arc::clone(owner));
+        self.be_called(&owner.name);
+    }
+
+    /// It is to be the mailbox of somebody of that name, unless it is somebody's already.
+    pub(crate) fn be_called(&self, name: &Arc<str>) {
+        self.name.get_or_init(|| Arc::clone(name));
     }
 
     /// Several threads will read it. To be said before any of them does.
@@ -217,7 +229,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn tell_returned(&self, (messages, total): (u64, u64), why: ReturnedBecause) {
         if let (Some(owner), 1..) = (self.owner.get(), messages) {
             owner.stage.emit(|| Notice::Returned {
-                name: owner.name.clone(),
+                name: owner.name.to_string(),
                 messages,
                 total,
                 message_type: std::any::type_name::<M>(),
@@ -232,8 +244,8 @@ impl<M: Send + 'static> Mailbox<M> {
         ring
     }
 
-    pub(crate) fn name(&self) -> &str {
-        self.owner.get().map_or("an actor that is not spawned", |life| &life.name)
+    pub(crate) fn name(&self) -> &Arc<str> {
+        self.name.get().unwrap_or_else(|| &*NOBODY)
     }
 
     // Addresses.
@@ -372,7 +384,7 @@ impl<M: Send + 'static> Mailbox<M> {
     fn bury_by(&self, undertaker: &mut Undertaker<'_, M>, messages: Vec<M>) {
         for message in messages {
             if let (Err(error), Some(owner)) = (undertaker.bury(message), self.owner.get()) {
-                owner.stage.emit(|| Notice::DeadLetterLost { name: owner.name.clone(), error });
+                owner.stage.emit(|| Notice::DeadLetterLost { name: owner.name.to_string(), error });
             }
         }
     }

@@ -62,8 +62,8 @@ impl Member {
 
     /// Whether that is its name, or the name of the pool that it is a thread of.
     pub(crate) fn bears(&self, name: &str) -> bool {
-        let is_the_pools = |front: &Arc<Front>| front.life.name == name;
-        self.life.name == name || self.front.as_ref().is_some_and(is_the_pools)
+        let is_the_pools = |front: &Arc<Front>| *front.life.name == *name;
+        *self.life.name == *name || self.front.as_ref().is_some_and(is_the_pools)
     }
 
     /// The place of the pool that it is a thread of.

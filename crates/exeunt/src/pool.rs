@@ -50,8 +50,8 @@ impl Front {
         let own = self.life.figures();
         let mut line = ActorReport {
             id: Some(self.life.index),
-            name: self.life.name.clone(),
-            parent: self.life.parent.as_ref().map(|parent| parent.name.clone()),
+            name: self.life.name.to_string(),
+            parent: self.life.parent.as_ref().map(|parent| parent.name.to_string()),
             // What a full mailbox returned is nobody's in particular.
             returned: own.returned,
             overflowed: own.overflowed,
@@ -193,7 +193,7 @@ impl<'a> Common<'a> {
 
     /// The same for one thread of a pool.
     fn of_pool(&self, seat: usize) -> Common<'a> {
-        Common { name: format!("{}/{}", self.name, seat + 1), ..self.clone() }
+        Common { name: format!("{}/{}", self.name, seat + 1).into(), ..self.clone() }
     }
 }
 

@@ -241,8 +241,8 @@ impl ActorReport {
     pub(crate) fn of(life: &Life, ended: Ended, figures: Figures) -> ActorReport {
         ActorReport {
             id: Some(life.index),
-            parent: life.parent.as_ref().map(|parent| parent.name.clone()),
-            ..ActorReport::with(life.name.clone(), ended, figures)
+            parent: life.parent.as_ref().map(|parent| parent.name.to_string()),
+            ..ActorReport::with(life.name.to_string(), ended, figures)
         }
     }
 

@@ -142,7 +142,7 @@ impl<M: Send + 'static> Router<M> {
         let round = self.inner.round(&message);
         for member in round.open() {
             match member.send(message) {
-                Err(SendError::Closed(back)) => message = back,
+                Err(SendError::Closed(back, _)) => message = back,
                 sent => return sent,
             }
         }
@@ -159,18 +159,22 @@ impl<M: Send + 'static> Router<M> {
     /// the one of the message's key.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         let mut message = message;
-        let mut is_full = false;
+        let mut full = None;
         let round = self.inner.round(&message);
         for member in round.open() {
             match member.try_send(message) {
                 Ok(()) => return Ok(()),
-                Err(error) => {
-                    is_full |= matches!(error, TrySendError::Full(_));
-                    message = error.into_message();
+                Err(TrySendError::Full(back, name)) => {
+                    full.get_or_insert(name);
+                    message = back;
                 }
+                Err(error) => message = error.into_message(),
             }
         }
-        if is_full { Err(TrySendError::Full(message)) } else { round.first().try_send(message) }
+        match full {
+            Some(name) => Err(TrySendError::Full(message, name)),
+            None => round.first().try_send(message),
+        }
     }
 
     /// Asks whose turn it is, as [`Addr::ask`] does. It is the message that `question` makes that is
@@ -237,12 +241,14 @@ impl<M: Send + 'static> Router<M> {
         for member in round.open().filter(|member| !member.belongs_to(me.as_deref())) {
             match member.send_by(message, deadline) {
                 Ok(()) => return member.asked().wait_for_answer(&answer, deadline),
-                Err(SendTimeoutError::Closed(back)) => message = back,
+                Err(SendTimeoutError::Closed(back, _)) => message = back,
                 Err(refused) => return Err(AskError::NotSent(refused)),
             }
         }
         if round.open().next().is_some() {
-            return Err(AskError::Deadlock);
+            let me =
+                me.map_or_else(|| round.first().mailbox().name().clone(), |me| me.name.clone());
+            return Err(AskError::Deadlock(me));
         }
         round.first().send_by(message, deadline).map_err(AskError::NotSent)?;
         round.first().asked().wait_for_answer(&answer, deadline)
@@ -437,8 +443,8 @@ impl<M: Send + 'static> fmt::Display for BroadcastError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.accepted + self.refused.len();
         write!(f, "{} of {all} took the message", self.accepted)?;
-        for (member, error) in &self.refused {
-            write!(f, "; `{}`: {error}", member.name())?;
+        for (_, error) in &self.refused {
+            write!(f, "; {error}")?;
         }
         Ok(())
     }

@@ -153,8 +153,8 @@ impl ActorSnapshot {
         let waits_for = life.waits_for().and_then(Waiting::of);
         ActorSnapshot {
             id: life.index,
-            name: life.name.clone(),
-            parent: life.parent.as_ref().map(|parent| parent.name.clone()),
+            name: life.name.to_string(),
+            parent: life.parent.as_ref().map(|parent| parent.name.to_string()),
             pool: member.pool(),
             state,
             ended: outcome.map(|outcome| ended(member, outcome)),

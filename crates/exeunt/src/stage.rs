@@ -294,15 +294,15 @@ impl Stage {
         }
         let mut refusals = lock(&self.refusals);
         let edge = refusals.entry((from.index, to.index)).or_insert_with(|| Refusals {
-            from: from.name.clone(),
-            to: to.name.clone(),
+            from: from.name.to_string(),
+            to: to.name.to_string(),
             count: 0,
         });
         edge.count += 1;
         let is_first = edge.count == 1;
         drop(refusals);
         if is_first {
-            self.emit(|| Notice::Refused { from: from.name.clone(), to: to.name.clone() });
+            self.emit(|| Notice::Refused { from: from.name.to_string(), to: to.name.to_string() });
         }
     }
 

@@ -160,10 +160,11 @@ impl<A: Actor> Stepper<A> {
         let (reply, answer) = Reply::that_wakes(Waker::noop().clone());
         self.send(question(reply)).map_err(|refused| AskError::NotSent(no_waiting(refused)))?;
         self.run();
+        let name = Arc::clone(&self.life.name);
         answer.take().map_err(|none| match none {
-            NoAnswer::Ever => AskError::Unanswered,
-            NoAnswer::Yet if self.report.is_some() => AskError::Ended,
-            NoAnswer::Yet => AskError::Timeout,
+            NoAnswer::Ever => AskError::Unanswered(name),
+            NoAnswer::Yet if self.report.is_some() => AskError::Ended(name),
+            NoAnswer::Yet => AskError::Timeout(name),
         })
     }
 
@@ -380,8 +381,10 @@ impl<A: Actor> Stepper<A> {
 /// A refusal without a wait, for who might have waited.
 fn no_waiting<M>(refused: TrySendError<M>) -> SendTimeoutError<M> {
     match refused {
-        TrySendError::Full(message) => SendTimeoutError::Full(message),
-        closed => SendTimeoutError::Closed(closed.into_message()),
+        TrySendError::Full(message, name) => SendTimeoutError::Full(message, name),
+        TrySendError::Closed(message, name) | TrySendError::NoLane(message, name) => {
+            SendTimeoutError::Closed(message, name)
+        }
     }
 }
 

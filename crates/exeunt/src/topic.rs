@@ -151,9 +151,9 @@ impl<T: Clone + Send + 'static> Topic<T> {
                 member.accepted.fetch_add(1, Ordering::Relaxed);
                 published.accepted += 1;
             }
-            Err(SendTimeoutError::Closed(_)) if !member.has_left() => {}
-            Err(SendTimeoutError::Closed(_)) => gone.push(member.id),
-            Err(error) => published.refused.push((member.addr.name().to_owned(), error)),
+            Err(SendTimeoutError::Closed(..)) if !member.has_left() => {}
+            Err(SendTimeoutError::Closed(..)) => gone.push(member.id),
+            Err(error) => published.refused.push(error),
         };
         if let Some((last, others)) = members.split_last() {
             others.iter().for_each(|member| tell(member, value.clone()));
@@ -319,9 +319,10 @@ impl<T: Clone + Send + 'static> fmt::Debug for WeakTopic<T> {
 pub struct Published<T> {
     /// How many subscribers have accepted it; those that dropped it, or another one for it, included.
     pub accepted: usize,
-    /// Those that have not, by name, each with the reason and with its clone of the value: no room, no
-    /// room in time, or a publisher that is past its own deadline. Who has left is not among them.
-    pub refused: Vec<(String, SendTimeoutError<T>)>,
+    /// The refusals of those that have not, each with its clone of the value and the
+    /// [name](SendTimeoutError::name) of who refused it: no room, no room in time, or a publisher that is past its
+    /// own deadline. Who has left is not among them.
+    pub refused: Vec<SendTimeoutError<T>>,
 }
 
 impl<T> Published<T> {
@@ -333,7 +334,7 @@ impl<T> Published<T> {
     pub fn ok(self) -> Result<usize, SendTimeoutError<T>> {
         match self.refused.into_iter().next() {
             None => Ok(self.accepted),
-            Some((_, error)) => Err(error),
+            Some(error) => Err(error),
         }
     }
 }

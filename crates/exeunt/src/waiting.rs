@@ -377,7 +377,7 @@ impl<A: Actor> Context<A> {
         let (reply, answer) = Reply::that_wakes(waker);
         addr.send(question(reply))?;
         let asked = Arc::clone(addr.mailbox()) as Arc<dyn Post>;
-        let then = Box::new(Callback::new(answer, then));
+        let then = Box::new(Callback::new(Arc::clone(addr.mailbox().name()), answer, then));
         self.agenda.answers.expect(id, asked, timeout.map(|timeout| (now, timeout)), then);
         Ok(())
     }

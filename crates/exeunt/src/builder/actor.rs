@@ -219,7 +219,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         self,
         make: impl FnMut() -> A + Send + 'static,
     ) -> Result<Addr<M>, SpawnError> {
-        let unread = self.mailbox.open();
+        let unread = self.mailbox.open(&self.common.name);
         let unread =
             unread.map_err(|messages| self.common.error(SpawnCause::Capacity(messages)))?;
         let mailbox = unread.mailbox();
@@ -241,13 +241,15 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         self.spawn(actor).unwrap_or_else(|error| {
             stage.shutdown(Reason::failure(error.name(), &error));
             // Without room it is closed from the start.
-            Addr::new(Mailbox::new(Capacity::Bounded(0)))
+            let closed = Mailbox::new(Capacity::Bounded(0));
+            closed.be_called(&error.name);
+            Addr::new(closed)
         })
     }
 
     /// It cannot be spawned as it was described. What waits in its inbox goes where it was to go.
     pub(crate) fn refused(self, cause: SpawnCause) -> SpawnError {
-        drop(self.mailbox.open());
+        drop(self.mailbox.open(&self.common.name));
         self.common.error(cause)
     }
 }

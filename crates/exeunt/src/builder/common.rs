@@ -26,7 +26,7 @@ use crate::supervision::Under;
 #[derive(Clone)]
 pub(crate) struct Common<'a> {
     pub(crate) stage: &'a Arc<Stage>,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Whose child it is to be.
     pub(crate) parent: Option<Arc<Life>>,
     pub(crate) restart: Restart,
@@ -45,7 +45,7 @@ impl<'a> Common<'a> {
     pub(super) fn new(stage: &'a Arc<Stage>, parent: Option<&Arc<Life>>, name: &str) -> Common<'a> {
         Common {
             stage,
-            name: name.to_owned(),
+            name: name.into(),
             parent: parent.cloned(),
             restart: Restart::never(),
             group: None,
@@ -140,7 +140,7 @@ impl<'a> Common<'a> {
     }
 
     pub(crate) fn error(&self, cause: SpawnCause) -> SpawnError {
-        SpawnError { name: self.name.clone(), cause }
+        SpawnError { name: Arc::clone(&self.name), cause }
     }
 }
 

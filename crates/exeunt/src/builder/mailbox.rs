@@ -27,8 +27,9 @@ impl<M: Send + 'static> Default for MailboxOptions<M> {
 }
 
 impl<M: Send + 'static> MailboxOptions<M> {
-    /// The mailbox, with all that was chosen for it. The error is a capacity that none can have.
-    pub(crate) fn open(self) -> Result<Unread<M>, usize> {
+    /// The mailbox of whoever is called that, with all that was chosen for it. The error is a capacity that none can
+    /// have.
+    pub(crate) fn open(self, name: &Arc<str>) -> Result<Unread<M>, usize> {
         let mailbox = match self.inbox {
             Some(inbox) => inbox.into_mailbox(),
             None => Mailbox::new(self.capacity),
@@ -36,6 +37,7 @@ impl<M: Send + 'static> MailboxOptions<M> {
         // Whatever goes wrong from here on, who has the address must not wait for anybody.
         let unread = Unread { mailbox, is_read: false };
         let mailbox = unread.mailbox();
+        mailbox.be_called(name);
         if let Some(hook) = self.dead_letters {
             mailbox.set_dead_letters(hook);
         }

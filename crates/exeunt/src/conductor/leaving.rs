@@ -57,7 +57,7 @@ impl Conductor<'_> {
         let stuck_for = turn.stuck_for(Instant::now());
         let error = Some(format!("given up, {doing} for {stuck_for:.1?}"));
         self.stage.emit(|| Notice::Abandoned {
-            name: life.name.clone(),
+            name: life.name.to_string(),
             doing,
             stuck_for,
             returned,

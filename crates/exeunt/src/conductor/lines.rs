@@ -61,7 +61,7 @@ mod tests {
     fn line(parent: Option<&str>, ended: Ended) -> ActorReport {
         let stage = Arc::new(Stage::new("test".into()));
         let figures = Figures { handled: 1, ..Figures::default() };
-        let line = ActorReport::of(&Life::new("a".into(), 7, false, stage), ended, figures);
+        let line = ActorReport::of(&Life::new("a", 7, false, stage), ended, figures);
         ActorReport { parent: parent.map(str::to_owned), ..line }
     }
 

@@ -51,7 +51,7 @@ impl Conductor<'_> {
             // It was being stopped anyway: how it ends does not count.
             return Sentence::Anew(Rebirth::Together);
         }
-        let name = member.life.name.clone();
+        let name = member.life.name.to_string();
         let says = error.clone().unwrap_or_else(|| "ended, and is always restarted".to_owned());
         match self.decide(&member.life, error.is_some()) {
             Verdict::Leave => Sentence::Leave,
@@ -89,7 +89,7 @@ impl Conductor<'_> {
         if self.is_retiring(index) {
             return; // what it wishes for happens already
         }
-        let name = member.life.name.clone();
+        let name = member.life.name.to_string();
         match self.decide(&member.life, false) {
             Verdict::Leave | Verdict::Forget => self.send_away(vec![member]),
             Verdict::Restart { who, leaves, delay } => {
@@ -132,7 +132,7 @@ impl Conductor<'_> {
 
     fn names(&self, who: &[usize], but: usize) -> Vec<String> {
         let others = who.iter().filter(|&&index| index != but);
-        others.filter_map(|&i| self.stage.member(i)).map(|m| m.life.name.clone()).collect()
+        others.filter_map(|&i| self.stage.member(i)).map(|m| m.life.name.to_string()).collect()
     }
 
     fn revive(&mut self, mut who: Vec<usize>, mut leaves: Vec<usize>, delay: Duration) {
@@ -250,7 +250,7 @@ impl Conductor<'_> {
         let Some(member) = self.stage.member(index) else { return };
         let doing = member.life.doing();
         self.stage.shutdown(Reason::Failure {
-            name: member.life.name.clone(),
+            name: member.life.name.to_string(),
             error: format!("could not be stopped to begin anew, {doing}"),
         });
     }

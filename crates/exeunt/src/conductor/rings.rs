@@ -180,7 +180,7 @@ mod tests {
         mailboxes: &[Arc<Mailbox<u32>>; 2],
     ) -> Vec<Arc<Member>> {
         let member = |(index, mailbox): (usize, &Arc<Mailbox<u32>>)| {
-            let life = Arc::new(Life::new("a".into(), index, false, Arc::clone(stage)));
+            let life = Arc::new(Life::new("a", index, false, Arc::clone(stage)));
             let turn = Turn::begin(Instant::now(), life.sample());
             conductor.states.insert(index, State::Settling(turn));
             Arc::new(Member::unstarted(life, Arc::clone(mailbox) as _))

@@ -23,7 +23,7 @@ impl Conductor<'_> {
         for (member, settles) in &due {
             let turn = Turn::begin(now, member.life.sample());
             self.stage.emit(|| Notice::Draining {
-                name: member.life.name.clone(),
+                name: member.life.name.to_string(),
                 queued: member.queued(),
             });
             let state = if *settles { State::Settling(turn) } else { State::InTurn(turn) };
@@ -125,7 +125,7 @@ impl Conductor<'_> {
         turn.halted = Some(now);
         self.states.insert(life.index, State::InTurn(turn));
         let (doing, stuck_for) = (life.doing(), turn.stuck_for(now));
-        self.stage.emit(|| Notice::Overdue { name: life.name.clone(), doing, stuck_for });
+        self.stage.emit(|| Notice::Overdue { name: life.name.to_string(), doing, stuck_for });
         if !life.stopping.is_set() {
             member.call();
         }
@@ -205,7 +205,7 @@ impl Conductor<'_> {
             // Who has met its deadline has its grace left.
             let deadline = turn.next_limit(&clock, member.limits, self.to_come());
             first_deadline = [first_deadline, deadline].into_iter().flatten().min();
-            on.push((member.life.name.clone(), member.queued()));
+            on.push((member.life.name.to_string(), member.queued()));
         }
         let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
         self.stage.emit(|| Notice::Waiting { on, until_deadline });

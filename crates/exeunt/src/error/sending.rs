@@ -2,10 +2,11 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use super::Interrupted;
 
-/// Writes what the errors that carry a message have in common: the way back to the message, a
+/// Writes what the errors that carry a message have in common: the way back to the message, whose mailbox it was, a
 /// `Debug` that does not ask the message for one, and a `Display` per reason.
 macro_rules! message_error {
     ($name:ident { $($variant:ident => $text:literal),+ $(,)? }) => {
@@ -13,106 +14,116 @@ macro_rules! message_error {
             /// The message that was not sent.
             #[must_use = "the message is dropped otherwise"]
             pub fn into_message(self) -> M {
-                match self { $($name::$variant(message) => message),+ }
+                match self { $($name::$variant(message, _) => message),+ }
+            }
+
+            /// The [name](crate::Addr::name) of the actor that it was sent to.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self { $($name::$variant(_, name) => name),+ }
             }
 
             /// The same refusal, of what `change` makes of the message.
             pub fn map<N>(self, change: impl FnOnce(M) -> N) -> $name<N> {
-                match self { $($name::$variant(message) => $name::$variant(change(message))),+ }
+                match self {
+                    $($name::$variant(message, name) => $name::$variant(change(message), name)),+
+                }
             }
         }
 
         impl<M> fmt::Debug for $name<M> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
-                    $($name::$variant(_) => f.write_str(concat!(stringify!($variant), "(..)"))),+
+                    $($name::$variant(_, name) => {
+                        write!(f, concat!(stringify!($variant), "(.., {:?})"), name)
+                    }),+
                 }
             }
         }
 
         impl<M> fmt::Display for $name<M> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self { $($name::$variant(_) => f.write_str($text)),+ }
+                match self { $($name::$variant(_, name) => write!(f, $text, name)),+ }
             }
         }
     };
 }
 
-/// Why [`Addr::send`](crate::Addr::send) was refused, with the message.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Why [`Addr::send`](crate::Addr::send) was refused, with the message, and the name of the actor that it was sent to.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError<M> {
     /// The mailbox was full, and [refuses](crate::Overflow) what finds no room.
-    Full(M),
+    Full(M, Arc<str>),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
-    Closed(M),
+    Closed(M, Arc<str>),
     /// The mailbox was full, and the *sending* actor is past its own deadline.
-    Interrupted(M),
+    Interrupted(M, Arc<str>),
     /// The mailbox was full, and it is the sending actor's own: waiting would never end.
-    Deadlock(M),
+    Deadlock(M, Arc<str>),
     /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for such.
-    NoLane(M),
+    NoLane(M, Arc<str>),
 }
 
 message_error!(SendError {
-    Full => "the mailbox is full",
-    Closed => "the mailbox is closed",
-    Interrupted => "the mailbox is full and the sender must stop",
-    Deadlock => "the mailbox is full and is the sender's own",
-    NoLane => "the mailbox has no urgent lane",
+    Full => "the mailbox of `{}` is full",
+    Closed => "the mailbox of `{}` is closed",
+    Interrupted => "the mailbox of `{}` is full and the sender must stop",
+    Deadlock => "the mailbox of `{}` is full and is the sender's own",
+    NoLane => "the mailbox of `{}` has no urgent lane",
 });
 
 impl<M> StdError for SendError<M> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            SendError::Interrupted(_) => Some(&Interrupted),
+            SendError::Interrupted(..) => Some(&Interrupted),
             _ => None,
         }
     }
 }
 
-/// Why [`Addr::try_send`](crate::Addr::try_send) was refused, with the message.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Why [`Addr::try_send`](crate::Addr::try_send) was refused, with the message, and the name of the actor that it was sent to.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrySendError<M> {
     /// There is no room now.
-    Full(M),
+    Full(M, Arc<str>),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
-    Closed(M),
+    Closed(M, Arc<str>),
     /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for such.
-    NoLane(M),
+    NoLane(M, Arc<str>),
 }
 
 message_error!(TrySendError {
-    Full => "the mailbox is full",
-    Closed => "the mailbox is closed",
-    NoLane => "the mailbox has no urgent lane",
+    Full => "the mailbox of `{}` is full",
+    Closed => "the mailbox of `{}` is closed",
+    NoLane => "the mailbox of `{}` has no urgent lane",
 });
 
 impl<M> StdError for TrySendError<M> {}
 
-/// Why [`Addr::send_timeout`](crate::Addr::send_timeout) was refused, with the message.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Why [`Addr::send_timeout`](crate::Addr::send_timeout) was refused, with the message, and the name of the actor that it was sent to.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendTimeoutError<M> {
     /// The mailbox was full, and [refuses](crate::Overflow) what finds no room.
-    Full(M),
+    Full(M, Arc<str>),
     /// The mailbox stayed full for the whole time.
-    Timeout(M),
+    Timeout(M, Arc<str>),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
-    Closed(M),
+    Closed(M, Arc<str>),
     /// The mailbox was full, and the *sending* actor is past its own deadline.
-    Interrupted(M),
+    Interrupted(M, Arc<str>),
     /// The mailbox was full, and it is the sending actor's own: waiting would never end.
-    Deadlock(M),
+    Deadlock(M, Arc<str>),
 }
 
 message_error!(SendTimeoutError {
-    Full => "the mailbox is full",
-    Timeout => "the mailbox stayed full for too long",
-    Closed => "the mailbox is closed",
-    Interrupted => "the mailbox is full and the sender must stop",
-    Deadlock => "the mailbox is full and is the sender's own",
+    Full => "the mailbox of `{}` is full",
+    Timeout => "the mailbox of `{}` stayed full for too long",
+    Closed => "the mailbox of `{}` is closed",
+    Interrupted => "the mailbox of `{}` is full and the sender must stop",
+    Deadlock => "the mailbox of `{}` is full and is the sender's own",
 });
 
 impl<M> SendTimeoutError<M> {
@@ -120,11 +131,11 @@ impl<M> SendTimeoutError<M> {
     /// that there was would not be true.
     pub(crate) fn without_a_timeout(self) -> SendError<M> {
         match self {
-            SendTimeoutError::Full(message) => SendError::Full(message),
-            SendTimeoutError::Interrupted(message) => SendError::Interrupted(message),
-            SendTimeoutError::Deadlock(message) => SendError::Deadlock(message),
-            SendTimeoutError::Closed(message) | SendTimeoutError::Timeout(message) => {
-                SendError::Closed(message)
+            SendTimeoutError::Full(message, name) => SendError::Full(message, name),
+            SendTimeoutError::Interrupted(message, name) => SendError::Interrupted(message, name),
+            SendTimeoutError::Deadlock(message, name) => SendError::Deadlock(message, name),
+            SendTimeoutError::Closed(message, name) | SendTimeoutError::Timeout(message, name) => {
+                SendError::Closed(message, name)
             }
         }
     }
@@ -133,29 +144,29 @@ impl<M> SendTimeoutError<M> {
 impl<M> StdError for SendTimeoutError<M> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            SendTimeoutError::Interrupted(_) => Some(&Interrupted),
+            SendTimeoutError::Interrupted(..) => Some(&Interrupted),
             _ => None,
         }
     }
 }
 
-/// Why an [ask](crate::Addr::ask) ended without an answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Why an [ask](crate::Addr::ask) ended without an answer, and the name of the actor that was asked.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AskError<M> {
     /// The question was not accepted; here it is.
     NotSent(SendTimeoutError<M>),
     /// The question was accepted, and its [`Reply`](crate::Reply) dropped unused: the handler
     /// failed on it, or the message was returned, or the actor chose not to answer.
-    Unanswered,
+    Unanswered(Arc<str>),
     /// The question was accepted, and the asked actor ended, or was abandoned, before an answer.
-    Ended,
+    Ended(Arc<str>),
     /// The question was accepted, and the deadline of the ask passed.
-    Timeout,
+    Timeout(Arc<str>),
     /// The question was accepted, and the *asking* actor is past its own deadline.
-    Interrupted,
+    Interrupted(Arc<str>),
     /// The asked actor is the asking one: it cannot answer while it waits.
-    Deadlock,
+    Deadlock(Arc<str>),
 }
 
 impl<M> AskError<M> {
@@ -167,18 +178,32 @@ impl<M> AskError<M> {
             _ => None,
         }
     }
+
+    /// The [name](crate::Addr::name) of the actor that was asked.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            AskError::NotSent(refusal) => refusal.name(),
+            AskError::Unanswered(name)
+            | AskError::Ended(name)
+            | AskError::Timeout(name)
+            | AskError::Interrupted(name)
+            | AskError::Deadlock(name) => name,
+        }
+    }
 }
 
 impl<M> fmt::Debug for AskError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AskError::NotSent(error) => f.debug_tuple("NotSent").field(error).finish(),
-            AskError::Unanswered => f.write_str("Unanswered"),
-            AskError::Ended => f.write_str("Ended"),
-            AskError::Timeout => f.write_str("Timeout"),
-            AskError::Interrupted => f.write_str("Interrupted"),
-            AskError::Deadlock => f.write_str("Deadlock"),
-        }
+        let (reason, name) = match self {
+            AskError::NotSent(error) => return f.debug_tuple("NotSent").field(error).finish(),
+            AskError::Unanswered(name) => ("Unanswered", name),
+            AskError::Ended(name) => ("Ended", name),
+            AskError::Timeout(name) => ("Timeout", name),
+            AskError::Interrupted(name) => ("Interrupted", name),
+            AskError::Deadlock(name) => ("Deadlock", name),
+        };
+        f.debug_tuple(reason).field(name).finish()
     }
 }
 
@@ -186,11 +211,15 @@ impl<M> fmt::Display for AskError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AskError::NotSent(error) => write!(f, "the question was not sent: {error}"),
-            AskError::Unanswered => f.write_str("the question was dropped unanswered"),
-            AskError::Ended => f.write_str("the asked actor ended before it answered"),
-            AskError::Timeout => f.write_str("no answer came in time"),
-            AskError::Interrupted => f.write_str("no answer came before the asker had to stop"),
-            AskError::Deadlock => f.write_str("an actor asked itself"),
+            AskError::Unanswered(name) => {
+                write!(f, "the question to `{name}` was dropped unanswered")
+            }
+            AskError::Ended(name) => write!(f, "`{name}` ended before it answered"),
+            AskError::Timeout(name) => write!(f, "no answer of `{name}` came in time"),
+            AskError::Interrupted(name) => {
+                write!(f, "no answer of `{name}` came before the asker had to stop")
+            }
+            AskError::Deadlock(name) => write!(f, "`{name}` asked itself"),
         }
     }
 }
@@ -198,7 +227,7 @@ impl<M> fmt::Display for AskError<M> {
 impl<M> StdError for AskError<M> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            AskError::Interrupted | AskError::NotSent(SendTimeoutError::Interrupted(_)) => {
+            AskError::Interrupted(_) | AskError::NotSent(SendTimeoutError::Interrupted(..)) => {
                 Some(&Interrupted)
             }
             _ => None,

@@ -2,13 +2,14 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::pool::MOST_THREADS;
 
 /// Why an actor or a task could not be spawned. Says which one. `Debug` is the sentence too: it is what a `main` that
 /// returns an error prints.
 pub struct SpawnError {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) cause: SpawnCause,
 }
 
@@ -145,7 +146,7 @@ impl fmt::Display for SpawnError {
                     f,
                     "{} (an actor that declares nothing counts as feeding all that were \
                     spawned before it: say `feeds` or `feeds_nothing`)",
-                    names.first().unwrap_or(name)
+                    names.first().map_or(&**name, String::as_str)
                 )
             }
         }

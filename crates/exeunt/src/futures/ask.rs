@@ -33,7 +33,7 @@ impl<M: Send + 'static, R: Send + 'static> Future for AskFuture<M, R> {
         let this = self.get_mut();
         if !this.is_asked {
             if this.question.addr.belongs_to(life::current().as_deref()) {
-                return Poll::Ready(Err(AskError::Deadlock));
+                return Poll::Ready(Err(AskError::Deadlock(this.asked())));
             }
             match this.question.poll_send(cx.waker()) {
                 Poll::Ready(Ok(())) => this.is_asked = true,
@@ -58,6 +58,11 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
         AskFuture { question, is_asked: false, answer, knock }
     }
 
+    /// The name of who is asked.
+    fn asked(&self) -> Arc<str> {
+        Arc::clone(self.mailbox().name())
+    }
+
     fn mailbox(&self) -> &Mailbox<M> {
         self.question.addr.mailbox()
     }
@@ -68,9 +73,9 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
         let has_ended = self.mailbox().ended.is_set();
         let none = match self.answer.take() {
             Ok(answer) => return Poll::Ready(Ok(answer)),
-            Err(NoAnswer::Ever) => AskError::Unanswered,
-            Err(NoAnswer::Yet) if has_ended => AskError::Ended,
-            Err(NoAnswer::Yet) if is_interrupted() => AskError::Interrupted,
+            Err(NoAnswer::Ever) => AskError::Unanswered(self.asked()),
+            Err(NoAnswer::Yet) if has_ended => AskError::Ended(self.asked()),
+            Err(NoAnswer::Yet) if is_interrupted() => AskError::Interrupted(self.asked()),
             Err(NoAnswer::Yet) => return Poll::Pending,
         };
         Poll::Ready(Err(none))

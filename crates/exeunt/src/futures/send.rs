@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::address::Addr;
@@ -44,6 +45,9 @@ impl Drop for Place {
         self.leave();
     }
 }
+
+/// What makes a refusal of a message, with the name of whom it was for.
+type Reason<M> = fn(M, Arc<str>) -> SendTimeoutError<M>;
 
 /// A send that waits for room without a thread. Made by [`Addr::send_async`].
 #[must_use = "nothing is sent before it is awaited"]
@@ -93,19 +97,21 @@ impl<M: Send + 'static> SendFuture<M> {
         };
         match self.addr.try_send(message) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(TrySendError::Full(message)) => match self.why_not_wait() {
-                Some(refusal) => Poll::Ready(Err(refusal(message))),
+            Err(TrySendError::Full(message, name)) => match self.why_not_wait() {
+                Some(refusal) => Poll::Ready(Err(refusal(message, name))),
                 None => {
                     self.message = Some(message);
                     Poll::Pending
                 }
             },
-            Err(closed) => Poll::Ready(Err(SendTimeoutError::Closed(closed.into_message()))),
+            Err(TrySendError::Closed(message, name) | TrySendError::NoLane(message, name)) => {
+                Poll::Ready(Err(SendTimeoutError::Closed(message, name)))
+            }
         }
     }
 
     /// There is no room: what keeps it from waiting for some, as it would keep a `send` from it.
-    fn why_not_wait(&self) -> Option<fn(M) -> SendTimeoutError<M>> {
+    fn why_not_wait(&self) -> Option<Reason<M>> {
         let overflow = self.addr.mailbox().overflow();
         if overflow == Overflow::Refuse || overflow.drops() && mailbox::is_inside_a_hook() {
             return Some(SendTimeoutError::Full);

@@ -3,11 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crossbeam_channel::Select;
+use crossbeam_channel::{Select, TrySendError};
 
 use super::lane::Ticket;
 use super::{Lane, Mailbox, Parcel};
-use crate::error::TrySendError;
 use crate::event::{Event, Flag};
 use crate::life;
 
@@ -24,20 +23,16 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Sends if there is room now.
     #[inline(always)] // or the message is copied before the channel copies it, from where it was just written
-    pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), TrySendError<M>> {
+    pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), Refusal<M>> {
         if !self.is_open() {
-            return Err(TrySendError::Closed(message));
+            return Err(Refusal::Closed(message));
         }
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
         match lane.sender.try_send(Parcel { message, ticket }) {
-            Ok(()) => self.look_again(ticket).map_err(TrySendError::Closed),
-            Err(crossbeam_channel::TrySendError::Full(parcel)) => {
-                Err(TrySendError::Full(parcel.message))
-            }
-            Err(crossbeam_channel::TrySendError::Disconnected(parcel)) => {
-                Err(TrySendError::Closed(parcel.message))
-            }
+            Ok(()) => self.look_again(ticket).map_err(Refusal::Closed),
+            Err(TrySendError::Full(parcel)) => Err(Refusal::Full(parcel.message)),
+            Err(TrySendError::Disconnected(parcel)) => Err(Refusal::Closed(parcel.message)),
         }
     }
 
@@ -134,6 +129,13 @@ impl<M: Send + 'static> Mailbox<M> {
             None => Ok(()),
         }
     }
+}
+
+/// Why a message was not taken at once. Without the name that the errors of the interface have, so that who only looks
+/// for room pays nothing for it.
+pub(crate) enum Refusal<M> {
+    Full(M),
+    Closed(M),
 }
 
 /// How a wait for room, or for the hook, ended without it.

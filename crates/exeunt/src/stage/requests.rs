@@ -78,7 +78,7 @@ impl Stage {
         };
         // Whether the parent can still take it on is for the conductor to say.
         let (sentence, answer) = crossbeam_channel::bounded(1);
-        let (name, error) = (life.name.clone(), error.to_owned());
+        let (name, error) = (life.name.to_string(), error.to_owned());
         let _ = self.cues.send(Cue::FailedOnLeaving { name, parent, error, sentence });
         answer.recv().unwrap_or(Sentence::GiveUp)
     }
@@ -120,7 +120,7 @@ impl Stage {
         let exceeded = supervision.take_exceeded();
         drop(supervision);
         for Exceeded { group, intensity: Intensity { restarts, within } } in exceeded {
-            let name = life.name.clone();
+            let name = life.name.to_string();
             self.emit(|| Notice::TooManyRestarts { name, group, restarts, within });
         }
         match verdict {

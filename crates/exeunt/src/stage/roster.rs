@@ -36,7 +36,7 @@ pub(super) struct Roster {
 
 /// How somebody is to be spawned.
 pub(crate) struct Part {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Whose child it is to be.
     pub(crate) parent: Option<Arc<Life>>,
     pub(crate) restart: Restart,
@@ -84,7 +84,7 @@ impl Part {
     }
 
     pub(super) fn thread(&self) -> thread::Builder {
-        let builder = thread::Builder::new().name(self.name.clone());
+        let builder = thread::Builder::new().name(self.name.to_string());
         match self.stack_bytes {
             None => builder,
             Some(bytes) => builder.stack_size(bytes),
@@ -172,7 +172,7 @@ impl Roster {
         let Some(cycle) = order::cycle_through_last(&nodes) else {
             return Ok(None);
         };
-        let name = |&i: &usize| siblings.get(i).map_or(&part.name, |m| &m.life.name).clone();
+        let name = |&i: &usize| siblings.get(i).map_or(&part.name, |m| &m.life.name).to_string();
         let names = cycle.path.iter().map(name).collect();
         if cycle.is_declared { Ok(Some(names)) } else { Err(SpawnCause::Cycle(names)) }
     }

@@ -52,7 +52,7 @@ impl Stage {
         let mut roster = lock(&self.roster);
         if !roster.is_open_for(&part) {
             drop(roster);
-            self.emit(|| Notice::NotStarted { name: part.name });
+            self.emit(|| Notice::NotStarted { name: part.name.to_string() });
             return Ok(Spawned::TooLate);
         }
         let cycle = roster.place(&mut part).map_err(|cause| part.error(cause))?;
@@ -91,12 +91,12 @@ impl Stage {
     /// nobody is.
     pub(crate) fn front(
         self: &Arc<Self>,
-        name: &str,
+        name: &Arc<str>,
         parent: Option<&Arc<Life>>,
         threads: usize,
     ) -> Arc<Front> {
         let mut roster = lock(&self.roster);
-        let mut life = Life::new(name.to_owned(), roster.next_index, false, Arc::clone(self));
+        let mut life = Life::new(Arc::clone(name), roster.next_index, false, Arc::clone(self));
         roster.next_index += 1;
         life.parent = parent.cloned();
         Arc::new(Front::new(Arc::new(life), threads))

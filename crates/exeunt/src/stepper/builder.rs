@@ -54,7 +54,7 @@ const INDEX: usize = 0;
 /// ```
 #[must_use = "nothing is started before `start`"]
 pub struct StepperBuilder<A: Actor> {
-    name: String,
+    name: Arc<str>,
     mailbox: MailboxOptions<A::Msg>,
     restart: Restart,
     listeners: Vec<Listener>,
@@ -71,7 +71,7 @@ impl<A: Actor> Stepper<A> {
 impl<A: Actor> StepperBuilder<A> {
     pub(super) fn new(name: &str) -> StepperBuilder<A> {
         StepperBuilder {
-            name: name.to_owned(),
+            name: name.into(),
             mailbox: MailboxOptions::default(),
             restart: Restart::never(),
             listeners: vec![Box::new(notice::logger(name))],
@@ -170,7 +170,7 @@ impl<A: Actor> StepperBuilder<A> {
 
     #[track_caller]
     fn prepare(self, make: Box<dyn FnMut() -> A>) -> Stepper<A> {
-        let mailbox = match self.mailbox.open() {
+        let mailbox = match self.mailbox.open(&self.name) {
             Ok(unread) => unread.leave_to_its_reader(),
             Err(messages) => panic!("`{}`: no mailbox can hold {messages} messages", self.name),
         };

@@ -110,7 +110,7 @@ impl Staff {
             self.called = Some(self.clock.now());
             // A drain does not wait for it to begin anew by its own wish.
             self.reborn_after = None;
-            let (name, queued) = (self.life().name.clone(), self.member.queued());
+            let (name, queued) = (self.life().name.to_string(), self.member.queued());
             self.life().stage.emit(|| Notice::Draining { name, queued });
             self.member.call();
         }
@@ -118,7 +118,7 @@ impl Staff {
 
     /// Its deadline.
     pub(super) fn halt(&mut self) {
-        let (name, doing) = (self.life().name.clone(), self.life().doing());
+        let (name, doing) = (self.life().name.to_string(), self.life().doing());
         self.life().stage.emit(|| Notice::Overdue { name, doing, stuck_for: Duration::ZERO });
         self.member.halt();
     }
@@ -168,7 +168,7 @@ impl Staff {
     }
 
     fn say_it_restarts(&self, error: Option<String>, delay: Duration) {
-        let name = self.life().name.clone();
+        let name = self.life().name.to_string();
         self.life().stage.emit(|| Notice::Restarting { name, error, with: Vec::new(), delay });
     }
 
