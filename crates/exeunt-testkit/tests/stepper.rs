@@ -278,7 +278,7 @@ fn answers_come_as_steps_and_their_time_outs_by_the_clock() {
     assert_eq!(asker.advance(SECOND - Duration::from_nanos(1)), 0);
     assert_eq!(asker.next_due(), Some(Duration::from_nanos(1)));
     assert_eq!(asker.advance(Duration::from_nanos(1)), 1);
-    let late = "no answer came in time".to_owned();
+    let late = "no answer of `oracle` came in time".to_owned();
     assert_eq!(asker.actor().unwrap().1, [Ok(42), Err(late)]);
 }
 
