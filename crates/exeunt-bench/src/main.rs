@@ -6,15 +6,15 @@
 //! cargo run --release -p exeunt-bench -- list
 //! ```
 //!
-//! The contenders take turns within every round, so that what disturbs the machine disturbs all of
-//! them. A figure is the median of the rounds with its quartiles, and its ratio to that of plain
+//! The contenders take turns within every round, and all workloads are gone through several times, each time with
+//! some of their rounds, so that what disturbs the machine disturbs all of them. A figure is the median of the rounds with its quartiles, and its ratio to that of plain
 //! crossbeam in the same run: compare ratios, and only within one run. Every contender's result is
 //! checked; a wrong one ends the run with status 1. One that does not fit a workload is listed with
 //! the reason.
 //!
 //! In the order of reading: [`workload`] says what is measured, [`contender`] who takes part and
-//! what each has to be able to do, [`role`] what their actors do, [`measure`] how figures are taken,
-//! and [`table`] and [`svg`] how they are shown.
+//! what each has to be able to do, [`role`] what their actors do, [`measurement`] how one is measured, [`measure`] how
+//! figures are taken, and [`table`] and [`svg`] how they are shown.
 
 mod options;
 mod placement;
@@ -25,6 +25,7 @@ mod contenders;
 mod role;
 mod troupe;
 mod measure;
+mod measurement;
 mod procfs;
 mod machine;
 mod table;
@@ -36,10 +37,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use contender::Entry;
-use measure::{Failure, interleave};
+use measurement::Measurement;
 use options::{HELP, Options, Request};
-use placement::{Cpus, Placement};
+use placement::Cpus;
 use table::Table;
 use workload::Workload;
 
@@ -90,17 +90,26 @@ fn say(text: &str) -> Result<(), String> {
     }
 }
 
+/// How often all is gone through, each time with a part of the rounds. What else a machine does comes and goes by
+/// the minute: so it falls on all workloads alike, and on a part of the rounds of each.
+const PASSES: usize = 5;
+
 fn run(options: &Options) -> Result<(), String> {
     let cpus = Cpus::of_this_process()?;
     let about = machine::describe(cpus.count());
+    let mut measurements = Measurement::all(options, cpus.count());
     let mut tables = Vec::new();
-    for (number, &placement) in options.placements(cpus.count()).iter().enumerate() {
-        cpus.place(placement)?;
-        for &work in options.workloads.iter().filter(|work| number == 0 || work.is_placed()) {
-            eprintln!("{}{} ...", work.name(), placement.suffix());
-            let table = measure_one(work, placement, options)?;
-            say(&format!("{}\n", table.markdown()))?;
-            tables.push(table);
+    let passes = if options.quick { 1 } else { PASSES };
+    for pass in 1..=passes {
+        for measurement in &mut measurements {
+            cpus.place(measurement.placement)?;
+            eprintln!("{}, {pass} of {passes} ...", measurement.title());
+            measurement.play_until(pass, passes)?;
+            if pass == passes {
+                let table = measurement.table();
+                say(&format!("{}\n", table.markdown()))?;
+                tables.push(table);
+            }
         }
     }
     write(options.markdown.as_deref(), |before| page(before, &about, &tables))?;
@@ -118,24 +127,6 @@ fn page(before: &str, about: &str, tables: &[Table]) -> String {
     format!("{own}{FIGURES}\n## The tables\n\n{about}{noise}\n\n{contenders}\n{tables}")
 }
 
-fn measure_one(work: Workload, placement: Placement, options: &Options) -> Result<Table, String> {
-    let taking_part: Vec<&Entry> = contender::entries()
-        .iter()
-        .filter(|entry| options.includes(entry.about.name))
-        .filter(|entry| !entry.keeps_only || matches!(work, Workload::Keeps | Workload::Ledger))
-        .collect();
-    let scale = work.scale(options.quick);
-    let figures = interleave(taking_part.len(), scale.rounds, |i| {
-        (taking_part[i].run)(work, &scale).map_err(|failure| match failure {
-            Failure::Wrong(what) => {
-                Failure::Wrong(format!("{}: {}: {what}", work.name(), taking_part[i].about.name))
-            }
-            left_out => left_out,
-        })
-    })?;
-    Ok(Table::new(work, placement, &scale, &taking_part, figures))
-}
-
 /// Writes a file, knowing what was in it before. What is no file, a pipe or a device, had nothing in it:
 /// some devices can be read for ever.
 fn write(path: Option<&Path>, text: impl FnOnce(&str) -> String) -> Result<(), String> {
@@ -148,6 +139,13 @@ fn write(path: Option<&Path>, text: impl FnOnce(&str) -> String) -> Result<(), S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Table;
+
+    fn measured(options: &Options) -> Table {
+        let mut measurement = Measurement::all(options, 1).remove(0);
+        measurement.play_until(1, 1).unwrap();
+        measurement.table()
+    }
 
     #[test]
     fn exeunt_loses_nothing_whenever_it_is_stopped() {
@@ -157,8 +155,7 @@ mod tests {
             quick: true,
             ..Options::default()
         };
-        let table = measure_one(Workload::Ledger, Placement::Free, &options).unwrap();
-        assert_eq!(table.medians("exeunt"), Some(vec![800.0, 800.0, 0.0, 0.0]));
+        assert_eq!(measured(&options).medians("exeunt"), Some(vec![800.0, 800.0, 0.0, 0.0]));
     }
 
     #[test]
@@ -187,7 +184,7 @@ mod tests {
             quick: true,
             ..Options::default()
         };
-        let table = measure_one(Workload::Keeps, Placement::Free, &options).unwrap();
+        let table = measured(&options);
         assert_eq!(table.medians("exeunt"), Some(vec![100.0, 100.0]));
         assert_eq!(table.medians("plain"), Some(vec![100.0, 100.0]));
     }

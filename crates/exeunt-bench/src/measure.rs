@@ -58,30 +58,48 @@ pub(crate) fn micros_each(time: Duration, count: u64) -> f64 {
     nanos_each(time, count) / 1e3
 }
 
-/// Runs `contenders` by their number, in turns, for so many rounds; each round begins with another,
-/// so that nobody always follows the same. One that is left out is not run again.
-///
-/// # Errors
-///
-/// The first wrong result.
-pub(crate) fn interleave(
-    contenders: usize,
-    rounds: usize,
-    mut run: impl FnMut(usize) -> Outcome,
-) -> Result<Vec<Summary>, String> {
-    let mut taken: Vec<Result<Vec<Vec<f64>>, String>> = vec![Ok(Vec::new()); contenders];
-    for round in 0..rounds {
-        for turn in 0..contenders {
-            let number = (turn + round) % contenders;
-            let Ok(rows) = &mut taken[number] else { continue };
-            match run(number) {
-                Ok(row) => rows.push(row),
-                Err(Failure::LeftOut(why)) => taken[number] = Err(why),
-                Err(Failure::Wrong(what)) => return Err(what),
-            }
-        }
+/// The figures of all contenders of a workload, taken in rounds.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    played: usize,
+    /// For each contender its figures, one row for each round, or why it has none.
+    taken: Vec<Result<Vec<Vec<f64>>, String>>,
+}
+
+impl Rounds {
+    pub(crate) fn of(contenders: usize) -> Rounds {
+        Rounds { played: 0, taken: vec![Ok(Vec::new()); contenders] }
     }
-    Ok(taken.into_iter().map(|rows| rows.map(|rows| spreads(&rows))).collect())
+
+    /// Runs the contenders by their number, in turns, until so many rounds are played; each round begins with
+    /// another, so that nobody always follows the same. One that is left out is not run again.
+    ///
+    /// # Errors
+    ///
+    /// The first wrong result.
+    pub(crate) fn play_until(
+        &mut self,
+        rounds: usize,
+        mut run: impl FnMut(usize) -> Outcome,
+    ) -> Result<(), String> {
+        for round in self.played..rounds {
+            for turn in 0..self.taken.len() {
+                let number = (turn + round) % self.taken.len();
+                let Ok(rows) = &mut self.taken[number] else { continue };
+                match run(number) {
+                    Ok(row) => rows.push(row),
+                    Err(Failure::LeftOut(why)) => self.taken[number] = Err(why),
+                    Err(Failure::Wrong(what)) => return Err(what),
+                }
+            }
+            self.played = round + 1;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn summaries(&self) -> Vec<Summary> {
+        self.taken.iter().map(|rows| rows.as_deref().map(spreads).map_err(Clone::clone)).collect()
+    }
 }
 
 fn spreads(rows: &[Vec<f64>]) -> Vec<Spread> {
@@ -106,30 +124,34 @@ mod tests {
     }
 
     #[test]
-    fn contenders_take_turns_and_begin_in_turn() {
-        let mut order = Vec::new();
-        let figures = interleave(3, 2, |number| {
-            order.push(number);
-            Ok(vec![number as f64])
-        });
+    fn contenders_take_turns_and_begin_in_turn_whenever_the_rounds_are_played() {
+        let (mut order, mut rounds) = (Vec::new(), Rounds::of(3));
+        for until in [0, 1, 2] {
+            let played = rounds.play_until(until, |number| {
+                order.push(number);
+                Ok(vec![(number + until) as f64])
+            });
+            assert_eq!(played, Ok(()));
+        }
         assert_eq!(order, [0, 1, 2, 1, 2, 0]);
-        assert_eq!(figures.unwrap()[2].as_ref().unwrap()[0].median, 2.0);
+        assert_eq!(rounds.summaries()[2].as_ref().unwrap()[0].median, 3.5);
     }
 
     #[test]
     fn who_is_left_out_is_not_asked_again() {
-        let mut asked = 0;
-        let figures = interleave(1, 5, |_| {
+        let (mut asked, mut rounds) = (0, Rounds::of(1));
+        let played = rounds.play_until(5, |_| {
             asked += 1;
             Err(Failure::LeftOut("too short".to_owned()))
         });
-        assert_eq!((asked, figures), (1, Ok(vec![Err("too short".to_owned())])));
+        assert_eq!((asked, played), (1, Ok(())));
+        assert_eq!(rounds.summaries(), vec![Err("too short".to_owned())]);
     }
 
     #[test]
     fn a_wrong_result_ends_the_run() {
-        let figures = interleave(2, 5, |_| Err(Failure::Wrong("sum 3, not 4".to_owned())));
-        assert_eq!(figures, Err("sum 3, not 4".to_owned()));
+        let wrong = |_| Err(Failure::Wrong("sum 3, not 4".to_owned()));
+        assert_eq!(Rounds::of(2).play_until(5, wrong), Err("sum 3, not 4".to_owned()));
     }
 
     #[test]

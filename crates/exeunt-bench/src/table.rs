@@ -70,7 +70,7 @@ impl Table {
 
     /// What is measured, and where, if that was chosen.
     pub(crate) fn title(&self) -> String {
-        format!("{}{}", self.work.name(), self.placement.suffix())
+        self.work.title(self.placement)
     }
 
     fn capitalised(&self) -> String {

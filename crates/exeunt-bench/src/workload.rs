@@ -2,6 +2,7 @@
 
 use crate::contender::{Contender, Mailbox};
 use crate::measure::Outcome;
+use crate::placement::Placement;
 use crate::workloads::savina::Play;
 use crate::workloads::{
     ask, drain, fan_in, idle, keeps, ledger, pipeline, pool, shutdown, spawn, tell, wakeup,
@@ -86,6 +87,11 @@ impl Workload {
         }
     }
 
+    /// Its name, and where it is measured, if that was chosen.
+    pub(crate) fn title(self, placement: Placement) -> String {
+        format!("{}{}", self.name(), placement.suffix())
+    }
+
     /// The name of several workloads together.
     pub(crate) fn group(self) -> &'static str {
         match self {
@@ -156,18 +162,18 @@ impl Workload {
     }
 
     pub(crate) fn scale(self, quick: bool) -> Scale {
-        // Five rounds have whole quartiles, as counts should.
+        // So many that each pass has some. Five rounds have whole quartiles, as counts should.
         let (rounds, count, quick_rounds, quick_count) = match self {
             Workload::Keeps => (5, 100, 1, 100),
             Workload::Ledger => (1, 200, 1, 20),
-            Workload::TellBounded | Workload::TellUnbounded => (15, 200_000, 3, 100_000),
-            Workload::Ask => (11, 5_000, 3, 1_000),
-            Workload::FanIn | Workload::Pool => (11, 200_000, 3, 100_000),
-            Workload::Pipeline => (11, 100_000, 3, 50_000),
-            Workload::Drain => (11, 100_000, 3, 100_000),
-            Workload::Spawn => (7, 1_000, 1, 1_000),
-            Workload::Shutdown => (11, 100, 3, 100),
-            Workload::Wakeup => (7, 200, 2, 100),
+            Workload::TellBounded | Workload::TellUnbounded => (25, 200_000, 3, 100_000),
+            Workload::Ask => (25, 5_000, 3, 1_000),
+            Workload::FanIn | Workload::Pool => (25, 200_000, 3, 100_000),
+            Workload::Pipeline => (25, 100_000, 3, 50_000),
+            Workload::Drain => (15, 100_000, 3, 100_000),
+            Workload::Spawn => (10, 1_000, 1, 1_000),
+            Workload::Shutdown => (25, 100, 3, 100),
+            Workload::Wakeup => (10, 200, 2, 100),
             Workload::Idle => (5, 1_000, 1, 300),
             Workload::Savina(play) => return play.scale(quick),
         };

@@ -90,7 +90,7 @@ impl Play {
             Play::Buffer => 1_000,
             Play::Banking => 50_000,
         };
-        if quick { Scale { rounds: 1, count: count / 10 } } else { Scale { rounds: 3, count } }
+        if quick { Scale { rounds: 1, count: count / 10 } } else { Scale { rounds: 5, count } }
     }
 
     pub(crate) fn run<C: Contender>(self, count: u64) -> Outcome {

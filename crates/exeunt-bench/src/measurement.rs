@@ -1,0 +1,82 @@
+//! One workload, measured with those who take part in it, where it was asked for.
+
+use crate::contender::{self, Entry};
+use crate::measure::{Failure, Rounds};
+use crate::options::Options;
+use crate::placement::Placement;
+use crate::table::Table;
+use crate::workload::{Scale, Workload};
+
+pub(crate) struct Measurement {
+    work: Workload,
+    pub(crate) placement: Placement,
+    scale: Scale,
+    taking_part: Vec<&'static Entry>,
+    rounds: Rounds,
+}
+
+impl Measurement {
+    /// All that were asked for, in their order, on a machine with so many CPUs.
+    pub(crate) fn all(options: &Options, cpus: usize) -> Vec<Measurement> {
+        let mut all = Vec::new();
+        for (number, &placement) in options.placements(cpus).iter().enumerate() {
+            let again = |work: &&Workload| number == 0 || work.is_placed();
+            let works = options.workloads.iter().filter(again);
+            all.extend(works.map(|&work| Measurement::new(work, placement, options)));
+        }
+        all
+    }
+
+    fn new(work: Workload, placement: Placement, options: &Options) -> Measurement {
+        let taking_part: Vec<&Entry> = contender::entries()
+            .iter()
+            .filter(|entry| options.includes(entry.about.name))
+            .filter(|entry| !entry.keeps_only || matches!(work, Workload::Keeps | Workload::Ledger))
+            .collect();
+        let rounds = Rounds::of(taking_part.len());
+        Measurement { work, placement, scale: work.scale(options.quick), taking_part, rounds }
+    }
+
+    pub(crate) fn title(&self) -> String {
+        self.work.title(self.placement)
+    }
+
+    /// Plays what is left to play up to this one of so many passes: its part of the rounds.
+    ///
+    /// # Errors
+    ///
+    /// The first wrong result, with who had it.
+    pub(crate) fn play_until(&mut self, pass: usize, passes: usize) -> Result<(), String> {
+        let Measurement { work, scale, taking_part, .. } = self;
+        self.rounds.play_until(scale.rounds * pass / passes, |number| {
+            let entry = taking_part[number];
+            (entry.run)(*work, scale).map_err(|failure| match failure {
+                Failure::Wrong(what) => {
+                    Failure::Wrong(format!("{}: {}: {what}", work.name(), entry.about.name))
+                }
+                left_out => left_out,
+            })
+        })
+    }
+
+    pub(crate) fn table(&self) -> Table {
+        let figures = self.rounds.summaries();
+        Table::new(self.work, self.placement, &self.scale, &self.taking_part, figures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_measured_where_all_cpus_are_and_nowhere_else() {
+        let options = Options {
+            workloads: vec![Workload::Ask, Workload::Idle],
+            placements: [Placement::Free, Placement::Pinned(1)].to_vec(),
+            ..Options::default()
+        };
+        let titles: Vec<_> = Measurement::all(&options, 2).iter().map(Measurement::title).collect();
+        assert_eq!(titles, ["ask", "idle", "ask, on one CPU"]);
+    }
+}
