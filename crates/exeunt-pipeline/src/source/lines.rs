@@ -244,8 +244,8 @@ impl Source for Lines {
                 Ok(line) => line.to_owned(),
                 Err(error) => {
                     let at = begin + error.valid_up_to() as u64;
-                    let why = format_args!("byte {at} is not UTF-8");
-                    return Some(Err(self.lines.broken(why).into()));
+                    let why = format!("byte {at} is not UTF-8");
+                    return Some(Err(self.lines.broken(&why).into()));
                 }
             },
             Err(error) => return Some(Err(error.into())),
@@ -309,8 +309,8 @@ impl ByteLines {
             Ok(Filled::Line) => Some(Ok(&self.buffer)),
             Ok(Filled::TooLong { begin }) => {
                 let limit = self.limit_bytes;
-                let why = format_args!("the line at byte {begin} is longer than {limit} bytes");
-                Some(Err(self.broken(why)))
+                let why = format!("the line at byte {begin} is longer than {limit} bytes");
+                Some(Err(self.broken(&why)))
             }
             Ok(Filled::Nothing) => {
                 self.is_over = true;
@@ -375,7 +375,7 @@ impl ByteLines {
         })
     }
 
-    fn broken(&self, why: fmt::Arguments<'_>) -> io::Error {
+    fn broken(&self, why: &str) -> io::Error {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", self.name))
     }
 }
