@@ -15,7 +15,9 @@
 //! that it lies in, and so the text is found again under another name, also copied or compressed. It is read to its end,
 //! and then those that came after it.
 //!
-//! A file that cannot be read, or breaks off, is an error that names it, and the next one follows.
+//! A file that may not be opened is refused before any line is read: once those after it were counted, no position
+//! would lead back to it. One that breaks off in the middle, or is gone, is an error that names it, and the next one
+//! follows.
 //! Bytes that are not UTF-8 become `�`: servers escape them, so they are rare, and no reason to lose
 //! a line.
 
@@ -52,14 +54,13 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read or has no logs in it; or if the position is not the beginning of a
-    /// line in them: the log that it lies in is gone, and nobody can tell what was read.
+    /// If the folder cannot be read or has no logs in it, or one of those that are to be read may not be opened; or if
+    /// the position is not the beginning of a line in them: the log that it lies in is gone, and nobody can tell what
+    /// was read.
     pub(crate) fn open(folder: &Path, after: Option<&Position>) -> Result<Logs, LogError> {
         let mut files = find(folder)?;
-        if files.is_empty() {
-            return Err(LogError::new(folder, Kind::NoLogs));
-        }
         let Some(position) = after else {
+            files.iter().try_for_each(LogFile::check)?;
             return Ok(Logs { files: files.into_iter(), current: None });
         };
         let Some(index) = place_of(position, &files) else {
@@ -68,6 +69,7 @@ impl Logs {
             return Err(LogError::new(&folder.join(&*position.file), kind));
         };
         let rest = files.split_off(index + 1);
+        rest.iter().try_for_each(LogFile::check)?;
         let current = files.pop().map(|file| file.open(position.offset)).transpose()?;
         Ok(Logs { files: rest.into_iter(), current })
     }
@@ -256,13 +258,13 @@ impl Error for LogError {
 }
 
 /// A file that is to be read.
-struct LogFile {
+pub(crate) struct LogFile {
     name: Arc<str>,
     path: PathBuf,
 }
 
-/// The logs of a folder, in the order of reading.
-fn find(folder: &Path) -> Result<Vec<LogFile>, LogError> {
+/// The logs of a folder, in the order of reading; there are some, or it is an error.
+pub(crate) fn find(folder: &Path) -> Result<Vec<LogFile>, LogError> {
     let unreadable = |error| LogError::new(folder, Kind::Io(error));
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -273,6 +275,9 @@ fn find(folder: &Path) -> Result<Vec<LogFile>, LogError> {
         if is_file && is_log(&name) {
             files.push(LogFile { name: name.into(), path });
         }
+    }
+    if files.is_empty() {
+        return Err(LogError::new(folder, Kind::NoLogs));
     }
     files.sort_by(|a, b| reading_order(&a.name).cmp(&reading_order(&b.name)));
     Ok(files)
@@ -317,6 +322,16 @@ fn reading_order(name: &str) -> (&str, i64, &str) {
 }
 
 impl LogFile {
+    /// Finds out whether it can be opened. One that is gone has no lines to lose.
+    fn check(&self) -> Result<(), LogError> {
+        match File::open(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(LogError::new(&self.path, Kind::Io(error)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Begins at a byte of its text.
     fn open(self, offset: u64) -> Result<Log, LogError> {
         let beginning = self.beginning();
@@ -565,6 +580,20 @@ mod tests {
         #[cfg(unix)]
         assert!(read[3].as_ref().unwrap_err().starts_with("d.log: "), "{read:?}");
         assert!(read.len() <= 4, "{read:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_may_not_be_opened_is_refused_before_what_comes_after_it_is_counted() {
+        let folder = logs(&[("a.log", b"one\n"), ("c.log", b"three\n")]);
+        // Of those that root may not open either.
+        std::os::unix::fs::symlink("b.log", folder.join("b.log")).unwrap();
+        for after in [None, Some("a.log:4".parse().unwrap())] {
+            let error = Logs::open(folder.path(), after.as_ref()).err().unwrap();
+            assert!(without_folder(&folder, &error).starts_with("b.log: "), "{error}");
+        }
+        let beyond = "c.log:6".parse().unwrap();
+        assert!(Logs::open(folder.path(), Some(&beyond)).is_ok());
     }
 
     #[test]

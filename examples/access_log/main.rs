@@ -78,7 +78,7 @@ fn count(options: &Options) -> Result<Exit, String> {
         generate(&options.dir, lines, options.seed)?;
     }
     // Before the database, which would make a folder of logs of any folder.
-    Logs::open(&options.dir, None).map_err(|error| error.to_string())?;
+    logs::find(&options.dir).map_err(|error| error.to_string())?;
     let mut system = System::new("access_log");
     let show = Show::of(&mut system, &options.shown, None)?;
     let (logs, store) = take_up(options)?;
@@ -123,7 +123,7 @@ fn say_how_fast(ledger: &Ledger, took: Duration) {
 fn all_read(ledger: &Ledger) -> Result<(), String> {
     match ledger.stage("logs").map_or(0, |logs| logs.failed) {
         0 => Ok(()),
-        failed => Err(format!("{failed} times something could not be read")),
+        failed => Err(format!("what could not be read is named above: {failed} in all")),
     }
 }
 

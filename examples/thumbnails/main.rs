@@ -72,7 +72,10 @@ fn run(options: Options) -> Result<Exit, String> {
 fn make_thumbnails(options: Options) -> Result<Exit, String> {
     let files = Files::below(&options.dir).map_err(|error| error.to_string())?;
     let out = &options.out;
-    fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
+    fs::create_dir_all(out).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => format!("{}: not a folder", out.display()),
+        _ => format!("{}: {error}", out.display()),
+    })?;
     let list = out.join("broken.txt");
     let before = read_if_there(&list)?;
     let list = show::create(list)?;
