@@ -69,7 +69,9 @@ impl Options {
     /// prints how all stand.
     pub(crate) fn install(&self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut signals = match self.words.get("set") {
-            Some(set) => Signals::new(set.split(',').filter_map(|number| number.parse().ok())),
+            Some(set) => {
+                Signals::new(set.split(',').filter_map(|number| number.parse::<i32>().ok()))
+            }
             None => Signals::default(),
         };
         if self.has("even_if_ignored") {

@@ -35,7 +35,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 ///     });
 ///     let exit = system.run();
 ///     match exit.status() {
-///         Status::Signal(Signal(15)) => exit.with_status(Status::Success),
+///         Status::Signal(Signal::TERM) => exit.with_status(Status::Success),
 ///         _ => exit,
 ///     }
 /// }

@@ -6,6 +6,7 @@
 //! | I want to… | page |
 //! |---|---|
 //! | do it with the threads, the flag and the channels that I have | [`threads`] |
+//! | have it in a window, an async program or a library, with a `main` of their own | [`embedding`] |
 //! | have it back when it has failed | [`supervision`] |
 //! | have one worker for each connection, job or customer | [`children`] |
 //! | do something later, or every so often | [`time`] |
@@ -25,6 +26,9 @@
 
 #[doc = include_str!("guide/threads.md")]
 pub mod threads {}
+
+#[doc = include_str!("guide/embedding.md")]
+pub mod embedding {}
 
 #[doc = include_str!("guide/supervision.md")]
 pub mod supervision {}

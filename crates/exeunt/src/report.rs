@@ -142,12 +142,14 @@ pub enum Reason {
     },
 }
 
-/// A signal, by its number.
+/// A signal, by its number. Those that begin or end something have a name here; those whose number is not the same
+/// everywhere (`Signal::USR1`, `Signal::USR2`) only with the feature `signals`.
 ///
 /// ```
 /// use exeunt::Signal;
 ///
-/// assert_eq!(Signal(2).to_string(), "SIGINT");
+/// assert_eq!(Signal::INT, Signal(2));
+/// assert_eq!(Signal::from(15).to_string(), "SIGTERM");
 /// assert_eq!(Signal(77).to_string(), "signal 77");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -306,6 +308,15 @@ impl Reason {
 }
 
 impl Signal {
+    /// The terminal hung up; by custom, "read your configuration again".
+    pub const HUP: Signal = Signal(1);
+    /// Ctrl-C.
+    pub const INT: Signal = Signal(2);
+    /// Ctrl-\\.
+    pub const QUIT: Signal = Signal(3);
+    /// What service managers and `kill` send: please end.
+    pub const TERM: Signal = Signal(15);
+
     /// Its name, if it has one that is the same everywhere.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
@@ -320,6 +331,12 @@ impl Signal {
             15 => "SIGTERM",
             _ => return None,
         })
+    }
+}
+
+impl From<i32> for Signal {
+    fn from(number: i32) -> Signal {
+        Signal(number)
     }
 }
 

@@ -53,12 +53,13 @@ mod error;
 /// # Examples
 ///
 /// ```no_run
-/// use exeunt::{Exit, Signals, System};
-/// use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+/// use exeunt::{Exit, Signal, Signals, System};
 ///
 /// fn main() -> Result<Exit, exeunt::SignalError> {
 ///     let mut system = System::new("service");
-///     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).install(&system.handle())?;
+///     // That of a terminal which is closed, too.
+///     let all = [Signal::INT, Signal::TERM, Signal::HUP];
+///     let signals = Signals::new(all).install(&system.handle())?;
 ///     system.spawn_task("slow to start", |cx| {
 ///         cx.stopping().wait();
 ///         Ok(())
@@ -77,16 +78,25 @@ pub struct Signals {
     even_if_ignored: bool,
 }
 
+/// Those whose number is the system's.
+impl Signal {
+    /// Of the program's choice.
+    pub const USR1: Signal = Signal(number::SIGUSR1);
+    /// Of the program's choice.
+    pub const USR2: Signal = Signal(number::SIGUSR2);
+}
+
 impl Default for Signals {
     fn default() -> Signals {
-        Signals::new([number::SIGINT, number::SIGTERM])
+        Signals::new([Signal::INT, Signal::TERM])
     }
 }
 
 impl Signals {
-    /// Chooses the signals, by their numbers.
-    pub fn new(numbers: impl IntoIterator<Item = i32>) -> Signals {
-        Signals { numbers: numbers.into_iter().collect(), snapshot: None, even_if_ignored: false }
+    /// Chooses the signals: by their names, as [`Signal::TERM`], or by the numbers of `libc` and the like.
+    pub fn new(signals: impl IntoIterator<Item = impl Into<Signal>>) -> Signals {
+        let numbers = signals.into_iter().map(|signal| signal.into().0).collect();
+        Signals { numbers, snapshot: None, even_if_ignored: false }
     }
 
     /// Chooses a signal that prints, to standard error, how all actors and tasks stand at that moment
@@ -99,12 +109,11 @@ impl Signals {
     /// the signal has its default effect, which for most is the end of the process.
     ///
     /// ```no_run
-    /// use exeunt::{Exit, Signals, System};
-    /// use signal_hook::consts::SIGUSR1;
+    /// use exeunt::{Exit, Signal, Signals, System};
     ///
     /// fn main() -> Result<Exit, exeunt::SignalError> {
     ///     let mut system = System::new("service");
-    ///     let signals = Signals::default().snapshot_on(SIGUSR1).install(&system.handle())?;
+    ///     let signals = Signals::default().snapshot_on(Signal::USR1).install(&system.handle())?;
     ///     system.spawn_task("worker", |cx| {
     ///         cx.stopping().wait();
     ///         Ok(())
@@ -114,8 +123,8 @@ impl Signals {
     ///     Ok(exit)
     /// }
     /// ```
-    pub fn snapshot_on(self, number: i32) -> Signals {
-        Signals { snapshot: Some(number), ..self }
+    pub fn snapshot_on(self, signal: impl Into<Signal>) -> Signals {
+        Signals { snapshot: Some(signal.into().0), ..self }
     }
 
     /// Takes also signals that were ignored when the program started.
