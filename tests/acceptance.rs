@@ -1522,10 +1522,8 @@ fn the_end_of_one_that_has_ended_is_told_at_once() {
         gone.send(Line::Panic).unwrap();
         ended(&gone);
         let (tell, told) = mpsc::channel();
-        let watcher = Play::new(move |how: Ended, _| Ok(tell.send(how)?)).started(move |cx| {
-            cx.watch(&gone, |report| report.ended);
-            Ok(())
-        });
+        let watcher = Play::new(move |how: Ended, _| Ok(tell.send(how)?))
+            .started(move |cx| Ok(cx.watch(&gone, |report| report.ended)?));
         system.spawn("watcher", watcher);
         assert_eq!(next(&told), Ended::Failed);
         system
@@ -1549,11 +1547,8 @@ fn each_watch_is_told_once_and_not_of_a_restart() {
         let (tell, told) = mpsc::channel();
         for name in ["first", "second"] {
             let (a, tell) = (a.clone(), tell.clone());
-            let watcher =
-                Play::new(move |n: u32, _| Ok(tell.send((name, n))?)).started(move |cx| {
-                    (0..2).for_each(|n| cx.watch(&a, move |_| n));
-                    Ok(())
-                });
+            let watcher = Play::new(move |n: u32, _| Ok(tell.send((name, n))?))
+                .started(move |cx| Ok((0..2).try_for_each(|n| cx.watch(&a, move |_| n))?));
             system.spawn(name, watcher);
         }
         (0..2).for_each(|_| a.send(Line::Error).unwrap());

@@ -10,9 +10,9 @@ use std::error::Error as StdError;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use exeunt::{
-    ActorBuilder, ActorReport, ActorSnapshot, Addr, AskError, AskFuture, AutoShutdown, Backoff,
-    Broadcast, BroadcastError, Capacity, Ended, Error, Event, Exit, Group, GroupBuilder, Inbox,
-    Interrupted, Interruptible, LookupError, Missed, NoMembers, Notice, OnDrain, OnStopping,
+    ActorBuilder, ActorHandle, ActorReport, ActorSnapshot, Addr, AskError, AskFuture, AutoShutdown,
+    Backoff, Broadcast, BroadcastError, Capacity, Ended, Error, Event, Exit, Group, GroupBuilder,
+    Inbox, Interrupted, Interruptible, LookupError, Missed, NoMembers, Notice, OnDrain, OnStopping,
     Overflow, Published, Reason, Recipient, Refusals, Reply, Report, Restart, ReturnedBecause,
     Router, SendError, SendFuture, SendTimeoutError, Signal, SpawnError, State, Status, Strategy,
     Subscriber, Subscription, SubscriptionBuilder, System, SystemHandle, TaskBuilder, TaskContext,
@@ -36,7 +36,7 @@ macro_rules! each {
 fn handles_go_anywhere_whatever_the_messages() {
     each!(survives: Addr<Lone>, WeakAddr<Lone>, Recipient<Lone>, Router<Lone>, Broadcast<Lone>);
     each!(survives: Topic<Lone>, WeakTopic<Lone>, Subscription, Timer, Event, Reply<Lone>);
-    each!(survives: System, SystemHandle, Group, TaskContext, Inbox<Lone>);
+    each!(survives: System, SystemHandle, ActorHandle, Group, TaskContext, Inbox<Lone>);
     each!(goes: Interruptible<Lone>, OnStopping, SendFuture<Lone>, AskFuture<Lone, Lone>);
     each!(is_shared: Interruptible<u32>, OnStopping);
 }

@@ -22,6 +22,7 @@ mod overflow;
 mod urgent;
 mod routing;
 mod family;
+mod handles;
 mod waiting;
 mod futures;
 mod topic;

@@ -630,12 +630,53 @@ fn f5_a_waker_that_panics_holds_up_no_drain() {
 }
 
 #[test]
+fn m5_the_end_of_a_task_is_awaited_as_that_of_an_actor() {
+    guarded(|| {
+        let mut system = System::new("m5");
+        let (addr, inbox) = exeunt::mailbox::<u32>(1);
+        let actor = block_in_background(addr.handle().wait_async());
+        let (tell, myself) = mpsc::channel::<exeunt::ActorHandle>();
+        let task = system.spawn_task("task", move |cx| {
+            assert_eq!(block_on(next(&myself).wait_async()), Err(WaitError::Inside));
+            cx.stopping().wait();
+            Ok(())
+        });
+        tell.send(task.clone()).unwrap();
+        let ended = block_in_background(task.wait_async());
+        // It waited for somebody to be spawned, too, and keeps nobody.
+        system.actor("actor").inbox(inbox).spawn(Play::idle()).unwrap();
+        drop(addr);
+        assert_eq!(actor.join().unwrap().unwrap().ended, Ended::Completed);
+        task.stop();
+        assert_eq!(ended.join().unwrap().unwrap().name, "task");
+        assert!(!system.shutdown().is_failure());
+        let late = system_that_has_ended().spawn_task("late", |_| Ok(()));
+        assert_eq!(block_on(late.wait_async()), Err(WaitError::NotSpawned));
+    });
+}
+
+/// One that starts nobody any more.
+fn system_that_has_ended() -> System {
+    let system = System::new("ended");
+    system.handle().shutdown();
+    until(|| system.handle().has_ended());
+    system
+}
+
+fn block_in_background<F: Future<Output: Send> + Send + 'static>(
+    future: F,
+) -> thread::JoinHandle<F::Output> {
+    thread::spawn(move || block_on(future))
+}
+
+#[test]
 fn futures_go_to_any_executor() {
     fn goes_anywhere<T: Send + Unpin + 'static>(_: &T) {}
     let (addr, _inbox) = exeunt::mailbox::<u32>(1);
     goes_anywhere(&addr.send_async(1));
     goes_anywhere(&addr.ask_async(|_: Reply<String>| 1));
     goes_anywhere(&addr.wait_async());
+    goes_anywhere(&addr.handle().wait_async());
     goes_anywhere(&System::new("s").handle().wait_async());
 }
 

@@ -1008,10 +1008,7 @@ fn watcher(watched: Vec<Addr<u32>>, tell: &Sender<ActorReport>) -> Play<ActorRep
         let _ = tell.send(report);
         Ok(())
     })
-    .started(move |cx| {
-        watched.iter().for_each(|addr| cx.watch(addr, |report| report));
-        Ok(())
-    })
+    .started(move |cx| Ok(watched.iter().try_for_each(|addr| cx.watch(addr, |report| report))?))
 }
 
 #[test]
@@ -1071,8 +1068,7 @@ fn o5_a_watch_keeps_the_watcher_alive_and_not_the_watched() {
             Play::new(move |report: ActorReport, _| Ok(tell.send(report.ended)?)).started(
                 move |cx| {
                     let addr = next(&given);
-                    cx.watch(&addr, |report| report);
-                    Ok(())
+                    Ok(cx.watch(&addr, |report| report)?)
                 },
             )
         });
@@ -1115,7 +1111,7 @@ fn o3_a_watcher_that_leaves_later_is_told_before_its_end() {
             Play::new(move |report: Option<ActorReport>, cx| {
                 if !std::mem::replace(&mut is_watching, true) {
                     go.wait(); // until it was spawned
-                    cx.watch(&watched, Some);
+                    cx.watch(&watched, Some)?;
                     gone.wait();
                 }
                 report.into_iter().for_each(|report| drop(tell.send(report)));
@@ -1168,7 +1164,7 @@ fn two_that_watch_each_other_leave_all_the_same() {
             let tell = tell.clone();
             let actor = Play::new(move |report: Option<ActorReport>, cx| {
                 match report {
-                    None => cx.watch(&other, Some),
+                    None => cx.watch(&other, Some)?,
                     Some(report) => tell.send(report.name)?,
                 }
                 Ok(())
@@ -1195,8 +1191,8 @@ fn a_parent_may_watch_its_children() {
             Play::new(move |report: ActorReport, _| Ok(tell.send(report.name)?)).started(|cx| {
                 let kept = cx.spawn("kept", Play::<u32>::idle());
                 let brief = cx.spawn("brief", Play::<u32>::idle());
-                cx.watch(&kept, |report| report);
-                cx.watch(&brief, |report| report);
+                cx.watch(&kept, |report| report)?;
+                cx.watch(&brief, |report| report)?;
                 std::mem::forget(kept);
                 Ok(())
             }),

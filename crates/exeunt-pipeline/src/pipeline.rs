@@ -106,7 +106,7 @@ impl Pipeline {
         let feed: Feed<S::Item> = Box::new(move |assembly, part| {
             let wanted = assembly.wanted(&part.process.outputs());
             let task = assembly.task(&task, &*part.process);
-            task.spawn(move |cx| reader.run(part, wanted, cx))
+            task.spawn(move |cx| reader.run(part, wanted, cx)).map(drop)
         });
         Flow::begin(Way::new(self.name, self.limits, book, books), feed, given)
     }

@@ -92,7 +92,8 @@ fn assemble(system: &mut System, options: &Options) -> Result<(), exeunt::SpawnE
     let paint = paint.spawn_with(move || Paint { speed, pack: pack.clone(), panics })?;
     let cut = system.actor("cut").capacity(24).feeds(&paint).spawn(Cut { speed, paint })?;
     let items = options.items;
-    system.task("source").feeds(&cut).spawn(move |cx| produce(cx, &cut, items))
+    system.task("source").feeds(&cut).spawn(move |cx| produce(cx, &cut, items))?;
+    Ok(())
 }
 
 fn produce(cx: &TaskContext, cut: &Addr<u64>, items: u64) -> exeunt::Result {
@@ -181,10 +182,11 @@ impl Actor for Door {
         self.guests += 1;
         let stay = Duration::from_millis(500 + self.guests * 377 % 900);
         let guest = cx.task(&format!("guest-{}", self.guests));
-        Ok(guest.spawn(move |cx| {
+        guest.spawn(move |cx| {
             let _ = cx.sleep(stay); // or until it is told to leave
             Ok(())
-        })?)
+        })?;
+        Ok(())
     }
 }
 

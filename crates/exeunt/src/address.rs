@@ -5,8 +5,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Select;
-
 use crate::asking::{Asked, during, is_over};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::life::{self, Activity, Life, Other};
@@ -198,16 +196,15 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// The limits are those of a drain. Before an actor is spawned, and after its end, nothing happens.
     pub fn stop(&self) {
-        if let Some(owner) = self.mailbox.owner.get() {
-            owner.stage.stop(owner);
-        }
+        self.handle().stop();
     }
 
     /// Waits until the actor has ended, and its thread with it, and gives its line of the report, which
     /// says how. It does not bring it about: [`stop`](Addr::stop) does, or a drain.
     ///
     /// An actor lives as long as there is an address, and the one that waits has one: of those that are to
-    /// end by themselves, wait with [`Context::watch`](crate::Context::watch), which keeps nobody alive.
+    /// end by themselves, wait with their [handle](Addr::handle), which keeps nobody alive; or, as an actor,
+    /// [watch](crate::Context::watch) them.
     ///
     /// ```
     /// use std::time::Duration;
@@ -232,7 +229,7 @@ impl<M: Send + 'static> Addr<M> {
     /// [`WaitError::Inside`] if an actor waits for its own end; [`WaitError::Interrupted`] when the actor
     /// that waits must stop; and, at once, [`WaitError::NotSpawned`] if nobody was yet for this address.
     pub fn wait(&self) -> Result<ActorReport, WaitError> {
-        self.wait_by(None)
+        self.handle().wait()
     }
 
     /// Waits as [`wait`](Addr::wait) does, for `timeout` at most.
@@ -243,32 +240,7 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// Those of [`wait`](Addr::wait), and [`WaitError::Timeout`].
     pub fn wait_timeout(&self, timeout: Duration) -> Result<ActorReport, WaitError> {
-        self.wait_by(Instant::now().checked_add(timeout))
-    }
-
-    fn wait_by(&self, deadline: Option<Instant>) -> Result<ActorReport, WaitError> {
-        let me = life::current();
-        if self.belongs_to(me.as_deref()) {
-            return Err(WaitError::Inside);
-        }
-        let watch = self.mailbox.watch().ok_or(WaitError::NotSpawned)?;
-        let activity = |me: &Life| Activity::Awaiting(self.owner_as_seen_by(me));
-        during(me.as_deref(), activity, |interrupt| {
-            let mut select = Select::new();
-            let told = select.recv(&watch.receiver);
-            interrupt.map(|interrupt| select.recv(interrupt.receiver()));
-            let ready = match deadline {
-                None => select.ready(),
-                Some(deadline) => {
-                    select.ready_deadline(deadline).map_err(|_| WaitError::Timeout)?
-                }
-            };
-            match ready == told {
-                // It was to be spawned, and no thread was to be had for it.
-                true => watch.receiver.try_recv().map_err(|_| WaitError::NotSpawned),
-                false => Err(WaitError::Interrupted),
-            }
-        })
+        self.handle().wait_timeout(timeout)
     }
 
     /// Whether the mailbox takes no more messages.

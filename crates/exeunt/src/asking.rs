@@ -22,8 +22,7 @@ pub(crate) struct Asked<'a> {
 
 impl Asked<'_> {
     pub(crate) fn seen_by(&self, me: &Life) -> Other {
-        let owner = self.owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage));
-        Other { name: self.name.to_string(), index: owner.map(|owner| owner.index) }
+        Other::seen_by(me, self.name, self.owner)
     }
 
     /// Whether it is who asks.

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::error::{self, Interrupted};
 use crate::event::Event;
 use crate::group::GroupBuilder;
+use crate::handle::ActorHandle;
 use crate::life::{Activity, Life};
 use crate::mailbox::Mailbox;
 use crate::report::ActorReport;
@@ -326,13 +327,13 @@ macro_rules! common {
                 GroupBuilder::new(&self.life.stage, Some(&self.life), name)
             }
 
-            /// Spawns a child that is a task.
+            /// Spawns a child that is a task, and gives its handle.
             pub fn spawn_task(
                 &self,
                 name: &str,
                 task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
-            ) {
-                self.task(name).spawn_or_fail(task);
+            ) -> ActorHandle {
+                self.task(name).spawn_or_fail(task)
             }
 
             /// Begins to describe a child that is a task.

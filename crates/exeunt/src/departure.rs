@@ -76,7 +76,6 @@ impl Departure {
     }
 
     /// What there is to tell, if that is known: `Some(None)` if there will be nothing.
-    #[cfg(feature = "async")]
     pub(crate) fn look(&self) -> Option<Option<ActorReport>> {
         let news = lock(&self.news);
         (news.report.is_some() || news.is_called_off).then(|| news.report.clone())

@@ -21,6 +21,7 @@ use crate::address::Addr;
 #[cfg(doc)]
 use crate::error::SendError;
 use crate::error::WaitError;
+use crate::handle::ActorHandle;
 #[cfg(doc)]
 use crate::mailbox::{Mailbox, Overflow};
 use crate::reply::Reply;
@@ -141,7 +142,25 @@ impl<M: Send + 'static> Addr<M> {
     pub fn wait_async(
         &self,
     ) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin + use<M> {
-        ends::of_actor(self.mailbox())
+        ends::of_actor(self.handle())
+    }
+}
+
+/// From async programs, with the feature `async`.
+impl ActorHandle {
+    /// Waits until it has ended, and its thread with it, and gives its line of the report, as
+    /// [`wait`](ActorHandle::wait) does. For an actor that is still to be spawned it waits, too.
+    ///
+    /// The future can be dropped at any time, and made again.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Inside`] if an actor or a task waits for its own end: when it is polled on its thread.
+    /// [`WaitError::NotSpawned`] if it was not spawned, and will not be.
+    pub fn wait_async(
+        &self,
+    ) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin + use<> {
+        ends::of_actor(self.clone())
     }
 }
 

@@ -80,7 +80,7 @@
 //! | restart several together | [`Group`], [`Strategy`], [`AutoShutdown`] |
 //! | spawn actors from an actor | [`Context::spawn`], [`Context::actor`], [`Context::children_left`] |
 //! | stop one of them | [`Context::stop`], [`Addr::stop`] |
-//! | know that it has ended, and how | [`Context::watch`], [`Addr::wait`] |
+//! | know that it has ended, and how | [`Context::watch`], [`Addr::wait`], [`ActorHandle`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
 //! | choose what a full mailbox does | [`Overflow`] |
@@ -142,6 +142,7 @@ mod actor;
 mod context;
 mod waiting;
 mod address;
+mod handle;
 mod reply;
 mod recipient;
 mod router;
@@ -212,6 +213,7 @@ pub use exit::Exit;
 #[cfg(feature = "async")]
 pub use futures::{AskFuture, SendFuture};
 pub use group::{Group, GroupBuilder};
+pub use handle::ActorHandle;
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};
 pub use notice::{Notice, ReturnedBecause};

@@ -9,7 +9,6 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, Weak};
 use crossbeam_channel::Receiver;
 
 use crate::capacity::Capacity;
-use crate::departure::Watch;
 use crate::event::Flag;
 use crate::life::{Life, Outcome};
 use crate::notice::{Notice, ReturnedBecause};
@@ -142,11 +141,6 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn urgent(&self) -> Option<&Lane<M>> {
         self.urgent.get()
-    }
-
-    /// Where it is told that the actor has ended. `None` if there is none yet.
-    pub(crate) fn watch(&self) -> Option<Watch> {
-        self.owner.get().map(|owner| owner.departure.watch())
     }
 
     // Who reads it.

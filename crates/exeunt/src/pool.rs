@@ -152,7 +152,7 @@ impl<'a> Common<'a> {
         mailbox.belong_to(&front.life);
         for seat in 0..threads {
             let spawned = self.of_pool(seat).spawn_in_seat(seat, mailbox, &front, make.clone());
-            if let Ok(Spawned::Yes) = spawned {
+            if let Ok(Spawned::Yes(_)) = spawned {
                 continue;
             }
             // Those that are there leave, since nobody gets the address.
@@ -163,11 +163,11 @@ impl<'a> Common<'a> {
             }
             return match (seat, spawned) {
                 // It has readers, if too few: what was sent to it is theirs.
-                (1.., Ok(_)) => Ok(Spawned::Yes),
+                (1.., Ok(_)) => Ok(Spawned::Yes(Arc::clone(&front.life))),
                 (_, spawned) => spawned,
             };
         }
-        Ok(Spawned::Yes)
+        Ok(Spawned::Yes(Arc::clone(&front.life)))
     }
 
     fn check_threads(&self, threads: usize) -> Result<(), SpawnError> {

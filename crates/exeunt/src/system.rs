@@ -11,6 +11,7 @@ use crate::context::TaskContext;
 use crate::error;
 use crate::exit::Exit;
 use crate::group::GroupBuilder;
+use crate::handle::ActorHandle;
 use crate::notice::Notice;
 use crate::report::{Reason, Report};
 use crate::snapshot::ActorSnapshot;
@@ -250,16 +251,17 @@ impl System {
     }
 
     /// Spawns a task: a loop of the user's own, on a thread of its own, that looks at
-    /// [`stopping`](TaskContext::stopping) and returns. [`task`](System::task) is the long form.
+    /// [`stopping`](TaskContext::stopping) and returns. [`task`](System::task) is the long form. Its handle waits for
+    /// its end, and can be dropped: the task goes on.
     ///
     /// If the operating system refuses the thread, the system fails, as for
-    /// [`spawn`](System::spawn).
+    /// [`spawn`](System::spawn), and to wait for it is an error.
     pub fn spawn_task(
         &mut self,
         name: &str,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
-    ) {
-        self.task(name).spawn_or_fail(task);
+    ) -> ActorHandle {
+        self.task(name).spawn_or_fail(task)
     }
 
     /// Begins to describe a task.

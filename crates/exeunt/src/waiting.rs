@@ -11,7 +11,8 @@ use crate::address::Addr;
 use crate::agenda::{Annex, Channel, OnDrain};
 use crate::answers::Callback;
 use crate::context::Context;
-use crate::error::{self, AskError, SendError};
+use crate::error::{self, AskError, SendError, WaitError};
+use crate::handle::ActorHandle;
 use crate::mailbox::{Inbox, Post};
 use crate::reply::Reply;
 use crate::report::ActorReport;
@@ -237,11 +238,10 @@ impl<A: Actor> Context<A> {
         self.agenda.attach(Annex::new(inbox, map, &self.life));
     }
 
-    /// Watches somebody: when it has ended, for whatever reason, and its thread with it, the actor is
-    /// sent what `tell` makes of its report. If it has ended already, at once.
+    /// Watches somebody, an actor or a task: when it has ended, for whatever reason, and its thread with it, the
+    /// actor is sent what `tell` makes of its report. If it has ended already, at once.
     ///
-    /// A watch keeps the watcher alive, and not the watched. It is of somebody who was spawned: if nobody
-    /// was yet for this address, nothing is told.
+    /// A watch keeps the watcher alive, and not the watched. It ends with this incarnation of the watcher.
     ///
     /// ```
     /// use exeunt::{Actor, ActorReport, Addr, Context, System};
@@ -257,7 +257,7 @@ impl<A: Actor> Context<A> {
     ///     type Msg = ActorReport;
     ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
     ///         if let Some(worker) = self.0.take() {
-    ///             cx.watch(&worker, |report| report);
+    ///             cx.watch(&worker, |report| report)?;
     ///             worker.stop();
     ///         }
     ///         Ok(())
@@ -273,20 +273,28 @@ impl<A: Actor> Context<A> {
     /// system.spawn("watcher", Watcher(Some(worker)));
     /// assert_eq!(system.wait().actor("watcher").unwrap().handled, 1);
     /// ```
-    pub fn watch<T: Send + 'static>(
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::NotSpawned`] if nobody was spawned yet for the address, or the task was not started: there is no
+    /// end to tell of. [`WaitError::Inside`] if it is the actor itself.
+    pub fn watch(
         &mut self,
-        addr: &Addr<T>,
+        whom: impl Into<ActorHandle>,
         tell: impl FnOnce(ActorReport) -> A::Msg + 'static,
-    ) {
-        let Some(watch) = addr.mailbox().watch() else {
-            return; // it was never spawned; there is no end to tell of
-        };
+    ) -> Result<(), WaitError> {
+        let whom = whom.into();
+        if whom.is(Some(&self.life)) {
+            return Err(WaitError::Inside);
+        }
+        let watch = whom.watch().ok_or(WaitError::NotSpawned)?;
         let mut tell = Some((tell, watch.watch));
         let tell = move |report| match tell.take() {
             Some((tell, _watch)) => tell(report),
             None => unreachable!("an end is told once"),
         };
         self.attach(watch.receiver, tell);
+        Ok(())
     }
 }
 

@@ -75,7 +75,8 @@ pub(crate) fn everything() -> (Report, Timeline) {
         "parent",
         does(|number, cx| {
             let child = cx.task(&format!("child-{number}"));
-            Ok(child.spawn(|cx| Ok(cx.sleep(ms(20))?))?)
+            child.spawn(|cx| Ok(cx.sleep(ms(20))?))?;
+            Ok(())
         }),
     );
     (0..100).for_each(|number| worker.send(number).unwrap());
@@ -95,8 +96,10 @@ pub(crate) fn thousands() -> (Report, Timeline) {
     let mut system = System::new("thousands");
     let recorder = Recorder::attach(&mut system);
     let parent = system.actor("parent").unbounded();
-    let parent = parent
-        .spawn(does(|number, cx| Ok(cx.task(&format!("child-{number}")).spawn(|_| Ok(()))?)));
+    let parent = parent.spawn(does(|number, cx| {
+        cx.spawn_task(&format!("child-{number}"), |_| Ok(()));
+        Ok(())
+    }));
     let parent = parent.unwrap();
     (0..2_100).for_each(|number| parent.send(number).unwrap());
     drop(parent);

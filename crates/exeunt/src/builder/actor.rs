@@ -228,7 +228,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
             None => self.common.spawn_reader(mailbox, make),
             Some(threads) => self.common.spawn_pool(mailbox, threads, make),
         }?;
-        if let Spawned::Yes = spawned {
+        if let Spawned::Yes(_) = spawned {
             unread.leave_to_its_reader();
         }
         Ok(address)

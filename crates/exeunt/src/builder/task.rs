@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::common::Common;
 use crate::context::TaskContext;
 use crate::error::{self, SpawnCause, SpawnError};
+use crate::handle::ActorHandle;
 use crate::life::Life;
 use crate::report::Reason;
 use crate::runner;
-use crate::stage::{self, Stage};
+use crate::stage::{self, Spawned, Stage};
 
 /// Describes a task, and spawns it.
 ///
@@ -59,9 +60,22 @@ impl<'a> TaskBuilder<'a> {
         self
     }
 
-    /// Spawns the task.
+    /// Spawns the task, and gives its handle: what waits for its end, and asks it to stop.
     ///
-    /// Once the drain has begun, nobody is started.
+    /// Once the drain has begun, nobody is started; to wait is an error then
+    /// ([`NotSpawned`](crate::WaitError::NotSpawned)).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::{System, WaitError};
+    ///
+    /// let mut system = System::new("night");
+    /// let backup = system.task("backup").spawn(|cx| Ok(cx.sleep(Duration::from_secs(3600))?))?;
+    /// assert_eq!(backup.wait_timeout(Duration::from_millis(1)), Err(WaitError::Timeout));
+    /// backup.stop(); // not tonight; the others go on
+    /// assert!(backup.wait()?.error.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -72,7 +86,7 @@ impl<'a> TaskBuilder<'a> {
     pub fn spawn(
         self,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
-    ) -> Result<(), SpawnError> {
+    ) -> Result<ActorHandle, SpawnError> {
         if self.common.restart.is_ever() {
             return Err(self.common.error(SpawnCause::NotRestartable));
         }
@@ -108,20 +122,25 @@ impl<'a> TaskBuilder<'a> {
     pub fn spawn_with(
         self,
         task: impl FnMut(&TaskContext) -> error::Result + Send + 'static,
-    ) -> Result<(), SpawnError> {
-        self.common.spawn(None, None, stage::body(|life| runner::perform(life, task)))?;
-        Ok(())
+    ) -> Result<ActorHandle, SpawnError> {
+        let name = Arc::clone(&self.common.name);
+        let body = stage::body(|life| runner::perform(life, task));
+        Ok(match self.common.spawn(None, None, body)? {
+            Spawned::Yes(life) => ActorHandle::of_task(life),
+            Spawned::TooLate => ActorHandle::of_nobody(name),
+        })
     }
 
     /// Spawns it for somebody who does not look at errors: the system fails of them.
     pub(crate) fn spawn_or_fail(
         self,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,
-    ) {
+    ) -> ActorHandle {
         let stage = self.common.stage;
-        if let Err(error) = self.spawn(task) {
+        self.spawn(task).unwrap_or_else(|error| {
             stage.shutdown(Reason::failure(error.name(), &error));
-        }
+            ActorHandle::of_nobody(error.name)
+        })
     }
 }
 

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::error::WaitError;
+use crate::handle::ActorHandle;
 use crate::life;
-use crate::mailbox::Mailbox;
 use crate::report::{ActorReport, Report};
 use crate::stage::Stage;
 use crate::waiters::{Ticket, Waiters};
 
-pub(super) fn of_actor<M: Send + 'static>(
-    mailbox: &Arc<Mailbox<M>>,
-) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin + use<M> {
-    ActorEnd { mailbox: Arc::clone(mailbox), ticket: Ticket::next() }
+pub(super) fn of_actor(
+    handle: ActorHandle,
+) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin {
+    ActorEnd { handle, ticket: Ticket::next() }
 }
 
 pub(super) fn of_system(
@@ -23,33 +23,37 @@ pub(super) fn of_system(
     SystemEnd { stage: Arc::clone(stage), ticket: Ticket::next() }
 }
 
-/// The wait for the end of an actor.
-struct ActorEnd<M: Send + 'static> {
-    mailbox: Arc<Mailbox<M>>,
+/// The wait for the end of an actor or a task.
+struct ActorEnd {
+    handle: ActorHandle,
     ticket: Ticket,
 }
 
-impl<M: Send + 'static> Future for ActorEnd<M> {
+impl Future for ActorEnd {
     type Output = Result<ActorReport, WaitError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut end = self.look();
-        if end.is_pending() {
-            self.waiters().add(self.ticket, cx.waker());
+        if let (true, Some(waiters)) = (end.is_pending(), self.waiters()) {
+            waiters.add(self.ticket, cx.waker());
             end = self.look();
         }
         end
     }
 }
 
-impl<M: Send + 'static> ActorEnd<M> {
+impl ActorEnd {
     fn look(&self) -> Poll<Result<ActorReport, WaitError>> {
         // First: who is there to end, was there before.
-        let is_over = self.mailbox.ended.is_set();
-        let Some(owner) = self.mailbox.owner.get() else {
-            return if is_over { Poll::Ready(Err(WaitError::NotSpawned)) } else { Poll::Pending };
+        let is_given_up = self.handle.is_given_up();
+        let Some(owner) = self.handle.owner() else {
+            return if is_given_up {
+                Poll::Ready(Err(WaitError::NotSpawned))
+            } else {
+                Poll::Pending
+            };
         };
-        if life::current().is_some_and(|me| Arc::ptr_eq(&me, owner)) {
+        if self.handle.is(life::current().as_deref()) {
             return Poll::Ready(Err(WaitError::Inside));
         }
         match owner.departure.look() {
@@ -59,19 +63,21 @@ impl<M: Send + 'static> ActorEnd<M> {
     }
 
     /// Who tells it of the end.
-    fn waiters(&self) -> &Waiters {
-        match self.mailbox.owner.get() {
-            Some(owner) => &owner.departure.waiters,
-            // Whoever will read it ends it; and if nobody will, that is its end too.
-            None => self.mailbox.ended.waiters(),
+    fn waiters(&self) -> Option<&Waiters> {
+        match self.handle.owner() {
+            Some(owner) => Some(&owner.departure.waiters),
+            // Whoever will read its mailbox ends that; and if nobody will, that is its end too.
+            None => self.handle.post().map(|post| post.ended().waiters()),
         }
     }
 }
 
-impl<M: Send + 'static> Drop for ActorEnd<M> {
+impl Drop for ActorEnd {
     fn drop(&mut self) {
-        self.mailbox.ended.waiters().remove(self.ticket);
-        if let Some(owner) = self.mailbox.owner.get() {
+        if let Some(post) = self.handle.post() {
+            post.ended().waiters().remove(self.ticket);
+        }
+        if let Some(owner) = self.handle.owner() {
             owner.departure.waiters.remove(self.ticket);
         }
     }

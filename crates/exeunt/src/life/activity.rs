@@ -34,6 +34,14 @@ pub(crate) struct Other {
     pub(crate) index: Option<usize>,
 }
 
+impl Other {
+    /// Somebody of that name, as `me` knows it.
+    pub(crate) fn seen_by(me: &Life, name: &str, owner: Option<&Arc<Life>>) -> Other {
+        let owner = owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage));
+        Other { name: name.to_owned(), index: owner.map(|owner| owner.index) }
+    }
+}
+
 impl fmt::Display for Other {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.name)

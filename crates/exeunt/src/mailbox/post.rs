@@ -1,6 +1,7 @@
 //! A mailbox without its type, as the conductor has it.
 
 use std::any::Any;
+use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 
 use super::{Crew, Mailbox, MailboxId, all};
@@ -13,8 +14,10 @@ use crate::notice::ReturnedBecause;
 pub(crate) type Burial = Box<dyn FnOnce() + Send>;
 
 /// A mailbox as the conductor sees it, who does not know what messages are.
-pub(crate) trait Post: Send + Sync {
+pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn id(&self) -> MailboxId;
+    /// That of whose it is, or is to be.
+    fn name(&self) -> &str;
     /// It is that one's, unless it is somebody's already.
     fn belong_to(&self, owner: &Arc<Life>);
     /// Whose it is; of a pool, who stands for its threads. `None` before it is spawned.
@@ -51,6 +54,10 @@ pub(crate) trait Post: Send + Sync {
 impl<M: Send + 'static> Post for Mailbox<M> {
     fn id(&self) -> MailboxId {
         self.id
+    }
+
+    fn name(&self) -> &str {
+        Mailbox::name(self)
     }
 
     fn belong_to(&self, owner: &Arc<Life>) {

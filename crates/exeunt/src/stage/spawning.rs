@@ -31,7 +31,7 @@ pub(crate) fn body<F: FnOnce(Arc<Life>) -> Outcome + Send + 'static>(body: F) ->
 
 /// Whether somebody was spawned.
 pub(crate) enum Spawned {
-    Yes,
+    Yes(Arc<Life>),
     /// The drain has begun.
     TooLate,
 }
@@ -70,7 +70,7 @@ impl Stage {
             supervision.add_member(life.index, part.restart, part.is_significant, supervisor);
         }
         match part.thread().spawn(work) {
-            Ok(thread) => drop(roster.enter(part.member(life, thread))),
+            Ok(thread) => drop(roster.enter(part.member(Arc::clone(&life), thread))),
             Err(error) => {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
@@ -84,7 +84,7 @@ impl Stage {
         if let Some(names) = cycle {
             self.emit(|| Notice::Cycle { names });
         }
-        Ok(Spawned::Yes)
+        Ok(Spawned::Yes(life))
     }
 
     /// Somebody who stands for several threads. It has a place in the order of spawning, at which

@@ -144,7 +144,8 @@ fn spawn(system: &mut System, counts: &Counts) -> Result<(), exeunt::SpawnError>
             count(&sent, 1);
         }
         Ok(())
-    })
+    })?;
+    Ok(())
 }
 
 struct Sink;

@@ -370,7 +370,7 @@ fn mixed(build: &mut Build<'_>) -> Built {
     }) {
         // In a drain the sink was not started any more.
         Err(error) if error.is_unknown_name() => {}
-        spawned => spawned?,
+        spawned => drop(spawned?),
     }
     let (pen, last_pen) = mpsc::channel::<()>();
     let way = sink.clone();
