@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use exeunt::Event;
+
 use crate::dice::{Dice, any_seed};
 use crate::judge::{Verdict, judge};
 use crate::part::{Fault, Moment, Part};
@@ -46,6 +48,7 @@ pub struct Chaos {
     signals: u64,
     seed: u64,
     jobs: usize,
+    called_off: Event,
     watcher: Mutex<Option<Watcher>>,
 }
 
@@ -66,6 +69,7 @@ impl Chaos {
             signals: 100,
             seed: any_seed(),
             jobs: thread::available_parallelism().map_or(1, usize::from),
+            called_off: Event::new(),
             watcher: Mutex::default(),
         }
     }
@@ -118,6 +122,28 @@ impl Chaos {
     pub fn limit(mut self, limit: Duration) -> Chaos {
         self.command.limit = limit;
         self
+    }
+
+    /// Calls it off when this is set: no further run begins, those that have begun are played to their end, and
+    /// the tally is of what was played. With the [drain](exeunt::SystemHandle::drain_began) of a system that has the
+    /// signals, Ctrl-C does that; a campaign that is killed leaves its children behind.
+    ///
+    /// ```no_run
+    /// use exeunt::{Exit, Signals, System};
+    /// use exeunt_chaos::Chaos;
+    ///
+    /// # fn main() -> Result<Exit, Box<dyn std::error::Error>> {
+    /// let system = System::new("campaign");
+    /// let signals = Signals::default().install(&system.handle())?;
+    /// let campaign = Chaos::new("target/debug/shop").signals(100_000);
+    /// println!("{}", campaign.until(system.handle().drain_began()).run()?);
+    /// let exit = Exit::from(system.shutdown());
+    /// drop(signals);
+    /// # Ok(exit) // by the signal, if there was one
+    /// # }
+    /// ```
+    pub fn until(self, called_off: &Event) -> Chaos {
+        Chaos { called_off: called_off.clone(), ..self }
     }
 
     /// Is told how far it is, after each run.
@@ -219,7 +245,7 @@ impl Chaos {
         let work = || {
             loop {
                 match next.fetch_add(1, Ordering::Relaxed) {
-                    run if run >= self.signals => return Ok(()),
+                    run if run >= self.signals || self.called_off.is_set() => return Ok(()),
                     run => one(run).inspect_err(|_| next.store(self.signals, Ordering::Relaxed))?,
                 }
             }

@@ -8,6 +8,7 @@ mod support;
 
 use std::env;
 
+use exeunt_testkit::{Process, SIGINT, SIGTERM};
 use support::{chaos, chaos_in_time, figure};
 
 #[test]
@@ -32,4 +33,30 @@ fn a_seed_repeats_its_choices() {
     assert_eq!(runs(), runs());
     let one = chaos("--seed 4711");
     assert_eq!(figure(&one, "signals"), 1, "{one}");
+}
+
+#[test]
+fn s1_s3_ctrl_c_ends_a_campaign_early_and_what_was_found_is_told() {
+    let program = Process::new(env!("CARGO_BIN_EXE_exeunt-chaos"));
+    let mut campaign = program.args(["--signals", "100000", "--fault", "none"]).start();
+    campaign.wait_for(" of 100000, 0 failed");
+    campaign.signal(SIGINT);
+    let finished = campaign.wait();
+    finished.assert_signal(SIGINT);
+    let signals = figure(&finished, "signals");
+    let told = format!("called off after {signals} of 100000\n");
+    assert!(signals < 100_000 && finished.stdout.contains(&told), "{finished}");
+    assert_eq!(figure(&finished, "unaccounted"), 0, "{finished}");
+}
+
+#[test]
+fn s1_a_soak_that_is_ended_early_balances() {
+    let program = Process::new(env!("CARGO_BIN_EXE_exeunt-chaos"));
+    let mut soak = program.args(["--soak", "24h"]).start();
+    soak.wait_for("a soak of");
+    soak.signal(SIGTERM);
+    let finished = soak.wait();
+    // That it is flat takes longer to be seen.
+    finished.assert_code(1);
+    assert!(finished.stdout.contains("balanced=true flat=false"), "{finished}");
 }
