@@ -93,7 +93,9 @@ fn start(options: &Options) -> Result<System, SpawnError> {
             system.set_stall_limit(one);
             system.task("steps").spawn(|cx| poll(cx, steps))?;
         }
-        Mode::EventWait => system.task("steps").spawn(|cx| wait_for_event(cx, steps))?,
+        Mode::EventWait => {
+            system.task("steps").spawn(|cx| wait_for_event(cx, steps))?;
+        }
     }
     Ok(system)
 }

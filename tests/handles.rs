@@ -108,7 +108,8 @@ fn d2_a_wait_for_a_task_ends_when_the_waiter_must_stop() {
         let waiter = system.task("waiter").drain_deadline(ms(20)).spawn(move |_| {
             let ended = held.wait();
             tell.send(ended.clone())?;
-            Ok(drop(ended?))
+            ended?;
+            Ok(())
         });
         let handle = system.handle();
         until(|| handle.snapshot()[1].waits_for.as_ref().is_some_and(|waits| waits.name == "held"));
