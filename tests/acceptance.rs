@@ -88,7 +88,7 @@ fn after_an_hour(restart: Restart) -> Restart {
 }
 
 fn group(system: &mut System, strategy: Strategy, intensity: u32) -> Group {
-    system.group("group").strategy(strategy).intensity(intensity, HOUR).build()
+    system.group("group").strategy(strategy).intensity(intensity, HOUR).build().unwrap()
 }
 
 /// Whose failure began the drain, and of what.
@@ -182,7 +182,7 @@ fn a_group_without_options_absorbs_one_failure_of_one_member() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("defaults");
-        let group = system.group("group").build();
+        let group = system.group("group").build().unwrap();
         // The intensity of a member is without effect.
         let [a, b] = cast(&troupe, &mut system, &group, times(9), ["a", "b"]);
         // Nor is there an end of the group by itself.
@@ -201,9 +201,9 @@ fn a_start_that_fails_far_below_is_told_at_the_top() {
         let troupe = Troupe::new();
         let mut system = System::new("deep");
         let bystander = system.spawn("bystander", troupe.role("bystander").play());
-        let top = system.group("top").intensity(0, HOUR).build();
-        let middle = system.group("middle").intensity(0, HOUR).within(&top).build();
-        let low = system.group("low").intensity(0, HOUR).within(&middle).build();
+        let top = system.group("top").intensity(0, HOUR).build().unwrap();
+        let middle = system.group("middle").intensity(0, HOUR).within(&top).build().unwrap();
+        let low = system.group("low").intensity(0, HOUR).within(&middle).build().unwrap();
         let role = troupe.role("a").started(|_, _| Err(Error::msg("no device")));
         let a = system.actor("a").within(&low).restart(on_failure());
         let _a = a.spawn_with(role.cast()).unwrap();
@@ -572,8 +572,8 @@ fn a_tree_of_groups() {
         let troupe = Troupe::new();
         let mut system = System::new("tree");
         let outer = group(&mut system, Strategy::OneForAll, 1);
-        let x = system.group("x").within(&outer).build();
-        let y = system.group("y").intensity(1, HOUR).within(&outer).build();
+        let x = system.group("x").within(&outer).build().unwrap();
+        let y = system.group("y").intensity(1, HOUR).within(&outer).build().unwrap();
         let [a, b] = cast(&troupe, &mut system, &x, on_failure(), ["a", "b"]);
         let [c] = cast(&troupe, &mut system, &y, on_failure(), ["c"]);
         let role = troupe.role("d").started(move |n, cx| {
@@ -812,7 +812,8 @@ fn the_end_of_one_that_is_not_significant_ends_nobody_else() {
         guarded(move || {
             let troupe = Troupe::new();
             let mut system = System::new("insignificant");
-            let group = system.group("group").intensity(9, HOUR).auto_shutdown(mode).build();
+            let group =
+                system.group("group").intensity(9, HOUR).auto_shutdown(mode).build().unwrap();
             let s = system.actor("s").within(&group);
             let s = if mode == AutoShutdown::Never { s } else { s.significant() };
             let s = s.spawn(troupe.role("s").play()).unwrap();
@@ -848,7 +849,7 @@ fn the_end_of_a_significant_member_ends_its_group() {
             guarded(move || {
                 let troupe = Troupe::new();
                 let mut system = System::new("significant");
-                let group = system.group("group").auto_shutdown(mode).build();
+                let group = system.group("group").auto_shutdown(mode).build().unwrap();
                 let [other] = cast(&troupe, &mut system, &group, times(0), ["other"]);
                 let [s, t] = ["s", "t"].map(|name| {
                     let builder = system.actor(name).within(&group).restart(Restart::temporary());
@@ -878,7 +879,7 @@ fn a_significant_member_that_is_restarted_has_not_ended() {
         let troupe = Troupe::new();
         let mut system = System::new("significant");
         let group = system.group("group").intensity(2, HOUR);
-        let group = group.auto_shutdown(AutoShutdown::AnySignificant).build();
+        let group = group.auto_shutdown(AutoShutdown::AnySignificant).build().unwrap();
         let [other] = cast(&troupe, &mut system, &group, times(0), ["other"]);
         let s = system.actor("s").within(&group).restart(on_failure()).significant();
         let s = s.spawn_with(troupe.role("s").cast()).unwrap();
@@ -897,7 +898,8 @@ fn a_significant_member_that_makes_room_has_not_ended() {
             guarded(move || {
                 let troupe = Troupe::new();
                 let mut system = System::new("significant");
-                let group = system.group("group").strategy(strategy).auto_shutdown(mode).build();
+                let group =
+                    system.group("group").strategy(strategy).auto_shutdown(mode).build().unwrap();
                 let [s, x, t] = ["s", "x", "t"].map(|name| {
                     let builder = system.actor(name).within(&group).restart(on_failure());
                     let builder = if name == "x" { builder } else { builder.significant() };
@@ -924,7 +926,7 @@ fn who_makes_progress_is_waited_for() {
     let attempt = |slower| {
         let mut system = System::new("patience");
         system.set_stall_limit(ms(200) * slower);
-        let group = system.group("group").build();
+        let group = system.group("group").build().unwrap();
         let play = move || {
             Play::new(move |_: u32, cx| {
                 cx.sleep(ms(10) * slower)?;
@@ -1124,7 +1126,7 @@ fn those_who_wait_to_be_restarted_are_counted_as_such() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("count");
-        let group = system.group("group").intensity(9, HOUR).build();
+        let group = system.group("group").intensity(9, HOUR).build().unwrap();
         let names = ["a", "b", "c"];
         let late = on_failure().backoff(Backoff::exponential(HOUR, HOUR));
         let [a, b, c] = cast(&troupe, &mut system, &group, late, names);

@@ -295,7 +295,8 @@ fn f1_who_waits_for_room_waits_for_the_next_incarnation_too() {
             .group("both")
             .strategy(Strategy::OneForAll)
             .intensity(9, Duration::from_secs(60))
-            .build();
+            .build()
+            .unwrap();
         let a = system.actor("a").capacity(1).within(&group).restart(Restart::on_failure());
         let a = a.spawn_with(move || {
             let (trap, tell) = (trap.clone(), tell.clone());

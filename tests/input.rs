@@ -311,8 +311,9 @@ fn a_capacity_beyond_all_memory_is_an_error_that_says_so() {
 fn what_could_never_have_an_effect_is_an_error_that_says_so() {
     guarded(|| {
         let mut system = System::new("pointless");
-        let endless = system.group("endless").build();
-        let work = system.group("work").auto_shutdown(AutoShutdown::AnySignificant).build();
+        let endless = system.group("endless").build().unwrap();
+        let work =
+            system.group("work").auto_shutdown(AutoShutdown::AnySignificant).build().unwrap();
         let refused = |error: SpawnError, why: &str| {
             assert!(error.is_pointless() && error.name() == "a", "{error}");
             assert!(error.to_string().contains(why), "{error}");
@@ -342,8 +343,23 @@ fn what_could_never_have_an_effect_is_an_error_that_says_so() {
 }
 
 #[test]
-#[should_panic(expected = "the group `boundless` absorbs any number of restarts")]
-fn a_group_whose_intensity_is_never_exceeded_is_not_built() {
-    let mut system = System::new("pointless");
-    drop(system.group("boundless").intensity(3, Duration::ZERO).build());
+fn a_group_that_cannot_be_is_an_error_that_names_it() {
+    guarded(|| {
+        let (mut system, mut other) = (System::new("one"), System::new("other"));
+        let boundless = system.group("boundless").intensity(3, Duration::ZERO).build().unwrap_err();
+        assert!(boundless.is_pointless() && boundless.name() == "boundless", "{boundless}");
+        assert!(boundless.to_string().contains("no time at all"), "{boundless}");
+
+        let theirs = other.group("theirs").build().unwrap();
+        let foreign = system.group("ours").within(&theirs).build().unwrap_err();
+        assert!(foreign.is_foreign() && !foreign.is_pointless(), "{foreign}");
+        assert_eq!(
+            foreign.to_string(),
+            "`ours` cannot be in `theirs`, a group of another system or parent"
+        );
+        // As for whoever was to be in it.
+        let stray = system.task("stray").within(&theirs).spawn(|_| Ok(())).unwrap_err();
+        assert!(stray.is_foreign() && stray.name() == "stray", "{stray}");
+        assert!(!system.wait().is_failure() && !other.wait().is_failure());
+    });
 }

@@ -148,7 +148,8 @@ fn f1_who_is_to_begin_anew_with_others_is_told() {
             .group("both")
             .strategy(Strategy::OneForAll)
             .intensity(9, Duration::from_secs(60))
-            .build();
+            .build()
+            .unwrap();
         let restart = Restart::on_failure();
         let fails = || Play::new(|(), _| Err(exeunt::Error::msg("trouble")));
         let failing =

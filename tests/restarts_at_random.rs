@@ -157,7 +157,12 @@ fn run_once(cast: &Cast, dice: &mut Dice, run: u64) -> (u64, u64) {
         system.set_stall_limit(ms(20)).set_grace(HANG);
     }
     let group = cast.strategy.map(|strategy| {
-        system.group("group").strategy(strategy).intensity(cast.intensity, Duration::MAX).build()
+        system
+            .group("group")
+            .strategy(strategy)
+            .intensity(cast.intensity, Duration::MAX)
+            .build()
+            .unwrap()
     });
     let books: Vec<Book> = (0..cast.actors).map(|_| Book::default()).collect();
     let mut addrs: Vec<Addr<u64>> = Vec::new();

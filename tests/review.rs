@@ -58,8 +58,9 @@ fn f1_a_backoff_is_no_hiding_place_from_a_restart_of_all() {
     let attempt = |slower| {
         let mut system = System::new("nested");
         system.set_stall_limit(ms(300) * slower).set_grace(ms(100) * slower);
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(100, HANG).build();
-        let inner = system.group("inner").within(&all).intensity(100, HANG).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(100, HANG).build().unwrap();
+        let inner = system.group("inner").within(&all).intensity(100, HANG).build().unwrap();
         let slow = system
             .actor("slow")
             .within(&inner)
@@ -86,7 +87,8 @@ fn f1_those_who_begin_anew_together_do_not_wait_for_one_who_has_left() {
         let (trap, keeper) = trap();
         let trap = Arc::new(std::sync::Mutex::new(Some(trap)));
         let mut system = System::new("left");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(100, HANG).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(100, HANG).build().unwrap();
         let first = system
             .actor("first")
             .within(&all)
@@ -122,7 +124,7 @@ fn f2_children_that_wait_to_begin_anew_leave_with_their_parent_at_once() {
         let parent = system.spawn(
             "parent",
             player().started(move |cx| {
-                let all = cx.group("all").strategy(Strategy::OneForAll).build();
+                let all = cx.group("all").strategy(Strategy::OneForAll).build().unwrap();
                 for name in ["first", "second"] {
                     let child = cx.actor(name).within(&all).restart(slowly(HANG));
                     tell.send(child.spawn_with(player)?).unwrap();

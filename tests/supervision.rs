@@ -104,7 +104,7 @@ fn f1_who_is_to_be_restarted_has_to_say_how_it_is_made_anew() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let group = system.group("group").build();
+        let group = system.group("group").build().unwrap();
         let nothing = |_: &exeunt::TaskContext| Ok(());
         for restart in [Restart::on_failure(), Restart::always()] {
             let (addr, inbox) = exeunt::mailbox(1);
@@ -271,7 +271,7 @@ fn f1_a_temporary_that_fails_is_forgotten_and_only_the_report_knows() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let group = system.group("group").strategy(Strategy::OneForAll).build();
+        let group = system.group("group").strategy(Strategy::OneForAll).build().unwrap();
         let [other] = cast(&troupe, &mut system, &group, times(0), ["other"]);
         let alone = system.actor("alone").restart(Restart::temporary());
         let alone = alone.spawn(troupe.role("alone").play()).unwrap();
@@ -369,7 +369,8 @@ fn f1_each_strategy_restarts_whom_it_says_one_after_the_other() {
         guarded(move || {
             let troupe = Troupe::new();
             let mut system = System::new("f1");
-            let group = system.group("group").strategy(strategy).intensity(1, HOUR).build();
+            let group =
+                system.group("group").strategy(strategy).intensity(1, HOUR).build().unwrap();
             // The names say nothing about the order.
             let names = ["z", "a", "c", "d"];
             let all = cast(&troupe, &mut system, &group, times(0), names);
@@ -398,7 +399,8 @@ fn f1_in_a_restart_of_all_each_has_ended_before_the_next_is_told_and_begun_befor
         let troupe = Troupe::new();
         let (trap, keeper) = trap();
         let mut system = System::new("f1");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build().unwrap();
         let [_a, b] = cast(&troupe, &mut system, &all, on_failure(), ["a", "b"]);
         let slow = troupe.role("c");
         let slow = slow.stopped(move |n, _| {
@@ -442,7 +444,8 @@ fn f1_how_somebody_falls_while_it_makes_room_for_the_next_does_not_count() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build().unwrap();
         let role = troupe.role("a").stopped(|n, _| match n {
             1 => panic!("no goodbye"),
             _ => Ok(()),
@@ -472,7 +475,8 @@ fn f1_a_member_that_fails_while_it_is_to_make_room_does_not_count() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build().unwrap();
         let [a, b] = cast(&troupe, &mut system, &all, on_failure(), ["a", "b"]);
         let (trap, keeper) = trap();
         a.send(deed(move |_| {
@@ -502,7 +506,7 @@ fn blocked_on_one_that_was_stopped(
     let troupe = Troupe::new();
     let mut system = System::new("blocked");
     system.set_stall_limit(ms(100)).set_grace(HANG);
-    let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build();
+    let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build().unwrap();
     let [a] = cast(&troupe, &mut system, &all, on_failure(), ["a"]);
     let b = system.actor("b").within(&all).restart(on_failure()).capacity(1);
     let b = b.spawn_with(troupe.role("b").cast()).unwrap();
@@ -569,7 +573,8 @@ fn f3_a_member_that_cannot_be_stopped_to_begin_anew_begins_the_drain() {
         let troupe = Troupe::new();
         let mut system = System::new("f3");
         system.set_grace(ms(50));
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(1, HOUR).build().unwrap();
         let [a, b] = [("a", ms(200)), ("b", HANG)].map(|(name, limit)| {
             let builder = system.actor(name).within(&all).restart(on_failure());
             builder.stall_limit(limit).spawn_with(troupe.role(name).cast()).unwrap()
@@ -597,10 +602,10 @@ fn f3_a_failure_goes_from_group_to_group_and_from_the_top_to_the_system() {
         let troupe = Troupe::new();
         let mut system = System::new("f3");
         let one_for_all = Strategy::OneForAll;
-        let top = system.group("top").strategy(one_for_all).intensity(1, HOUR).build();
-        let middle = system.group("middle").intensity(1, HOUR).within(&top).build();
+        let top = system.group("top").strategy(one_for_all).intensity(1, HOUR).build().unwrap();
+        let middle = system.group("middle").intensity(1, HOUR).within(&top).build().unwrap();
         let low = system.group("low").strategy(one_for_all).intensity(1, HOUR);
-        let low = low.within(&middle).build();
+        let low = low.within(&middle).build().unwrap();
         let [a] = cast(&troupe, &mut system, &top, on_failure(), ["a"]);
         let [b] = cast(&troupe, &mut system, &middle, on_failure(), ["b"]);
         let [c, d] = cast(&troupe, &mut system, &low, on_failure(), ["c", "d"]);
@@ -673,7 +678,7 @@ fn f3_the_failure_of_a_child_that_its_parent_does_not_absorb_is_the_reason_of_th
         let mut system = System::new("f3");
         let role = troupe.role("child");
         let parent = troupe.role("parent").started(move |_, cx| {
-            let group = cx.group("group").intensity(1, HOUR).build();
+            let group = cx.group("group").intensity(1, HOUR).build().unwrap();
             let child = cx.actor("child").within(&group).restart(on_failure());
             let child = child.spawn_with(role.cast())?;
             (0..2).try_for_each(|_| child.send(Line::Error))?;
@@ -720,8 +725,12 @@ fn f2_who_fails_in_a_drain_goes_on_with_its_queue_alone_and_within_its_intensity
         guarded(move || {
             let troupe = Troupe::new();
             let mut system = System::new("f2");
-            let group =
-                system.group("group").strategy(Strategy::OneForAll).intensity(2, HOUR).build();
+            let group = system
+                .group("group")
+                .strategy(Strategy::OneForAll)
+                .intensity(2, HOUR)
+                .build()
+                .unwrap();
             let late = after_an_hour(times(2));
             let (returned, rest) = mpsc::channel();
             let a = system.actor("a").restart(late);
@@ -763,7 +772,8 @@ fn f2_a_drain_may_begin_in_the_middle_of_a_restart_of_many() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f2");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build().unwrap();
         let late = after_an_hour(times(0));
         let [a, b, c, d] = cast(&troupe, &mut system, &all, late, ["a", "b", "c", "d"]);
         let (trap, keeper) = trap();
@@ -793,7 +803,8 @@ fn f2_a_drain_may_begin_while_a_member_is_blocked_on_one_that_was_stopped() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f2");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build().unwrap();
         let [a] = cast(&troupe, &mut system, &all, times(0), ["a"]);
         let b = system.actor("b").within(&all).restart(times(0)).capacity(1);
         let b = b.spawn_with(troupe.role("b").cast()).unwrap();
@@ -874,7 +885,8 @@ fn o3_a_group_leaves_in_order_when_its_significant_member_has_left() {
         let troupe = Troupe::new();
         let mut system = System::new("o3");
         let other = system.spawn("other", troupe.role("other").play());
-        let work = system.group("work").auto_shutdown(AutoShutdown::AnySignificant).build();
+        let work =
+            system.group("work").auto_shutdown(AutoShutdown::AnySignificant).build().unwrap();
         let [a, b] = cast(&troupe, &mut system, &work, on_failure(), ["a", "b"]);
         let s = system.actor("s").within(&work).restart(on_failure()).significant();
         let s = s.spawn_with(troupe.role("s").cast()).unwrap();
@@ -906,7 +918,8 @@ fn r1_a_run_whose_failures_were_all_absorbed_is_a_success() {
         let notices = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&notices);
         system.observe(move |notice| told.lock().unwrap().push(notice.to_string()));
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(2, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(2, HOUR).build().unwrap();
         let [a, b] = cast(&troupe, &mut system, &all, times(0), ["a", "b"]);
         for addr in [&a, &b] {
             addr.send(Line::Error).unwrap();
@@ -940,7 +953,8 @@ fn f1_one_that_is_told_to_stop_while_it_waits_for_the_others_of_its_group_leaves
         let (trap, keeper) = trap();
         let mut system = System::new("f1");
         system.set_stall_limit(2 * HANG); // nobody is let go by that
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build().unwrap();
         let [a, b, c] = cast(&troupe, &mut system, &all, on_failure(), ["a", "b", "c"]);
         a.send(Line::Stay(trap)).unwrap();
         keeper.catches();
@@ -966,7 +980,8 @@ fn f1_one_that_leaves_just_when_it_is_to_begin_anew_holds_up_nobody() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build();
+        let all =
+            system.group("all").strategy(Strategy::OneForAll).intensity(9, HOUR).build().unwrap();
         let late = after_an_hour(on_failure());
         let [a, b] = cast(&troupe, &mut system, &all, late, ["a", "b"]);
         a.send(Line::Error).unwrap();
@@ -986,8 +1001,9 @@ fn f1_a_start_that_fails_alone_in_a_restart_of_many_does_not_hold_up_those_to_co
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let outer = system.group("outer").strategy(Strategy::OneForAll).intensity(9, HOUR).build();
-        let inner = system.group("inner").intensity(1, HOUR).within(&outer).build();
+        let outer =
+            system.group("outer").strategy(Strategy::OneForAll).intensity(9, HOUR).build().unwrap();
+        let inner = system.group("inner").intensity(1, HOUR).within(&outer).build().unwrap();
         let reluctant = troupe.role("a").started(|n, _| match n {
             3 => Err(Error::msg("not yet")),
             _ => Ok(()),
@@ -1010,7 +1026,8 @@ fn f1_a_backoff_gives_way_to_a_restart_of_many() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let rest = system.group("rest").strategy(Strategy::RestForOne).intensity(9, HOUR).build();
+        let rest =
+            system.group("rest").strategy(Strategy::RestForOne).intensity(9, HOUR).build().unwrap();
         let [a] = cast(&troupe, &mut system, &rest, on_failure(), ["a"]);
         let late = after_an_hour(on_failure());
         let [b, c] = cast(&troupe, &mut system, &rest, late, ["b", "c"]);
@@ -1053,7 +1070,7 @@ fn f3_a_member_of_a_group_that_fails_after_its_wish_to_end_fails() {
     guarded(|| {
         let troupe = Troupe::new();
         let mut system = System::new("f3");
-        let group = system.group("group").build();
+        let group = system.group("group").build().unwrap();
         let a = system.actor("a").within(&group).spawn(troupe.role("a").play()).unwrap();
         a.send(deed(|cx| {
             cx.stop();
@@ -1226,7 +1243,12 @@ fn f1_a_summons_that_comes_while_somebody_begins_anew_is_not_lost() {
     guarded_for(HANG * 10, || {
         let troupe = Troupe::new();
         let mut system = System::new("f1");
-        let all = system.group("all").strategy(Strategy::OneForAll).intensity(9_999, HOUR).build();
+        let all = system
+            .group("all")
+            .strategy(Strategy::OneForAll)
+            .intensity(9_999, HOUR)
+            .build()
+            .unwrap();
         let [a, b] = cast(&troupe, &mut system, &all, times(9_999), ["a", "b"]);
         // Each failure of `a` comes while `b` begins anew after the one before.
         let errors = std::thread::spawn({
@@ -1258,8 +1280,8 @@ fn f3_one_restart_too_many_is_told_before_the_failure_that_it_becomes() {
                 _ => Ok(()),
             };
         });
-        let outer = system.group("outer").intensity(1, ms(60_000)).build();
-        let inner = system.group("inner").within(&outer).intensity(1, ms(30_000)).build();
+        let outer = system.group("outer").intensity(1, ms(60_000)).build().unwrap();
+        let inner = system.group("inner").within(&outer).intensity(1, ms(30_000)).build().unwrap();
         let fails = || Play::new(|(), _| Err(Error::msg("planned")));
         let a = system.actor("a").within(&inner).restart(on_failure()).spawn_with(fails).unwrap();
         (0..4).for_each(|_| a.send(()).unwrap());

@@ -96,7 +96,7 @@ fn assemble(
         .group("line")
         .strategy(Strategy::OneForAll)
         .intensity(10, backoff.saturating_mul(100))
-        .build();
+        .build()?;
     let restart =
         Restart::on_failure().backoff(Backoff::exponential(backoff, backoff.saturating_mul(8)));
 

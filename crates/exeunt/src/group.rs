@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::{SpawnCause, SpawnError};
 use crate::life::Life;
 use crate::restart::{AutoShutdown, Intensity, Strategy};
 use crate::stage::Stage;
@@ -37,7 +38,7 @@ use crate::unwind::lock;
 ///     .group("both")
 ///     .strategy(Strategy::OneForAll)
 ///     .intensity(3, Duration::from_secs(60))
-///     .build();
+///     .build()?;
 /// let restart = Restart::on_failure();
 /// let parser = system.actor("parser").within(&both).restart(restart).spawn_with(|| Fussy)?;
 /// let reader = system.actor("reader").within(&both).restart(restart).spawn_with(|| Fussy)?;
@@ -83,6 +84,10 @@ impl fmt::Debug for Group {
     }
 }
 
+/// Why an intensity within no time is none.
+pub(crate) const TOO_MANY_AT_NO_TIME: &str =
+    "within no time at all there are never too many restarts";
+
 /// Describes a [`Group`].
 #[must_use = "there is no group before `build`"]
 pub struct GroupBuilder<'a> {
@@ -90,7 +95,7 @@ pub struct GroupBuilder<'a> {
     name: String,
     parent: Option<usize>,
     options: GroupOptions,
-    under: Under,
+    around: Option<Group>,
 }
 
 impl<'a> GroupBuilder<'a> {
@@ -100,13 +105,12 @@ impl<'a> GroupBuilder<'a> {
         name: &str,
     ) -> GroupBuilder<'a> {
         let parent = parent.map(|parent| parent.index);
-        let under = parent.map_or(Under::System, Under::Actor);
         GroupBuilder {
             stage,
             name: name.to_owned(),
             parent,
             options: GroupOptions { name: name.to_owned(), ..GroupOptions::default() },
-            under,
+            around: None,
         }
     }
 
@@ -131,40 +135,48 @@ impl<'a> GroupBuilder<'a> {
     }
 
     /// Makes it a part of another group: of the same system, and for children of the same parent.
-    ///
-    /// # Panics
-    ///
-    /// If it is not.
     pub fn within(mut self, group: &Group) -> Self {
-        assert!(
-            group.is_of(self.stage, self.parent),
-            "the group `{}` cannot be a part of `{}`, which is of another system or parent",
-            self.name,
-            group.name
-        );
-        self.under = Under::Group(group.id);
+        self.around = Some(group.clone());
         self
     }
 
     /// Makes the group.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If its [intensity](GroupBuilder::intensity) is of some restarts within [`Duration::ZERO`]: that
-    /// would never be exceeded.
-    #[must_use]
-    pub fn build(self) -> Group {
-        let GroupOptions { auto_shutdown, intensity, .. } = self.options;
-        assert!(
-            !intensity.is_boundless(),
-            "the group `{}` absorbs any number of restarts: within no time at all there are never \
-            more than {}",
-            self.name,
-            intensity.restarts
-        );
-        let id = lock(&self.stage.supervision).add_group(self.options, self.under);
+    /// [`SpawnError`] names the group and says what is wrong: a group [around](GroupBuilder::within) it that is of
+    /// another system or parent, or an [intensity](GroupBuilder::intensity) of some restarts within
+    /// [`Duration::ZERO`], which would never be exceeded (see [`is_pointless`](SpawnError::is_pointless)).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::System;
+    ///
+    /// let mut system = System::new("device");
+    /// let error = system.group("both").intensity(3, Duration::ZERO).build().unwrap_err();
+    /// assert!(error.is_pointless() && error.name() == "both");
+    /// ```
+    pub fn build(self) -> Result<Group, SpawnError> {
+        let under = match self.check() {
+            Ok(under) => under,
+            Err(cause) => return Err(SpawnError { name: self.name.into(), cause }),
+        };
+        let auto_shutdown = self.options.auto_shutdown;
+        let id = lock(&self.stage.supervision).add_group(self.options, under);
         let stage = Arc::clone(self.stage);
-        Group { id, stage, parent: self.parent, auto_shutdown, name: self.name }
+        Ok(Group { id, stage, parent: self.parent, auto_shutdown, name: self.name })
+    }
+
+    /// Where it stands, if what was chosen fits together.
+    fn check(&self) -> Result<Under, SpawnCause> {
+        if self.options.intensity.is_boundless() {
+            return Err(SpawnCause::Pointless(TOO_MANY_AT_NO_TIME.to_owned()));
+        }
+        match &self.around {
+            None => Ok(self.parent.map_or(Under::System, Under::Actor)),
+            Some(group) if group.is_of(self.stage, self.parent) => Ok(Under::Group(group.id)),
+            Some(group) => Err(SpawnCause::ForeignGroup(group.name.clone())),
+        }
     }
 }
 

@@ -308,7 +308,7 @@ pub enum Strategy {
 /// }
 ///
 /// let mut system = System::new("night");
-/// let batch = system.group("batch").auto_shutdown(AutoShutdown::AnySignificant).build();
+/// let batch = system.group("batch").auto_shutdown(AutoShutdown::AnySignificant).build()?;
 /// let helper = system.actor("helper").within(&batch).spawn(Helper)?;
 /// let to = helper.clone();
 /// system.task("work").within(&batch).significant().spawn(move |_cx| Ok(to.send(1)?))?;

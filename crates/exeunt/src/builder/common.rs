@@ -10,9 +10,9 @@ use crate::address::Addr;
 use crate::context::TaskContext;
 use crate::deadline::OwnLimits;
 use crate::error::{SpawnCause, SpawnError};
-use crate::group::Group;
 #[cfg(doc)]
 use crate::group::GroupBuilder;
+use crate::group::{Group, TOO_MANY_AT_NO_TIME};
 use crate::life::Life;
 use crate::mailbox::{Mailbox, MailboxId, Post};
 use crate::order::Node;
@@ -120,7 +120,7 @@ impl<'a> Common<'a> {
     /// Why something that was chosen for it could never have an effect, if that is so.
     fn pointless(&self) -> Option<String> {
         if self.restart.own_intensity().is_boundless() {
-            return Some("within no time at all there are never too many restarts".to_owned());
+            return Some(TOO_MANY_AT_NO_TIME.to_owned());
         }
         if !self.is_significant {
             return None;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::pool::MOST_THREADS;
 
-/// Why an actor or a task could not be spawned. Says which one. `Debug` is the sentence too: it is what a `main` that
+/// Why an actor or a task could not be spawned, or a group not be made. Says which one. `Debug` is the sentence too: it is what a `main` that
 /// returns an error prints.
 pub struct SpawnError {
     pub(crate) name: Arc<str>,
@@ -29,7 +29,7 @@ pub(crate) enum SpawnCause {
 }
 
 impl SpawnError {
-    /// The name of the actor or task.
+    /// The name of the actor, the task or the group.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -72,6 +72,13 @@ impl SpawnError {
     #[must_use]
     pub fn is_pointless(&self) -> bool {
         matches!(self.cause, SpawnCause::Pointless(_))
+    }
+
+    /// It was to [feed](crate::ActorBuilder::feeds) somebody of another system, or to be in a
+    /// [group](crate::Group) of another system or parent.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.cause, SpawnCause::Foreign(_) | SpawnCause::ForeignGroup(_))
     }
 
     /// It would close a cycle in the order of the drain that was not declared.
