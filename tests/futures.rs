@@ -20,7 +20,8 @@ use exeunt::{
 };
 
 use crate::support::{
-    HANG, NEVER, Play, figures, guarded, guarded_for, line, ms, next, so_far, standing, trap, until,
+    HANG, NEVER, Play, figures, guarded, guarded_while_alive, line, ms, next, so_far, standing,
+    trap, until,
 };
 
 // Executors
@@ -758,10 +759,12 @@ fn m1_stress_threads() {
 }
 
 fn stress(executor: Executor) {
-    guarded_for(HANG * 4, move || {
+    // How long it takes is the machine's affair: a message that is handled is a sign of life, and one wake-up that is lost
+    // is the end of all signs.
+    guarded_while_alive(move |signs| {
         for capacity in [1, 2, 16] {
             for is_cut_short in [false, true].repeat(4) {
-                let logs = run_once(executor, capacity, is_cut_short);
+                let logs = run_once(executor, capacity, is_cut_short, signs.clone());
                 let sum = |f: fn(&Log) -> u64| logs.iter().map(f).sum::<u64>();
                 let accepted = sum(|log| log.accepted.len() as u64);
                 let (given_up, refused) = (sum(|l| l.given_up), sum(|l| l.refused.len() as u64));
@@ -774,7 +777,12 @@ fn stress(executor: Executor) {
     });
 }
 
-fn run_once(executor: Executor, capacity: usize, is_cut_short: bool) -> Vec<Log> {
+fn run_once(
+    executor: Executor,
+    capacity: usize,
+    is_cut_short: bool,
+    signs: Sender<()>,
+) -> Vec<Log> {
     let (tell, seen) = mpsc::channel();
     let (begun, stop) = (Event::new(), Event::new());
     let mut system = System::new("stress");
@@ -782,6 +790,7 @@ fn run_once(executor: Executor, capacity: usize, is_cut_short: bool) -> Vec<Log>
     let reader = Play::new(move |id: u64, _| {
         first.set();
         tell.send(id)?;
+        let _ = signs.send(());
         match id % 64 {
             0 => thread::sleep(Duration::from_micros(200)),
             1..8 => thread::yield_now(),

@@ -38,21 +38,34 @@ pub(crate) fn guarded_for<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> T {
     let (tell, result) = mpsc::channel();
-    guard(limit, Box::new(move || drop(tell.send(body()))));
+    let unasked = move |_signs| drop(tell.send(body()));
+    guard(limit, Box::new(unasked));
+    result.recv().expect("its result, since it has come to its end")
+}
+
+/// [`guarded`], for a body of which nobody knows how long it takes on a machine that is held up: it hangs when it gives no
+/// sign of life for as long as a hang is given.
+pub(crate) fn guarded_while_alive<T: Send + 'static>(
+    body: impl FnOnce(Sender<()>) -> T + Send + 'static,
+) -> T {
+    let (tell, result) = mpsc::channel();
+    guard(HANG, Box::new(move |signs| drop(tell.send(body(signs)))));
     result.recv().expect("its result, since it has come to its end")
 }
 
 /// The same, compiled once and not for each test.
-fn guard(limit: Duration, body: Box<dyn FnOnce() + Send>) {
-    let (done, end) = mpsc::channel::<()>();
+fn guard(limit: Duration, body: Box<dyn FnOnce(Sender<()>) + Send>) {
+    let (signs, alive) = mpsc::channel::<()>();
     let name = thread::current().name().unwrap_or("test").to_owned();
-    let guarded = move || {
-        let _done = done;
-        body();
-    };
+    let guarded = move || body(signs);
     let thread = thread::Builder::new().name(name).spawn(guarded).expect("a thread for the test");
-    if let Err(RecvTimeoutError::Timeout) = end.recv_timeout(limit) {
-        panic!("it hangs: no end after {limit:?}");
+    // Its end is that nobody can give a sign any more.
+    loop {
+        match alive.recv_timeout(limit) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => panic!("it hangs: no end after {limit:?}"),
+        }
     }
     thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
 }
