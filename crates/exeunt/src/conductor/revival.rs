@@ -31,6 +31,9 @@ struct Revival {
     who: Vec<usize>,
     /// Those who are stopped with them, and do not come back.
     leaves: Vec<usize>,
+    /// Those who were told to begin anew before this came about, for a reason of their own: they do not begin anew once
+    /// more for this one, but first.
+    before: Vec<usize>,
     delay: Duration,
     is_starting: bool,
 }
@@ -141,15 +144,24 @@ impl Conductor<'_> {
             .into_iter()
             .partition(|other: &Revival| who.iter().any(|&index| other.concerns(index)));
         self.revivals.all = apart;
+        let mut before = Vec::new();
         for other in overlapping {
-            who.extend(other.who);
+            before.extend(other.before);
             leaves.extend(other.leaves);
+            // Where they begin again one by one, some have begun, and one is about to.
+            let (rising, others): (Vec<usize>, Vec<usize>) =
+                other.who.into_iter().partition(|index| self.revivals.rising.contains(index));
+            let waits =
+                |index: &usize| !other.is_starting || self.revivals.resting.contains_key(index);
+            who.extend(others.into_iter().filter(waits));
+            before.extend(rising);
         }
+        before.retain(|index| !who.contains(index));
         who.sort_unstable();
         who.dedup();
         leaves.sort_unstable();
         leaves.dedup();
-        self.revivals.all.push(Revival { who, leaves, delay, is_starting: false });
+        self.revivals.all.push(Revival { who, leaves, before, delay, is_starting: false });
         self.advance_revivals();
     }
 
@@ -206,6 +218,9 @@ impl Conductor<'_> {
                 return false;
             }
             revival.is_starting = true;
+        }
+        if revival.before.iter().any(|index| self.revivals.rising.contains(index)) {
+            return false;
         }
         for &index in &revival.who {
             if self.revivals.rising.contains(&index) {
