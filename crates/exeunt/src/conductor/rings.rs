@@ -218,6 +218,24 @@ mod tests {
     }
 
     #[test]
+    fn o4_a_ring_waits_for_all_threads_of_a_pool_that_was_told_to_leave_alone() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let [one, pool] = &mailboxes;
+        pool.staff(2);
+        // The first thread finds nothing; the other has still to hear of its turn, and takes from a channel too.
+        assert!(pool.finish() && one.rest());
+        for is_gone in [false, false, true] {
+            conductor.finish_ring(&ring);
+            assert_eq!(one.is_gone(), is_gone);
+            pool.resign();
+        }
+    }
+
+    #[test]
     fn o4_all_of_a_ring_know_each_other_before_the_first_of_them_closes() {
         let (stage, (_told, cues)) =
             (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());

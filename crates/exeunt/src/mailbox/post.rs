@@ -98,7 +98,12 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool {
         let mut last_word = self.last_word();
-        let rests = last_word.gone || last_word.resting == resting && self.is_empty();
+        // One thread of a pool that was told to leave alone may have found it empty, and another still have something to
+        // do that does not come from here.
+        let rests = match last_word.gone {
+            true => self.crew.get().is_none_or(Crew::is_unread),
+            false => last_word.resting == resting && self.is_empty(),
+        };
         let is_finished = rests && others();
         last_word.gone |= is_finished;
         is_finished
