@@ -1029,6 +1029,53 @@ fn d4_the_children_of_a_daemon_are_not_waited_for_either() {
 }
 
 #[test]
+fn r1_d4_what_a_daemon_spawns_when_it_is_told_to_stop_is_not_started() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("d4");
+        let daemon = system.actor("daemon").daemon();
+        let daemon = daemon.spawn(Play::new(move |(), cx| {
+            tell.send(None)?;
+            cx.stopping().wait();
+            // It would be told by nobody, and be in no report.
+            Ok(tell.send(Some(cx.spawn("imp", Play::<u32>::idle()).send(1)))?)
+        }));
+        daemon.unwrap().send(()).unwrap();
+        assert_eq!(next(&told), None);
+        let report = system.shutdown();
+        assert_eq!(next(&told).map(|sent| sent.map_err(SendError::into_message)), Some(Err(1)));
+        assert_eq!(leaving(&report), ["daemon"]);
+    });
+}
+
+#[test]
+fn d4_a_daemon_that_waits_for_a_child_waits_no_longer_when_it_is_dismissed() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("d4");
+        let daemon = Play::<u32>::idle().started(move |cx| {
+            let trap = trap.clone();
+            let imp = Play::new(move |(), _| {
+                trap.walk_in();
+                Ok(())
+            });
+            Ok(cx.spawn("imp", imp).send(())?)
+        });
+        let handle = system.handle();
+        let is_there = move || handle.snapshot().iter().any(|actor| actor.name == "imp");
+        let daemon = daemon.stopped(move |_| Ok(tell.send(is_there())?));
+        let daemon = system.actor("daemon").daemon().spawn(daemon).unwrap();
+        keeper.catches();
+        daemon.stop();
+        until(|| standing(&system.handle(), "daemon").doing.contains("its children to leave"));
+        let report = system.shutdown();
+        assert_eq!(so_far(&told), [true], "first the imp was given up\n{report}");
+        assert_eq!(line(&report, "daemon").ended, Ended::Daemon);
+    });
+}
+
+#[test]
 fn d4_a_parent_waits_for_a_child_though_it_is_called_a_daemon() {
     guarded(|| {
         let mut system = System::new("d4");

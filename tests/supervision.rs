@@ -17,7 +17,8 @@ use exeunt::{
 };
 
 use crate::support::{
-    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, so_far, standing, trap, until,
+    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing, trap,
+    until,
 };
 use crate::troupe::{Line, Troupe, cast, deed, on_failure, rests, times, who};
 
@@ -1303,5 +1304,50 @@ fn f3_one_restart_too_many_is_told_before_the_failure_that_it_becomes() {
         b.send(()).unwrap();
         assert!(system.wait().is_failure());
         assert_eq!(so_far(&told), [("b".to_owned(), None, 0)]);
+    });
+}
+
+#[test]
+fn f1_who_has_begun_anew_with_others_does_not_once_more_for_one_of_the_rest() {
+    guarded(|| {
+        let mut system = System::new("f1");
+        let (tell, told) = mpsc::channel();
+        let group = system.group("g").strategy(Strategy::RestForOne).intensity(9, HOUR).build();
+        let addrs = ["a", "b", "c"].map(|name| {
+            let tell = tell.clone();
+            let lives = AtomicUsize::new(0);
+            let builder = system.actor(name).within(&group).restart(Restart::on_failure());
+            let addr = builder.spawn_with(move || {
+                let life = lives.fetch_add(1, Ordering::Relaxed);
+                let tell = tell.clone();
+                let player = Play::new(|(), _| Err(Error::msg("as it was told")));
+                player.started(move |_| {
+                    tell.send((name, life))?;
+                    // Its second life ends where it begins, when that of `a` has begun and that of `c` has not.
+                    if (name, life) == ("b", 1) { Err(Error::msg("a bad start")) } else { Ok(()) }
+                })
+            });
+            addr.unwrap()
+        });
+        addrs[0].send(()).unwrap();
+        let lives: Vec<_> = (0..7).map(|_| next(&told)).collect();
+        assert_eq!(lives[3..], [("a", 1), ("b", 1), ("b", 2), ("c", 1)]);
+        let report = system.shutdown();
+        assert_eq!(["a", "b", "c"].map(|name| line(&report, name).restarts), [1, 2, 1]);
+    });
+}
+
+#[test]
+fn f3_a_daemon_that_fails_at_its_end_has_failed_though_nobody_minds() {
+    guarded(|| {
+        let mut system = System::new("test");
+        let daemon = Play::<()>::idle().stopped(|_| Err(Error::msg("cannot flush")));
+        let builder = system.actor("daemon").daemon().restart(Restart::temporary());
+        let _addr = builder.spawn(daemon).unwrap();
+        let report = system.shutdown();
+        let line = line(&report, "daemon");
+        assert_eq!((line.ended, line.absorbed), (Ended::Failed, true));
+        assert_eq!(line.error.as_deref(), Some("in `stopped`: cannot flush"));
+        assert!(!report.is_failure());
     });
 }

@@ -240,12 +240,9 @@ impl<'a> Conductor<'a> {
     // The end.
 
     fn dismiss_daemons(&mut self) {
-        let mut daemons: Vec<Arc<Member>> = self
-            .stage
-            .members()
-            .into_iter()
-            .filter(|member| member.node.daemon && !member.has_left())
-            .collect();
+        let mut daemons = self.stage.clear_roster();
+        // One that waits for its children waits no longer: nobody is seen off from here on.
+        self.companies.clear();
         // Children before their parents.
         daemons.reverse();
         daemons.iter().for_each(|daemon| {
@@ -262,11 +259,12 @@ impl<'a> Conductor<'a> {
                     (Figures { returned: figures.returned + returned, ..figures }, None)
                 }
             };
-            let (ended, error) = match outcome {
-                Some(Outcome::Failed(error)) => (Ended::Failed, Some(error)),
-                _ => (Ended::Daemon, None),
-            };
-            self.leave(&daemon, Leaving { ended, error, absorbed: false, figures });
+            // A failure is one, whoever else has left meanwhile.
+            let (ended, error, absorbed) = outcome
+                .and_then(Outcome::told)
+                .filter(|(ended, ..)| *ended == Ended::Failed)
+                .unwrap_or((Ended::Daemon, None, false));
+            self.leave(&daemon, Leaving { ended, error, absorbed, figures });
         }
     }
 
@@ -286,6 +284,12 @@ impl<'a> Conductor<'a> {
     }
 
     fn report(&mut self, reason: Reason) -> Report {
+        // A drain may begin when a pool has some of its threads.
+        let members = self.stage.members();
+        for front in members.iter().filter_map(|member| member.front.as_ref()) {
+            let line = front.close().inspect(|line| front.life.departure.tell(line));
+            line.into_iter().for_each(|line| self.lines.enter(line, false));
+        }
         let refused = self.stage.refusals();
         let report = Report {
             took: self.took,

@@ -45,8 +45,18 @@ impl Front {
         if left.len() < self.threads.load(Ordering::SeqCst) {
             return None;
         }
-        let threads = std::mem::take(&mut *left);
-        let worst = threads.iter().max_by_key(|line| rank(line.ended)).cloned();
+        Some(self.line(std::mem::take(&mut *left)))
+    }
+
+    /// Its line when nobody is left, should its threads have left before it was known that there would be no others.
+    pub(crate) fn close(&self) -> Option<ActorReport> {
+        let threads = std::mem::take(&mut *lock(&self.left));
+        (!threads.is_empty()).then(|| self.line(threads))
+    }
+
+    fn line(&self, threads: Vec<ActorReport>) -> ActorReport {
+        // Of two that failed the one that nobody absorbed.
+        let worst = threads.iter().max_by_key(|line| (rank(line.ended), !line.absorbed)).cloned();
         let own = self.life.figures();
         let mut line = ActorReport {
             id: Some(self.life.index),
@@ -56,13 +66,16 @@ impl Front {
             returned: own.returned,
             overflowed: own.overflowed,
             ended: worst.as_ref().map_or(Ended::Completed, |worst| worst.ended),
-            error: threads.iter().find_map(|line| line.error.clone()),
+            error: worst
+                .as_ref()
+                .and_then(|worst| worst.error.clone())
+                .or_else(|| threads.iter().find_map(|line| line.error.clone())),
             absorbed: worst.is_some_and(|worst| worst.absorbed),
             ..ActorReport::of_many()
         };
         threads.iter().for_each(|thread| line.add(thread));
         line.threads = threads;
-        Some(line)
+        line
     }
 }
 
@@ -206,4 +219,55 @@ fn shared<R>(make: impl FnMut() -> R + Send) -> impl FnMut() -> R + Send + Clone
 fn shared_hook<M>(hook: DeadLetters<M>) -> impl FnMut(M) + Send + Clone {
     let hook = Arc::new(Mutex::new(hook));
     move |message| lock(&hook)(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life::Figures;
+    use crate::report::{Reason, Report};
+    use crate::stage::Stage;
+
+    /// Of a pool whose threads ended so: how, of what, whether that was absorbed, and whether the report is of a failure.
+    fn end(threads: [(Ended, bool); 2]) -> (Ended, Option<String>, bool, bool) {
+        let stage = Arc::new(Stage::new("test".into()));
+        let life = |index| Arc::new(Life::new("a", index, false, Arc::clone(&stage)));
+        let front = Front::new(life(0), 2);
+        let line = |(index, (ended, absorbed))| ActorReport {
+            absorbed,
+            error: (ended == Ended::Failed).then(|| format!("of {index}")),
+            ..ActorReport::of(&life(index), ended, Figures::default())
+        };
+        let [first, second] = [(1, threads[0]), (2, threads[1])].map(line);
+        assert!(front.add(first).is_none());
+        let line = front.add(second).unwrap();
+        let report = Report { actors: vec![line.clone()], ..stage.empty_report(Reason::Shutdown) };
+        (line.ended, line.error, line.absorbed, report.is_failure())
+    }
+
+    #[test]
+    fn r1_a_pool_that_a_drain_has_cut_short_has_its_line() {
+        let stage = Arc::new(Stage::new("test".into()));
+        let life = Arc::new(Life::new("a", 0, false, stage));
+        let thread = || ActorReport::of(&life, Ended::Drained, Figures::default());
+        let front = Front::new(Arc::clone(&life), 3);
+        // The first has left before it is known that the others will not come.
+        assert!(front.add(thread()).is_none());
+        front.expect_fewer(2);
+        let line = front.close();
+        assert!(line.is_some_and(|line| line.threads.len() == 1) && front.close().is_none());
+    }
+
+    #[test]
+    fn r1_the_failure_of_a_thread_that_nobody_absorbs_is_that_of_its_pool() {
+        let (absorbed, not) = ((Ended::Failed, true), (Ended::Failed, false));
+        let first = (Ended::Failed, Some("of 1".to_owned()), false, true);
+        assert_eq!(end([not, absorbed]), first);
+        assert_eq!(end([not, (Ended::Drained, false)]), first);
+        let second = (Ended::Failed, Some("of 2".to_owned()), false, true);
+        assert_eq!(end([absorbed, not]), second);
+        assert!(!end([absorbed, absorbed]).3);
+        let (ended, .., is_failure) = end([not, (Ended::Abandoned, false)]);
+        assert_eq!((ended, is_failure), (Ended::Abandoned, true));
+    }
 }

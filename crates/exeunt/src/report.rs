@@ -207,7 +207,10 @@ impl Report {
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(self.reason, Reason::Failure { .. })
-            || self.actors.iter().any(|actor| actor.ended == Ended::Failed && !actor.absorbed)
+            || self
+                .actors
+                .iter()
+                .any(|line| line.is_failure() || line.threads.iter().any(ActorReport::is_failure))
     }
 
     /// How the process is to end.
@@ -290,6 +293,10 @@ impl ActorReport {
         self.cancelled += other.cancelled;
         self.restarts += other.restarts;
         self.took = self.took.max(other.took);
+    }
+
+    fn is_failure(&self) -> bool {
+        self.ended == Ended::Failed && !self.absorbed
     }
 
     fn is_complete(&self) -> bool {

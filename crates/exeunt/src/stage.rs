@@ -146,6 +146,13 @@ impl Stage {
         roster.members.values().cloned().collect()
     }
 
+    /// Starts no children any more either, and gives those who are still there.
+    pub(crate) fn clear_roster(&self) -> Vec<Arc<Member>> {
+        let mut roster = lock(&self.roster);
+        roster.over = true;
+        roster.members.values().filter(|member| !member.has_left()).cloned().collect()
+    }
+
     // Asking for the end, and waiting for it.
 
     /// Says whether the report can still tell of it.
@@ -235,7 +242,7 @@ impl Stage {
         let last_look = self.snapshot();
         let members = {
             let mut roster = lock(&self.roster);
-            roster.closed = true;
+            (roster.closed, roster.over) = (true, true);
             roster.last_look = Some(last_look);
             std::mem::take(&mut roster.members)
         };

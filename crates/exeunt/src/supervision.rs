@@ -220,7 +220,8 @@ impl Supervision {
             Standing::Dismissed => true,
         };
         if is_decided {
-            return Err(Verdict::Leave);
+            // Nobody minds, but it is told.
+            return Err(if failed { Verdict::Forget } else { Verdict::Leave });
         }
         let alone = alone || member.standing == Standing::Leaving;
         if failed && member.restart.is_forgiven() {

@@ -32,6 +32,9 @@ pub(super) struct Roster {
     pub(super) last_look: Option<Vec<ActorSnapshot>>,
     /// The drain has begun: nobody is started any more, but for children by their parents.
     pub(super) closed: bool,
+    /// All but the daemons have left: nobody is started any more, by nobody. Who was told to stop would else spawn
+    /// somebody whom nobody tells.
+    pub(super) over: bool,
 }
 
 /// How somebody is to be spawned.
@@ -106,9 +109,7 @@ impl Roster {
     pub(super) fn is_open_for(&self, part: &Part) -> bool {
         match &part.parent {
             // Who was given up has none any more: nobody would tell them to leave.
-            Some(parent) => {
-                self.last_look.is_none() && !parent.has_ended() && parent.found_family()
-            }
+            Some(parent) => !self.over && !parent.has_ended() && parent.found_family(),
             None => !self.closed,
         }
     }

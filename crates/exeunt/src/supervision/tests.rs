@@ -322,7 +322,7 @@ fn the_failure_of_one_that_was_dismissed_is_decided_already() {
     let a = bench.member(Restart::always(), Under::Group(group));
     let b = bench.member(Restart::never(), Under::Group(group));
     assert_eq!(bench.fails(a), restarts_without(&[a], &[b]));
-    assert_eq!(bench.fails(b), Verdict::Leave);
+    assert_eq!(bench.fails(b), Verdict::Forget);
     // It is still to be waited for, if another restart comes before its thread has ended.
     assert_eq!(bench.fails(a), restarts_without(&[a], &[b]));
 }
