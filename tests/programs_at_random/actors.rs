@@ -43,7 +43,8 @@ pub(crate) struct Friend {
     pub(crate) addr: Addr<Letter>,
     /// Whether it drains as one with the player, so that no goodbye can reach it.
     pub(crate) is_of_the_ring: bool,
-    /// Whether the player may wait for room there.
+    /// Whether the player may wait for room there. Not with somebody who may have to stop for others, and rests until they
+    /// have stopped too.
     pub(crate) is_waited_for: bool,
 }
 

@@ -1,16 +1,13 @@
 //! The audit: what all have written down, held against each other and against the report.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::thread;
-use std::time::Instant;
 
-use exeunt::{ActorReport, Ended, Overflow, Report};
+use exeunt::{ActorReport, Ended, Overflow, Reason, Report};
 
 use super::Figures;
 use super::actors::{Account, Book, Shared};
 use super::play::{Asked, STAGEHAND};
-use super::program::{Kind, Number, Program, Way};
-use crate::support::{HANG, ms};
+use super::program::{Kind, Number, Policy, Program, Way};
 
 pub(crate) struct Audit<'a> {
     pub(crate) program: &'a Program,
@@ -25,7 +22,6 @@ pub(crate) struct Audit<'a> {
 impl Audit<'_> {
     pub(crate) fn hold(&self) -> Figures {
         exeunt_testkit::assert_balanced(self.report);
-        self.await_burials();
         for (name, book) in self.books {
             let book = book.lock().unwrap();
             self.m1_m2_seen_once_or_never(name, &book);
@@ -40,20 +36,12 @@ impl Audit<'_> {
             self.o3_all_is_handled(i);
             self.m1_what_others_read_is_theirs(i);
             self.d3_who_hangs_is_given_up(i);
+            self.d4_daemons_are_last(i);
+            self.f1_restarts(i);
         }
+        self.f3_whose_failure_it_was();
         self.o2_o4_nobody_is_refused();
         self.figures()
-    }
-
-    /// What lay in the mailbox of somebody who was given up is returned aside, and the report waits no longer for that
-    /// than a grace.
-    fn await_burials(&self) {
-        let began = Instant::now();
-        let reported: u64 = self.report.actors.iter().map(|line| line.returned).sum();
-        let seen = |book: &Shared| book.lock().unwrap().returned.len() as u64;
-        while self.books.values().map(seen).sum::<u64>() < reported && began.elapsed() < HANG {
-            thread::sleep(ms(1));
-        }
     }
 
     fn figures(&self) -> Figures {
@@ -64,6 +52,8 @@ impl Audit<'_> {
         let by = |way: Way| accepted.iter().filter(|(_, number, _)| number.way == way).count();
         let all = 0..self.program.roles.len();
         let in_rings = all.filter(|&i| self.drained(i) && !self.program.ring(i).is_empty());
+        let in_teams =
+            (0..self.program.roles.len()).filter(|&i| self.program.roles[i].team.is_some());
         Figures([
             accepted.len() as u64,
             refused.len() as u64,
@@ -80,6 +70,8 @@ impl Audit<'_> {
             in_rings.count() as u64,
             sum(|line| line.threads.len() as u64),
             sum(|line| u64::from(line.ended == Ended::Abandoned)),
+            sum(|line| u64::from(line.ended == Ended::Daemon)),
+            in_teams.map(|i| self.line(i).restarts).sum(),
         ])
     }
 
@@ -120,7 +112,18 @@ impl Audit<'_> {
             [handled + line.handled, failed + line.failed, returned + line.returned]
         });
         let seen = [&book.handled, &book.failed, &book.returned].map(|list| list.len() as u64);
+        // What a daemon had in its hands when it was dismissed counts as failed, however it came out.
+        let came_out = seen[0].saturating_sub(sums[0]);
+        assert!(came_out <= self.in_hand(name, &lines), "{name}\n{}", self.report);
+        let seen = [seen[0] - came_out, seen[1] + came_out, seen[2]];
         assert_eq!(sums, seen, "{name}\n{}", self.report);
+    }
+
+    /// How many messages a daemon may have had in its hands when it was dismissed.
+    fn in_hand(&self, name: &str, lines: &[&ActorReport]) -> u64 {
+        let threads = self.role_of(name).threads as u64;
+        let is_dismissed = lines.iter().any(|line| line.ended == Ended::Daemon);
+        if is_dismissed { threads } else { 0 }
     }
 
     fn m5_answers(&self) {
@@ -132,8 +135,13 @@ impl Audit<'_> {
                     assert!(book.handled.contains(number), "{number:?} was answered unhandled");
                 }
                 Err(was_accepted) => {
+                    // Who asks a daemon hears of its end, and not what it does after that.
                     let is_handled = book.handled.contains(number);
-                    assert!(!is_handled, "{number:?}, {was_accepted}: handled, without answer");
+                    let is_moot = self.role_of(name).is_daemon;
+                    assert!(
+                        !is_handled || is_moot,
+                        "{number:?}, {was_accepted}: handled, without answer"
+                    );
                 }
             }
         }
@@ -154,7 +162,8 @@ impl Audit<'_> {
 
     /// Whether it left in its turn: not before, because it was told to or had failed.
     fn drained(&self, i: usize) -> bool {
-        self.line(i).ended == Ended::Drained && !self.is_told_to_stop(i)
+        let has_left_early = self.is_told_to_stop(i) || self.program.may_leave_with_others(i);
+        self.line(i).ended == Ended::Drained && !has_left_early
     }
 
     fn is_told_to_stop(&self, i: usize) -> bool {
@@ -175,12 +184,19 @@ impl Audit<'_> {
 
     fn o2_o4_nobody_is_refused(&self) {
         for (name, book) in self.books {
-            for to in &book.lock().unwrap().closed {
+            // A daemon goes on when others have left, and so may who was given up.
+            let lines = self.report.actors.iter().filter(|line| line.name == *name);
+            let is_given_up = lines.into_iter().any(|line| line.ended == Ended::Abandoned);
+            let goes_on = is_given_up || self.role_of(name).is_daemon;
+            for to in book.lock().unwrap().closed.iter().filter(|_| !goes_on) {
                 let i = Self::index_of(to);
                 let left_early = !self.drained(i) || self.program.roles[i].deadline.is_some();
                 // What a parent sends to a child that leaves with it is between the two.
                 let is_child = to.ends_with('c');
                 assert!(left_early || is_child, "{name} was refused by {to}\n{}", self.report);
+                let is_there = self.line(i).ended == Ended::Daemon && !self.is_told_to_stop(i);
+                let is_there = is_there && !self.program.may_leave_with_others(i);
+                assert!(!is_there || is_child, "{name} was refused by {to}\n{}", self.report);
             }
         }
     }
@@ -197,14 +213,16 @@ impl Audit<'_> {
         }
         // A failure may have begun the drain before anything was put there; and who fails in its turn, with nothing
         // in its mailbox, is not made anew for the sake of a channel.
-        let is_certain = role.threads == 1 && line.failed == 0 && !self.report.is_failure();
+        let is_certain =
+            role.threads == 1 && line.failed + line.restarts == 0 && !self.report.is_failure();
         if self.drained(i) && is_certain {
             let name = format!("a{i}");
             let left =
                 self.left.iter().any(|(to, number)| *to == name && number.sender == STAGEHAND);
             assert!(!left, "a{i} has left what was in its channel\n{}", self.report);
         }
-        if !role.is_restarted && line.failed > 0 && line.ended != Ended::Abandoned {
+        let has_ended_of_it = !matches!(line.ended, Ended::Abandoned | Ended::Daemon);
+        if role.policy != Policy::OnFailure && line.failed > 0 && has_ended_of_it {
             assert_eq!(line.ended, Ended::Failed, "a{i}\n{}", self.report);
             assert!(line.failed <= role.threads as u64, "a{i}\n{}", self.report);
         }
@@ -223,6 +241,53 @@ impl Audit<'_> {
         let book = self.books[&format!("a{i}")].lock().unwrap();
         let has_hung = book.failed.iter().any(|number| number.kind == Kind::Hang);
         let is_given_up = self.line(i).ended == Ended::Abandoned;
-        assert_eq!(has_hung, is_given_up, "a{i}\n{}", self.report);
+        // A daemon is, if it was told to stop.
+        let is_waited_for = !self.program.roles[i].is_daemon;
+        assert!(has_hung == is_given_up || has_hung && !is_waited_for, "a{i}\n{}", self.report);
+    }
+
+    /// Nobody waits for them, and they are there until all others have ended.
+    fn d4_daemons_are_last(&self, i: usize) {
+        let is_dismissed = self.line(i).ended == Ended::Daemon;
+        assert!(self.program.roles[i].is_daemon || !is_dismissed, "a{i}\n{}", self.report);
+        let after = self.report.actors.iter().skip(self.place(i));
+        let others = after.filter(|_| is_dismissed).map(|line| self.role_of(&line.name));
+        assert!(others.into_iter().all(|role| role.is_daemon), "a{i}\n{}", self.report);
+    }
+
+    /// Nobody begins anew but for a failure, its own or of somebody by whom it is taken along, and each counts once.
+    fn f1_restarts(&self, i: usize) {
+        let role = &self.program.roles[i];
+        let others = (0..self.program.roles.len()).filter(|&j| self.program.takes_along(j, i));
+        let failures: u64 = others.map(|j| self.line(j).failed).sum();
+        let most = match role.policy {
+            Policy::OnFailure => failures * role.threads as u64,
+            Policy::Never | Policy::Temporary => 0,
+        };
+        assert!(self.line(i).restarts <= most, "a{i}\n{}", self.report);
+    }
+
+    /// And that no other is.
+    fn f3_whose_failure_it_was(&self) {
+        for (i, role) in self.program.roles.iter().enumerate() {
+            let line = self.line(i);
+            let is_absorbed = line.ended != Ended::Failed || line.absorbed;
+            match (role.policy, role.team) {
+                (Policy::Never, None) => {
+                    assert!(!line.absorbed, "a{i}\n{}", self.report);
+                }
+                (Policy::Temporary, _) => assert!(is_absorbed, "a{i}\n{}", self.report),
+                (Policy::OnFailure, _) if !self.program.is_bounded(i) => {
+                    assert!(line.ended != Ended::Failed, "a{i}\n{}", self.report);
+                }
+                _ => {}
+            }
+        }
+        if let (Reason::Failure { name, .. }, false) = (&self.report.reason, self.program.hangs) {
+            // Of a pool it is named by its thread.
+            let name = name.split('/').next().unwrap();
+            let line = self.report.actor(name).unwrap();
+            assert!(line.ended == Ended::Failed && !line.absorbed, "{name}\n{}", self.report);
+        }
     }
 }

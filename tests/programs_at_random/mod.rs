@@ -1,6 +1,6 @@
 //! Programs at random, against a sequential account of them: who is spawned (with which wiring, cycles
-//! included, capacity, urgent lane, overflow, channel beside the mailbox, policy, deadline, children, and with
-//! how many threads), who sends what to whom and how, who is asked, who fails, who never returns, who is told to
+//! included, capacity, urgent lane, overflow, channel beside the mailbox, policy, groups and their strategies, deadline,
+//! children, as a daemon or not, and with how many threads), who sends what to whom and how, who is asked, who fails, who never returns, who is told to
 //! stop, and when the drain begins, all of it thrown from one seed.
 //!
 //! Every message has a number of its own, and says by it what its handler will do. Each who sends keeps an
@@ -17,6 +17,9 @@
 //!   `stopped` hook was the last that was called;
 //! - O4: nobody of a cycle was refused by another of it;
 //! - D3: who never returned was given up, and nobody else was;
+//! - D4: daemons that nobody told to stop refused nobody, and were the last in the report;
+//! - F1: nobody began anew but for a failure of its own or of one by whom its group lets it be taken along;
+//! - F3: who is always absorbed was never the failure of the system, and who never is was;
 //! - R1: everybody has one line in the report.
 //!
 //! What is put into a channel is accepted when it is taken: what was left in there was seen by nobody.
@@ -59,7 +62,7 @@ fn m1_m2_m3_m5_o1_o2_o3_o4_d3_r1_programs_at_random() {
 
 /// What there was to be held against what.
 #[derive(Default)]
-struct Figures([u64; 15]);
+struct Figures([u64; 17]);
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,6 +82,8 @@ impl fmt::Debug for Figures {
             "in rings",
             "threads of pools",
             "given up",
+            "daemons dismissed",
+            "restarts in groups",
         ];
         f.debug_map().entries(names.iter().zip(self.0)).finish()
     }

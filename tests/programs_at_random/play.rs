@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use exeunt::{
-    Addr, AskError, Event, Inbox, Restart, SendError, SendTimeoutError, System, TrySendError,
+    Addr, AskError, Event, Group, Inbox, Report, Restart, SendError, SendTimeoutError, System,
+    TrySendError,
 };
 
 use super::Figures;
 use super::actors::{Account, Friend, Letter, Player, Shared, returned_to};
 use super::audit::Audit;
-use super::program::{Deed, Kind, Number, Program, Way};
+use super::program::{Deed, Kind, Number, Policy, Program, Team, Way};
 use crate::support::dice::Dice;
 use crate::support::{HANG, ms};
 
@@ -51,9 +52,10 @@ pub(crate) fn play(seed: u64) -> Figures {
     if program.hangs {
         system.set_stall_limit(ms(500)).set_grace(ms(300));
     }
+    let teams = build(&program.teams, &mut system);
     let books = BTreeMap::new();
     let mut spawning =
-        Spawning { system: &mut system, program: &program, curtain: &curtain.0, books };
+        Spawning { system: &mut system, program: &program, teams, curtain: &curtain.0, books };
     let cast = spawning.all();
     let books = spawning.books;
     let asked: Arc<Mutex<Asked>> = Arc::default();
@@ -75,10 +77,41 @@ pub(crate) fn play(seed: u64) -> Figures {
     let mut accounts = vec![put_into_each(&channels)];
     let report = system.shutdown();
     accounts.extend(senders.into_iter().map(|sender| sender.join().unwrap()));
+    drop(curtain);
+    await_all(&books, &report);
     accounts.extend(books.values().map(|book| book.lock().unwrap().sent.clone()));
     let left = take_back(&channels, &mut accounts);
     let asked = std::mem::take(&mut *asked.lock().unwrap());
     Audit { program: &program, books: &books, report: &report, accounts, asked, left }.hold()
+}
+
+/// A daemon that was in the middle of something, and who was given up, come to their end after the report; the books are
+/// closed when nobody has one in its hands any more.
+fn await_all(books: &BTreeMap<String, Shared>, report: &Report) {
+    for (name, book) in books {
+        let began = Instant::now();
+        while Arc::strong_count(book) > 1 {
+            assert!(began.elapsed() < HANG, "{name} has never ended\n{report}");
+            thread::sleep(ms(1));
+        }
+    }
+}
+
+fn build(teams: &[Team], system: &mut System) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (i, team) in teams.iter().enumerate() {
+        let group = system.group(&format!("g{i}"));
+        let group = match groups.last() {
+            Some(before) if team.is_within_the_one_before => group.within(before),
+            _ => group,
+        };
+        let group = group
+            .strategy(team.strategy)
+            .intensity(team.most.unwrap_or(u32::MAX), Duration::MAX)
+            .auto_shutdown(team.auto_shutdown);
+        groups.push(group.build());
+    }
+    groups
 }
 
 /// What lies in a channel when the drain begins is taken.
@@ -115,6 +148,7 @@ fn take_back(channels: &[Channel], accounts: &mut [Account]) -> Vec<(String, Num
 struct Spawning<'a> {
     system: &'a mut System,
     program: &'a Program,
+    teams: Vec<Group>,
     curtain: &'a Event,
     books: BTreeMap<String, Shared>,
 }
@@ -136,7 +170,7 @@ impl Spawning<'_> {
                 name: format!("a{to}"),
                 addr: addr.clone(),
                 is_of_the_ring: ring.contains(&to),
-                is_waited_for: to < i,
+                is_waited_for: to < i && !self.program.is_taken_along(to),
             };
             let before = role.feeds.iter().map(|&to| friend(to, &cast.addrs[to]));
             let after = role.feeds_back.iter().map(|&to| friend(to, &addrs_of_early[&to]));
@@ -175,8 +209,19 @@ impl Spawning<'_> {
         if let Some(capacity) = role.urgent {
             builder = builder.urgent(capacity);
         }
-        if role.is_restarted {
-            builder = builder.restart(Restart::on_failure().intensity(u32::MAX, Duration::MAX));
+        builder = builder.restart(match role.policy {
+            Policy::Never => Restart::never(),
+            Policy::Temporary => Restart::temporary(),
+            Policy::OnFailure => Restart::on_failure().intensity(u32::MAX, Duration::MAX),
+        });
+        if let Some(team) = role.team {
+            builder = builder.within(&self.teams[team]);
+        }
+        if role.is_significant {
+            builder = builder.significant();
+        }
+        if role.is_daemon {
+            builder = builder.daemon();
         }
         if let Some(deadline) = role.deadline {
             builder = builder.drain_deadline(deadline);

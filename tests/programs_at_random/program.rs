@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use exeunt::{Capacity, Overflow};
+use exeunt::{AutoShutdown, Capacity, Overflow, Strategy};
 
 use crate::support::dice::Dice;
 use crate::support::ms;
@@ -12,6 +12,8 @@ use crate::support::ms;
 pub(crate) struct Program {
     /// In the order of spawning.
     pub(crate) roles: Vec<Role>,
+    /// The groups, each of which may be a part of the one before it.
+    pub(crate) teams: Vec<Team>,
     /// What each of the threads that belong to nobody does, one after the other.
     pub(crate) scripts: Vec<Vec<Deed>>,
     /// After what time the drain begins.
@@ -34,13 +36,33 @@ pub(crate) struct Role {
     pub(crate) overflow: Overflow,
     /// How many threads read its mailbox.
     pub(crate) threads: usize,
-    /// Whether it is restarted as often as it fails.
-    pub(crate) is_restarted: bool,
+    pub(crate) policy: Policy,
+    /// In which group it is, and whether it is significant there.
+    pub(crate) team: Option<usize>,
+    pub(crate) is_significant: bool,
+    pub(crate) is_daemon: bool,
     pub(crate) deadline: Option<Duration>,
     /// Whether it has a child, to whom it sends, and who sends to it.
     pub(crate) has_child: bool,
     /// Whether it takes from a channel too.
     pub(crate) has_channel: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Policy {
+    Never,
+    Temporary,
+    /// As often as it fails, as far as it goes by its own intensity.
+    OnFailure,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Team {
+    pub(crate) strategy: Strategy,
+    /// How many restarts it absorbs, if not all.
+    pub(crate) most: Option<u32>,
+    pub(crate) auto_shutdown: AutoShutdown,
+    pub(crate) is_within_the_one_before: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +114,10 @@ pub(crate) enum Kind {
 impl Program {
     pub(crate) fn thrown(dice: &mut Dice) -> Program {
         let hangs = dice.below(12) == 0;
+        let teams: Vec<Team> =
+            (0..[0, 0, 1, 2][dice.below(4)]).map(|i| Team::thrown(i, dice)).collect();
         let mut roles: Vec<Role> =
-            (0..1 + dice.below(5)).map(|i| Role::thrown(i, hangs, dice)).collect();
+            (0..1 + dice.below(5)).map(|i| Role::thrown(i, hangs, &teams, dice)).collect();
         for i in 0..roles.len() {
             let after = roles.len() - i - 1;
             if after > 0 && dice.below(4) == 0 {
@@ -106,7 +130,8 @@ impl Program {
                 }
             }
         }
-        let failures = dice.below(3) * 2;
+        // More of them where there is more to be done about them.
+        let failures = dice.below(3) * if teams.is_empty() { 2 } else { 5 };
         let scripts = (0..1 + dice.below(3))
             .map(|sender| {
                 let deeds = 20 + dice.below(120);
@@ -120,12 +145,15 @@ impl Program {
             })
             .collect();
         let patience = Duration::from_micros(dice.below(4) * dice.below(1_000));
-        Program { roles, scripts, patience, hangs }
+        Program { roles, teams, scripts, patience, hangs }
     }
 
-    /// To whom `i` may send, as far as the order knows.
+    /// To whom `i` may send, as far as the order knows. For a daemon nobody waits.
     fn edges(&self, i: usize) -> BTreeSet<usize> {
         let role = &self.roles[i];
+        if role.is_daemon {
+            return BTreeSet::new();
+        }
         let undeclared = (!role.is_declared).then_some(0..i).into_iter().flatten();
         undeclared
             .chain(role.feeds.iter().copied())
@@ -149,10 +177,85 @@ impl Program {
     pub(crate) fn downstream(&self, i: usize) -> BTreeSet<usize> {
         &self.edges(i) - &self.ring(i)
     }
+
+    // Groups.
+
+    /// The groups that one is in, from the inside out, each with what of it is in there: a group, or itself.
+    fn places(&self, i: usize) -> Vec<(usize, Unit)> {
+        let Some(inner) = self.roles[i].team else { return Vec::new() };
+        let mut places = vec![(inner, Unit::Member(i))];
+        if self.teams[inner].is_within_the_one_before {
+            places.push((inner - 1, Unit::Team(inner)));
+        }
+        places
+    }
+
+    /// Whether `i` may have to begin anew, or to leave, because `fallen` has failed.
+    pub(crate) fn takes_along(&self, fallen: usize, i: usize) -> bool {
+        let of_fallen = self.places(fallen);
+        let is_taken = |(team, unit): &(usize, Unit)| {
+            let other = of_fallen.iter().find(|(other, _)| other == team);
+            other.is_some_and(|(_, fallen)| match self.teams[*team].strategy {
+                Strategy::OneForAll => true,
+                Strategy::RestForOne => fallen <= unit,
+                _ => fallen == unit,
+            })
+        };
+        fallen == i || self.places(i).iter().any(is_taken)
+    }
+
+    /// Whether it may have to stop for somebody else, and so may be found resting by those who send to it.
+    pub(crate) fn is_taken_along(&self, i: usize) -> bool {
+        (0..self.roles.len()).any(|other| other != i && self.takes_along(other, i))
+    }
+
+    /// Whether its failure can be too much for its group.
+    pub(crate) fn is_bounded(&self, i: usize) -> bool {
+        self.roles[i].team.is_some_and(|team| self.teams[team].most.is_some())
+    }
+
+    /// Whether it may have its turn before the order says so: with its group, or because others of it begin anew and
+    /// it does not.
+    pub(crate) fn may_leave_with_others(&self, i: usize) -> bool {
+        let leaves =
+            |(team, _): &(usize, Unit)| self.teams[*team].auto_shutdown != AutoShutdown::Never;
+        let is_dismissed = self.roles[i].policy != Policy::OnFailure && self.is_taken_along(i);
+        is_dismissed || self.places(i).iter().any(leaves)
+    }
+}
+
+/// What a strategy is applied to, in the order in which they are added: a group within another comes before all members.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    Team(usize),
+    Member(usize),
+}
+
+impl Team {
+    fn thrown(i: usize, dice: &mut Dice) -> Team {
+        Team {
+            strategy: [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]
+                [dice.below(3)],
+            most: (dice.below(3) == 0).then(|| dice.below(3)),
+            auto_shutdown: [
+                AutoShutdown::Never,
+                AutoShutdown::Never,
+                AutoShutdown::AnySignificant,
+                AutoShutdown::AllSignificant,
+            ][dice.below(4)],
+            is_within_the_one_before: i > 0 && dice.below(2) == 0,
+        }
+    }
 }
 
 impl Role {
-    fn thrown(i: usize, hangs: bool, dice: &mut Dice) -> Role {
+    fn thrown(i: usize, hangs: bool, teams: &[Team], dice: &mut Dice) -> Role {
+        let team = match dice.below(3) {
+            0 => None,
+            n => (!teams.is_empty()).then(|| n % teams.len()),
+        };
+        let may_be_significant =
+            team.is_some_and(|team: usize| teams[team].auto_shutdown != AutoShutdown::Never);
         let is_declared = dice.below(3) > 0;
         let threads = if dice.below(5) == 0 { 2 + dice.below(2) } else { 1 };
         Role {
@@ -172,7 +275,14 @@ impl Role {
                 Overflow::DropOldest,
             ][dice.below(5)],
             threads,
-            is_restarted: dice.below(4) > 0,
+            policy: match dice.below(8) {
+                0 => Policy::Never,
+                1 => Policy::Temporary,
+                _ => Policy::OnFailure,
+            },
+            team,
+            is_significant: may_be_significant && dice.below(2) == 0,
+            is_daemon: dice.below(6) == 0,
             // Where handlers hang, all have one: whoever sends to such an actor waits as long as it does.
             deadline: match dice.below(8) {
                 _ if hangs => Some(ms(50)),
