@@ -722,7 +722,7 @@ fn d3_a_stuck_actor_with_blocked_senders_gives_every_message_back_and_the_proces
 
     // Those outside got theirs back when the mailbox closed; those inside when they had to stop.
     for name in ["outside 1", "outside 2", "outside 3"] {
-        assert_eq!(end.said(&format!("back {name} Closed(..)")), 1, "{end}");
+        assert_eq!(end.said(&format!("back {name} Closed(.., \"stuck\")")), 1, "{end}");
     }
     for name in ["inside 1", "inside 2"] {
         let actor = end.actor(name);
