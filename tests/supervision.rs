@@ -1312,7 +1312,8 @@ fn f1_who_has_begun_anew_with_others_does_not_once_more_for_one_of_the_rest() {
     guarded(|| {
         let mut system = System::new("f1");
         let (tell, told) = mpsc::channel();
-        let group = system.group("g").strategy(Strategy::RestForOne).intensity(9, HOUR).build();
+        let group =
+            system.group("g").strategy(Strategy::RestForOne).intensity(9, HOUR).build().unwrap();
         let addrs = ["a", "b", "c"].map(|name| {
             let tell = tell.clone();
             let lives = AtomicUsize::new(0);

@@ -109,7 +109,7 @@ fn build(teams: &[Team], system: &mut System) -> Vec<Group> {
             .strategy(team.strategy)
             .intensity(team.most.unwrap_or(u32::MAX), Duration::MAX)
             .auto_shutdown(team.auto_shutdown);
-        groups.push(group.build());
+        groups.push(group.build().unwrap());
     }
     groups
 }
