@@ -1250,7 +1250,7 @@ fn the_next_phase_waits_for_the_slowest_of_the_one_before() {
         assert_eq!([next(&told), next(&told)], ["a", "b"]);
         assert_eq!(standing(&handle, "c").state, State::Working);
         keeper.opens();
-        system.wait();
+        drop(system.wait());
         assert_eq!(so_far(&told), ["b", "c"]);
     });
 }

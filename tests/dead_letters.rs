@@ -106,7 +106,7 @@ fn d4_what_a_daemon_leaves_is_told() {
         (0..3).for_each(|n| addr.send(n).unwrap());
         keeper.catches();
         until(|| addr.queued() == 2);
-        system.shutdown();
+        drop(system.shutdown());
         assert_eq!(told.iter().collect::<Vec<_>>(), [("d".into(), 2, ReturnedBecause::Dismissed)]);
         keeper.opens();
     });

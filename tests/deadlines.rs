@@ -1098,7 +1098,7 @@ fn d5_the_state_of_everybody_can_be_watched() {
         handle.shutdown();
         until(|| state() == State::Overdue);
         keeper.opens();
-        system.wait();
+        drop(system.wait());
         assert_eq!(state(), State::Ended);
     });
 }
@@ -1180,7 +1180,7 @@ fn d5_the_time_until_a_deadline_can_be_watched() {
         assert_eq!(of("short").state, State::Overdue);
 
         keeper.opens();
-        system.wait();
+        drop(system.wait());
         assert!(handle.snapshot().iter().all(|actor| actor.until_deadline.is_none()));
     });
 }

@@ -691,7 +691,7 @@ fn f5_a_system_that_has_ended_lets_go_of_all_it_was_given() {
             .returned(move |n| hook.send(n).unwrap())
             .spawn(Play::new(|_: u32, _| Ok(())))
             .unwrap();
-        system.shutdown();
+        drop(system.shutdown());
         drop(addr);
         // What a program would write to have all that was returned.
         let error = returned.recv_timeout(HANG).unwrap_err();
@@ -722,7 +722,7 @@ fn f5_a_listener_is_dropped_before_the_wait_is_over() {
             let _ = &flushes;
         });
         system.spawn_task("task", |_| Ok(()));
-        system.wait();
+        drop(system.wait());
         assert_eq!(so_far(&hears).len(), 1);
     });
 }
@@ -743,7 +743,7 @@ fn f5_a_listener_that_panics_and_panics_when_dropped_is_the_only_one_to_go() {
             }
         });
         system.spawn_task("task", |_| Ok(()));
-        system.wait();
+        drop(system.wait());
         assert_eq!(so_far(&told).len(), 1);
     });
 }

@@ -638,7 +638,7 @@ fn f1_a_parent_that_begins_anew_does_not_wait_for_children_that_wait_for_it() {
         let parent = builder.spawn_with(make).unwrap();
         parent.send(1).unwrap();
         until(|| standing(&system.handle(), "parent").restarts == 1);
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -1234,7 +1234,7 @@ fn f4_an_actor_stops_itself_and_handles_what_is_queued() {
         builder.spawn(actor).unwrap();
         let report = addr.wait_timeout(HANG).unwrap();
         assert_eq!((report.handled, report.ended), (10, Ended::Completed));
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -1364,7 +1364,7 @@ fn m5_to_wait_for_an_end_has_a_limit() {
             let addr = addr.clone();
             move || addr.wait()
         });
-        system.shutdown();
+        drop(system.shutdown());
         assert_eq!(waiting.join().unwrap().unwrap().ended, Ended::Drained);
         // Of one that was never spawned there is no end to wait for.
         let (never, _inbox) = exeunt::mailbox::<u32>(1);
@@ -1388,7 +1388,7 @@ fn m5_an_actor_may_wait_for_the_end_of_another_and_a_snapshot_says_so() {
         assert_eq!(waits.doing, "waiting for the end of `awaited`");
         awaited.stop();
         assert_eq!(next(&told).unwrap().name, "awaited");
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 

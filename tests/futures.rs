@@ -146,7 +146,7 @@ fn m4_the_first_to_wait_is_the_first_to_be_woken() {
             assert_eq!(send.output(), Ok(()));
         }
         drop(full.go_on);
-        full.system.shutdown();
+        drop(full.system.shutdown());
         assert_eq!(so_far(&full.handled), [1, 2, 3, 4, 5]);
     });
 }
@@ -553,7 +553,7 @@ fn m5_an_ask_waits_for_room_and_then_for_the_answer() {
         ask.waits();
         keeper.opens();
         assert_eq!(ask.output().map_err(drop), Ok(7));
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 

@@ -603,7 +603,7 @@ fn m5_an_ask_ends_when_the_actor_ends_with_the_reply_kept() {
         let answer = asking(&addr, Question::Keep);
         until(|| standing(&system.handle(), "oracle").handled == 1);
         assert!(answer.recv_timeout(NEVER).is_err());
-        system.shutdown();
+        drop(system.shutdown());
         assert!(matches!(next(&answer), Err(AskError::Unanswered(_))));
 
         // And if the reply outlives it.
@@ -611,7 +611,7 @@ fn m5_an_ask_ends_when_the_actor_ends_with_the_reply_kept() {
         let answer = asking(&addr, Question::GiveAway);
         let reply = next(&given_away);
         assert!(answer.recv_timeout(NEVER).is_err());
-        system.shutdown();
+        drop(system.shutdown());
         assert!(matches!(next(&answer), Err(AskError::Ended(_))));
         assert_eq!(reply.send(1), Err(1), "the asker has gone");
     });
@@ -735,7 +735,7 @@ fn m5_an_actor_that_asks_itself_is_told() {
 fn m5_an_ask_of_a_closed_mailbox_ends_with_the_question() {
     guarded(|| {
         let Oracle { addr, system, .. } = oracle();
-        system.shutdown();
+        drop(system.shutdown());
         match addr.ask(|reply| Question::Double(9, reply)) {
             Err(AskError::NotSent(SendTimeoutError::Closed(Question::Double(9, _), _))) => {}
             other => panic!("{:?}", other.map_err(|error| error.to_string())),

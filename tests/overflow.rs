@@ -139,7 +139,7 @@ fn m2_an_actor_that_fills_its_own_mailbox_is_told_what_was_chosen_for_it() {
                 .unwrap();
             addr.send(0).unwrap();
             assert_eq!(next(&result), sent);
-            system.shutdown();
+            drop(system.shutdown());
         });
     }
 }
@@ -219,7 +219,7 @@ fn m1_a_question_that_is_dropped_is_unanswered() {
             assert_eq!(next(&answer), Err(()));
             asker.join().unwrap();
             keeper.opens();
-            system.shutdown();
+            drop(system.shutdown());
         });
     }
 }

@@ -158,7 +158,7 @@ fn o3_a_pool_that_is_stopped_leaves() {
         pool.stop();
         let gone = pool.wait_timeout(HANG).expect("it leaves");
         assert_eq!(gone.name, "pool");
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -169,7 +169,7 @@ fn o3_a_pool_leaves_as_one_if_one_of_its_threads_says_so() {
         let pool = system.pool("pool", 3).spawn_with(player).unwrap();
         pool.send(Do::Stop).unwrap();
         assert!(pool.wait_timeout(HANG).is_ok());
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -410,7 +410,7 @@ fn f1_a_restart_does_not_wait_for_a_child_that_waits_for_room_in_the_mailbox() {
         }
         let _again = next(&told);
         drop((parent, child));
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -462,6 +462,6 @@ fn m1_the_hook_that_the_threads_of_a_keyed_pool_share_may_send_to_them() {
         (0..4).flat_map(|_| 0..8).for_each(|key| pool.send(key).unwrap());
         assert!(counted.try_iter().any(|sent| matches!(sent, Err(SendError::Full(..)))));
         keeper.opens();
-        system.shutdown();
+        drop(system.shutdown());
     });
 }

@@ -196,7 +196,7 @@ fn o4_the_circle_is_named_once_when_it_is_wired() {
         let told = cycles(&mut system);
         let _ring = ring(&mut system, 3, 4, &Arc::default());
         let names = next(&told);
-        system.shutdown();
+        drop(system.shutdown());
         assert_eq!(names, ["r2", "r0", "r1"]);
         assert_eq!(so_far(&told).len(), 0);
     });
@@ -601,7 +601,7 @@ fn o4_of_the_channels_of_a_ring_what_is_queued_when_its_turn_begins_is_taken() {
     guarded(|| {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let left = receiver.clone();
-        a_ring_with_more_to_do(|b| {
+        drop(a_ring_with_more_to_do(|b| {
             sender.send(0).unwrap();
             let passer = Play::new(move |n, _| {
                 sender.send(n)?;
@@ -611,7 +611,7 @@ fn o4_of_the_channels_of_a_ring_what_is_queued_when_its_turn_begins_is_taken() {
                 cx.attach(receiver.clone(), |n| n);
                 Ok(())
             })
-        });
+        }));
         assert_eq!(left.len(), 1);
     });
 }
@@ -660,7 +660,7 @@ fn o4_in_its_turn_one_of_a_ring_may_still_send_to_itself_and_another_may_not() {
 #[test]
 fn o4_timers_of_a_rings_children_end_when_its_turn_begins() {
     guarded(|| {
-        a_ring_with_more_to_do(|b| {
+        drop(a_ring_with_more_to_do(|b| {
             Play::new(move |n, _| Ok(b.send(n)?)).started(|cx| {
                 let parent = cx.addr().downgrade();
                 let again = |cx: &mut Context<Play<u32>>| {
@@ -674,7 +674,7 @@ fn o4_timers_of_a_rings_children_end_when_its_turn_begins() {
                 cx.actor("child").feeds_nothing().spawn(child.started(again))?;
                 Ok(())
             })
-        });
+        }));
     });
 }
 

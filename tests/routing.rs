@@ -56,7 +56,7 @@ fn m1_what_a_recipient_takes_comes_as_the_actors_message() {
         jobs.try_send(Job(2)).unwrap();
         jobs.send_timeout(Job(3), ms(1)).unwrap();
         assert_eq!((jobs.name(), jobs.is_closed()), ("a", false));
-        system.shutdown();
+        drop(system.shutdown());
         let all = [Msg::Job(Job(1)), Msg::Other, Msg::Job(Job(2)), Msg::Job(Job(3))];
         assert_eq!(so_far(&handled), all);
         assert!(jobs.is_closed());
@@ -130,7 +130,7 @@ fn m5_a_recipient_is_asked_and_m2_gives_the_question_back() {
         assert!(matches!(twice.ask(|reply| Twice(4, reply)), Ok(8)));
         assert!(matches!(twice.ask_timeout(|reply| Twice(6, reply), crate::support::HANG), Ok(12)));
         assert!(matches!(twice.ask(|reply| Twice(5, reply)), Err(AskError::Unanswered(_))));
-        system.shutdown();
+        drop(system.shutdown());
         let refused = twice.ask(|reply| Twice(2, reply));
         assert!(matches!(
             refused,
@@ -389,7 +389,7 @@ fn m3_a_keyed_router_keeps_the_order_of_each_key() {
         for n in 0..20 {
             (0..KEYS).for_each(|key| router.send((key, n)).unwrap());
         }
-        system.shutdown();
+        drop(system.shutdown());
         let mut whose = HashMap::new();
         let mut last = HashMap::new();
         for (hand, key, n) in so_far(&handled) {
@@ -492,7 +492,7 @@ fn m1_a_broadcast_goes_to_all() {
         assert_eq!(all.send(1), Ok(3));
         assert_eq!(all.clone().send(2), Ok(3));
         drop(all);
-        system.wait();
+        drop(system.wait());
         for heard in &heard {
             assert_eq!(so_far(heard), [1, 2]);
         }
@@ -590,7 +590,7 @@ fn m2_a_router_asks_past_the_closed_and_gives_the_question_back_when_all_are() {
             let who = router.ask_timeout(|reply| (0, reply), HANG);
             assert_eq!(who.unwrap(), "b");
         }
-        system.shutdown();
+        drop(system.shutdown());
         let refused = router.ask(|reply| (7, reply));
         assert!(matches!(refused, Err(AskError::NotSent(SendTimeoutError::Closed((7, _), _)))));
     });

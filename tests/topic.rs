@@ -256,7 +256,7 @@ fn m2_whoever_has_left_is_passed_over_and_removed() {
         assert_eq!((published.accepted, published.refused.len()), (1, 0));
         assert_eq!(topic.subscribers().len(), 1);
         drop(topic);
-        system.wait();
+        drop(system.wait());
         assert_eq!(heard.iter().collect::<Vec<_>>(), [1]);
     });
 }

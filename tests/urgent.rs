@@ -85,7 +85,7 @@ fn m3_the_ordinary_lane_does_not_starve() {
             addr.send_urgent(n).unwrap();
         }
         keeper.opens();
-        system.shutdown();
+        drop(system.shutdown());
         let handled = so_far(&handled);
         let at = |n| handled.iter().position(|&seen| seen == n).unwrap();
         // After 0, eight urgent ones at most, and after the next one eight more.
@@ -174,7 +174,7 @@ fn m4_an_urgent_message_wakes_an_actor_that_sleeps() {
             addr.send_urgent(n).unwrap();
             assert_eq!(next(&handled), n);
         }
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 

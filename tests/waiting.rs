@@ -472,7 +472,7 @@ fn nobody_is_idle_in_its_turn() {
         keeper.catches();
         thread::sleep(NEVER);
         keeper.opens();
-        system.shutdown();
+        drop(system.shutdown());
         assert_eq!(idled.load(Ordering::SeqCst), 0);
         drop(addr);
     });
@@ -696,7 +696,7 @@ fn no_input_starves_another() {
                 assert!(window.contains(&source), "{source} starves: {window:?}");
             }
         }
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -736,7 +736,7 @@ fn the_urgent_lane_leaves_room_for_all_others() {
         for source in ["ordinary", "channel"] {
             assert!(all[..300].iter().filter(|s| *s == source).count() >= 15, "{all:?}");
         }
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -993,7 +993,7 @@ fn m5_an_ask_through_a_mailbox_beside_its_own_ends() {
             }),
         );
         assert_eq!(annex.ask(|reply| reply).unwrap(), 5);
-        system.shutdown();
+        drop(system.shutdown());
         assert!(annex.ask(|reply: Reply<u32>| reply).is_err());
         drop(addr);
     });
@@ -1051,7 +1051,7 @@ fn an_end_is_told_once_for_each_watch_whatever_it_was() {
         drop(watching);
         until(|| standing(&system.handle(), "watcher").state == State::Ended);
         assert_eq!(so_far(&told).len(), 0);
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -1149,7 +1149,7 @@ fn f1_a_restart_is_no_end_for_who_watches() {
         watched.stop();
         let report = next(&told);
         assert_eq!((report.restarts, report.failed), (3, 3));
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -1272,7 +1272,7 @@ fn m5_an_ask_that_is_not_answered_says_so() {
         let asker = system.spawn("asker", asker(mute, None, &tell));
         asker.send(1).unwrap();
         assert_eq!(next(&told), Err("unanswered"));
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -1336,7 +1336,7 @@ fn m5_an_ask_ends_when_the_asked_is_given_up() {
         ends.sort_unstable();
         assert!(ends == ["ended", "ended"] || ends == ["ended", "unanswered"], "{ends:?}");
         keeper.opens();
-        system.shutdown();
+        drop(system.shutdown());
     });
 }
 
@@ -1522,7 +1522,7 @@ fn f1_an_answer_to_an_incarnation_that_is_gone_goes_nowhere() {
         let _ = first.send(1);
         let _ = second.send(2);
         assert_eq!(next(&told), Ok(2));
-        system.shutdown();
+        drop(system.shutdown());
         assert_eq!(so_far(&told).len(), 0);
     });
 }
@@ -1648,6 +1648,6 @@ fn m5_an_answer_from_another_thread_counts_too() {
             thread::spawn(move || reply.send(n).unwrap());
             assert_eq!(next(&told), Ok(n));
         }
-        system.shutdown();
+        drop(system.shutdown());
     });
 }

@@ -63,7 +63,7 @@ fn a_handler_that_does_not_return_is_named_once_with_what_it_is_on() {
         };
         let again = look_again(&told);
         keeper.opens();
-        system.shutdown();
+        drop(system.shutdown());
         late_unless(label == Some("one"), format!("`{name}`, {doing}, with {label:?}"))?;
         assert_eq!((&*name, &*doing, message_type), ("a", "in its handler", Some("u32")));
         assert!(stuck_for >= LIMIT * slower && stuck_for < HANG);
@@ -97,7 +97,7 @@ fn a_send_that_does_not_end_is_named_of_actors_and_of_tasks() {
         let again = look_again(&told);
         keeper.opens();
         drop((full, sender));
-        system.shutdown();
+        drop(system.shutdown());
         let expected = ["actor sending to `full`", "full in its handler", "task sending to `full`"];
         late_unless(said == expected, format!("{said:?}"))?;
         assert!(again.is_none());
@@ -161,7 +161,7 @@ fn m5_a_cycle_of_waits_is_named_once_with_its_edges() {
         a.send(Ball::Serve).unwrap();
         let notice = next(&told);
         let Notice::Deadlock { waits, .. } = &notice else {
-            system.shutdown();
+            drop(system.shutdown());
             return Err(notice.to_string()); // not all of them had come to wait
         };
         let waits: Vec<String> = waits.iter().map(|(who, what)| format!("{who}: {what}")).collect();
@@ -169,7 +169,7 @@ fn m5_a_cycle_of_waits_is_named_once_with_its_edges() {
         assert!(notice.to_string().starts_with("deadlock for "), "{notice}");
         assert!(look_again(&told).is_none());
         // The drain ends what the watchdog only names.
-        system.shutdown();
+        drop(system.shutdown());
         Ok(())
     };
     guarded(move || in_time(attempt));
@@ -196,7 +196,7 @@ fn it_ends_with_the_system() {
         });
         until(|| lives("w/watchdog"));
         over.set();
-        system.wait();
+        drop(system.wait());
         until(|| !lives("w/watchdog"));
     });
 }

@@ -390,7 +390,6 @@ impl Outcome {
     }
 
     /// How the actors left.
-    #[must_use]
     pub fn report(&self) -> &Report {
         self.exit.report()
     }

@@ -56,7 +56,7 @@ use crate::DEFAULT_LIMIT;
 /// assert_eq!(doubled.await_n(2), [4, 6]);
 ///
 /// // Not for a while, but for good: nothing more can come.
-/// system.shutdown();
+/// drop(system); // drains it
 /// assert!(doubled.into_recorded().is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -248,7 +248,7 @@ impl<M: Send + 'static> Probe<M> {
         let began = Instant::now();
         self.release();
         if let Some(system) = self.system.take() {
-            system.shutdown();
+            drop(system);
         }
         let mut messages = Vec::new();
         loop {

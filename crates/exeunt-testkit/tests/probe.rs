@@ -56,7 +56,7 @@ fn what_is_recorded_is_taken_without_waiting() {
     let mut system = System::new("test");
     let inside = Probe::in_system(&mut system, "inside");
     inside.addr().send(3).unwrap();
-    system.shutdown();
+    drop(system.shutdown());
     assert_eq!(inside.drain_recorded(), [3]);
     assert!(inside.drain_recorded().is_empty());
 }
@@ -169,7 +169,7 @@ fn a_probe_has_its_turn_and_its_line_in_the_drain_of_its_system() {
 fn a_probe_that_has_ended_is_not_waited_for() {
     let mut system = System::new("test");
     let probe = Probe::<u32>::in_system(&mut system, "gone").with_limit(DEFAULT_LIMIT);
-    system.shutdown();
+    drop(system.shutdown());
     let began = Instant::now();
     let text = panic_of(|| probe.expect());
     assert!(text.contains("no message: it has ended, and no more can come"), "{text}");

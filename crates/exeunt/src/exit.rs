@@ -50,7 +50,6 @@ pub struct Exit {
 
 impl Exit {
     /// The report of the run.
-    #[must_use]
     pub fn report(&self) -> &Report {
         &self.report
     }

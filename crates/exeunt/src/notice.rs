@@ -32,7 +32,7 @@ mod line;
 ///     cx.stopping().wait();
 ///     Ok(())
 /// });
-/// system.shutdown();
+/// drop(system); // drains it
 /// assert_eq!(drained.try_recv().as_deref(), Ok("first"));
 /// ```
 #[derive(Clone, Debug)]

@@ -36,6 +36,7 @@ pub(crate) mod table;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::Report"))]
+#[must_use = "it says whether all is well; to drain without a look at it, drop the system"]
 #[non_exhaustive]
 pub struct Report {
     /// The name of the system.

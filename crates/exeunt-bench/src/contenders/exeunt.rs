@@ -79,6 +79,6 @@ impl Contender for Exeunt {
     }
 
     fn stop(self, _how: Stop) {
-        self.0.shutdown();
+        drop(self.0.shutdown());
     }
 }

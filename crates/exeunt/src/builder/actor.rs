@@ -125,7 +125,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// desk.send("a question")?;
     /// desk.send_urgent("a fire")?;
     /// open.set();
-    /// system.shutdown();
+    /// drop(system); // drains it
     /// assert_eq!(taken.iter().collect::<Vec<_>>(), ["a fire", "a question"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -23,7 +23,7 @@ fn s5_no_signal_is_left_without_effect_between_two_owners() {
     assert!(!is_default(number::SIGUSR1) && !is_default(number::SIGUSR2));
     // The first system drains, and goes within the window in which a repeat is an echo.
     low_level::raise(number::SIGUSR1).unwrap();
-    first.handle().wait().unwrap();
+    drop(first.handle().wait().unwrap());
     drop(guard);
     let guard = Signals::new([number::SIGUSR2]).install(&second.handle()).unwrap();
     assert!(is_default(number::SIGUSR1) && !is_default(number::SIGUSR2));
@@ -39,7 +39,7 @@ fn s2_a_system_that_has_ended_before_it_is_run_does_not_take_an_echo_for_the_fir
     let handle = system.handle();
     let guard = Signals::new([number::SIGUSR1]).install(&handle).unwrap();
     low_level::raise(number::SIGUSR1).unwrap();
-    handle.wait().unwrap();
+    drop(handle.wait().unwrap());
     let again = Signals::new([number::SIGUSR1]).install(&handle).map(drop);
     assert!(again.unwrap_err().is_owned_by(&handle));
     let report = system.wait();
