@@ -14,9 +14,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::chunk::Chunk;
 use crate::ledger::Counts;
 
-/// How long the reader waits before it looks once more and goes: a microsecond or two, which is less than it takes to be
-/// woken, and long enough for a source to put down many items without meeting it at the lock.
-const SPINS: usize = 40;
+/// How long the reader waits before it looks once more and goes, in turns of a loop: a microsecond or two, which is less
+/// than it takes to be woken.
+const PATIENCE: usize = 40;
+
+/// How long it waits while much comes: some twenty microseconds. The longer, the more it takes at once, and the less it
+/// meets the source at the lock.
+const MOST_PATIENCE: usize = 640;
+
+/// So many items at a look are much.
+const MUCH: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Shelf<T>(Mutex<Shelved<T>>);
@@ -28,12 +35,19 @@ struct Shelved<T> {
     notes: usize,
     since_note: usize,
     is_attended: bool,
+    /// How long its reader waited when it left.
+    patience: usize,
 }
 
 impl<T> Default for Shelf<T> {
     fn default() -> Shelf<T> {
-        let chunk = Chunk::default();
-        Shelf(Mutex::new(Shelved { chunk, notes: 0, since_note: 0, is_attended: false }))
+        Shelf(Mutex::new(Shelved {
+            chunk: Chunk::default(),
+            notes: 0,
+            since_note: 0,
+            is_attended: false,
+            patience: PATIENCE,
+        }))
     }
 }
 
@@ -72,6 +86,7 @@ pub(crate) struct Attendance<'a, T> {
     shelf: Arc<Shelf<T>>,
     /// The stage that counts what is left behind.
     receiver: &'a Counts,
+    patience: usize,
     is_over: bool,
 }
 
@@ -81,13 +96,16 @@ impl<'a, T> Attendance<'a, T> {
         let mut shelved = shelf.lock();
         shelved.notes -= 1;
         shelved.is_attended = true;
+        let patience = shelved.patience;
         drop(shelved);
-        Attendance { shelf, receiver, is_over: false }
+        Attendance { shelf, receiver, patience, is_over: false }
     }
 
     /// All that is there, if there is anything.
-    pub(crate) fn take(&self, empty: Chunk<T>) -> Option<Chunk<T>> {
+    pub(crate) fn take(&mut self, empty: Chunk<T>) -> Option<Chunk<T>> {
         let mut shelved = self.shelf.lock();
+        let is_much = shelved.chunk.items.len() >= MUCH;
+        self.patience = if is_much { MOST_PATIENCE.min(2 * self.patience) } else { PATIENCE };
         (!shelved.chunk.is_empty()).then(|| std::mem::replace(&mut shelved.chunk, empty))
     }
 
@@ -98,7 +116,7 @@ impl<'a, T> Attendance<'a, T> {
 
     /// Whether there is something on it, soon.
     pub(crate) fn waits(&self) -> bool {
-        (0..SPINS).for_each(|_| std::hint::spin_loop());
+        (0..self.patience).for_each(|_| std::hint::spin_loop());
         !self.shelf.lock().chunk.is_empty()
     }
 
@@ -107,6 +125,7 @@ impl<'a, T> Attendance<'a, T> {
         let mut shelved = self.shelf.lock();
         self.is_over = shelved.chunk.is_empty() || shelved.notes > 0;
         shelved.is_attended = !self.is_over;
+        shelved.patience = self.patience;
         self.is_over
     }
 }
@@ -152,6 +171,27 @@ mod tests {
         let mut reader = Attendance::begin(Arc::clone(&shelf), &counts);
         assert!(reader.leaves());
         assert_eq!(shelf.clear_away().items.len(), 9);
+    }
+
+    #[test]
+    fn a_reader_waits_longer_while_much_comes_and_no_longer() {
+        let (shelf, counts) = (Arc::new(Shelf::default()), Counts::default());
+        assert!(put(&shelf, 0, usize::MAX));
+        let mut reader = Attendance::begin(Arc::clone(&shelf), &counts);
+        let patience_after = |items, reader: &mut Attendance<'_, u32>| {
+            (0..items).for_each(|item| assert!(!put(&shelf, item, usize::MAX)));
+            reader.take(Chunk::default());
+            reader.patience
+        };
+        assert_eq!(patience_after(0, &mut reader), PATIENCE);
+        let longer = [(); 6].map(|()| patience_after(MUCH as u32, &mut reader));
+        assert_eq!(longer, [80, 160, 320, 640, 640, 640]);
+        // So it is when it comes back.
+        assert!(reader.leaves() && put(&shelf, 0, usize::MAX));
+        let mut reader = Attendance::begin(Arc::clone(&shelf), &counts);
+        assert_eq!(reader.patience, MOST_PATIENCE);
+        reader.take(Chunk::default());
+        assert_eq!(patience_after(MUCH as u32 - 1, &mut reader), PATIENCE);
     }
 
     #[test]
