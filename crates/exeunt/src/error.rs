@@ -147,7 +147,22 @@ impl StdError for Message {}
 /// its [group](crate::Group), which are to begin anew with it, have waited for too long; or, if it is a
 /// task that [slept](crate::TaskContext::sleep), its turn has come.
 ///
-/// A task that ends with this error has not failed.
+/// A task that ends with this error has not failed; an actor's handler that does counts its message as failed, and
+/// the actor as overdue. So `?` is right for it in both.
+///
+/// ```
+/// use std::time::Duration;
+/// use exeunt::{Ended, Interrupted, System};
+///
+/// let mut system = System::new("nap");
+/// let nap = system.spawn_task("nap", |cx| {
+///     assert_eq!(cx.sleep(Duration::from_secs(3600)), Err(Interrupted));
+///     Err(Interrupted.into())
+/// });
+/// nap.stop();
+/// assert_eq!(nap.wait()?.ended, Ended::Completed);
+/// # Ok::<(), exeunt::WaitError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interrupted;
 
@@ -159,7 +174,7 @@ impl fmt::Display for Interrupted {
 
 impl StdError for Interrupted {}
 
-/// Why an address was not [found](crate::SystemHandle::lookup) by its name.
+/// Why an address was not [found](crate::SystemHandle::lookup) by its name, with an example of each there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LookupError {
@@ -194,8 +209,19 @@ impl fmt::Display for LookupError {
 
 impl StdError for LookupError {}
 
-/// Why waiting for the [end of an actor](crate::Addr::wait) or [of a system](crate::SystemHandle::wait) was
-/// refused or given up.
+/// Why waiting for the end of [an actor or a task](crate::ActorHandle::wait) or
+/// [of a system](crate::SystemHandle::wait) was refused or given up.
+///
+/// ```
+/// use std::time::Duration;
+/// use exeunt::{System, WaitError};
+///
+/// let mut system = System::new("errors");
+/// let forever = system.spawn_task("forever", |cx| { cx.stopping().wait(); Ok(()) });
+/// assert_eq!(forever.wait_timeout(Duration::from_millis(1)), Err(WaitError::Timeout));
+/// let (nobody, _inbox) = exeunt::mailbox::<u32>(1);
+/// assert_eq!(nobody.wait(), Err(WaitError::NotSpawned));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -205,7 +231,7 @@ pub enum WaitError {
     Timeout,
     /// The actor that waits must stop.
     Interrupted,
-    /// Nobody was spawned for the address, so that there is no end to wait for.
+    /// Nobody was spawned for the address, or the task was not started, so that there is no end to wait for.
     NotSpawned,
 }
 

@@ -123,7 +123,7 @@
 //! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
 //!   it on, and has it for its users.
 //! - `async`: from async programs, a send, an ask and the end of others as futures, for any executor:
-//!   `Addr::send_async`, `Addr::ask_async`, `Addr::wait_async`, `SystemHandle::wait_async`.
+//!   `Addr::send_async`, `Addr::ask_async`, `Addr::wait_async`, `ActorHandle::wait_async`, `SystemHandle::wait_async`.
 //!
 //! There is no prelude: what a file uses is said in its `use`, and [`Result`] would hide that of the language.
 #![forbid(unsafe_code)]

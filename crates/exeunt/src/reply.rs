@@ -16,7 +16,36 @@ use crate::unwind;
 ///
 /// # Examples
 ///
-/// See [`Addr`](crate::Addr).
+/// An answer need not be given at once. This one opens when the second of two has come:
+///
+/// ```
+/// use exeunt::{Actor, Context, Reply, System};
+///
+/// #[derive(Default)]
+/// struct Gate { waiting: Vec<Reply<usize>> }
+///
+/// impl Actor for Gate {
+///     type Msg = Reply<usize>;
+///     fn handle(&mut self, reply: Reply<usize>, _cx: &mut Context<Self>) -> exeunt::Result {
+///         self.waiting.push(reply);
+///         if self.waiting.len() == 2 {
+///             for (n, reply) in self.waiting.drain(..).enumerate() {
+///                 let _ = reply.send(n); // who does not wait any more need not know
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut system = System::new("gate");
+/// let gate = system.spawn("gate", Gate::default());
+/// let other = std::thread::spawn({
+///     let gate = gate.clone();
+///     move || gate.ask(|reply| reply).unwrap()
+/// });
+/// assert_eq!(gate.ask(|reply| reply)? + other.join().unwrap(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Reply<R> {
     slot: Arc<Slot<R>>,
 }

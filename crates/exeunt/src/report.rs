@@ -59,13 +59,39 @@ pub struct Report {
 /// What the line is called in which children are summed up.
 const EARLIER_CHILDREN: &str = "(earlier children)";
 
-/// How one actor or task left.
+/// How one actor or task left. Of the [`Report`], or from who [waits](crate::ActorHandle::wait) for its end or
+/// [watches](crate::Context::watch) it.
+///
+/// `Display` is its line of the table. The figures of a task are all zero.
+///
+/// ```
+/// use exeunt::{Actor, Context, Ended, System};
+///
+/// struct Picky;
+/// impl Actor for Picky {
+///     type Msg = u32;
+///     fn handle(&mut self, n: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+///         if n == 2 { Err(exeunt::Error::msg("not a 2")) } else { Ok(()) }
+///     }
+/// }
+///
+/// let mut system = System::new("figures");
+/// let (picky, inbox) = exeunt::mailbox(4);
+/// (1..=3).try_for_each(|n| picky.send(n))?;
+/// system.actor("picky").inbox(inbox).spawn(Picky)?;
+/// let report = system.wait();
+/// let line = report.actor("picky").unwrap();
+/// assert_eq!((line.handled, line.failed, line.returned), (1, 1, 1));
+/// assert_eq!((line.accepted(), line.ended), (3, Ended::Failed));
+/// assert_eq!(line.error.as_deref(), Some("not a 2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::ActorReport"))]
 #[non_exhaustive]
 pub struct ActorReport {
-    /// Its place in the order of spawning, which nobody else of its system ever has: the same as
-    /// [`Addr::id`](crate::Addr::id), and as in a [snapshot](crate::ActorSnapshot::id). `None` for the line
+    /// Its place in the order of spawning, which nobody else of its system ever has, and which tells those of one name
+    /// apart: the same as [`Addr::id`](crate::Addr::id), and as in a [snapshot](crate::ActorSnapshot::id). `None` for the line
     /// of many.
     pub id: Option<usize>,
     /// Its name.

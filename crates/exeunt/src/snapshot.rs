@@ -83,7 +83,22 @@ pub struct ActorSnapshot {
     pub until_deadline: Option<Duration>,
 }
 
-/// Whom somebody waits for.
+/// Whom somebody waits for, and [what for](WaitingFor). `Display` says it: "room in `sink`".
+///
+/// ```
+/// use exeunt::{System, WaitingFor};
+///
+/// let mut system = System::new("waiting");
+/// let night = system.spawn_task("night", |cx| { cx.stopping().wait(); Ok(()) });
+/// let watched = night.clone();
+/// system.spawn_task("guard", move |_cx| { watched.wait()?; Ok(()) });
+/// let waits = loop {
+///     let guard = system.snapshot().pop().unwrap();
+///     if let Some(waits) = guard.waits_for { break waits; }
+/// };
+/// assert_eq!((waits.what, waits.id), (WaitingFor::End, night.id()));
+/// assert_eq!(waits.to_string(), "the end of `night`");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waiting {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 /// What becomes of the ticks of a timer whose moments passed while its actor was busy.
 ///
 /// A tick never comes before its moment, and the late one is always delivered, once. This is about
-/// those after it.
+/// those after it. [`send_every_with`](crate::Context::send_every_with) has an example.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum Missed {
@@ -30,6 +30,30 @@ pub enum Missed {
 /// Clones are handles of the same timer. To drop them changes nothing: the timer goes on. A timer
 /// that was not cancelled by its handle is when its actor's turn in the drain comes, or when its
 /// actor ends otherwise.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+/// use exeunt::{Actor, Context, System, Timer};
+///
+/// struct Patience(mpsc::Sender<Timer>);
+/// impl Actor for Patience {
+///     type Msg = &'static str;
+///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+///         Ok(self.0.send(cx.send_after(Duration::from_secs(3600), "enough"))?)
+///     }
+///     fn handle(&mut self, _: &'static str, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+/// }
+///
+/// let (give, given) = mpsc::channel();
+/// let mut system = System::new("timer");
+/// let patience = system.spawn("patience", Patience(give)).handle();
+/// let timer = given.recv()?;
+/// assert!(timer.is_pending()); // and keeps its actor alive
+/// assert!(timer.cancel() && !timer.cancel());
+/// assert_eq!(patience.wait()?.handled, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Timer {
     pub(crate) mark: Arc<Mark>,

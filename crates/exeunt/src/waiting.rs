@@ -212,6 +212,26 @@ impl<A: Actor> Context<A> {
     }
 
     /// [`attach`](Context::attach), with the choice of what a drain does with the channel.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use exeunt::crossbeam_channel::{self, Receiver};
+    /// use exeunt::{Actor, Context, OnDrain, System};
+    ///
+    /// struct Clock(Receiver<Instant>);
+    /// impl Actor for Clock {
+    ///     type Msg = Instant;
+    ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         cx.attach_with(self.0.clone(), OnDrain::Leave, |tick| tick); // a tick more is of no use then
+    ///         Ok(())
+    ///     }
+    ///     fn handle(&mut self, _: Instant, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// }
+    ///
+    /// let mut system = System::new("ticks");
+    /// system.spawn("clock", Clock(crossbeam_channel::tick(Duration::from_millis(1))));
+    /// assert!(system.shutdown().is_complete()); // although it never ends
+    /// ```
     pub fn attach_with<T: 'static>(
         &mut self,
         receiver: Receiver<T>,
@@ -230,6 +250,30 @@ impl<A: Actor> Context<A> {
     /// So somebody can be given an address for one kind of message, with a capacity of its own; a
     /// [`Topic`](crate::Topic) does that for its subscribers. In the wiring, the actor is declared
     /// by its own address.
+    ///
+    /// ```
+    /// use exeunt::{Actor, Context, Inbox, System};
+    ///
+    /// struct Log(Option<Inbox<u32>>);
+    /// impl Actor for Log {
+    ///     type Msg = String;
+    ///     fn started(&mut self, cx: &mut Context<Self>) -> exeunt::Result {
+    ///         if let Some(numbers) = self.0.take() {
+    ///             cx.attach_inbox(numbers, |n| n.to_string());
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     fn handle(&mut self, _line: String, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+    /// }
+    ///
+    /// let (numbers, inbox) = exeunt::mailbox(8);
+    /// let mut system = System::new("log");
+    /// let log = system.spawn("log", Log(Some(inbox)));
+    /// numbers.send(42)?;
+    /// log.send("forty-two".to_owned())?;
+    /// assert_eq!(system.shutdown().actor("log").unwrap().handled, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn attach_inbox<T: Send + 'static>(
         &mut self,
         inbox: Inbox<T>,

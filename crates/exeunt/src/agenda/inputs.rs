@@ -36,7 +36,7 @@ pub(crate) enum Taken<M> {
     Over,
 }
 
-/// What a drain does with a channel that was [attached](crate::Context::attach_with).
+/// What a drain does with a channel that was [attached](crate::Context::attach_with), which has an example.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum OnDrain {

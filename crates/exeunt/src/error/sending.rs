@@ -50,6 +50,28 @@ macro_rules! message_error {
 }
 
 /// Why [`Addr::send`](crate::Addr::send) was refused, with the message, and the name of the actor that it was sent to.
+///
+/// The name is shared, and only cloned for a refusal: it costs a send that is accepted nothing.
+///
+/// ```
+/// use exeunt::{SendError, System};
+/// # use exeunt::{Actor, Context};
+/// # struct Idle;
+/// # impl Actor for Idle {
+/// #     type Msg = u32;
+/// #     fn handle(&mut self, _: u32, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+/// # }
+///
+/// let mut system = System::new("errors");
+/// let idle = system.spawn("idle", Idle);
+/// drop(system); // it has ended, though its address is still here
+/// let refusal = idle.send(7).unwrap_err();
+/// assert_eq!(refusal.to_string(), "the mailbox of `idle` is closed");
+/// match refusal {
+///     SendError::Closed(message, whose) => assert_eq!((message, &*whose), (7, "idle")),
+///     other => panic!("{other}"),
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError<M> {
@@ -83,6 +105,16 @@ impl<M> StdError for SendError<M> {
 }
 
 /// Why [`Addr::try_send`](crate::Addr::try_send) was refused, with the message, and the name of the actor that it was sent to.
+///
+/// ```
+/// use exeunt::TrySendError;
+///
+/// let (addr, inbox) = exeunt::mailbox::<&str>(1);
+/// assert_eq!(addr.try_send("a letter"), Ok(()));
+/// assert!(matches!(addr.try_send("another"), Err(TrySendError::Full("another", _))));
+/// drop(inbox);
+/// assert!(matches!(addr.try_send("a third"), Err(TrySendError::Closed(..))));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrySendError<M> {
@@ -103,6 +135,17 @@ message_error!(TrySendError {
 impl<M> StdError for TrySendError<M> {}
 
 /// Why [`Addr::send_timeout`](crate::Addr::send_timeout) was refused, with the message, and the name of the actor that it was sent to.
+///
+/// ```
+/// use std::time::Duration;
+/// use exeunt::SendTimeoutError;
+///
+/// let (addr, _inbox) = exeunt::mailbox::<&str>(1);
+/// assert_eq!(addr.send_timeout("a letter", Duration::from_millis(1)), Ok(()));
+/// let refusal = addr.send_timeout("another", Duration::from_millis(1)).unwrap_err();
+/// assert!(matches!(refusal, SendTimeoutError::Timeout(..)));
+/// assert_eq!(refusal.into_message(), "another");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendTimeoutError<M> {
@@ -151,6 +194,24 @@ impl<M> StdError for SendTimeoutError<M> {
 }
 
 /// Why an [ask](crate::Addr::ask) ended without an answer, and the name of the actor that was asked.
+///
+/// ```
+/// use exeunt::{Actor, AskError, Context, Reply, System};
+///
+/// struct Oracle;
+/// impl Actor for Oracle {
+///     type Msg = Reply<u32>;
+///     fn handle(&mut self, _: Reply<u32>, _cx: &mut Context<Self>) -> exeunt::Result {
+///         Ok(()) // and the reply is dropped
+///     }
+/// }
+///
+/// let mut system = System::new("delphi");
+/// let oracle = system.spawn("oracle", Oracle);
+/// let silence = oracle.ask(|reply| reply).unwrap_err();
+/// assert!(matches!(silence, AskError::Unanswered(_)));
+/// assert_eq!(silence.to_string(), "the question to `oracle` was dropped unanswered");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AskError<M> {

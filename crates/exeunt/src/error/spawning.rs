@@ -8,6 +8,18 @@ use crate::pool::MOST_THREADS;
 
 /// Why an actor or a task could not be spawned, or a group not be made. Says which one. `Debug` is the sentence too: it is what a `main` that
 /// returns an error prints.
+///
+/// ```
+/// use exeunt::System;
+///
+/// let mut system = System::new("errors");
+/// let error = system.task("report").after("import").spawn(|_cx| Ok(())).unwrap_err();
+/// assert!(error.is_unknown_name());
+/// assert_eq!(
+///     error.to_string(),
+///     "`report` is to come after `import`, but nobody of that name was spawned before"
+/// );
+/// ```
 pub struct SpawnError {
     pub(crate) name: Arc<str>,
     pub(crate) cause: SpawnCause,
