@@ -16,8 +16,8 @@ use exeunt::{
 };
 
 use crate::support::{
-    HANG, NEVER, Play, figures, guarded, in_time, late_unless, leaving, line, ms, next, so_far,
-    standing, trap, until,
+    HANG, NEVER, OnDrop, Planned, Play, figures, guarded, in_time, late_unless, leaving, line, ms,
+    next, silence_planned_panics, so_far, standing, trap, until,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -951,6 +951,70 @@ fn m1_what_a_mailbox_beside_its_own_holds_when_it_is_given_up_is_counted() {
         );
         assert_eq!(line(&report, "a").ended, Ended::Abandoned);
         assert_eq!(figures(line(&report, "a")), [0, 1, 2]);
+    });
+}
+
+/// Its `drop` panics.
+fn grenade() -> impl Send {
+    silence_planned_panics();
+    OnDrop(|| std::panic::panic_any(Planned))
+}
+
+#[test]
+fn m1_a_closure_whose_drop_panics_when_its_channel_is_over_is_no_message() {
+    guarded(|| {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let mut system = System::new("grenade");
+        let a = Play::<u32>::idle().started(move |cx| {
+            let grenade = grenade();
+            cx.attach(receiver.clone(), move |n: u32| {
+                let _ = &grenade;
+                n
+            });
+            Ok(())
+        });
+        let a = system.spawn("a", a);
+        sender.send(1).unwrap();
+        drop(sender);
+        a.send(2).unwrap();
+        drop(a);
+        let report = system.wait();
+        assert_eq!(figures(line(&report, "a")), [2, 0, 0], "{report}");
+        assert_eq!(line(&report, "a").ended, Ended::Completed);
+    });
+}
+
+#[test]
+fn m1_what_is_returned_reaches_the_hook_though_closures_panic_and_their_drops_do() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let (tell, returned) = mpsc::channel();
+        let ((addr, inbox), (_idle, other)) = (exeunt::mailbox(4), exeunt::mailbox(4));
+        let mut inboxes = vec![inbox, other];
+        let mut system = System::new("grenades");
+        let fails = Play::new(move |_: u32, _| {
+            trap.walk_in();
+            Err(Error::msg("planned"))
+        });
+        let fails = fails.started(move |cx| {
+            for inbox in inboxes.drain(..) {
+                let grenade = grenade();
+                cx.attach_inbox(inbox, move |n: u32| {
+                    let _ = &grenade;
+                    if n == 2 { std::panic::panic_any(Planned) } else { n + 10 }
+                });
+            }
+            Ok(())
+        });
+        let returned_to = move |n| tell.send(n).unwrap();
+        let a = system.actor("a").returned(returned_to).spawn(fails).unwrap();
+        a.send(0).unwrap();
+        keeper.catches();
+        (1..4).for_each(|n| addr.send(n).unwrap());
+        keeper.opens();
+        let report = system.wait();
+        assert_eq!(so_far(&returned), [11, 13]);
+        assert_eq!(figures(line(&report, "a")), [0, 1, 3], "{report}");
     });
 }
 

@@ -15,6 +15,7 @@ use crate::life::Life;
 use crate::mailbox::Mailbox;
 use crate::timer::{Missed, Timer};
 use crate::timers::Timers;
+use crate::unwind;
 pub use inputs::OnDrain;
 pub(crate) use inputs::{Annex, Channel};
 use inputs::{Input, Taken};
@@ -212,7 +213,10 @@ impl<A: Actor> Agenda<A> {
                 Taken::Item(message) => return Some(message),
                 Taken::Nothing => return None,
                 // The next one moves up, and must not be passed over: the runner may be about to sleep.
-                Taken::Over => drop(self.inputs.remove(index)),
+                Taken::Over => {
+                    // It is no message that has failed if the `drop` of its closure does.
+                    let _ = unwind::drop_caught(self.inputs.remove(index));
+                }
             }
         }
     }
@@ -279,8 +283,11 @@ impl<A: Actor> Agenda<A> {
 
     /// The incarnation is over. What was accepted and is left, and how many timers never fired.
     pub(crate) fn clear(&mut self, life: &Life) -> (Vec<A::Msg>, u64) {
-        let left = self.inputs.iter_mut().flat_map(|input| input.evict(life)).collect();
-        self.inputs.clear();
+        let mut left = Vec::new();
+        for mut input in self.inputs.drain(..) {
+            left.extend(input.evict(life));
+            let _ = unwind::drop_caught(input);
+        }
         self.answers.clear();
         (left, self.begin_turn())
     }

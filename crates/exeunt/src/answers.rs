@@ -17,6 +17,7 @@ use crate::mailbox::{MailboxId, Post};
 use crate::reply::{Answer, NoAnswer};
 use crate::timer::Timer;
 use crate::timers::Timers;
+use crate::unwind;
 
 pub(crate) struct Answers<A: Actor> {
     /// The asks that are out.
@@ -204,7 +205,10 @@ impl<A: Actor> Answers<A> {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.pending.clear();
-        self.asked.clear();
+        // Each holds a closure of the user's, whose `drop` may panic.
+        for pending in std::mem::take(&mut self.pending).into_values() {
+            let _ = unwind::drop_caught(pending);
+        }
+        let _ = unwind::drop_caught(std::mem::take(&mut self.asked));
     }
 }

@@ -19,7 +19,6 @@ use crate::mailbox::Mailbox;
 use crate::report::ActorReport;
 use crate::stopping::OnStopping;
 use crate::system::SystemHandle;
-use crate::unwind;
 
 /// What an actor is handed with each message and hook: its name, its address, its orders, and a
 /// sleep that ends when it must stop.
@@ -66,10 +65,9 @@ impl<A: Actor> Context<A> {
 
     /// Ends whatever it waits for beside its mailbox. What was accepted there is returned.
     pub(crate) fn close_agenda(&mut self) {
-        // It holds closures of the user's, whose `drop` may panic.
         let Context { agenda, life, mailbox, .. } = self;
         let _expectation = mailbox.dead_letters.expect_letters();
-        let (left, timers) = unwind::catch(|| agenda.clear(life)).unwrap_or_default();
+        let (left, timers) = agenda.clear(life);
         life.count_cancelled(timers);
         if !left.is_empty() {
             life.in_hook(Activity::Returning, || mailbox.bury(left));

@@ -7,7 +7,8 @@ use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use crate::life::{Activity, Life};
 use crate::mailbox::{self, Inbox, Mailbox};
-use crate::notice::ReturnedBecause;
+use crate::notice::{Notice, ReturnedBecause};
+use crate::unwind;
 
 /// A source of messages beside the mailbox.
 pub(crate) trait Input<M> {
@@ -169,8 +170,16 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
             self.mailbox.forget_dead_letters();
             return Vec::new();
         }
-        left.into_iter().map(&mut self.map).collect()
+        left.into_iter().filter_map(|item| map_or_lose(&mut self.map, item, life)).collect()
     }
+}
+
+/// What is to be returned, as a message of the actor. What panics on the way is lost alone.
+fn map_or_lose<T, M>(map: impl FnOnce(T) -> M, item: T, life: &Life) -> Option<M> {
+    let lost = |error| {
+        life.stage.emit(|| Notice::DeadLetterLost { name: life.name.to_string(), error });
+    };
+    unwind::catch(|| map(item)).map_err(lost).ok()
 }
 
 #[cfg(test)]
