@@ -43,6 +43,14 @@ impl<S: Source> Reader<S> {
             self.read(&mut *process, watch, cx).and_then(|()| process.end(watch))
         };
         let Err(halt) = Watch::of_task(cx, &wanted, read) else { return Ok(()) };
+        let halt = match halt {
+            // What was made of the items so far is handed on, as by every other thread that is late.
+            Halt::Late => {
+                let ended = Watch::of_task(cx, &wanted, |watch| process.end(watch));
+                ended.err().unwrap_or(Halt::Late)
+            }
+            halt => halt,
+        };
         log_second(cx.name(), process.break_off());
         let last = match (halt, self.give_back(&receiver, cx)) {
             (first @ Halt::Failed { .. }, left) => {

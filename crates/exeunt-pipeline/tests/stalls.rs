@@ -292,8 +292,8 @@ fn d1_to_hand_on_slowly_what_was_taken_in_is_no_stall() {
     });
 }
 
-/// Counts what one item becomes, the first of which is in the hands of a stage until its deadline has passed.
-fn count_until_late(system: &System) -> Flow<impl Op<Out = u32>> {
+/// Counts what one item becomes, the first of which is in the hands of a stage until the deadline of `on` has passed.
+fn count_until_late(system: &System, flow: Flow<impl Op<Out = i32>>) -> Flow<impl Op<Out = u32>> {
     let (handle, mut is_first) = (system.handle(), true);
     let is_late = |handle: &SystemHandle| {
         let actors = handle.snapshot();
@@ -307,9 +307,30 @@ fn count_until_late(system: &System) -> Flow<impl Op<Out = u32>> {
             }
         }
     };
-    let flow = Pipeline::new("late").items("numbers", 0..1).thread("on");
-    let flow = flow.flat_map("several", |_| 0..10).inspect("until late", until_late);
-    flow.fold("count", 0, |count, _| *count += 1)
+    flow.flat_map("several", |_| 0..10).inspect("until late", until_late).fold(
+        "count",
+        0,
+        |count, _| *count += 1,
+    )
+}
+
+fn one_number() -> Flow<impl Op<Out = i32>> {
+    Pipeline::new("late").items("on", 0..1)
+}
+
+fn on_a_thread_of_its_own() -> Flow<impl Op<Out = i32>> {
+    Pipeline::new("late").items("numbers", 0..1).thread("on")
+}
+
+#[track_caller]
+fn hands_on_one(mut late: System, flow: Flow<impl Op<Out = i32>>) {
+    let (tell, told) = mpsc::channel();
+    let flow = count_until_late(&late, flow).thread("after");
+    let ready = flow.sink("out", move |count| Ok(tell.send(count)?));
+    let running = ready.feeds_nothing().spawn(&mut late).unwrap();
+    let outcome = running.outcome(late.wait()).unwrap();
+    assert!(outcome.ledger().balances() && !outcome.report().is_complete(), "{outcome}");
+    assert!(told.into_iter().eq([1]), "{outcome}");
 }
 
 #[test]
@@ -319,17 +340,13 @@ fn d1_who_is_late_hands_on_what_it_has_and_fails_if_that_fails() {
         system.set_stall_limit(STALL_LIMIT).set_grace(HOURS);
         system
     };
-    let mut late = system();
-    let (tell, told) = mpsc::channel();
-    let ready = count_until_late(&late).sink("out", move |count| Ok(tell.send(count)?));
-    let running = ready.feeds_nothing().spawn(&mut late).unwrap();
-    let outcome = running.outcome(late.wait()).unwrap();
-    assert!(outcome.ledger().balances() && !outcome.report().is_complete(), "{outcome}");
-    assert!(told.into_iter().eq([1]), "{outcome}");
+    hands_on_one(system(), on_a_thread_of_its_own());
+    hands_on_one(system(), one_number()); // on the source's
 
     let mut late = system();
     let fails = |count: u32| Err::<u32, _>(Error::msg(count));
-    let ready = count_until_late(&late).try_map("fails", fails).sink("out", |_| Ok(()));
+    let flow = count_until_late(&late, on_a_thread_of_its_own());
+    let ready = flow.try_map("fails", fails).sink("out", |_| Ok(()));
     let running = ready.feeds_nothing().spawn(&mut late).unwrap();
     let error = running.outcome(late.wait()).unwrap_err();
     assert_eq!(error.to_string(), "`on` failed: `fails`: 1");

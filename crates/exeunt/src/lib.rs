@@ -86,7 +86,7 @@
 //! | choose what a full mailbox does | [`Overflow`] |
 //! | have an address before its actor | [`mailbox()`] |
 //! | end a program by its signals | [`System::run`], [`Signals`], [`Exit`] |
-//! | embed a system in a program with a life of its own | [`System::shutdown`], [`SystemHandle`] |
+//! | embed a system in a program with a life of its own | [`guide::embedding`], [`System::shutdown`], [`SystemHandle`] |
 //! | stop what blocks | [`Event::interrupts`], [`Context::sleep`] |
 //! | keep what was not handled | [`ActorBuilder::returned`] |
 //! | see what it does | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |

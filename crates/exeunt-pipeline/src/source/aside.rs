@@ -40,7 +40,7 @@ impl BufRead for Aside {
     }
 
     fn consume(&mut self, bytes: usize) {
-        self.at = self.block.len().min(self.at + bytes);
+        self.at += bytes;
     }
 }
 
@@ -94,5 +94,31 @@ fn read_block(reader: &mut dyn Read) -> io::Result<Option<Vec<u8>>> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(reader: impl Read + Send + 'static) -> Blocks {
+        Blocks::Unopened(Some(Box::new(|| Ok(Box::new(reader)))))
+    }
+
+    #[test]
+    fn the_thread_ends_with_its_reader() {
+        let all: Vec<_> = blocks(&b"all"[..]).map(Result::unwrap).take(2).collect();
+        assert_eq!(all, [b"all"]);
+    }
+
+    #[test]
+    fn after_an_error_nothing_is_read_any_more() {
+        struct Fails;
+        impl Read for Fails {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        assert_eq!(blocks(Fails).take(2).filter(Result::is_err).count(), 1);
     }
 }

@@ -41,6 +41,56 @@ fn a_line_that_is_being_written_is_left_for_the_next_run() {
     assert_eq!(read(open().after(8).unwrap()), []);
 }
 
+/// Comes to its end, and then grows.
+struct Grows(std::vec::IntoIter<&'static [u8]>);
+
+impl Read for Grows {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let mut part = self.0.next().unwrap_or_default();
+        part.read(to)
+    }
+}
+
+#[test]
+fn who_is_at_the_end_stays_there_though_more_is_written() {
+    let grows = || {
+        let parts: Vec<&[u8]> = vec![b"one\ntw", b"", b"o\n"];
+        Lines::read("log", BufReader::new(Grows(parts.into_iter())))
+    };
+    let mut lines = grows().only_whole();
+    assert_eq!(lines.next_item(&Event::new()).unwrap().unwrap(), ("one".to_owned(), 4));
+    // The rest of a line is none.
+    assert!((0..3).all(|_| lines.next_item(&Event::new()).is_none()));
+    // Nor is what comes later counted to what was given.
+    let mut lines = grows();
+    let given: Vec<_> = (0..2).map(|_| lines.next_item(&Event::new()).unwrap().unwrap()).collect();
+    assert_eq!(given, [("one".to_owned(), 4), ("tw".to_owned(), 6)]);
+}
+
+#[test]
+fn in_a_drain_only_what_is_read_aside_is_cut_off() {
+    let stopping = Event::new();
+    stopping.set();
+    assert_eq!(of(b"half").next_item(&stopping).unwrap().unwrap(), ("half".to_owned(), 4));
+    assert!(Lines::read_aside("text", &b"half"[..]).next_item(&stopping).is_none());
+}
+
+#[test]
+fn the_next_line_is_at_hand_unless_it_may_have_to_be_waited_for() {
+    let scratch = Scratch::new();
+    let path = scratch.write("text", "one\n");
+    assert!(of(b"one\n").is_next_at_hand() && Lines::open(&path).unwrap().is_next_at_hand());
+    let mut aside = Lines::read_aside("text", &b"one\ntwo\nthr"[..]);
+    assert!(!aside.is_next_at_hand(), "it has not been opened");
+    let mut next = || {
+        let (line, _) = aside.next_item(&Event::new()).unwrap().unwrap();
+        (line, aside.is_next_at_hand())
+    };
+    assert_eq!(next(), ("one".to_owned(), true));
+    assert_eq!(next(), ("two".to_owned(), false)); // who knows how it goes on
+    assert_eq!(next(), ("thr".to_owned(), false));
+}
+
 #[test]
 fn it_begins_after_every_position_of_a_file_and_of_a_reader() {
     const TEXT: &[u8] = b"one\n\nthree\r\nfour";
