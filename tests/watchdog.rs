@@ -5,9 +5,12 @@
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use exeunt::{Actor, Addr, Context, Event, Notice, Reply, System};
+use exeunt::{Actor, Addr, Context, Event, Notice, Reply, Restart, System};
 
-use crate::support::{HANG, Play, guarded, in_time, late_unless, ms, next, trap, until};
+use crate::support::{
+    HANG, Planned, Play, figures, guarded, in_time, late_unless, line, ms, next,
+    silence_planned_panics, standing, trap, until,
+};
 
 /// Long enough that nobody who gets on is taken for stuck on a busy machine.
 const LIMIT: Duration = Duration::from_millis(200);
@@ -43,6 +46,60 @@ impl Actor for Labelled {
         }
         Ok(())
     }
+}
+
+/// Has a name for 2 alone, and walks into a trap with 2, and into another with 3.
+struct SomeLabels([crate::support::Trap; 2]);
+
+impl Actor for SomeLabels {
+    type Msg = u32;
+
+    fn label(n: &u32) -> Option<&'static str> {
+        if *n == 1 {
+            std::panic::panic_any(Planned);
+        }
+        (*n == 2).then_some("two")
+    }
+
+    fn handle(&mut self, n: u32, _cx: &mut Context<Self>) -> exeunt::Result {
+        if n > 1 {
+            self.0[n as usize - 2].walk_in();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn f1_m1_a_label_that_panics_is_a_failure_of_its_message() {
+    guarded(|| {
+        silence_planned_panics();
+        let (trap, keeper) = trap();
+        keeper.opens();
+        let mut system = System::new("labels");
+        let restart = Restart::on_failure().intensity(9, Duration::MAX);
+        let builder = system.actor("a").restart(restart);
+        let addr = builder.spawn_with(move || SomeLabels([trap.clone(), trap.clone()])).unwrap();
+        (0..4).for_each(|n| addr.send(n).unwrap());
+        assert_eq!(figures(line(&system.shutdown(), "a")), [3, 1, 0]);
+    });
+}
+
+#[test]
+fn the_label_of_one_message_is_not_that_of_the_next() {
+    guarded(|| {
+        let ((two, with_two), (three, with_three)) = (trap(), trap());
+        let mut system = System::new("labels");
+        let addr = system.spawn("a", SomeLabels([two, three]));
+        addr.send(2).unwrap();
+        with_two.catches();
+        assert_eq!(standing(&system.handle(), "a").label, Some("two"));
+        addr.send(3).unwrap();
+        with_two.opens();
+        with_three.catches();
+        assert_eq!(standing(&system.handle(), "a").label, None);
+        with_three.opens();
+        drop(system);
+    });
 }
 
 #[test]

@@ -72,12 +72,14 @@ impl<A: Actor> Cell<A> {
     /// Handles one message. An error is the end of the incarnation.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(crate) fn handle(&mut self, message: A::Msg) -> Result<(), Failure> {
-        let life = &self.cx.life;
-        if let Some(label) = A::label(&message) {
-            life.set_label(label);
-        }
-        life.enter_message();
-        match attempt(|| self.actor.handle(message, &mut self.cx)) {
+        self.cx.life.enter_message();
+        let attempted = attempt(|| {
+            if let Some(label) = A::label(&message) {
+                self.cx.life.set_label(label);
+            }
+            self.actor.handle(message, &mut self.cx)
+        });
+        match attempted {
             Ok(()) => {
                 self.cx.life.leave_handled();
                 Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Life;
+use super::ledger::Ledger;
 use super::pulse::Place;
 
 /// What an actor is doing, as far as it is worth a word.
@@ -115,9 +116,16 @@ impl Life {
         self.awaits_answers.store(awaits, Ordering::Relaxed);
     }
 
-    /// Says what the message is called that is handled next.
+    /// Says what the message is called that it is on.
     pub(crate) fn set_label(&self, label: &'static str) {
-        self.ledger().label = Some(label);
+        let mut ledger = self.ledger();
+        ledger.label = Some((label, self.messages_before(&ledger)));
+    }
+
+    /// How many messages it has done with: which one it is on. One that is called nothing says so to nobody, since that
+    /// would cost it something.
+    fn messages_before(&self, ledger: &Ledger) -> u64 {
+        self.pulse.look().handled() + ledger.failed
     }
 
     pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {
@@ -143,7 +151,9 @@ impl Life {
 
     pub(crate) fn label(&self) -> Option<&'static str> {
         let ledger = self.ledger();
-        ledger.label.filter(|_| self.pulse.look().place() == Place::Message)
+        let (label, on) = ledger.label?;
+        let is_on_it = self.pulse.look().place() == Place::Message;
+        (is_on_it && on == self.messages_before(&ledger)).then_some(label)
     }
 
     /// Whether it waits to begin anew.

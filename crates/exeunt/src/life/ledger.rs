@@ -23,8 +23,8 @@ pub(super) struct Ledger {
     pub(super) waits: u64,
     /// The places of those of its system whose answers were to come when it last fell asleep with asks out.
     pub(super) owed_by: Vec<usize>,
-    /// What it calls the message that it is on, if it calls them anything.
-    pub(super) label: Option<&'static str>,
+    /// What it has called a message last, and how many it had done with before that one.
+    pub(super) label: Option<(&'static str, u64)>,
     pub(super) outcome: Option<Outcome>,
     /// When its deadline comes, as the conductor sees it; or, if it has come, when it is given up.
     deadline: Option<Instant>,

@@ -175,12 +175,12 @@ fn attend_to<A: Actor>(
 impl Injected {
     /// Fails on a message, as its handler might have.
     fn fail<A: Actor>(self, message: A::Msg, life: &Life) -> Result<(), Failure> {
-        if let Some(label) = A::label(&message) {
-            life.set_label(label);
-        }
         life.enter_message();
         let failed = cell::attempt(|| {
-            let _message = message;
+            let message = message;
+            if let Some(label) = A::label(&message) {
+                life.set_label(label);
+            }
             match self {
                 Injected::Error(text) => Err(Error::msg(text)),
                 // Without the hook, which would print it.
