@@ -13,14 +13,12 @@
 //! ```
 
 use std::io;
-use std::sync::Arc;
 
 use common::refuse;
-use exeunt::{Actor, Addr, Context, Exit, Reply, Signals, System, TaskContext};
+use exeunt::{Actor, Addr, Context, Event, Exit, Reply, Signals, System, TaskContext};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 mod common;
@@ -124,21 +122,17 @@ async fn run(address: &str) -> Result<Exit, String> {
 
 /// Takes connections until its turn comes. Then each client gets the answer that it waits for, and is hung up on.
 async fn serve(listener: TcpListener, factors: Addr<Question>, cx: &TaskContext) -> exeunt::Result {
-    let turn = Arc::new(Notify::new());
-    let its_turn = Arc::clone(&turn);
-    let _bell = cx.on_stopping(move || its_turn.notify_one())?;
-    let (leaving, left) = watch::channel(());
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                drop(clients.spawn(converse(accepted?.0, factors.clone(), left.clone())));
+                drop(clients.spawn(converse(accepted?.0, factors.clone(), cx.stopping().clone())));
             }
             Some(_) = clients.join_next() => {}
-            () = turn.notified() => break,
+            () = cx.stopping().wait_async() => break,
         }
     }
-    drop((listener, leaving));
+    drop(listener);
     while clients.join_next().await.is_some() {
         cx.progress(); // however many there are, as long as one after the other leaves
     }
@@ -146,17 +140,13 @@ async fn serve(listener: TcpListener, factors: Addr<Question>, cx: &TaskContext)
 }
 
 /// Answers one client, line by line, until it hangs up or all are leaving.
-async fn converse(
-    stream: TcpStream,
-    factors: Addr<Question>,
-    mut left: watch::Receiver<()>,
-) -> io::Result<()> {
+async fn converse(stream: TcpStream, factors: Addr<Question>, stopping: Event) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
     loop {
         let line = tokio::select! {
             line = lines.next_line() => line?,
-            _ = left.changed() => None,
+            () = stopping.wait_async() => None,
         };
         let Some(line) = line else {
             return Ok(());

@@ -607,6 +607,35 @@ fn f4_the_end_of_a_system_is_awaited_from_outside() {
 }
 
 #[test]
+fn d5_an_event_is_awaited_and_so_is_that_of_a_parent() {
+    guarded(|| {
+        let parent = Event::new();
+        let child = parent.child();
+        let (mut set, mut never) = (by_hand(child.wait_async()), by_hand(child.wait_async()));
+        set.waits();
+        never.waits();
+        let bell = Arc::clone(&never.bell);
+        drop(never);
+        assert_eq!(Arc::strong_count(&bell), 1, "who waits no more is forgotten");
+        parent.set();
+        set.output();
+        assert!(by_hand(child.wait_async()).poll().is_ready());
+    });
+}
+
+#[test]
+fn d5_what_is_async_in_a_task_hears_of_its_turn() {
+    guarded(|| {
+        let mut system = System::new("async");
+        let server = system.spawn_task("server", |cx| {
+            block_on(cx.stopping().wait_async());
+            Ok(())
+        });
+        assert!(system.shutdown().is_complete() && server.has_ended());
+    });
+}
+
+#[test]
 fn f5_a_waker_that_panics_holds_up_no_drain() {
     struct Bomb;
     impl Wake for Bomb {

@@ -42,9 +42,14 @@ const EVENT: &[Mutant] = &[
         "        let mut sender = self.sender();\n        // The flag",
         "        self.waiters.wake_all();\n        let mut sender = self.sender();\n        // The flag",
     ),
+    (
+        "future_looks_once",
+        "seen the waker.\n        if self.event.is_set() {",
+        "seen the waker.\n        if false {",
+    ),
 ];
 
-/// The last of them says nothing of the futures: the first wake-up alone is not enough.
+/// What `futures_before_flag` leaves out besides: it wakes the futures before, and not once more after.
 const FUTURES_WOKEN_LATE: &str = "        drop(sender);\n        self.waiters.wake_all();\n";
 
 const BELL: &[Mutant] = &[
@@ -89,7 +94,7 @@ fn read(file: &str) -> String {
     text.replace("use crate::", "use crate::code::")
         .replace("use std::sync::", "use crate::code::sync::")
         .replace("crossbeam_channel::", "crate::code::channel::")
-        .replace("    #[cfg(feature = \"async\")]\n", "")
+        .replace("#[cfg(feature = \"async\")]\n", "")
         .replace("pub(super)", "pub(crate)")
 }
 

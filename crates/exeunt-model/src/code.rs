@@ -85,6 +85,7 @@ read_in! {
     event_channel_without_lock
     event_child_of_a_set_one
     event_futures_before_flag
+    event_future_looks_once
     bell
     bell_no_fence
     bell_no_look_before_sleep

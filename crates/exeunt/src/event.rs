@@ -5,10 +5,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
+#[cfg(feature = "async")]
+use std::{pin::Pin, task::Context, task::Poll};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::unwind;
+#[cfg(feature = "async")]
+use crate::waiters::Ticket;
 use crate::waiters::Waiters;
 
 /// A flag that is set once, can be asked for at the price of a load, and can be waited for with a
@@ -183,6 +187,39 @@ impl Event {
     #[cfg(feature = "async")]
     pub(crate) fn waiters(&self) -> &Waiters {
         self.inner.flag.waiters()
+    }
+
+    #[cfg(feature = "async")]
+    pub(crate) fn awaited(&self) -> Awaited {
+        Awaited { event: self.clone(), ticket: Ticket::next() }
+    }
+}
+
+/// The wait for an event without a thread.
+#[cfg(feature = "async")]
+pub(crate) struct Awaited {
+    event: Event,
+    ticket: Ticket,
+}
+
+#[cfg(feature = "async")]
+impl Future for Awaited {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.event.is_set() {
+            return Poll::Ready(());
+        }
+        self.event.waiters().add(self.ticket, cx.waker());
+        // Who set it in between has not seen the waker.
+        if self.event.is_set() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+#[cfg(feature = "async")]
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.event.waiters().remove(self.ticket);
     }
 }
 

@@ -1,4 +1,4 @@
-//! For async programs: a send, an ask, and the end of an actor or a system as futures, for any
+//! For async programs: a send, an ask, an event, and the end of an actor or a system as futures, for any
 //! executor.
 //!
 //! A future cannot wait in a `select!`. It leaves a waker, and whoever brings about what it waits for
@@ -21,6 +21,7 @@ use crate::address::Addr;
 #[cfg(doc)]
 use crate::error::SendError;
 use crate::error::WaitError;
+use crate::event::Event;
 use crate::handle::ActorHandle;
 #[cfg(doc)]
 use crate::mailbox::{Mailbox, Overflow};
@@ -161,6 +162,43 @@ impl ActorHandle {
         &self,
     ) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin + use<> {
         ends::of_actor(self.clone())
+    }
+}
+
+/// From async programs, with the feature `async`.
+impl Event {
+    /// Waits until the event is set, without a thread: what is async hears of a
+    /// [turn](crate::TaskContext::stopping) as a thread does.
+    ///
+    /// The future can be dropped at any time, and made again.
+    ///
+    /// ```
+    /// use exeunt::System;
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     struct Unpark(std::thread::Thread);
+    /// #     impl std::task::Wake for Unpark {
+    /// #         fn wake(self: std::sync::Arc<Self>) { self.0.unpark(); }
+    /// #     }
+    /// #     let waker = std::task::Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+    /// #             std::task::Poll::Ready(output) => return output,
+    /// #             std::task::Poll::Pending => std::thread::park(),
+    /// #         }
+    /// #     }
+    /// # }
+    ///
+    /// let mut system = System::new("service");
+    /// let server = system.spawn_task("server", |cx| {
+    ///     let serve = async { cx.stopping().wait_async().await }; // in a `tokio::select!`, say
+    ///     block_on(serve); // under tokio: `runtime.block_on(serve)`
+    ///     Ok(())
+    /// });
+    /// assert!(system.shutdown().is_complete() && server.has_ended());
+    /// ```
+    pub fn wait_async(&self) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        self.awaited()
     }
 }
 

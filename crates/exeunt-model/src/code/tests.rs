@@ -1,8 +1,9 @@
 //! What the code promises, and that each of its mutants breaks it.
 
 use std::panic::catch_unwind;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use loom::model::Builder;
@@ -77,7 +78,7 @@ macro_rules! scenes_of_an_event {
             setters.into_iter().for_each(|setter| setter.join().unwrap());
         }
 
-        /// A future that finds the event unset after it has given its waker is woken.
+        /// A future that waits for the event is woken.
         fn future() {
             let event = $event::Event::new();
             let woken = Arc::new(Woken::default());
@@ -86,8 +87,9 @@ macro_rules! scenes_of_an_event {
                 move || event.set()
             });
             let waker = Waker::from(Arc::clone(&woken));
-            event.waiters().add(crate::code::waiters::Ticket::next(), &waker);
-            let is_pending = !event.is_set();
+            let mut awaited = event.awaited();
+            let polled = Pin::new(&mut awaited).poll(&mut Context::from_waker(&waker));
+            let is_pending = polled.is_pending();
             setter.join().unwrap();
             assert!(!is_pending || woken.0.load(Ordering::Relaxed) > 0);
         }
@@ -185,6 +187,7 @@ is_missed!(event_channel_without_lock scenes_of_an_event: the_lock_of_the_channe
 is_missed!(event_children_before_flag scenes_of_an_event: the_flag_before_the_children child);
 is_missed!(event_child_of_a_set_one scenes_of_an_event: the_child_of_a_set_one child);
 is_missed!(event_futures_before_flag scenes_of_an_event: the_futures_after_the_flag future);
+is_missed!(event_future_looks_once scenes_of_an_event: the_second_look future);
 
 holds!(bell scenes_of_a_bell 3: o3_no_ring_is_lost rung);
 is_missed!(bell_no_fence scenes_of_a_bell: the_fence rung);
