@@ -14,8 +14,7 @@ const NAMED: usize = 8;
 /// The line for a notice, if it is loud enough and the log does not say it already.
 pub(crate) fn said_of(system: &str, notice: &Notice, loudest: LevelFilter) -> Option<String> {
     let level = notice.level();
-    // The core logs each notice with this target.
-    let is_logged = log::log_enabled!(target: &format!("exeunt::{}", printable(system)), level);
+    let is_logged = log::log_enabled!(target: &Notice::log_target(system), level);
     // That all have ended by themselves needs no saying.
     let is_nothing = matches!(notice, Notice::DrainBegan { reason: Reason::Completed, .. });
     (level <= loudest && !is_logged && !is_nothing).then(|| format!("{system}: {notice}\n"))

@@ -265,18 +265,23 @@ impl Notice {
             | Notice::Finished { .. } => log::Level::Info,
         }
     }
+
+    /// The target under which the log has what happens in a system of that name: so several of one process can be told
+    /// from each other, and be loud or silent each for itself.
+    ///
+    /// ```
+    /// assert_eq!(exeunt::Notice::log_target("words"), "exeunt::words"); // RUST_LOG=exeunt::words=warn
+    /// ```
+    #[must_use]
+    pub fn log_target(system: &str) -> String {
+        format!("exeunt::{}", printable(system))
+    }
 }
 
 /// The listener that is always there.
 pub(crate) fn logger(system: &str) -> impl FnMut(&Notice) + Send + 'static {
-    let target = log_target(system);
+    let target = Notice::log_target(system);
     move |notice| log::log!(target: &target, notice.level(), "{notice}")
-}
-
-/// Under which name the log has a system: so several of one process can be told from each other, and be loud or silent
-/// each for itself.
-pub(crate) fn log_target(system: &str) -> String {
-    format!("exeunt::{}", printable(system))
 }
 
 #[cfg(test)]
@@ -285,7 +290,7 @@ mod tests {
 
     #[test]
     fn each_system_has_a_target_of_its_own_below_that_of_all() {
-        assert_eq!(log_target("words"), "exeunt::words");
-        assert_eq!(log_target("two\nlines"), r"exeunt::two\nlines");
+        assert_eq!(Notice::log_target("words"), "exeunt::words");
+        assert_eq!(Notice::log_target("two\nlines"), r"exeunt::two\nlines");
     }
 }

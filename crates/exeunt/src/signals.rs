@@ -17,7 +17,7 @@ use signal_hook::consts as number;
 use signal_hook::iterator::{Handle, Signals as Arrivals};
 
 use crate::event::Event;
-use crate::notice::log_target;
+use crate::notice::Notice;
 use crate::report::Signal;
 use crate::system::SystemHandle;
 use crate::unwind::lock;
@@ -195,7 +195,7 @@ impl Signals {
 
 /// Who presses Ctrl-C in vain is to find out why.
 fn left_ignored(handle: &SystemHandle, signal: Signal) {
-    let target = log_target(handle.name());
+    let target = Notice::log_target(handle.name());
     log::info!(target: &target, "{signal} stays ignored, as it was when the program began");
 }
 
