@@ -247,9 +247,7 @@ impl<M: Send + 'static> Probe<M> {
     pub fn into_recorded(mut self) -> Vec<M> {
         let began = Instant::now();
         self.release();
-        if let Some(system) = self.system.take() {
-            drop(system);
-        }
+        drop(self.system.take());
         let mut messages = Vec::new();
         loop {
             match self.next(self.limit.saturating_sub(began.elapsed())) {

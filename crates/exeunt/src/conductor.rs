@@ -240,7 +240,7 @@ impl<'a> Conductor<'a> {
     // The end.
 
     fn dismiss_daemons(&mut self) {
-        let mut daemons = self.stage.clear_roster();
+        let mut daemons = self.stage.close_roster_for_children();
         // One that waits for its children waits no longer: nobody is seen off from here on.
         self.companies.clear();
         // Children before their parents.
@@ -287,8 +287,7 @@ impl<'a> Conductor<'a> {
         // A drain may begin when a pool has some of its threads.
         let members = self.stage.members();
         for front in members.iter().filter_map(|member| member.front.as_ref()) {
-            let line = front.close().inspect(|line| front.life.departure.tell(line));
-            line.into_iter().for_each(|line| self.lines.enter(line, false));
+            front.close().into_iter().for_each(|line| self.lines.enter(line, false));
         }
         let refused = self.stage.refusals();
         let report = Report {

@@ -38,23 +38,25 @@ impl Front {
         self.threads.fetch_sub(missing, Ordering::SeqCst);
     }
 
-    /// One of its threads has left. The line of the pool, if it was the last.
+    /// One of its threads has left. The line of the pool, if it was the last; who waits for its end is told.
     pub(crate) fn add(&self, line: ActorReport) -> Option<ActorReport> {
         let mut left = lock(&self.left);
         left.push(line);
         if left.len() < self.threads.load(Ordering::SeqCst) {
             return None;
         }
-        Some(self.line(std::mem::take(&mut *left)))
+        let threads = std::mem::take(&mut *left);
+        drop(left);
+        Some(self.leave(threads))
     }
 
-    /// Its line when nobody is left, should its threads have left before it was known that there would be no others.
+    /// The same when nobody is left, should its threads have left before it was known that there would be no others.
     pub(crate) fn close(&self) -> Option<ActorReport> {
         let threads = std::mem::take(&mut *lock(&self.left));
-        (!threads.is_empty()).then(|| self.line(threads))
+        (!threads.is_empty()).then(|| self.leave(threads))
     }
 
-    fn line(&self, threads: Vec<ActorReport>) -> ActorReport {
+    fn leave(&self, threads: Vec<ActorReport>) -> ActorReport {
         // Of two that failed the one that nobody absorbed.
         let worst = threads.iter().max_by_key(|line| (rank(line.ended), !line.absorbed)).cloned();
         let own = self.life.figures();
@@ -75,6 +77,7 @@ impl Front {
         };
         threads.iter().for_each(|thread| line.add(thread));
         line.threads = threads;
+        self.life.departure.tell(&line);
         line
     }
 }

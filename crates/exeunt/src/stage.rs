@@ -27,7 +27,7 @@ use crate::unwind::lock;
 use crate::waiters::Waiters;
 pub(crate) use requests::Cue;
 pub(crate) use roster::Part;
-use roster::Roster;
+use roster::{Entry, Roster};
 pub(crate) use spawning::{Body, Spawned, body};
 #[cfg(feature = "stepper")]
 pub(crate) use usher::tell;
@@ -142,14 +142,14 @@ impl Stage {
     pub(crate) fn close_roster(&self) -> Vec<Arc<Member>> {
         self.drain_began.set();
         let mut roster = lock(&self.roster);
-        roster.closed = true;
+        roster.restrict(Entry::Children);
         roster.members.values().cloned().collect()
     }
 
     /// Starts no children any more either, and gives those who are still there.
-    pub(crate) fn clear_roster(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn close_roster_for_children(&self) -> Vec<Arc<Member>> {
         let mut roster = lock(&self.roster);
-        roster.over = true;
+        roster.restrict(Entry::Nobody);
         roster.members.values().filter(|member| !member.has_left()).cloned().collect()
     }
 
@@ -242,7 +242,7 @@ impl Stage {
         let last_look = self.snapshot();
         let members = {
             let mut roster = lock(&self.roster);
-            (roster.closed, roster.over) = (true, true);
+            roster.restrict(Entry::Nobody);
             roster.last_look = Some(last_look);
             std::mem::take(&mut roster.members)
         };

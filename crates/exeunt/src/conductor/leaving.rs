@@ -94,7 +94,7 @@ impl Conductor<'_> {
         }
         let line = match &member.front {
             None => Some(report),
-            Some(front) => front.add(report).inspect(|line| front.life.departure.tell(line)),
+            Some(front) => front.add(report),
         };
         line.into_iter().for_each(|line| self.lines.enter(line, member.parent().is_some()));
         if member.life.has_had_children() {

@@ -30,11 +30,18 @@ pub(super) struct Roster {
     /// How they stood at the end, when the members themselves are let go: they hold the stage, so
     /// that it would keep itself alive.
     pub(super) last_look: Option<Vec<ActorSnapshot>>,
-    /// The drain has begun: nobody is started any more, but for children by their parents.
-    pub(super) closed: bool,
-    /// All but the daemons have left: nobody is started any more, by nobody. Who was told to stop would else spawn
-    /// somebody whom nobody tells.
-    pub(super) over: bool,
+    pub(super) entry: Entry,
+}
+
+/// Who may still be started. It only ever goes forward.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Entry {
+    #[default]
+    Everybody,
+    /// The drain has begun: nobody but children, by their parents.
+    Children,
+    /// All but the daemons have left. Who was told to stop would else spawn somebody whom nobody tells.
+    Nobody,
 }
 
 /// How somebody is to be spawned.
@@ -105,12 +112,19 @@ impl Part {
 }
 
 impl Roster {
+    /// From here on nobody else is started but they.
+    pub(super) fn restrict(&mut self, to: Entry) {
+        self.entry = self.entry.max(to);
+    }
+
     /// Whether it may still be spawned: a child as long as its parent has not sent its children away.
     pub(super) fn is_open_for(&self, part: &Part) -> bool {
         match &part.parent {
             // Who was given up has none any more: nobody would tell them to leave.
-            Some(parent) => !self.over && !parent.has_ended() && parent.found_family(),
-            None => !self.closed,
+            Some(parent) => {
+                self.entry < Entry::Nobody && !parent.has_ended() && parent.found_family()
+            }
+            None => self.entry == Entry::Everybody,
         }
     }
 
