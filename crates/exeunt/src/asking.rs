@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Instant;
 
 use crossbeam_channel::{Select, Sender};
@@ -9,7 +10,8 @@ use crossbeam_channel::{Select, Sender};
 use crate::error::{AskError, SendTimeoutError};
 use crate::event::{Event, Flag};
 use crate::life::{self, Activity, Life, Other};
-use crate::patience;
+use crate::patience::{self, NAP};
+use crate::placement;
 use crate::reply::{Answer, NoAnswer, Reply};
 
 /// Somebody who is asked, whatever the type of its messages.
@@ -54,11 +56,15 @@ impl Asked<'_> {
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
         let me = life::current();
+        if placement::is_shared() {
+            nap(answer);
+        }
         patience::of_this_thread(|patience| {
             let mut looks = 0;
             while !is_over(deadline, me.as_deref()) && patience.gives_way(looks) {
                 looks += 1;
                 if let Some(end) = self.end_of(answer) {
+                    placement::answered(looks);
                     return end;
                 }
             }
@@ -114,6 +120,27 @@ impl Asked<'_> {
     }
 }
 
+/// Sleeps until there is an answer, but for no longer than a wake-up may take: the wait itself is still to come.
+///
+/// This is no [`sleep`](Asked::sleep), since a channel gives way some times before it lets anybody sleep, and who
+/// shares its CPU has its answer by then.
+fn nap<R>(answer: &Answer<R>) {
+    answer.wake(Waker::from(Arc::new(Nudge(thread::current()))));
+    // It may have come before there was anybody to wake.
+    if !answer.is_settled() {
+        thread::park_timeout(NAP);
+    }
+}
+
+/// Wakes an asker that naps.
+struct Nudge(Thread);
+
+impl Wake for Nudge {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// Wakes an asker that sleeps.
 struct Alarm(Sender<()>);
 
@@ -138,5 +165,59 @@ pub(crate) fn during<T>(
     match me {
         None => wait(None),
         Some(me) => me.during(activity(me), || wait(Some(&me.interruption()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Actor, Addr, Context, System};
+
+    /// Answers after so long, or drops the question.
+    struct Clerk;
+
+    enum Msg {
+        Answer(Duration, Reply<u32>),
+        Drop(Reply<u32>),
+    }
+
+    impl Actor for Clerk {
+        type Msg = Msg;
+        fn handle(&mut self, msg: Msg, cx: &mut Context<Self>) -> crate::Result {
+            match msg {
+                Msg::Answer(late, reply) => {
+                    cx.sleep(late)?;
+                    let _ = reply.send(7);
+                }
+                Msg::Drop(reply) => drop(reply),
+            }
+            Ok(())
+        }
+    }
+
+    fn after(time: Duration) -> impl FnOnce(Reply<u32>) -> Msg {
+        move |reply| Msg::Answer(time, reply)
+    }
+
+    #[test]
+    fn m5_an_ask_of_somebody_on_the_same_cpu_ends_as_any_other() {
+        let mut system = System::new("huddle");
+        let clerk: Addr<Msg> = system.spawn("clerk", Clerk);
+        for time in [Duration::ZERO, 4 * NAP] {
+            placement::suspect();
+            assert!(matches!(clerk.ask(after(time)), Ok(7)));
+        }
+        placement::suspect();
+        assert!(matches!(clerk.ask(Msg::Drop), Err(AskError::Unanswered(_))));
+        placement::suspect();
+        let limit = Duration::from_millis(1);
+        let overdue = clerk.ask_timeout(after(50 * limit), limit);
+        assert!(matches!(overdue, Err(AskError::Timeout(_))));
+        clerk.stop();
+        placement::suspect();
+        assert!(clerk.ask(after(Duration::ZERO)).is_err());
+        assert!(!system.shutdown().is_failure());
     }
 }

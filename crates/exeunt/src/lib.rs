@@ -180,6 +180,7 @@ mod timers;
 mod answers;
 mod asking;
 mod patience;
+mod placement;
 mod ending;
 mod life;
 mod departure;

@@ -15,7 +15,7 @@ use std::time::Duration;
 const MOST: u32 = 64;
 
 /// A sleep that was hardly worth it.
-const NAP: Duration = Duration::from_micros(50);
+pub(crate) const NAP: Duration = Duration::from_micros(50);
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Patience {

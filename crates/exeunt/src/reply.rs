@@ -127,13 +127,19 @@ impl<R> Answer<R> {
     /// The answer, if it is there.
     #[inline]
     pub(crate) fn take(&self) -> Result<R, NoAnswer> {
-        if !self.slot.is_settled.load(Ordering::Acquire) {
+        if !self.is_settled() {
             return Err(NoAnswer::Yet);
         }
         match mem::replace(&mut self.slot.lock().state, State::Empty) {
             State::Answered(answer) => Ok(answer),
             _ => Err(NoAnswer::Ever),
         }
+    }
+
+    /// Whether there is an answer, or will be none.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.slot.is_settled.load(Ordering::Acquire)
     }
 
     /// Has somebody woken when there is an answer, or will be none. Whoever asks for that has to look once
