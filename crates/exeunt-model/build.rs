@@ -53,14 +53,23 @@ const EVENT: &[Mutant] = &[
 const FUTURES_WOKEN_LATE: &str = "        drop(sender);\n        self.waiters.wake_all();\n";
 
 const BELL: &[Mutant] = &[
-    ("no_fence", "atomic::fence(Ordering::SeqCst);", ""),
-    ("no_look_before_sleep", "self.rung.load(Ordering::Relaxed)\n    }", "false\n    }"),
     (
-        "flag_after_ring",
-        "self.rung.swap(true, Ordering::SeqCst);\n        // Full means that it is ringing already.\n        let _ = self.sender.try_send(());",
-        "let _ = self.sender.try_send(());\n        self.rung.swap(true, Ordering::SeqCst);",
+        "no_fence",
+        "atomic::fence(Ordering::SeqCst);\n        self.rung.load(Ordering::Relaxed)",
+        "self.rung.load(Ordering::Relaxed)",
     ),
-    ("no_wake_up", "        let _ = self.sender.try_send(());\n", ""),
+    (
+        "no_fence_of_who_rings",
+        "atomic::fence(Ordering::SeqCst);\n        if let Some(wire)",
+        "if let Some(wire)",
+    ),
+    ("no_look_before_sleep", "self.rung.load(Ordering::Relaxed)\n    }", "false\n    }"),
+    ("flag_after_ring", FLAG, "        atomic::fence(Ordering::SeqCst);\n"),
+    (
+        "no_wake_up",
+        "            // Full means that it is ringing already.\n            let _ = wire.sender.try_send(());\n",
+        "",
+    ),
     (
         "rung_blindly",
         "self.rung.swap(true, Ordering::SeqCst)",
@@ -73,12 +82,33 @@ const BELL: &[Mutant] = &[
     ),
 ];
 
+/// What `flag_after_ring` moves to the end of the ring.
+const FLAG: &str = "        self.rung.swap(true, Ordering::SeqCst);\n        // Pairs with that of who is about to sleep: it sees that it was rung, or we see that it waits.\n        atomic::fence(Ordering::SeqCst);\n";
+const RING: &str = "            let _ = wire.sender.try_send(());\n        }\n    }\n\n    /// Whether it was rung";
+const RUNG_LATE: &str = "            let _ = wire.sender.try_send(());\n        }\n        self.rung.swap(true, Ordering::SeqCst);\n    }\n\n    /// Whether it was rung";
+
+const PORTER: &[Mutant] = &[
+    (
+        "look_before_asleep",
+        "self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n        if !is_something_to_do() {",
+        "let is_something = is_something_to_do();\n        self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n        if !is_something {",
+    ),
+    ("no_look_before_sleep", "if !is_something_to_do() {", "{"),
+    (
+        "asleep_before_reader",
+        "self.reader.get_or_init(thread::current);\n        self.state.fetch_or(ASLEEP, Ordering::SeqCst);",
+        "self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n        self.reader.get_or_init(thread::current);",
+    ),
+    ("no_wake_up", "self.reader.get().into_iter().for_each(Thread::unpark);", ""),
+];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let waiters = read("waiters.rs");
     write("waiters", &waiters);
     read_in("event", &read("event.rs"), EVENT);
     read_in("bell", &read("mailbox/bell.rs"), BELL);
+    read_in("porter", &read("mailbox/porter.rs"), PORTER);
 }
 
 /// A source as loom is to see it, without its own tests.
@@ -93,6 +123,7 @@ fn read(file: &str) -> String {
     let text: String = lines.flat_map(|line| [line, "\n"]).collect();
     text.replace("use crate::", "use crate::code::")
         .replace("use std::sync::", "use crate::code::sync::")
+        .replace("use std::thread::", "use crate::code::thread::")
         .replace("crossbeam_channel::", "crate::code::channel::")
         .replace("#[cfg(feature = \"async\")]\n", "")
         .replace("pub(super)", "pub(crate)")
@@ -106,6 +137,9 @@ fn read_in(name: &str, source: &str, mutants: &[Mutant]) {
         let mut text = source.replace(guard, instead);
         if *mutant == "futures_before_flag" {
             text = text.replace(FUTURES_WOKEN_LATE, "        drop(sender);\n");
+        }
+        if *mutant == "flag_after_ring" {
+            text = text.replace(RING, RUNG_LATE);
         }
         write(&format!("{name}_{mutant}"), &text);
     }

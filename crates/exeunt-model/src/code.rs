@@ -1,5 +1,5 @@
 //! Code of exeunt itself, under [loom](https://docs.rs/loom), which runs it in every order that the memory
-//! model allows: `event.rs`, `waiters.rs` and `mailbox/bell.rs`, as they stand.
+//! model allows: `event.rs`, `waiters.rs`, `mailbox/bell.rs` and `mailbox/porter.rs`, as they stand.
 //!
 //! The build script reads them in, with loom's locks and atomics in the place of the standard library's
 //! ([`sync`]), and with channels that do what crossbeam's promise ([`channel`]): crossbeam's own cannot be run
@@ -16,15 +16,34 @@ mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
     /// Made once, by the first who wants it; whoever comes meanwhile waits. It is never dropped.
-    pub(crate) struct OnceLock<T: 'static>(Mutex<Option<&'static T>>);
+    pub(crate) struct OnceLock<T: 'static> {
+        /// All by which who gets it comes after who has made it.
+        is_made: atomic::AtomicBool,
+        making: Mutex<()>,
+        /// Loom knows nothing of this one.
+        made: std::sync::Mutex<Option<&'static T>>,
+    }
 
     impl<T> OnceLock<T> {
         pub(crate) fn new() -> OnceLock<T> {
-            OnceLock(Mutex::new(None))
+            let (making, made) = (Mutex::new(()), std::sync::Mutex::new(None));
+            OnceLock { is_made: atomic::AtomicBool::new(false), making, made }
+        }
+
+        pub(crate) fn get(&self) -> Option<&T> {
+            let is_made = self.is_made.load(atomic::Ordering::Acquire);
+            is_made.then(|| self.made.lock().ok().and_then(|made| *made)).flatten()
         }
 
         pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
-            super::unwind::lock(&self.0).get_or_insert_with(|| Box::leak(Box::new(make())))
+            let making = super::unwind::lock(&self.making);
+            if self.get().is_none() {
+                let made = Box::leak(Box::new(make()));
+                self.made.lock().into_iter().for_each(|mut it| *it = Some(&*made));
+                self.is_made.store(true, atomic::Ordering::Release);
+            }
+            drop(making);
+            self.get().unwrap_or_else(|| unreachable!("it was made"))
         }
     }
 
@@ -32,8 +51,18 @@ mod sync {
     pub(crate) mod atomic {
         pub(crate) use std::sync::atomic::AtomicU64;
 
-        pub(crate) use loom::sync::atomic::{AtomicBool, Ordering, fence};
+        pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
     }
+}
+
+/// What the code takes from `std::thread`.
+mod thread {
+    use std::time::Duration;
+
+    pub(crate) use loom::thread::{Thread, current, park};
+
+    /// Time is not modelled: it passes at any moment.
+    pub(crate) fn park_timeout(_timeout: Duration) {}
 }
 
 /// How the code takes a lock, and calls what is not its own.
@@ -88,11 +117,17 @@ read_in! {
     event_future_looks_once
     bell
     bell_no_fence
+    bell_no_fence_of_who_rings
     bell_no_look_before_sleep
     bell_flag_after_ring
     bell_no_wake_up
     bell_rung_blindly
     bell_silenced_blindly
+    porter
+    porter_look_before_asleep
+    porter_no_look_before_sleep
+    porter_asleep_before_reader
+    porter_no_wake_up
 }
 
 mod tests;

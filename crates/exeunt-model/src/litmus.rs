@@ -322,10 +322,13 @@ mod tests {
     }
 
     const TAIL: usize = 0;
+    /// `Porter::state`.
     const CLOSED: usize = 1;
 
     /// A message is lost if its sender finds the mailbox open, and the reader, which has closed it, finds the
-    /// channel empty: mailbox.md, "What it stands on".
+    /// channel empty: mailbox.md, "What it stands on". It is slept through if the sender finds that nobody sleeps, and
+    /// the reader, which has said that it does, finds the channel empty: that is the same word, and read and
+    /// changed in the same way.
     fn loses(enter: Op, look_again: Op, close: Op, look_for_messages: &[Op]) -> bool {
         let sender = vec![enter, look_again];
         let reader = [&[close], look_for_messages].concat();
@@ -333,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn m1_the_two_looks_of_a_closing_cannot_miss_each_other() {
+    fn m1_the_two_looks_of_a_closing_or_a_sleep_cannot_miss_each_other() {
         let enter = |order| Swap(TAIL, 1, order);
         let look_again = |order| Read(CLOSED, order);
         let close = |order| Swap(CLOSED, 1, order);

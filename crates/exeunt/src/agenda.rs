@@ -245,6 +245,11 @@ impl<A: Actor> Agenda<A> {
         has_idled
     }
 
+    /// Whether there is anything to wait for that comes through a channel.
+    pub(crate) fn has_channels(&self) -> bool {
+        !self.inputs.is_empty() || !self.answers.is_empty()
+    }
+
     pub(crate) fn add_to<'a>(&'a self, select: &mut Select<'a>) {
         self.answers.add_to(select);
         self.inputs.iter().for_each(|input| input.add_to(select));

@@ -99,7 +99,7 @@
 //!
 //! A send costs what crossbeam-channel's send costs: messages are not boxed, and there is no lock, no
 //! allocation and no read-modify-write beside the channel's own. An actor takes its messages from the
-//! channel directly, and waits in a `select!` only when there are none. An idle actor sleeps; nothing
+//! channel directly; if there are none it sleeps, in a `select!` if it waits for other channels too. Nothing
 //! polls. A system has two threads of its own beside those of its actors, asleep until something happens.
 //! `cargo bench -p exeunt` measures it against the plain channel.
 //!

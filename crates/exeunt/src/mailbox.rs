@@ -3,8 +3,9 @@
 //! The protocol of the closing, why each of its steps is there, and what it stands on is told in
 //! `mailbox.md` beside this file.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
@@ -19,6 +20,7 @@ use crate::waiters::Waiters;
 mod inbox;
 mod lane;
 mod bell;
+mod porter;
 mod crew;
 mod dead_letters;
 mod overflow;
@@ -35,6 +37,7 @@ use lane::Ticket;
 pub(crate) use lane::{Lane, Parcel};
 use losses::Losses;
 pub use overflow::Overflow;
+use porter::Porter;
 pub(crate) use post::{Burial, Post};
 pub(crate) use sending::{Refusal, Waited};
 
@@ -43,7 +46,7 @@ pub(crate) struct Mailbox<M> {
     pub(crate) id: MailboxId,
 
     // What a send and a receive touch, read by all and written almost never.
-    closed: AtomicBool,
+    porter: Porter,
     pub(crate) bell: Bell,
     /// There, if several threads read it.
     crew: OnceLock<Crew>,
@@ -98,7 +101,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn new(capacity: Capacity) -> Arc<Mailbox<M>> {
         let mailbox = Arc::new(Mailbox {
             id: MailboxId::next(),
-            closed: AtomicBool::new(false),
+            porter: Porter::new(),
             bell: Bell::new(),
             crew: OnceLock::new(),
             ordinary: Lane::new(capacity),
@@ -174,6 +177,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn ring_all(&self) {
         self.bell.ring();
+        self.porter.wake();
         if let Some(crew) = self.crew.get() {
             crew.ring();
         }
@@ -274,6 +278,12 @@ impl<M: Send + 'static> Mailbox<M> {
         self.ordinary.take()
     }
 
+    /// Sleeps until something comes or the bell is rung, or until that moment. For the one thread that reads it.
+    pub(crate) fn sleep(&self, until: Option<Instant>) {
+        self.porter.sleep(until, || !self.is_empty() || self.bell.is_rung_before_sleep());
+    }
+
+    /// What to wait for beside other channels.
     pub(crate) fn receiver(&self) -> &Receiver<Parcel<M>> {
         &self.ordinary.receiver
     }
@@ -337,7 +347,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Takes no more messages, and wakes the senders that wait for room. What is in the mailbox
     /// stays.
     pub(crate) fn close(&self) {
-        if !self.closed.swap(true, Ordering::SeqCst) {
+        if self.porter.close() {
             self.closing.set();
             self.wake_senders();
         }
@@ -414,6 +424,8 @@ pub(crate) fn all<M>(messages: &[M]) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -445,6 +457,51 @@ mod tests {
         assert_eq!((mailbox.take(), mailbox.take_urgent()), (None, Some(1)));
         assert!(mailbox.finish());
         assert!(mailbox.offer(mailbox.urgent().unwrap(), 3).is_err());
+    }
+
+    /// Whether what is done to a mailbox wakes its reader, which sleeps for the first time.
+    pub(super) fn wakes(mailbox: &Mailbox<u32>, deed: impl FnOnce(&Mailbox<u32>)) -> bool {
+        let until = Instant::now() + Duration::from_secs(30);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| mailbox.sleep(Some(until)));
+            while !mailbox.porter.look().is_asleep() {
+                std::thread::yield_now();
+            }
+            deed(mailbox);
+            assert!(reader.join().is_ok());
+        });
+        Instant::now() < until
+    }
+
+    #[test]
+    fn m1_o3_o5_whatever_comes_wakes_a_reader_that_sleeps() {
+        fn lane(mailbox: &Mailbox<u32>) -> &Lane<u32> {
+            mailbox.lanes().next().unwrap()
+        }
+        let mailboxes = || [Mailbox::new(Capacity::Bounded(4)), with_two_lanes()];
+        for mailbox in mailboxes() {
+            assert!(wakes(&mailbox, |it| assert!(it.offer(lane(it), 1).is_ok())));
+        }
+        for mailbox in mailboxes() {
+            assert!(wakes(&mailbox, |it| {
+                assert!(it.wait_for_room(lane(it), 1, None, None).is_ok());
+            }));
+        }
+        for mailbox in mailboxes() {
+            mailbox.add_address();
+            assert!(wakes(&mailbox, Mailbox::remove_address));
+            assert!(mailbox.bell.heard());
+        }
+    }
+
+    #[test]
+    fn m1_o3_a_reader_does_not_sleep_over_what_has_come_before() {
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+        mailbox.bell.ring();
+        mailbox.sleep(None);
+        assert!(mailbox.bell.heard());
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        mailbox.sleep(None);
     }
 
     #[test]

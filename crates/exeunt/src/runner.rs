@@ -184,7 +184,7 @@ impl<'a, A: Actor> Runner<'a, A> {
     }
 
     /// Waits for the next message: first with looks at the mailbox alone, since a `select!` of two channels
-    /// costs three times as much, and only when it stays empty in a `select`. `None` if there is something
+    /// costs three times as much, and only when it stays empty in its sleep. `None` if there is something
     /// else to do, which is put aside: so a message is on nothing's way, and nothing on its.
     #[inline(always)] // for the same reason as `unwind::catch`
     fn wait_for_message(&mut self) -> Option<A::Msg> {
@@ -204,9 +204,7 @@ impl<'a, A: Actor> Runner<'a, A> {
                 looks += 1;
                 continue;
             }
-            if self.is_next(Self::last_call)
-                || !self.bell.is_rung_before_sleep() && self.is_next(Self::sleep)
-            {
+            if self.is_next(Self::last_call) || self.is_next(Self::sleep) {
                 return None;
             }
             looks = 0;
@@ -376,30 +374,42 @@ impl<'a, A: Actor> Runner<'a, A> {
         self.life.set_awaits_answers(self.cell.agenda_now().answers.of_whom());
         self.life.fall_asleep();
         let asleep = Instant::now();
-        {
-            let mut select = Select::new();
-            select.recv(self.mailbox.receiver());
-            select.recv(&self.bell.receiver);
-            if let Some(urgent) = self.mailbox.urgent_receiver() {
-                select.recv(urgent);
-            }
-            if let Some(children) = &self.children {
-                select.recv(children);
-            }
-            self.cell.agenda_now().add_to(&mut select);
-            match due {
-                None => drop(select.ready()),
-                Some(due) => drop(select.ready_deadline(due)),
-            }
+        match self.has_channels() {
+            true => self.select(due),
+            false => self.mailbox.sleep(due),
         }
         self.life.wake_up();
         self.patience.slept(asleep.elapsed());
         crew.into_iter().for_each(Crew::wake_up);
-        let _ = self.bell.pick_up();
         if waits_for_ring && !self.mailbox.rouse() {
             return Some(Affair::Dry.into());
         }
         self.cell.agenda().has_idled().then_some(Affair::Idle.into())
+    }
+
+    /// Whether it has more to wait for than its mailbox and the time, or does not read that alone.
+    fn has_channels(&self) -> bool {
+        self.mailbox.crew().is_some()
+            || self.children.is_some()
+            || self.cell.agenda_now().has_channels()
+    }
+
+    fn select(&self, due: Option<Instant>) {
+        let mut select = Select::new();
+        select.recv(self.mailbox.receiver());
+        select.recv(self.bell.receiver());
+        if let Some(urgent) = self.mailbox.urgent_receiver() {
+            select.recv(urgent);
+        }
+        if let Some(children) = &self.children {
+            select.recv(children);
+        }
+        self.cell.agenda_now().add_to(&mut select);
+        match due {
+            None => drop(select.ready()),
+            Some(due) => drop(select.ready_deadline(due)),
+        }
+        let _ = self.bell.pick_up();
     }
 }
 

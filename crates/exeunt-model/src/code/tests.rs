@@ -7,7 +7,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use loom::model::Builder;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::thread;
 
 /// Runs it in every order; of those in which more often than so a thread is stopped where it need not
@@ -119,18 +119,65 @@ macro_rules! scenes_of_a_bell {
                     bell.ring();
                 })
             });
-            // runner.rs, `wait_for_message` and `sleep`
+            // runner.rs, `wait_for_message` and `select`
             loop {
                 if bell.heard() && orders.iter().all(|order| order.load(Ordering::Acquire)) {
                     break;
                 }
-                if !bell.is_rung_before_sleep() {
-                    bell.receiver.ready();
-                    let _ = bell.pick_up();
-                }
+                bell.receiver().ready();
+                let _ = bell.pick_up();
                 thread::yield_now();
             }
             ringers.into_iter().for_each(|ringer| ringer.join().unwrap());
+        }
+    };
+}
+
+macro_rules! scenes_of_a_porter {
+    ($porter:ident) => {
+        /// One sends, and one rings; the reader, which sleeps whenever there is nothing, finds both.
+        fn wakes() {
+            let porter = Arc::new($porter::Porter::new());
+            let bell = Arc::new(super::super::bell::Bell::new());
+            let sent = Arc::new(AtomicBool::new(false));
+            let sender = thread::spawn({
+                let (porter, sent) = (Arc::clone(&porter), Arc::clone(&sent));
+                move || {
+                    sent.store(true, Ordering::Release);
+                    // Stands for crossbeam's: that two looks at two words do not miss each other, both being
+                    // sequentially consistent, is what loom does not know and `litmus` says.
+                    fence(Ordering::SeqCst);
+                    // sending.rs, `look_again`
+                    if porter.look().is_asleep() {
+                        porter.rouse();
+                    }
+                }
+            });
+            let ringer = thread::spawn({
+                let (porter, bell) = (Arc::clone(&porter), Arc::clone(&bell));
+                move || {
+                    // mailbox.rs, `ring_all`
+                    bell.ring();
+                    porter.wake();
+                }
+            });
+            // runner.rs, `wait_for_message` and `sleep`
+            let (mut is_rung, mut has_message) = (false, false);
+            loop {
+                is_rung |= bell.heard();
+                has_message |= sent.load(Ordering::Acquire);
+                if is_rung && has_message {
+                    break;
+                }
+                // mailbox.rs, `sleep`. What was taken is there no more.
+                porter.sleep(None, || {
+                    let is_rung = bell.is_rung_before_sleep();
+                    !has_message && sent.load(Ordering::Acquire) || is_rung
+                });
+                thread::yield_now();
+            }
+            sender.join().unwrap();
+            ringer.join().unwrap();
         }
     };
 }
@@ -191,8 +238,15 @@ is_missed!(event_future_looks_once scenes_of_an_event: the_second_look future);
 
 holds!(bell scenes_of_a_bell 3: o3_no_ring_is_lost rung);
 is_missed!(bell_no_fence scenes_of_a_bell: the_fence rung);
+is_missed!(bell_no_fence_of_who_rings scenes_of_a_bell: the_fence_of_who_rings rung);
 is_missed!(bell_no_look_before_sleep scenes_of_a_bell: the_look_before_sleep rung);
 is_missed!(bell_flag_after_ring scenes_of_a_bell: the_flag_before_the_ring rung);
 is_missed!(bell_no_wake_up scenes_of_a_bell: the_wake_up rung);
 is_missed!(bell_rung_blindly scenes_of_a_bell: the_swap_of_who_rings rung);
 is_missed!(bell_silenced_blindly scenes_of_a_bell: the_swap_of_who_silences rung);
+
+holds!(porter scenes_of_a_porter 3: m1_o3_no_message_and_no_ring_is_slept_through wakes);
+is_missed!(porter_look_before_asleep scenes_of_a_porter: the_word_before_the_look wakes);
+is_missed!(porter_no_look_before_sleep scenes_of_a_porter: the_look_before_the_sleep wakes);
+is_missed!(porter_asleep_before_reader scenes_of_a_porter: the_name_before_the_word wakes);
+is_missed!(porter_no_wake_up scenes_of_a_porter: the_wake_up wakes);

@@ -116,8 +116,9 @@ impl<T: Send + 'static, F> Annex<T, F> {
 
 impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     fn take(&mut self) -> Taken<M> {
-        // Its bell is rung when its last address goes: picked up before the look, not after it.
-        let is_rung = self.mailbox.bell.pick_up();
+        // Its bell is rung when its last address goes: heard before the look, not after it. What wakes may come a moment after
+        // what is heard.
+        let is_rung = self.mailbox.bell.heard() || self.mailbox.bell.pick_up();
         let item = self.mailbox.take();
         if is_rung {
             self.mailbox.make_way();
@@ -146,7 +147,7 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
 
     fn add_to<'a>(&'a self, select: &mut Select<'a>) {
         select.recv(self.mailbox.receiver());
-        select.recv(&self.mailbox.bell.receiver);
+        select.recv(self.mailbox.bell.receiver());
     }
 
     fn close(&mut self) {

@@ -1,27 +1,37 @@
 //! The bell of a mailbox: how its reader is told to look up.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{self, AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
-/// Wakes the actor when it waits, and makes it look up when it works.
+/// Makes the actor look up when it works, and wakes it when it waits in a `select`. (Who only waits for its mailbox is woken by
+/// the [porter](super::porter).)
 pub(crate) struct Bell {
     rung: AtomicBool,
-    /// One place: a bell that is ringing need not be rung.
+    /// Made by the first who waits for it.
+    wire: OnceLock<Wire>,
+}
+
+/// One place: a bell that is ringing need not be rung.
+struct Wire {
     sender: Sender<()>,
-    pub(crate) receiver: Receiver<()>,
+    receiver: Receiver<()>,
 }
 
 impl Bell {
     pub(super) fn new() -> Bell {
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        Bell { rung: AtomicBool::new(false), sender, receiver }
+        Bell { rung: AtomicBool::new(false), wire: OnceLock::new() }
     }
 
     pub(crate) fn ring(&self) {
         self.rung.swap(true, Ordering::SeqCst);
-        // Full means that it is ringing already.
-        let _ = self.sender.try_send(());
+        // Pairs with that of who is about to sleep: it sees that it was rung, or we see that it waits.
+        atomic::fence(Ordering::SeqCst);
+        if let Some(wire) = self.wire.get() {
+            // Full means that it is ringing already.
+            let _ = wire.sender.try_send(());
+        }
     }
 
     /// Whether it was rung since the last call. One relaxed load if not.
@@ -33,16 +43,27 @@ impl Bell {
     /// Whether it is rung, for a thread that is about to sleep: sees every ring that will not wake
     /// it, and leaves it to [`heard`](Bell::heard).
     pub(crate) fn is_rung_before_sleep(&self) -> bool {
-        // Pairs with the fence that the channel makes before it calls itself full: either the ring
-        // finds room and wakes us, or we see here that it was rung.
+        // Pairs with that of who rings, and with the one that the channel makes before it calls itself full.
         atomic::fence(Ordering::SeqCst);
         self.rung.load(Ordering::Relaxed)
+    }
+
+    /// What to wait for, with other channels. It does not wait if the bell is rung already.
+    pub(crate) fn receiver(&self) -> &Receiver<()> {
+        let wire = self.wire.get_or_init(|| {
+            let (sender, receiver) = crossbeam_channel::bounded(1);
+            Wire { sender, receiver }
+        });
+        if self.is_rung_before_sleep() {
+            let _ = wire.sender.try_send(());
+        }
+        &wire.receiver
     }
 
     /// Takes note that it woke somebody, and says whether it did. What it was rung for is still to be
     /// [heard](Bell::heard).
     pub(crate) fn pick_up(&self) -> bool {
-        self.receiver.try_recv().is_ok()
+        self.wire.get().is_some_and(|wire| wire.receiver.try_recv().is_ok())
     }
 
     #[cold]
@@ -51,7 +72,7 @@ impl Bell {
         // swap, as it is rung, so that who silences it has read the last of the rings before, and with
         // it, since each of them has read the one before it, sees what all of them were for.
         self.rung.swap(false, Ordering::SeqCst);
-        let _ = self.receiver.try_recv();
+        let _ = self.pick_up();
         true
     }
 }
@@ -64,6 +85,7 @@ mod tests {
     fn o3_a_ring_is_heard_once_and_wakes_once() {
         let bell = Bell::new();
         assert!(!bell.heard() && !bell.pick_up() && !bell.is_rung_before_sleep());
+        assert!(bell.receiver().is_empty());
         bell.ring();
         bell.ring();
         assert!(bell.is_rung_before_sleep());
@@ -76,9 +98,19 @@ mod tests {
     #[test]
     fn o3_who_hears_a_ring_need_not_be_woken_by_it() {
         let bell = Bell::new();
+        assert!(bell.receiver().is_empty());
         bell.ring();
         assert!(bell.heard() && !bell.pick_up());
         bell.ring();
         assert!(bell.pick_up());
+    }
+
+    #[test]
+    fn o3_who_waits_for_a_bell_that_was_rung_before_does_not_wait() {
+        let bell = Bell::new();
+        bell.ring();
+        assert!(!bell.pick_up());
+        assert_eq!(bell.receiver().len(), 1);
+        assert!(bell.heard() && bell.receiver().is_empty());
     }
 }

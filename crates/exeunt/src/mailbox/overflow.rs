@@ -158,7 +158,8 @@ impl<M: Send + 'static> Mailbox<M> {
         }
         while let Some(ours) = parcel.take() {
             match self.ordinary.sender.try_send(ours) {
-                Ok(()) => {}
+                // The reader may have emptied the mailbox since it was found full, and sleep.
+                Ok(()) => self.porter.wake(),
                 Err(TrySendError::Full(ours)) if self.overflow() == Overflow::DropNewest => {
                     returned.push(ours.message);
                 }
@@ -186,6 +187,7 @@ impl<M: Send + 'static> Mailbox<M> {
 mod tests {
     use std::sync::{Arc, mpsc};
 
+    use super::super::tests::wakes;
     use super::*;
     use crate::capacity::Capacity;
     use crate::mailbox::Post;
@@ -226,6 +228,13 @@ mod tests {
             assert_eq!(returned.try_iter().count(), 0);
             assert_eq!(mailbox.take(), Some(2));
         }
+    }
+
+    #[test]
+    fn m1_what_takes_room_that_came_meanwhile_wakes_a_reader_that_sleeps() {
+        let (mailbox, life, _returned) = full(Overflow::DropOldest);
+        assert_eq!(mailbox.take(), Some(1));
+        assert!(wakes(&mailbox, |it| assert_eq!(displace(it, &life, 2), Ok(()))));
     }
 
     #[test]

@@ -1,24 +1,24 @@
 //! The sender's side: how a message is put in, and taken back if the mailbox was closed meanwhile.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crossbeam_channel::{Select, TrySendError};
 
 use super::lane::Ticket;
+use super::porter::Word;
 use super::{Lane, Mailbox, Parcel};
 use crate::event::{Event, Flag};
 use crate::life;
 
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.porter.is_closed()
     }
 
     /// Whether it takes what this thread sends, for whom it may be open when it is closed for others.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        !self.closed.load(Ordering::Acquire) || self.is_open_for_family()
+        !self.porter.is_closed() || self.is_open_for_family()
     }
 
     /// Sends if there is room now.
@@ -107,15 +107,23 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// The second look at `closed`, after the message is in the channel.
+    /// The second look, after the message is in the channel: whether the reader is to be woken, or the mailbox was closed.
     #[inline]
     pub(super) fn look_again(&self, ticket: Ticket) -> Result<(), M> {
-        if self.closed.load(Ordering::SeqCst) { self.settle(ticket) } else { Ok(()) }
+        let word = self.porter.look();
+        if word.is_nothing() { Ok(()) } else { self.heed(word, ticket) }
+    }
+
+    #[cold]
+    fn heed(&self, word: Word, ticket: Ticket) -> Result<(), M> {
+        if word.is_asleep() {
+            self.porter.rouse();
+        }
+        if word.is_closed() { self.settle(ticket) } else { Ok(()) }
     }
 
     /// The mailbox was closed while the message went in: it stands if the actor still looks, or
     /// has taken it; otherwise it is taken out again.
-    #[cold]
     fn settle(&self, ticket: Ticket) -> Result<(), M> {
         let mut last_word = self.last_word();
         if !last_word.gone {
