@@ -62,8 +62,8 @@ impl Front {
         let own = self.life.figures();
         let mut line = ActorReport {
             id: Some(self.life.index),
-            name: self.life.name.to_string(),
-            parent: self.life.parent.as_ref().map(|parent| parent.name.to_string()),
+            name: (*self.life.name).to_owned(),
+            parent: self.life.parent.as_ref().map(|parent| (*parent.name).to_owned()),
             // What a full mailbox returned is nobody's in particular.
             returned: own.returned,
             overflowed: own.overflowed,

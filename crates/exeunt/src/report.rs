@@ -273,8 +273,8 @@ impl ActorReport {
     pub(crate) fn of(life: &Life, ended: Ended, figures: Figures) -> ActorReport {
         ActorReport {
             id: Some(life.index),
-            parent: life.parent.as_ref().map(|parent| parent.name.to_string()),
-            ..ActorReport::with(life.name.to_string(), ended, figures)
+            parent: life.parent.as_ref().map(|parent| (*parent.name).to_owned()),
+            ..ActorReport::with((*life.name).to_owned(), ended, figures)
         }
     }
 

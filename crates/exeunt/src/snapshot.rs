@@ -168,8 +168,8 @@ impl ActorSnapshot {
         let waits_for = life.waits_for().and_then(Waiting::of);
         ActorSnapshot {
             id: life.index,
-            name: life.name.to_string(),
-            parent: life.parent.as_ref().map(|parent| parent.name.to_string()),
+            name: (*life.name).to_owned(),
+            parent: life.parent.as_ref().map(|parent| (*parent.name).to_owned()),
             pool: member.pool(),
             state,
             ended: outcome.map(|outcome| ended(member, outcome)),

@@ -94,7 +94,7 @@ impl Part {
     }
 
     pub(super) fn thread(&self) -> thread::Builder {
-        let builder = thread::Builder::new().name(self.name.to_string());
+        let builder = thread::Builder::new().name((*self.name).to_owned());
         match self.stack_bytes {
             None => builder,
             Some(bytes) => builder.stack_size(bytes),
