@@ -200,7 +200,8 @@ impl<'a, A: Actor> Runner<'a, A> {
             } else if let Some(message) = self.mailbox.take() {
                 return Some(message);
             }
-            if self.patience.gives_way(looks) {
+            // In its turn nothing comes any more, but what was sent at the same moment.
+            if !self.cell.agenda_now().is_in_turn() && self.patience.gives_way(looks) {
                 looks += 1;
                 continue;
             }
