@@ -71,11 +71,7 @@ impl ActorHandle {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        match &self.whose {
-            Whose::Actor(post) => post.name(),
-            Whose::Task(life) => &life.name,
-            Whose::Nobody(name) => name,
-        }
+        self.shared_name()
     }
 
     /// Its place in the order of spawning: see [`Addr::id`]. `None` if it is not spawned.
@@ -143,6 +139,14 @@ impl ActorHandle {
         self.wait_by(Instant::now().checked_add(timeout))
     }
 
+    fn shared_name(&self) -> &Arc<str> {
+        match &self.whose {
+            Whose::Actor(post) => post.name(),
+            Whose::Task(life) => &life.name,
+            Whose::Nobody(name) => name,
+        }
+    }
+
     fn wait_by(&self, deadline: Option<Instant>) -> Result<ActorReport, WaitError> {
         let me = life::current();
         if self.is(me.as_deref()) {
@@ -150,7 +154,7 @@ impl ActorHandle {
         }
         let watch = self.watch().ok_or(WaitError::NotSpawned)?;
         let activity =
-            |me: &Life| Activity::Awaiting(Other::seen_by(me, self.name(), self.owner()));
+            |me: &Life| Activity::Awaiting(Other::seen_by(me, self.shared_name(), self.owner()));
         during(me.as_deref(), activity, |interrupt| {
             let mut select = Select::new();
             let told = select.recv(&watch.receiver);

@@ -213,7 +213,7 @@ impl Waiting {
             Activity::Awaiting(other) => (other, WaitingFor::End),
             _ => return None,
         };
-        Some(Waiting { id: index, name, what, number })
+        Some(Waiting { id: index, name: (*name).to_owned(), what, number })
     }
 }
 

@@ -30,16 +30,16 @@ pub(crate) enum Activity {
 /// Somebody whom an actor waits for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Other {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Its place in the order of spawning, if it is of the same system.
     pub(crate) index: Option<usize>,
 }
 
 impl Other {
     /// Somebody of that name, as `me` knows it.
-    pub(crate) fn seen_by(me: &Life, name: &str, owner: Option<&Arc<Life>>) -> Other {
+    pub(crate) fn seen_by(me: &Life, name: &Arc<str>, owner: Option<&Arc<Life>>) -> Other {
         let owner = owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage));
-        Other { name: name.to_owned(), index: owner.map(|owner| owner.index) }
+        Other { name: Arc::clone(name), index: owner.map(|owner| owner.index) }
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) type Burial = Box<dyn FnOnce() + Send>;
 pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn id(&self) -> MailboxId;
     /// That of whose it is, or is to be.
-    fn name(&self) -> &str;
+    fn name(&self) -> &Arc<str>;
     /// It is that one's, unless it is somebody's already.
     fn belong_to(&self, owner: &Arc<Life>);
     /// Whose it is; of a pool, who stands for its threads. `None` before it is spawned.
@@ -56,7 +56,7 @@ impl<M: Send + 'static> Post for Mailbox<M> {
         self.id
     }
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &Arc<str> {
         Mailbox::name(self)
     }
 
