@@ -24,6 +24,7 @@ mod routing;
 mod family;
 mod handles;
 mod waiting;
+mod standing;
 mod futures;
 mod topic;
 mod pools;

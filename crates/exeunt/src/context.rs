@@ -203,6 +203,44 @@ macro_rules! common {
                 self.life.sign_of_life();
             }
 
+            /// Waits for something that only the closure knows of, and says so meanwhile: who looks at what it is
+            /// doing ([`doing`](crate::ActorSnapshot::doing), the watchdog, the report of one that was given up) is
+            /// told "waiting for" and these words, and finds that it [waits](crate::ActorSnapshot::is_waiting) and is
+            /// not busy. What the closure returns is returned.
+            ///
+            /// It is a word and no more: the wait ends by itself, or by what
+            /// [`on_stopping`](Self::on_stopping) does, not by an order, and the deadlines are those of any code of the
+            /// actor's. Sleeps, sends, asks and waits for another's end say so by themselves. It costs two short locks.
+            ///
+            /// ```
+            /// use std::io::Read;
+            /// use std::net::{TcpListener, TcpStream};
+            /// use exeunt::System;
+            ///
+            /// let listener = TcpListener::bind("127.0.0.1:0")?;
+            /// let client = TcpStream::connect(listener.local_addr()?)?;
+            /// let (mut stream, _) = listener.accept()?;
+            ///
+            /// let mut system = System::new("server");
+            /// system.spawn_task("connection", move |cx| {
+            ///     let mut bytes = [0; 1024];
+            ///     while cx.waiting_for("the client", || stream.read(&mut bytes))? > 0 {
+            ///         // ...
+            ///     }
+            ///     Ok(())
+            /// });
+            /// while !system.snapshot()[0].is_waiting {
+            ///     std::thread::yield_now();
+            /// }
+            /// assert_eq!(system.snapshot()[0].doing, "waiting for the client");
+            /// drop(client); // hangs up
+            /// assert!(system.wait().is_complete());
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
+            pub fn waiting_for<R>(&self, what: &'static str, wait: impl FnOnce() -> R) -> R {
+                self.life.during(Activity::WaitingFor(what), wait)
+            }
+
             /// Asks for its own turn, as if a drain had come to it: what is queued is handled, the
             /// children leave, and it ends. It only asks, and returns.
             ///

@@ -88,6 +88,7 @@
 //! | end a program by its signals | [`System::run`], [`Signals`], [`Exit`] |
 //! | embed a system in a program with a life of its own | [`guide::embedding`], [`System::shutdown`], [`SystemHandle`] |
 //! | stop what blocks | [`Event::interrupts`], [`Context::sleep`] |
+//! | say what it waits for | [`Context::waiting_for`], [`ActorSnapshot::is_waiting`] |
 //! | keep what was not handled | [`ActorBuilder::returned`] |
 //! | see what it does | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
 //! | find it by its name | [`SystemHandle::lookup`] |

@@ -45,7 +45,8 @@ pub struct ActorSnapshot {
     pub state: State,
     /// How it ended, if it has.
     pub ended: Option<Ended>,
-    /// The messages that wait in its mailbox.
+    /// The messages that wait in its mailbox, and in those that it has [beside](crate::Context::attach_inbox) it. The
+    /// threads of a pool read one mailbox: each has the whole of it here, so do not add them up.
     pub queued: usize,
     /// How many its mailbox holds; `None` for a task, which has none.
     pub capacity: Option<Capacity>,
@@ -70,6 +71,11 @@ pub struct ActorSnapshot {
     pub pulse: u64,
     /// Whether it waits for something to do.
     pub is_idle: bool,
+    /// Whether it waits, for whatever it may be: for something to do, for [another](ActorSnapshot::waits_for), in its
+    /// [sleep](crate::Context::sleep), for its children to leave, to begin anew, or for what it has
+    /// [named](crate::TaskContext::waiting_for). Who neither waits nor has ended is busy, as far as anybody
+    /// can see: a wait that nobody was told of, in a read from a socket, say, looks like work.
+    pub is_waiting: bool,
     /// Whether its thread is in code of the user's: a handler, a hook, the loop of a task.
     pub is_in_user_code: bool,
     /// Whether it is in its handler, with a message in its hands.
@@ -185,6 +191,7 @@ impl ActorSnapshot {
             waits_for,
             pulse: sample.pulse(),
             is_idle: sample.is_asleep(),
+            is_waiting: life.is_waiting(),
             is_in_user_code: sample.is_in_user_code(),
             is_handling: sample.is_handling(),
             until_deadline: until(life.deadline()),
@@ -253,6 +260,7 @@ impl ActorSnapshot {
             waits_for: None,
             pulse: 0,
             is_idle: true,
+            is_waiting: true,
             is_in_user_code: false,
             is_handling: false,
             until_deadline: None,

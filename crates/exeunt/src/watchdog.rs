@@ -210,6 +210,7 @@ mod tests {
             doing: "in its handler".to_owned(),
             pulse,
             is_idle: false,
+            is_waiting: false,
             is_in_user_code: true,
             is_handling: true,
             ..idle(id)

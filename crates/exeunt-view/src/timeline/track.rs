@@ -45,14 +45,17 @@ impl Kind {
         if actor.is_idle {
             return (Kind::Idle, None);
         }
+        if actor.is_waiting && !actor.is_in_user_code {
+            return (Kind::Blocked, Some("waits for its children to leave".to_owned()));
+        }
+        // With a message in its hands it holds up those behind it.
+        if actor.is_waiting && !actor.is_handling {
+            return (Kind::Idle, Some(actor.doing.clone()));
+        }
         // What it is doing is told in words only. Should they change, it is busy with that.
         match actor.doing.as_str() {
-            "sleeping" if !actor.is_handling => (Kind::Idle, Some("sleeping".to_owned())),
             "between two messages" | "in its handler" if actor.label.is_none() => {
                 (Kind::Busy, None)
-            }
-            children if children.starts_with("waiting for its children") => {
-                (Kind::Blocked, Some("waits for its children to leave".to_owned()))
             }
             doing => match actor.label {
                 Some(label) => (Kind::Busy, Some(format!("{doing}, on `{label}`"))),
@@ -212,9 +215,16 @@ mod tests {
     #[test]
     fn what_it_does_is_told_by_its_snapshot() {
         let mut actor = snapshot(0, "a");
-        actor.is_idle = true;
+        (actor.is_idle, actor.is_waiting) = (true, true);
         assert_eq!(Kind::of(&actor), (Kind::Idle, None));
-        actor.is_idle = false;
+        (actor.is_idle, actor.is_in_user_code) = (false, true);
+        actor.doing = "waiting for a client".into();
+        assert_eq!(Kind::of(&actor), (Kind::Idle, Some(actor.doing.clone())));
+        actor.is_handling = true;
+        assert_eq!(Kind::of(&actor), (Kind::Busy, Some(actor.doing.clone())));
+        (actor.is_in_user_code, actor.is_handling) = (false, false);
+        assert_eq!(Kind::of(&actor).0, Kind::Blocked); // by its children
+        (actor.is_waiting, actor.is_in_user_code) = (false, true);
         actor.doing = "in its handler".into();
         assert_eq!(Kind::of(&actor), (Kind::Busy, None));
         actor.label = Some("transfer");

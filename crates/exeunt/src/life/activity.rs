@@ -19,6 +19,8 @@ pub(crate) enum Activity {
     Asking(Other),
     Awaiting(Other),
     Sleeping,
+    /// Waiting for something that only its own code knows of.
+    WaitingFor(&'static str),
     Idling,
     AwaitingChildren,
     Resting,
@@ -58,6 +60,11 @@ impl Activity {
     fn is_for_somebody(&self) -> bool {
         matches!(self, Activity::Sending(_) | Activity::Asking(_) | Activity::Awaiting(_))
     }
+
+    /// Whether the user's code waits there.
+    fn is_a_wait_of_the_user(&self) -> bool {
+        self.is_for_somebody() || matches!(self, Activity::Sleeping | Activity::WaitingFor(_))
+    }
 }
 
 impl fmt::Display for Activity {
@@ -70,6 +77,7 @@ impl fmt::Display for Activity {
             Activity::Asking(whom) => write!(f, "asking {whom}"),
             Activity::Awaiting(whom) => write!(f, "waiting for the end of {whom}"),
             Activity::Sleeping => f.write_str("sleeping"),
+            Activity::WaitingFor(what) => write!(f, "waiting for {what}"),
             Activity::Idling => f.write_str("in its `idle` hook"),
             Activity::AwaitingChildren => f.write_str("waiting for its children to leave"),
             Activity::Resting => f.write_str("waiting to begin anew"),
@@ -95,10 +103,9 @@ impl Life {
 
     /// Says what the actor is doing while it waits inside its own code.
     pub(crate) fn during<R>(&self, activity: Activity, wait: impl FnOnce() -> R) -> R {
-        let before = self.swap_activity(activity);
-        let result = wait();
-        self.swap_activity(before);
-        result
+        // Also when it panics, as one of the user's may.
+        let _after = After(self, self.swap_activity(activity));
+        wait()
     }
 
     /// Says, before it falls asleep, whose answers are to come to it.
@@ -149,6 +156,17 @@ impl Life {
         }
     }
 
+    /// Whether it waits, for whatever it may be, and does nothing.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let ledger = self.ledger();
+        ledger.outcome.is_none()
+            && match self.pulse.look().place() {
+                Place::Asleep => true,
+                Place::Runner => ledger.activity.is_a_wait(),
+                Place::Message | Place::Hook => ledger.activity.is_a_wait_of_the_user(),
+            }
+    }
+
     pub(crate) fn label(&self) -> Option<&'static str> {
         let ledger = self.ledger();
         let (label, on) = ledger.label?;
@@ -186,5 +204,14 @@ impl Life {
     /// Whether answers are to come to it. To be asked of somebody who was seen asleep.
     pub(crate) fn awaits_answers(&self) -> bool {
         self.awaits_answers.load(Ordering::Relaxed)
+    }
+}
+
+/// What an actor was doing before it waited, which is said again when the wait is over.
+struct After<'a>(&'a Life, Activity);
+
+impl Drop for After<'_> {
+    fn drop(&mut self) {
+        self.0.swap_activity(std::mem::take(&mut self.1));
     }
 }

@@ -94,6 +94,7 @@ mod tests {
             doing: "sending to `sink`".into(),
             label: Some("line"),
             is_idle: false,
+            is_waiting: false,
             is_in_user_code: true,
             is_handling: true,
             ..actor("parse")
@@ -104,6 +105,7 @@ mod tests {
             message_type: None,
             doing: "in its loop".into(),
             is_idle: false,
+            is_waiting: false,
             is_in_user_code: true,
             ..actor("a task with a name that is too long")
         };
