@@ -40,6 +40,7 @@ impl Event {
     ///
     /// ```
     /// use std::net::TcpListener;
+    /// use std::time::Duration;
     /// use exeunt::System;
     ///
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -47,8 +48,10 @@ impl Event {
     /// system.spawn_task("listener", move |cx| {
     ///     let connections = move || std::iter::from_fn(move || Some(listener.accept()));
     ///     for connection in cx.stopping().interrupts(connections)? {
-    ///         let (_stream, from) = connection?;
-    ///         println!("{from}");
+    ///         match connection {
+    ///             Ok((_stream, from)) => println!("{from}"),
+    ///             Err(_) => cx.sleep(Duration::from_millis(100))?, // no descriptor is free, say
+    ///         }
     ///     }
     ///     Ok(()) // its turn came while it waited for a connection
     /// });
