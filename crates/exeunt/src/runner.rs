@@ -183,9 +183,8 @@ impl<'a, A: Actor> Runner<'a, A> {
         done.map_err(Over::Failed)
     }
 
-    /// Waits for the next message: first with looks at the mailbox alone, since a `select!` of two channels
-    /// costs three times as much, and only when it stays empty in its sleep. `None` if there is something
-    /// else to do, which is put aside: so a message is on nothing's way, and nothing on its.
+    /// Waits for the next message: looks first, and sleeps only when nothing comes of that. `None` if there is
+    /// something else to do, which is put aside: so a message is on nothing's way, and nothing on its.
     #[inline(always)] // for the same reason as `unwind::catch`
     fn wait_for_message(&mut self) -> Option<A::Msg> {
         let mut looks = 0;
@@ -200,8 +199,11 @@ impl<'a, A: Actor> Runner<'a, A> {
             } else if let Some(message) = self.mailbox.take() {
                 return Some(message);
             }
-            // In its turn nothing comes any more, but what was sent at the same moment.
-            if !self.cell.agenda_now().is_in_turn() && self.patience.gives_way(looks) {
+            // In its turn it has most often come to its end, and gives way to nobody first.
+            if self.cell.agenda_now().is_in_turn() && self.is_next(Self::last_call) {
+                return None;
+            }
+            if self.patience.gives_way(looks) {
                 looks += 1;
                 continue;
             }
