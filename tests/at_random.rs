@@ -5,6 +5,7 @@
 mod support;
 
 mod stress;
+mod asleep;
 mod restarts_at_random;
 mod programs_at_random;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -9,6 +9,11 @@ fn m1_m2_m3_m5_o1_o2_o3_o4_d3_r1_programs_at_random() {
 }
 
 #[test]
+fn m1_o3_o5_nobody_sleeps_over_what_there_is_to_do() {
+    while_held_up("asleep::");
+}
+
+#[test]
 fn f1_f2_restarts_at_random() {
     while_held_up("restarts_at_random::");
 }

@@ -87,6 +87,9 @@ const FLAG: &str = "        self.rung.swap(true, Ordering::SeqCst);\n        // 
 const RING: &str = "            let _ = wire.sender.try_send(());\n        }\n    }\n\n    /// Whether it was rung";
 const RUNG_LATE: &str = "            let _ = wire.sender.try_send(());\n        }\n        self.rung.swap(true, Ordering::SeqCst);\n    }\n\n    /// Whether it was rung";
 
+/// What `asleep_before_reader` turns round.
+const ASLEEP: &str = "        let reader = self.reader.get_or_init(thread::current);\n        debug_assert_eq!(reader.id(), thread::current().id(), \"another thread would be woken\");\n        self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n";
+
 const PORTER: &[Mutant] = &[
     (
         "look_before_asleep",
@@ -96,8 +99,8 @@ const PORTER: &[Mutant] = &[
     ("no_look_before_sleep", "if !is_something_to_do() {", "{"),
     (
         "asleep_before_reader",
-        "self.reader.get_or_init(thread::current);\n        self.state.fetch_or(ASLEEP, Ordering::SeqCst);",
-        "self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n        self.reader.get_or_init(thread::current);",
+        ASLEEP,
+        "        self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n        self.reader.get_or_init(thread::current);\n",
     ),
     ("no_wake_up", "self.reader.get().into_iter().for_each(Thread::unpark);", ""),
 ];

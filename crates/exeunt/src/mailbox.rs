@@ -45,7 +45,7 @@ pub(crate) struct Mailbox<M> {
     /// Tells it from all other mailboxes of the process, those that are gone included.
     pub(crate) id: MailboxId,
 
-    // What a send and a receive touch, read by all and written almost never.
+    // What a send and a receive touch, read by all, and written only when the reader sleeps, is woken or is rung for.
     porter: Porter,
     pub(crate) bell: Bell,
     /// There, if several threads read it.

@@ -209,6 +209,16 @@ mod tests {
     }
 
     #[test]
+    fn o5_a_mailbox_beside_an_actors_own_that_was_looked_at_wakes_it_no_more() {
+        let (addr, inbox) = crate::mailbox::<u32>(4);
+        let mut annex = Annex::new(inbox, |n| n, &Arc::new(Life::unstarted()));
+        addr.mailbox().ring_all();
+        assert_eq!(annex.mailbox.bell.receiver().len(), 1);
+        assert!(matches!(annex.take(), Taken::Nothing));
+        assert!(annex.mailbox.bell.receiver().is_empty());
+    }
+
+    #[test]
     fn nothing_is_kept_of_a_mailbox_beside_an_actors_own_when_the_system_is_gone() {
         let (addr, inbox) = crate::mailbox(4);
         let mailbox = Arc::downgrade(addr.mailbox());

@@ -43,7 +43,7 @@ impl Bell {
     /// Whether it is rung, for a thread that is about to sleep: sees every ring that will not wake
     /// it, and leaves it to [`heard`](Bell::heard).
     pub(crate) fn is_rung_before_sleep(&self) -> bool {
-        // Pairs with that of who rings, and with the one that the channel makes before it calls itself full.
+        // Pairs with that of who rings.
         atomic::fence(Ordering::SeqCst);
         self.rung.load(Ordering::Relaxed)
     }

@@ -14,7 +14,8 @@ const ASLEEP: u8 = 2;
 
 pub(super) struct Porter {
     state: AtomicU8,
-    /// Who sleeps: the one thread that reads, from its first sleep on.
+    /// Who sleeps: the one thread that reads, from its first sleep on. It is the same for all incarnations of an actor, and a
+    /// mailbox whose actor was refused its thread is nobody else's.
     reader: OnceLock<Thread>,
 }
 
@@ -62,7 +63,8 @@ impl Porter {
     /// The reader sleeps until it is woken, or until that moment. Not if there is something to do: that is asked
     /// when whoever comes from then on sees that it sleeps.
     pub(super) fn sleep(&self, until: Option<Instant>, is_something_to_do: impl FnOnce() -> bool) {
-        self.reader.get_or_init(thread::current);
+        let reader = self.reader.get_or_init(thread::current);
+        debug_assert_eq!(reader.id(), thread::current().id(), "another thread would be woken");
         self.state.fetch_or(ASLEEP, Ordering::SeqCst);
         if !is_something_to_do() {
             // A thread may wake although nobody has woken it.
