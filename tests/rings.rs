@@ -717,6 +717,86 @@ fn o4_d3_a_ring_is_not_at_rest_before_those_are_whom_somebody_given_up_has_left_
     });
 }
 
+/// A child that has still something for `to` when it leaves. Those whom it is for are not to leave meanwhile.
+fn spawn_one_who_says_goodbye(cx: &mut Context<Play<u32>>, to: &Addr<u32>) -> Addr<()> {
+    let to = to.clone();
+    let child = Play::idle().stopped(move |_| {
+        thread::sleep(NEVER);
+        Ok(to.send(1)?)
+    });
+    let builder = cx.actor("child").stall_limit(HANG).feeds_nothing();
+    builder.spawn(child).unwrap()
+}
+
+/// Two who feed each other, of whom `b` only takes what comes. What `b` handled, and how `a` ended, if `a` is spawned so.
+fn goodbyes_to_b(
+    spawn_a: impl FnOnce(&mut System, Inbox<u32>, &Addr<u32>),
+    bring_down: impl FnOnce(&System, &Addr<u32>),
+) -> (u64, Ended) {
+    let mut system = System::new("o4");
+    system.set_grace(ms(50));
+    let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox(8));
+    spawn_a(&mut system, a_inbox, &b);
+    let builder = system.actor("b").inbox(b_inbox).stall_limit(HANG).feeds(&a);
+    builder.spawn(Play::<u32>::idle()).unwrap();
+    a.send(0).unwrap();
+    bring_down(&system, &a);
+    let report = system.shutdown();
+    assert!(report.refused.is_empty(), "{report}");
+    (line(&report, "b").handled, line(&report, "a").ended)
+}
+
+#[test]
+fn o4_f1_a_ring_in_its_turn_waits_for_the_children_of_one_of_it_that_fails() {
+    guarded(|| {
+        let spawn_a = |system: &mut System, inbox, b: &Addr<u32>| {
+            let (b, mut incarnations) = (b.clone(), 0);
+            let backoff = Backoff::exponential(HANG, HANG);
+            let restart = Restart::on_failure().intensity(1, HANG).backoff(backoff);
+            let builder = system.actor("a").inbox(inbox).feeds(&b).restart(restart);
+            let make = move || {
+                incarnations += 1;
+                // The second is made in its turn, which cuts the backoff short, and is the last.
+                let (is_second, b) = (incarnations == 2, b.clone());
+                Play::new(|_, _| Err(Error::msg("too much"))).started(move |cx| {
+                    if is_second {
+                        spawn_one_who_says_goodbye(cx, &b);
+                        return Err(Error::msg("much too much"));
+                    }
+                    Ok(())
+                })
+            };
+            builder.spawn_with(make).unwrap();
+        };
+        let rests = |system: &System, _: &Addr<u32>| {
+            until(|| standing(&system.handle(), "a").state == State::Restarting);
+        };
+        assert_eq!(goodbyes_to_b(spawn_a, rests), (1, Ended::Failed));
+    });
+}
+
+#[test]
+fn o4_d3_a_ring_is_not_at_rest_before_the_children_have_left_of_one_of_it_that_was_given_up() {
+    guarded(|| {
+        let (stuck, keeper) = trap();
+        let spawn_a = |system: &mut System, inbox, b: &Addr<u32>| {
+            let (to, mut children) = (b.clone(), Vec::new());
+            let player = Play::new(move |_, _| {
+                stuck.walk_in();
+                Ok(())
+            });
+            let player = player.started(move |cx| {
+                children.push(spawn_one_who_says_goodbye(cx, &to));
+                Ok(())
+            });
+            let builder = system.actor("a").inbox(inbox).stall_limit(ms(100)).feeds(b);
+            builder.spawn(player).unwrap();
+        };
+        let hangs = |_: &System, _: &Addr<u32>| drop(keeper.catches());
+        assert_eq!(goodbyes_to_b(spawn_a, hangs), (1, Ended::Abandoned));
+    });
+}
+
 #[test]
 fn o4_one_of_a_ring_that_begins_anew_awaits_no_answers_of_the_incarnation_before() {
     guarded(|| {

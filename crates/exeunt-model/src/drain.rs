@@ -7,9 +7,11 @@
 
 use crate::figures::Figures;
 use crate::protocol::{Protocol, Step, Steps};
+use mailboxes::Mailbox;
 pub use wiring::Wiring;
 
 mod wiring;
+mod mailboxes;
 mod actors;
 mod conductor;
 mod rings;
@@ -54,11 +56,23 @@ pub enum Without {
     OrphansOfBefore,
     /// The wait of a parent for the children of a child that was given up before them.
     OrphansBelow,
+    /// The look at the children of a ring, whether they are at rest.
+    LookAtChildren,
+    /// The door of a ring's mailboxes for the children of the ring, when they are closed to all others.
+    DoorForRingsChildren,
+    /// The order of one's children before one rests: it rests, and has not told them to leave.
+    ChildrenFirst,
+    /// The look, before a ring is closed for good, whether those are still there whose parent reads its mailbox no more.
+    ChildrenOfRing,
+    /// The wait of a ring for the children of one of it that was given up.
+    OrphansOfRing,
+    /// The count of the threads of a pool that rest: it is enough that one does.
+    CountOfThreads,
 }
 
 impl Without {
     /// Everything that can be taken out.
-    pub const ALL: [Without; 17] = [
+    pub const ALL: [Without; 23] = [
         Without::WaitForUpstream,
         Without::SecondLook,
         Without::LookAtSleep,
@@ -76,6 +90,12 @@ impl Without {
         Without::WaitForOrphans,
         Without::OrphansOfBefore,
         Without::OrphansBelow,
+        Without::LookAtChildren,
+        Without::DoorForRingsChildren,
+        Without::ChildrenFirst,
+        Without::ChildrenOfRing,
+        Without::OrphansOfRing,
+        Without::CountOfThreads,
     ];
 }
 
@@ -110,6 +130,8 @@ pub struct Drain {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct State {
     actors: Vec<Actor>,
+    /// That of each; of a pool, that of its first thread.
+    mailboxes: Vec<Mailbox>,
     cues: Vec<Cue>,
     conductor: Conductor,
     sends: u8,
@@ -128,13 +150,11 @@ pub struct State {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Actor {
     at: At,
-    queue: u8,
-    accepted: u8,
     figures: Figures,
-    closed: bool,
     stopping: bool,
     must_stop: bool,
-    gone: bool,
+    /// It reads its mailbox no more.
+    has_resigned: bool,
     disowned: bool,
     /// It has told its children to leave.
     has_dismissed: bool,
@@ -245,37 +265,37 @@ impl Drain {
         &self.wiring.rings[i]
     }
 
+    /// Whether it is of a ring, or stands below one that is.
+    fn is_of_a_ring(&self, i: usize) -> bool {
+        !self.ring(self.wiring.root(i)).is_empty()
+    }
+
     fn has_children(&self, i: usize) -> bool {
         self.wiring.trees[i].len() > 1
+    }
+
+    /// What is wrong with what the lines of those who have read that mailbox say.
+    fn wrong_in_report(&self, state: &State, mailbox: usize) -> Option<&'static str> {
+        let (mut sum, mut handled) = (0, 0);
+        for i in self.wiring.readers(mailbox) {
+            let Some(figures) = state.conductor.report[i] else { return Some(OVER_EARLY) };
+            let figures = match self.without {
+                Without::Disowning => state.actors[i].figures,
+                _ => figures,
+            };
+            sum += figures.sum();
+            handled += figures.handled;
+        }
+        let accepted = state.mailboxes[mailbox].accepted;
+        if sum != accepted {
+            return Some(OFF_BALANCE);
+        }
+        (self.goes_well() && handled != accepted).then_some(NOT_HANDLED)
     }
 
     /// Whether nothing happens that could take messages out of the hands of those who handle them.
     fn goes_well(&self) -> bool {
         self.failures == 0 && self.hangs == 0
-    }
-
-    /// Whether `to` takes what `from` sends.
-    fn is_open(&self, state: &State, from: Option<usize>, to: usize) -> bool {
-        let actor = &state.actors[to];
-        let is_of_its_ring = |from: usize| {
-            let know_each_other = state.actors[to].has_joined && state.actors[from].has_joined;
-            self.ring(to).contains(&from) && know_each_other
-        };
-        let is_its_child = |from: usize| {
-            self.wiring.trees[to].contains(&from) && self.without != Without::DoorForChildren
-        };
-        !actor.gone
-            && (!actor.closed
-                || from.is_some_and(|from| is_of_its_ring(from) || is_its_child(from)))
-    }
-
-    fn send(&self, next: &mut State, from: Option<usize>, to: usize) {
-        if self.is_open(next, from, to) {
-            next.actors[to].queue += 1;
-            next.actors[to].accepted += 1;
-        } else if from.is_some() && self.goes_well() && self.stops == 0 {
-            next.wrong.get_or_insert(REFUSED);
-        }
     }
 }
 
@@ -283,15 +303,18 @@ impl Protocol for Drain {
     type State = State;
 
     fn begin(&self) -> State {
-        let actors = self.queued.iter().map(|&queued| Actor {
-            at: At::Awake,
+        let mailboxes = self.queued.iter().map(|&queued| Mailbox {
             queue: queued,
             accepted: queued,
-            figures: Figures::default(),
             closed: false,
+            gone: false,
+        });
+        let actors = self.queued.iter().map(|_| Actor {
+            at: At::Awake,
+            figures: Figures::default(),
             stopping: false,
             must_stop: false,
-            gone: false,
+            has_resigned: false,
             disowned: false,
             has_dismissed: false,
             has_joined: false,
@@ -303,6 +326,7 @@ impl Protocol for Drain {
         let no = vec![false; self.len()];
         State {
             actors: actors.collect(),
+            mailboxes: mailboxes.collect(),
             cues: Vec::new(),
             conductor: Conductor {
                 has_begun: false,
@@ -348,17 +372,17 @@ impl Protocol for Drain {
                 self.tell(next, Cue::Stop(i));
             });
         }
-        for i in (0..self.len()).filter(|_| state.from_outside > 0) {
+        let is_mailbox = |&i: &usize| self.wiring.reads[i] == i;
+        for i in (0..self.len()).filter(is_mailbox).filter(|_| state.from_outside > 0) {
             steps.add("outside", &format!("sends to {i}"), |next| {
                 next.from_outside -= 1;
                 self.send(next, None, i);
             });
             // Who found the mailbox open before it closed may take its time to put something in.
-            if state.actors[i].closed && !state.actors[i].gone {
+            if state.mailboxes[i].closed && !state.mailboxes[i].gone {
                 steps.add("outside", &format!("sends to {i}, late"), |next| {
                     next.from_outside -= 1;
-                    next.actors[i].queue += 1;
-                    next.actors[i].accepted += 1;
+                    next.mailboxes[i].put();
                 });
             }
         }
@@ -388,22 +412,7 @@ impl Protocol for Drain {
         if !conductor.is_over {
             return None;
         }
-        for (actor, report) in state.actors.iter().zip(&conductor.report) {
-            match report {
-                None => return Some(OVER_EARLY),
-                Some(_) if self.without == Without::Disowning => {
-                    if actor.figures.sum() != actor.accepted {
-                        return Some(OFF_BALANCE);
-                    }
-                }
-                Some(figures) if figures.sum() != actor.accepted => return Some(OFF_BALANCE),
-                Some(figures) if self.goes_well() && figures.handled != actor.accepted => {
-                    return Some(NOT_HANDLED);
-                }
-                Some(_) => {}
-            }
-        }
-        None
+        (0..self.len()).find_map(|mailbox| self.wrong_in_report(state, mailbox))
     }
 
     fn wrong_at_the_end(&self, state: &State) -> Option<&'static str> {

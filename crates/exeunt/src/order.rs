@@ -187,6 +187,10 @@ impl Order {
         true
     }
 
+    pub(crate) fn has_ended(&self, index: usize) -> bool {
+        self.ended[index]
+    }
+
     /// Whether everybody who has to end before it, or before another of its ring, has; those of the
     /// ring itself apart. Never for a daemon, whose turn is when all others have ended.
     pub(crate) fn is_ready(&self, index: usize) -> bool {

@@ -1,7 +1,15 @@
 //! The actors' part: `Runner::run` and `WayOut::leave`, as far as a drain is concerned.
 
-use super::{At, Cue, Drain, LEAVES_FIRST, State, Without};
+use super::{Actor, At, Cue, Drain, LEAVES_FIRST, State, Without};
 use crate::protocol::Steps;
+
+impl Actor {
+    /// Its mailbox is closed for good, so that nothing is left to return.
+    fn leave(&mut self) {
+        self.has_resigned = true;
+        self.at = At::Leave;
+    }
+}
 
 impl Drain {
     pub(super) fn act(&self, i: usize, steps: &mut Steps<'_, State>) {
@@ -10,14 +18,15 @@ impl Drain {
         let actor = &from.actors[i];
         let is_told = from.conductor.told[i];
         let awaits_children = actor.has_dismissed && !is_told;
+        let mailbox = self.mailbox(from, i);
         match actor.at {
             // runner.rs, sleep; mailbox.rs, rouse
             At::Asleep if actor.resting => {
-                if actor.gone {
+                if mailbox.gone {
                     steps.add(name, "finds that its ring is over", |next| {
-                        next.actors[i].at = At::Leave;
+                        next.actors[i].leave();
                     });
-                } else if actor.queue > 0 || actor.must_stop {
+                } else if mailbox.queue > 0 || actor.must_stop {
                     steps.add(name, "looks again", |next| {
                         next.actors[i].resting = self.without == Without::Rouse;
                         next.actors[i].at = At::Awake;
@@ -26,7 +35,7 @@ impl Drain {
             }
             At::Asleep => {
                 let has_heard_all = awaits_children && !actor.must_stop;
-                if actor.queue > 0
+                if mailbox.queue > 0
                     || self.has_more_beside(from, i)
                     || self.has_to_hear(from, i)
                     || (actor.stopping || actor.must_stop) && !has_heard_all
@@ -42,23 +51,26 @@ impl Drain {
                     });
                 }
                 self.look_beside(i, steps);
-                if actor.queue > 0 {
+                if mailbox.queue > 0 {
                     steps.add(name, "takes a message", |next| {
-                        next.actors[i].queue -= 1;
+                        self.mailbox_of(next, i).queue -= 1;
                         next.actors[i].at = At::Handling;
                     });
                 } else if !actor.stopping || awaits_children {
-                    // Only of those in rings it is asked whether they sleep. Not if its bell has rung.
+                    // Only of those in rings, and below them, it is asked whether they sleep. Not if its bell has rung.
                     let has_more = self.has_to_hear(from, i) || actor.quota.unwrap_or(0) > 0;
-                    if !actor.must_stop && !has_more && !self.ring(i).is_empty() {
+                    if !actor.must_stop && !has_more && self.is_of_a_ring(i) {
                         steps.add(name, "falls asleep", |next| next.actors[i].at = At::Asleep);
                     }
                 } else if self.has_to_hear(from, i) || self.has_more_beside(from, i) {
                     // First that.
-                } else if self.has_children(i) && !actor.has_dismissed {
+                } else if self.has_children(i)
+                    && !actor.has_dismissed
+                    && self.without != Without::ChildrenFirst
+                {
                     // runner.rs, dismiss_children
                     steps.add(name, "tells its children to leave", |next| self.dismiss(next, i));
-                } else if actor.has_joined && !actor.gone && self.without != Without::Together {
+                } else if actor.has_joined && !mailbox.gone && self.without != Without::Together {
                     // mailbox.rs, rest
                     steps.add(name, "has handled all, and waits for its ring", |next| {
                         next.actors[i].resting = true;
@@ -67,8 +79,8 @@ impl Drain {
                 } else {
                     // mailbox.rs, finish
                     steps.add(name, "has handled all", |next| {
-                        next.actors[i].gone = true;
-                        next.actors[i].at = At::Leave;
+                        self.mailbox_of(next, i).gone = true;
+                        next.actors[i].leave();
                     });
                 }
             }
@@ -79,15 +91,19 @@ impl Drain {
                     next.actors[i].at = At::Evict;
                 });
             }
+            // runner.rs, await_children
+            At::Evict if awaits_children && !actor.disowned => {}
             // ending.rs, return_rest; life/ledger.rs, take_returned
             At::Evict if actor.disowned => {
                 steps.add(name, "finds that it was given up", |next| next.actors[i].at = At::Leave);
             }
-            At::Evict => steps.add(name, "returns what is left", |next| {
+            At::Evict => steps.add(name, "returns what nobody else reads", |next| {
+                next.actors[i].has_resigned = true;
+                let left = match next.is_unread(self, self.wiring.reads[i]) {
+                    true => self.mailbox_of(next, i).evict(),
+                    false => 0,
+                };
                 let actor = &mut next.actors[i];
-                actor.closed = true;
-                actor.gone = true;
-                let left = std::mem::take(&mut actor.queue);
                 actor.at = match self.without {
                     Without::Ledger => At::Count(left),
                     _ => self.after_the_rest(i),
@@ -105,17 +121,32 @@ impl Drain {
             At::AwaitChildren if !awaits_children => {
                 steps.add(name, "ends its thread", |next| next.actors[i].at = At::Leave);
             }
-            // stage/spawning.rs, enter
-            At::Leave => steps.add(name, "says that it has ended", |next| {
-                let is_below = |&one: &usize| one != i && !from.conductor.has_left[one];
-                if !actor.disowned && self.wiring.trees[i].iter().any(is_below) {
-                    next.wrong.get_or_insert(LEAVES_FIRST);
-                }
-                next.actors[i].at = At::Ended;
-                self.tell(next, Cue::Ended(i));
-            }),
+            At::Leave => self.depart(i, steps),
             At::Hung | At::AwaitChildren | At::Ended => {}
         }
+    }
+
+    fn depart(&self, i: usize, steps: &mut Steps<'_, State>) {
+        let name = format!("actor {i}");
+        let from = steps.from;
+        let actor = &from.actors[i];
+        // In its `stopped` hook.
+        let is_child = self.wiring.parents[i].is_some();
+        for &to in self.wiring.feeds[i].iter().filter(|_| from.sends > 0 && is_child) {
+            steps.add(name.clone(), &format!("says goodbye to {to}"), |next| {
+                next.sends -= 1;
+                self.send(next, Some(i), to);
+            });
+        }
+        // stage/spawning.rs, enter
+        steps.add(name, "says that it has ended", |next| {
+            let is_below = |&one: &usize| one != i && !from.conductor.has_left[one];
+            if !actor.disowned && self.wiring.trees[i].iter().any(is_below) {
+                next.wrong.get_or_insert(LEAVES_FIRST);
+            }
+            next.actors[i].at = At::Ended;
+            self.tell(next, Cue::Ended(i));
+        });
     }
 
     /// agenda.rs: what an actor of a ring takes from beside its mailbox, until it has heard the last call; then only
@@ -137,7 +168,7 @@ impl Drain {
                     None => next.beside -= 1,
                     Some(quota) => *quota -= 1,
                 }
-                next.actors[i].accepted += 1;
+                self.mailbox_of(next, i).accepted += 1;
                 next.actors[i].at = At::Handling;
             });
         }

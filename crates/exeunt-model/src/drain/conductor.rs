@@ -153,7 +153,7 @@ impl Drain {
     pub(super) fn call(&self, next: &mut State, i: usize) {
         next.conductor.turns[i] = Turn::Called;
         next.conductor.given[i] += 1;
-        next.actors[i].closed = true;
+        self.mailbox_of(next, i).closed = true;
         next.actors[i].stopping = true;
     }
 
@@ -198,12 +198,14 @@ impl Drain {
     fn abandon(&self, next: &mut State, i: usize) {
         let actor = &mut next.actors[i];
         actor.disowned = true;
+        actor.has_resigned = true;
         let mut figures = actor.figures;
         figures.failed += u8::from(matches!(actor.at, At::Handling | At::Hung));
-        figures.returned += if actor.gone { 0 } else { std::mem::take(&mut actor.queue) };
-        actor.gone = true;
+        if next.is_unread(self, self.wiring.reads[i]) {
+            figures.returned += self.mailbox_of(next, i).evict();
+        }
         if self.without == Without::Disowning {
-            actor.figures = figures;
+            next.actors[i].figures = figures;
         }
         self.leave(next, i, figures);
     }

@@ -19,12 +19,32 @@ impl Drain {
         }
     }
 
+    /// ring_of: those who have not left, with their children.
+    fn ring_of(&self, state: &State, i: usize) -> Vec<usize> {
+        let conductor = &state.conductor;
+        let has_left = match self.without {
+            Without::OrphansOfRing => &conductor.has_left,
+            _ => &conductor.ended,
+        };
+        self.ring(i).iter().copied().filter(|&i| !has_left[i]).collect()
+    }
+
+    /// with_their_children
+    fn with_their_children(&self, state: &State, ring: &[usize]) -> Vec<usize> {
+        let has_left = &state.conductor.has_left;
+        let is_below = |i: usize| !has_left[i] && ring.contains(&self.wiring.root(i));
+        (0..self.len()).filter(|&i| ring.contains(&i) || is_below(i)).collect()
+    }
+
     /// settle
     pub(super) fn look(&self, look: &Look, steps: &mut Steps<'_, State>) {
         let from = steps.from;
-        let has_stayed = |i: &usize| !from.conductor.has_left[*i];
-        let ring: Vec<usize> = self.ring(look.of).iter().copied().filter(has_stayed).collect();
-        let Some(&i) = ring.get(look.next) else {
+        let ring = self.ring_of(from, look.of);
+        let all = match self.without {
+            Without::LookAtChildren => ring.clone(),
+            _ => self.with_their_children(from, &ring),
+        };
+        let Some(&i) = all.get(look.next) else {
             let does = if look.is_at_rest { "finds the ring at rest" } else { "looks away" };
             steps.add("conductor", does, |next| {
                 next.conductor.look = None;
@@ -39,7 +59,7 @@ impl Drain {
             steps.add("conductor", &format!("looks at the mailbox of {i}"), |next| {
                 next.actors[i].last_call |= actor.quota.is_none();
                 if let Some(look) = &mut next.conductor.look {
-                    look.is_empty = Some(actor.queue == 0);
+                    look.is_empty = Some(self.mailbox(from, i).queue == 0);
                 }
             });
             return;
@@ -59,9 +79,9 @@ impl Drain {
     }
 
     fn close_ring(&self, next: &mut State, ring: &[usize]) {
-        let is_at_rest = ring.iter().all(|&i| {
-            let actor = &next.actors[i];
-            actor.queue == 0 && !matches!(actor.at, At::Handling | At::Hung)
+        let is_at_rest = self.with_their_children(next, ring).into_iter().all(|i| {
+            let is_busy = matches!(next.actors[i].at, At::Handling | At::Hung);
+            self.mailbox(next, i).queue == 0 && !is_busy
         });
         // What comes from elsewhere may do so between the look and the closing.
         let is_undisturbed = self.from_outside == 0 && self.beside == 0 && self.goes_well();
@@ -90,21 +110,27 @@ impl Drain {
     /// finish_ring: under the locks of all their mailboxes.
     pub(super) fn finish_rings(&self, steps: &mut Steps<'_, State>) {
         let from = steps.from;
-        let ring_of = |i: usize| {
-            let has_stayed = |&i: &usize| !from.conductor.has_left[i];
-            self.ring(i).iter().copied().filter(has_stayed).collect::<Vec<_>>()
-        };
-        let is_done = |&i: &usize| {
-            let actor = &from.actors[i];
-            let is_empty = actor.queue == 0 || self.without == Without::LookAtMailboxes;
-            actor.gone || actor.resting && is_empty
+        let rests = |&i: &usize| {
+            let mailbox = self.mailbox(from, i);
+            let is_empty = mailbox.queue == 0 || self.without == Without::LookAtMailboxes;
+            let mut readers = self.wiring.readers(self.wiring.reads[i]);
+            let mut reading =
+                readers.by_ref().map(|i| &from.actors[i]).filter(|one| !one.has_resigned);
+            match (mailbox.gone, self.without) {
+                (true, _) => reading.next().is_none(),
+                (false, Without::CountOfThreads) => reading.any(|one| one.resting) && is_empty,
+                (false, _) => reading.all(|one| one.resting) && is_empty,
+            }
         };
         for i in (0..self.len()).filter(|&i| from.conductor.turns[i] == Turn::WithRing) {
-            let ring = ring_of(i);
-            if ring.first() == Some(&i) && ring.iter().all(is_done) {
+            let ring = self.ring_of(from, i);
+            let is_first = ring.iter().find(|&&i| from.conductor.turns[i] == Turn::WithRing);
+            let has_children = self.without != Without::ChildrenOfRing
+                && self.with_their_children(from, &ring).len() > ring.len();
+            if is_first == Some(&i) && !has_children && ring.iter().all(rests) {
                 steps.add("conductor", "closes a ring for good", |next| {
                     for &i in &ring {
-                        next.actors[i].gone = true;
+                        self.mailbox_of(next, i).gone = true;
                         if next.conductor.turns[i] == Turn::WithRing {
                             next.conductor.turns[i] = Turn::Called;
                         }

@@ -51,6 +51,39 @@ fn family() -> Drain {
     }
 }
 
+/// Two that send to each other, and a child of the one, which sends to both.
+fn ring_with_child() -> Drain {
+    Drain {
+        wiring: Wiring::new(vec![vec![1], vec![0], vec![0, 1]], vec![None, None, Some(0)]),
+        queued: vec![0, 0, 1],
+        from_outside: 0,
+        ..nobody()
+    }
+}
+
+/// The same, and somebody who sends to one of them.
+fn ring_with_child_and_more() -> Drain {
+    Drain { queued: vec![0; 3], from_outside: 1, ..ring_with_child() }
+}
+
+/// The same, where the parent has something to do, and the child something for the other one.
+fn ring_whose_first_is_busy() -> Drain {
+    Drain {
+        wiring: Wiring::new(vec![vec![1], vec![0], vec![1]], vec![None, None, Some(0)]),
+        queued: vec![1, 0, 0],
+        ..ring_with_child()
+    }
+}
+
+/// Two of which the one is a pool of two threads, and who send to each other.
+fn ring_with_pool() -> Drain {
+    Drain {
+        wiring: Wiring::new(vec![vec![2], vec![], vec![0]], vec![None; 3]).with_pool(0, 1),
+        queued: vec![1, 0, 0],
+        ..nobody()
+    }
+}
+
 /// A parent whose child has a child, one of whom is told to leave alone.
 fn dynasty() -> Drain {
     Drain {
@@ -110,6 +143,24 @@ fn m1_o4_a_ring_in_which_things_go_wrong() {
 }
 
 #[test]
+fn o3_o4_a_ring_with_a_child() {
+    holds(&Drain { sends: 2, ..ring_with_child() }, 1_000);
+    holds(&Drain { from_outside: 1, ..ring_with_child() }, 1_000);
+}
+
+#[test]
+fn o4_a_ring_with_a_pool() {
+    holds(&ring_with_pool(), 10_000);
+}
+
+#[test]
+fn m1_o4_d3_a_ring_with_a_pool_in_which_things_go_wrong() {
+    let drain = Drain { from_outside: 0, ..ring_with_pool() };
+    holds(&Drain { failures: 1, ..drain.clone() }, 10_000);
+    holds(&Drain { hangs: 1, sends: 0, ..drain }, 10_000);
+}
+
+#[test]
 fn o3_a_family() {
     holds(&family(), 500);
 }
@@ -136,7 +187,9 @@ fn o1_o3_d3_some_of_a_family_are_given_up_before() {
 #[test]
 fn the_drain_always_ends() {
     let with_more = Drain { from_outside: 0, beside: 1, ..ring() };
-    for drain in [chain(), ring(), with_more, family(), dynasty(), household()] {
+    let with_pool = Drain { from_outside: 0, ..ring_with_pool() };
+    let rings = [ring(), with_more, ring_with_child(), with_pool];
+    for drain in rings.into_iter().chain([chain(), family(), dynasty(), household()]) {
         assert!(can_always_end(&drain), "{drain:?}");
     }
 }
@@ -162,6 +215,14 @@ fn nothing_can_be_taken_out() {
             Without::DoorForChildren => (family(), REFUSED),
             Without::OrphansOfBefore => (Drain { hangs: 1, ..idle(household()) }, TOO_EARLY),
             Without::OrphansBelow => (Drain { hangs: 1, ..idle(dynasty()) }, LEAVES_FIRST),
+            Without::LookAtChildren => (Drain { sends: 2, ..ring_with_child() }, CLOSED_EARLY),
+            Without::DoorForRingsChildren => (ring_with_child(), REFUSED),
+            Without::ChildrenFirst => (ring_with_child(), NEVER_ENDS),
+            Without::ChildrenOfRing => {
+                (Drain { failures: 1, ..ring_with_child_and_more() }, REFUSED)
+            }
+            Without::OrphansOfRing => (Drain { hangs: 1, ..ring_whose_first_is_busy() }, REFUSED),
+            Without::CountOfThreads => (ring_with_pool(), REFUSED),
             Without::WaitForOrphans => (Drain { failures: 0, ..badly(idle(family())) }, TOO_EARLY),
         };
         let found = check(Drain { without, ..drain.clone() }).counterexample;

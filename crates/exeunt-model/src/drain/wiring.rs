@@ -1,10 +1,12 @@
-//! The wiring: who sends to whom, who is whose child, and what follows from it.
+//! The wiring: who sends to whom, who is whose child, who reads one mailbox with others, and what follows from it.
 
-/// Who sends to whom, and who is whose child.
+/// Who sends to whom, who is whose child, and who reads whose mailbox.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wiring {
     pub(super) feeds: Vec<Vec<usize>>,
     pub(super) parents: Vec<Option<usize>>,
+    /// Whose mailbox each reads: that of the first thread of its pool, or its own.
+    pub(super) reads: Vec<usize>,
     /// Those with whom each drains as one, itself included; nobody, if it drains alone.
     pub(super) rings: Vec<Vec<usize>>,
     /// Those who have to leave before each who is nobody's child.
@@ -18,34 +20,56 @@ impl Wiring {
     /// Children come after their parents.
     #[must_use]
     pub fn new(feeds: Vec<Vec<usize>>, parents: Vec<Option<usize>>) -> Wiring {
-        let none = vec![Vec::new(); feeds.len()];
-        let (rings, upstream, trees) = (none.clone(), none.clone(), none);
-        let mut wiring = Wiring { feeds, parents, rings, upstream, trees };
-        let all = || 0..wiring.feeds.len();
-        let rings = all().map(|i| wiring.ring(i)).collect();
-        let is_below = |one: usize, i: usize| one == i || wiring.above(one).any(|above| above == i);
-        let trees = all().map(|i| all().filter(|&one| is_below(one, i)).collect()).collect();
-        wiring = Wiring { rings, trees, ..wiring };
-        wiring.upstream = (0..wiring.feeds.len()).map(|i| wiring.upstream(i)).collect();
-        wiring
+        let reads = (0..feeds.len()).collect();
+        Wiring { feeds, parents, reads, rings: vec![], upstream: vec![], trees: vec![] }.derived()
+    }
+
+    /// The same, where `of` is another thread of the pool that `first` is a thread of. It sends to whom that one sends.
+    #[must_use]
+    pub fn with_pool(mut self, first: usize, of: usize) -> Wiring {
+        self.reads[of] = first;
+        self.feeds[of] = self.feeds[first].clone();
+        self.derived()
+    }
+
+    fn derived(mut self) -> Wiring {
+        let all = || 0..self.feeds.len();
+        let is_below = |one: usize, i: usize| one == i || self.above(one).any(|above| above == i);
+        self.trees = all().map(|i| all().filter(|&one| is_below(one, i)).collect()).collect();
+        self.rings = (0..self.feeds.len()).map(|i| self.ring(i)).collect();
+        self.upstream = (0..self.feeds.len()).map(|i| self.upstream(i)).collect();
+        self
+    }
+
+    /// Those who read that mailbox.
+    pub(super) fn readers(&self, mailbox: usize) -> impl Iterator<Item = usize> {
+        (0..self.reads.len()).filter(move |&i| self.reads[i] == mailbox)
+    }
+
+    /// Those who read what it, or somebody below it, sends.
+    fn is_read_by(&self, i: usize) -> Vec<usize> {
+        let to = self.trees[i].iter().flat_map(|&one| &self.feeds[one]);
+        to.flat_map(|&mailbox| self.readers(mailbox)).collect()
     }
 
     fn leads_to(&self, from: usize, to: usize) -> bool {
         let mut reached = vec![false; self.feeds.len()];
-        let mut way = self.feeds[from].clone();
+        let mut way = self.is_read_by(from);
         while let Some(i) = way.pop() {
             if !std::mem::replace(&mut reached[i], true) {
-                way.extend(&self.feeds[i]);
+                way.extend(self.is_read_by(i));
             }
         }
         reached[to]
     }
 
+    /// Of those who are nobody's children.
     fn ring(&self, i: usize) -> Vec<usize> {
         let is_of_it =
             |&other: &usize| other == i || self.leads_to(i, other) && self.leads_to(other, i);
-        let ring: Vec<usize> = (0..self.feeds.len()).filter(is_of_it).collect();
-        if ring.len() > 1 { ring } else { Vec::new() }
+        let is_root = |&other: &usize| self.parents[other].is_none();
+        let ring: Vec<usize> = (0..self.feeds.len()).filter(is_root).filter(is_of_it).collect();
+        if ring.len() > 1 && is_root(&i) { ring } else { Vec::new() }
     }
 
     /// Whose child it is, whose child that is, and so on.
@@ -53,15 +77,20 @@ impl Wiring {
         std::iter::successors(self.parents[i], |&parent| self.parents[parent])
     }
 
+    /// Who stands above it, and is nobody's child: itself, if it is nobody's.
+    pub(super) fn root(&self, i: usize) -> usize {
+        self.above(i).last().unwrap_or(i)
+    }
+
     /// With what a child sends, whoever stands above it. Of who is nobody's child.
     fn upstream(&self, i: usize) -> Vec<usize> {
         let mut ring = self.rings[i].clone();
         ring.push(i);
         let feeds_it = |&from: &usize| {
-            let sends = |&one: &usize| self.feeds[one].iter().any(|to| ring.contains(to));
+            let reaches = |to: usize| ring.contains(&to);
             !ring.contains(&from)
                 && self.parents[from].is_none()
-                && self.trees[from].iter().any(sends)
+                && self.is_read_by(from).into_iter().any(reaches)
         };
         (0..self.feeds.len()).filter(feeds_it).collect()
     }

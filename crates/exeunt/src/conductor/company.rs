@@ -95,9 +95,10 @@ impl Company {
         self.waiting.len()
     }
 
-    /// Those with whom somebody leaves as one.
+    /// Those with whom somebody leaves as one, as far as they have not left with all their children.
     pub(super) fn ring(&self, place: usize) -> Vec<Arc<Member>> {
-        self.order.ring(place).iter().map(|&place| Arc::clone(&self.members[place])).collect()
+        let there = self.order.ring(place).iter().filter(|&&place| !self.order.has_ended(place));
+        there.map(|&place| Arc::clone(&self.members[place])).collect()
     }
 
     /// Somebody has left, with all its children.

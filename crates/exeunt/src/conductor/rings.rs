@@ -7,7 +7,8 @@
 //! until their parent's turn.
 //!
 //! Then their turn has come: they close for others, handle what there is, and rest, open for each other still. When
-//! all of them rest, all are closed for good at once.
+//! all of them rest, all are closed for good at once. The children of one that fails, or was given up, may still send to
+//! the others: until they have left, it counts as one of the ring that does not rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::company::Company;
 use super::{Conductor, State};
+use crate::life::Life;
 use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
 use crate::unwind::lock;
@@ -52,9 +54,7 @@ impl Conductor<'_> {
             let at = company.members.iter().position(|member| member.life.index == index)?;
             Some(company.ring(at)).filter(|ring| !ring.is_empty())
         };
-        let mut ring = self.companies.iter().find_map(ring).unwrap_or_default();
-        ring.retain(|member| !member.has_left());
-        ring
+        self.companies.iter().find_map(ring).unwrap_or_default()
     }
 
     fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
@@ -103,6 +103,14 @@ impl Conductor<'_> {
         all.into_values().collect()
     }
 
+    /// Whether somebody below those of a ring is still there, who may send to all of it. Who rests has no children any
+    /// more; who fails or is given up reads its mailbox no more while they leave.
+    fn is_above_anybody(&self, ring: &[Arc<Member>]) -> bool {
+        let is_below_one = |life: &Life| ring.iter().any(|one| life.descends_from(&one.life));
+        ring.iter().any(|member| member.life.has_had_children())
+            && self.stage.members().iter().any(|member| is_below_one(&member.life))
+    }
+
     /// Gives those of a ring their turn. Their mailboxes are closed, but for each other.
     fn close_ring(&mut self, ring: &[Arc<Member>]) {
         let Some(first) = ring.first() else { return };
@@ -116,8 +124,11 @@ impl Conductor<'_> {
         }
     }
 
-    /// Closes their mailboxes for good, if none of them has anything to do.
+    /// Closes their mailboxes for good, if none of them, and nobody below them, has anything to do.
     fn finish_ring(&mut self, ring: &[Arc<Member>]) {
+        if self.is_above_anybody(ring) {
+            return;
+        }
         // One for all threads of a pool. Who rests does not look into those beside its own either.
         let mut posts: BTreeMap<MailboxId, (Arc<dyn Post>, usize)> = BTreeMap::new();
         for member in ring {
@@ -157,7 +168,6 @@ mod tests {
     use super::*;
     use crate::capacity::Capacity;
     use crate::deadline::Turn;
-    use crate::life::Life;
     use crate::mailbox::Mailbox;
     use crate::stage::Stage;
     use crate::waiters::Ticket;
