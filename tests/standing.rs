@@ -3,10 +3,10 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc;
 
-use exeunt::{Ended, Event, System, WaitingFor};
+use exeunt::{Ended, Event, Notice, Reply, System, WaitingFor};
 
 use crate::support::{
-    HANG, Planned, Play, guarded, line, ms, silence_planned_panics, standing, trap, until,
+    HANG, Planned, Play, guarded, line, ms, next, silence_planned_panics, standing, trap, until,
 };
 
 #[test]
@@ -28,7 +28,10 @@ fn who_waits_is_told_from_who_is_busy_whatever_it_waits_for() {
 
         let handle = system.handle();
         let waits = |name| standing(&handle, name).is_waiting;
-        until(|| ["outside", "sleeper", "reader", "holds up"].into_iter().all(waits));
+        until(|| ["outside", "sleeper", "reader"].into_iter().all(waits));
+        // Until it has the message in its hands, it waits for one.
+        until(|| standing(&handle, "holds up").doing == "sleeping");
+        assert!(waits("holds up"));
         let outside = standing(&handle, "outside");
         assert_eq!((outside.doing.as_str(), outside.waits_for), ("waiting for the door", None));
         // Only who has nothing in its hands is idle.
@@ -82,6 +85,43 @@ fn who_waits_for_another_or_for_its_children_waits() {
         gate.set();
         assert!(system.shutdown().is_complete());
         drop(shut);
+    });
+}
+
+#[test]
+fn d2_who_waits_for_answers_in_its_turn_is_told_of_as_such() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let (trap, keeper) = trap();
+        let mut system = System::new("answers");
+        system.set_stall_limit(ms(20)).observe(move |notice| {
+            if let Notice::Overdue { name, doing, .. } = notice {
+                let _ = tell.send((name.clone(), doing.clone()));
+            }
+        });
+        let sphinx = Play::new(move |reply: Reply<u32>, _| {
+            trap.walk_in();
+            let _ = reply.send(1);
+            Ok(())
+        });
+        let sphinx = system.actor("sphinx").stall_limit(HANG).spawn(sphinx).unwrap();
+        let asker = Play::new(move |(), cx| {
+            cx.ask_then(
+                &sphinx,
+                |reply| reply,
+                |_, answer, _| answer.map(drop).map_err(Into::into),
+            )?;
+            Ok(())
+        });
+        let asker = system.spawn("asker", asker);
+        asker.send(()).unwrap();
+        keeper.catches();
+        until(|| standing(&system.handle(), "asker").doing == "waiting for answers");
+        assert!(standing(&system.handle(), "asker").is_idle);
+        system.handle().shutdown();
+        assert_eq!(next(&told), ("asker".to_owned(), "waiting for answers".to_owned()));
+        drop(keeper);
+        drop((system.wait(), asker));
     });
 }
 

@@ -148,6 +148,8 @@ impl Life {
         let ledger = self.ledger();
         match (&ledger.outcome, self.pulse.look().place()) {
             (Some(_), _) => "in its thread's destructors".to_owned(),
+            // It has nothing to do until they come, in its turn as well: who looks for what holds it up looks there.
+            (None, Place::Asleep) if self.awaits_answers() => "waiting for answers".to_owned(),
             (None, Place::Runner | Place::Asleep) if !ledger.activity.is_a_wait() => {
                 "between two messages".to_owned()
             }
