@@ -9,13 +9,13 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use exeunt::{Addr, Context, Inbox, Reply, System, Timer, WeakAddr};
+use exeunt::{Addr, Context, Inbox, Reply, System, TaskContext, Timer, WeakAddr};
 
 use crate::support::dice::Dice;
 use crate::support::rounds::rounds;
 use crate::support::{HANG, Play, guarded_while_alive, next};
 
-const ROUNDS: u64 = 200;
+const ROUNDS: u64 = 300;
 const DEEDS: u32 = 24;
 
 /// As long as it takes an actor to find that there is nothing to do, and to fall asleep.
@@ -161,20 +161,23 @@ impl Visitor {
     }
 }
 
-/// A child of the sleeper's, which has something for it to do in its turn too.
-fn child_of(sleeper: WeakAddr<Order>, mut dice: Dice) -> Play<()> {
-    Play::idle().stopped(move |_| {
-        // Nobody has an address at a natural end.
-        if let Some(sleeper) = sleeper.upgrade() {
-            for _ in 0..3 {
-                let (fact, told) = mpsc::channel();
-                dice.moment(MICROS_TO_SLEEP);
-                sleeper.send(Order::Tell(fact))?;
-                next(&told);
-            }
+/// What a child of the sleeper's does, which has something for it to do in its turn too.
+fn have_the_last_word(
+    cx: &TaskContext,
+    sleeper: WeakAddr<Order>,
+    mut dice: Dice,
+) -> exeunt::Result {
+    cx.stopping().wait();
+    // Nobody has an address at a natural end.
+    if let Some(sleeper) = sleeper.upgrade() {
+        for _ in 0..3 {
+            let (fact, told) = mpsc::channel();
+            dice.moment(MICROS_TO_SLEEP);
+            sleeper.send(Order::Tell(fact))?;
+            next(&told);
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// Waits until a fact is dropped that is told to nobody.
@@ -206,16 +209,28 @@ fn visits(mut dice: Dice) {
             Ok(())
         }),
     );
-    let mut child = dice.another();
-    let sleeper = Play::new(|order, cx: &mut Context<_>| {
-        obey(order, cx);
-        Ok(())
-    });
-    let sleeper = sleeper.started(move |cx| {
-        cx.spawn("child", child_of(cx.addr().downgrade(), child.another()));
-        Ok(())
-    });
-    let sleeper = system.actor("sleeper").capacity(1).urgent(1).spawn(sleeper).unwrap();
+    // To a child of one of its threads the mailbox of a pool is closed as to anybody else.
+    let threads = [1, 1, 2, 3][dice.below(4)];
+    let (is_parent, sleeper) = match threads {
+        1 => (true, system.actor("sleeper")),
+        _ => (false, system.pool("sleeper", threads)),
+    };
+    let mut of_children = dice.another();
+    let make = move || {
+        let mut of_child = of_children.another();
+        Play::new(|order, cx: &mut Context<_>| {
+            obey(order, cx);
+            Ok(())
+        })
+        .started(move |cx| {
+            let (sleeper, dice) = (cx.addr().downgrade(), of_child.another());
+            if is_parent {
+                cx.spawn_task("child", |cx| have_the_last_word(cx, sleeper, dice));
+            }
+            Ok(())
+        })
+    };
+    let sleeper = sleeper.capacity(1).urgent(1).spawn_with(make).unwrap();
     let visitors: Vec<_> = (0..dice.between(1, 2))
         .map(|_| {
             let (sleeper, clerk) = (sleeper.clone(), clerk.clone());

@@ -2,7 +2,7 @@
 //! that is, since cargo does not build a file that is neither, and does not say so.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What begins in a folder: its Rust files, and the `main.rs` or `mod.rs` of its folders.
 fn beginnings(folder: &Path) -> Vec<String> {
@@ -42,6 +42,37 @@ fn every_file_of_examples_and_tests_is_built() {
                 "{}: {file} is neither in the manifest nor part of a program that is",
                 folder.display(),
             );
+        }
+    }
+}
+
+/// The Rust files under a folder, however deep.
+fn all_under(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let here = files.into_iter().filter(|path| path.extension().is_some_and(|it| it == "rs"));
+    here.chain(folders.iter().flat_map(|folder| all_under(folder))).collect()
+}
+
+#[test]
+fn every_file_of_a_crate_is_a_module_of_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for entry in fs::read_dir(root.join("crates")).unwrap() {
+        let sources = entry.unwrap().path().join("src");
+        let files = all_under(&sources);
+        assert!(!files.is_empty(), "{} is empty", sources.display());
+        let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        for file in files.iter().filter(|file| file.parent() != Some(&sources.join("bin"))) {
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            let name = match name {
+                "lib" | "main" => continue,
+                "mod" => file.parent().unwrap().file_name().unwrap().to_str().unwrap(),
+                name => name,
+            };
+            // By its name, or by its path.
+            let lines = [format!("mod {name};"), format!("/{name}.rs\"")];
+            let is_declared = lines.iter().any(|line| code.contains(line));
+            assert!(is_declared, "{} is part of nothing", file.display());
         }
     }
 }
