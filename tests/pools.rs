@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
 
-use exeunt::{Addr, Ended, Overflow, Restart, State, System, TaskContext};
+use exeunt::{Addr, Ended, Overflow, Report, Restart, State, System, TaskContext};
 
 use crate::support::{
-    HANG, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing, trap,
-    until,
+    HANG, NEVER, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing,
+    trap, until,
 };
 
 #[test]
@@ -434,4 +435,39 @@ fn what_cannot_be_a_pool_is_refused() {
         assert!(keyed.to_string().contains("an inbox is for one"), "{keyed}");
         assert!(system.shutdown().actors.is_empty());
     });
+}
+
+/// A pool of two threads, of which so many have a child that has still something for it when it leaves.
+fn a_pool_with_children(children: u64) -> Report {
+    let mut system = System::new("o3");
+    let (pool, inbox) = exeunt::mailbox::<u32>(8);
+    let (tell, told) = mpsc::channel();
+    let (to, made) = (pool.clone(), AtomicU64::new(0));
+    let parent = move || {
+        let (to, tell) = (to.clone(), tell.clone());
+        let has_child = made.fetch_add(1, Ordering::Relaxed) < children;
+        Play::idle().started(move |cx| {
+            let to = to.clone();
+            let child = Play::<()>::idle().stopped(move |_| {
+                thread::sleep(NEVER); // nobody is to close its mailbox meanwhile
+                Ok(to.send(1)?)
+            });
+            if has_child {
+                tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?;
+            }
+            Ok(())
+        })
+    };
+    system.pool("pool", 2).inbox(inbox).spawn_with(parent).unwrap();
+    let _children: Vec<Addr<()>> = (0..children).map(|_| next(&told)).collect();
+    system.shutdown()
+}
+
+#[test]
+fn o3_what_the_children_of_a_pools_threads_flush_to_it_is_handled() {
+    for children in [1, 2] {
+        let report = guarded(move || a_pool_with_children(children));
+        assert_eq!(line(&report, "pool").handled, children, "{report}");
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    }
 }

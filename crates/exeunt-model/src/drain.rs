@@ -68,11 +68,13 @@ pub enum Without {
     OrphansOfRing,
     /// The count of the threads of a pool that rest: it is enough that one does.
     CountOfThreads,
+    /// The end that the threads of a pool with children have together, as a ring has.
+    PoolAsRing,
 }
 
 impl Without {
     /// Everything that can be taken out.
-    pub const ALL: [Without; 23] = [
+    pub const ALL: [Without; 24] = [
         Without::WaitForUpstream,
         Without::SecondLook,
         Without::LookAtSleep,
@@ -96,6 +98,7 @@ impl Without {
         Without::ChildrenOfRing,
         Without::OrphansOfRing,
         Without::CountOfThreads,
+        Without::PoolAsRing,
     ];
 }
 
@@ -262,7 +265,10 @@ impl Drain {
     }
 
     fn ring(&self, i: usize) -> &[usize] {
-        &self.wiring.rings[i]
+        match &self.wiring.rings[i] {
+            ring if self.without == Without::PoolAsRing && self.wiring.is_pool(ring) => &[],
+            ring => ring,
+        }
     }
 
     /// Whether it is of a ring, or stands below one that is.

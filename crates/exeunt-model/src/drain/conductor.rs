@@ -147,6 +147,11 @@ impl Drain {
                 next.conductor.turns[i] = Turn::Settling;
             }
         }
+        // rings.rs, close_pool
+        let ring = self.ring(i);
+        if !ring.is_empty() && self.wiring.is_pool(ring) {
+            self.close_ring(next, &self.ring_of(next, i));
+        }
     }
 
     /// member.rs, call

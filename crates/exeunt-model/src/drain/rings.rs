@@ -20,7 +20,7 @@ impl Drain {
     }
 
     /// ring_of: those who have not left, with their children.
-    fn ring_of(&self, state: &State, i: usize) -> Vec<usize> {
+    pub(super) fn ring_of(&self, state: &State, i: usize) -> Vec<usize> {
         let conductor = &state.conductor;
         let has_left = match self.without {
             Without::OrphansOfRing => &conductor.has_left,
@@ -78,14 +78,14 @@ impl Drain {
         });
     }
 
-    fn close_ring(&self, next: &mut State, ring: &[usize]) {
+    pub(super) fn close_ring(&self, next: &mut State, ring: &[usize]) {
         let is_at_rest = self.with_their_children(next, ring).into_iter().all(|i| {
             let is_busy = matches!(next.actors[i].at, At::Handling | At::Hung);
             self.mailbox(next, i).queue == 0 && !is_busy
         });
         // What comes from elsewhere may do so between the look and the closing.
         let is_undisturbed = self.from_outside == 0 && self.beside == 0 && self.goes_well();
-        if !is_at_rest && is_undisturbed {
+        if !is_at_rest && is_undisturbed && !self.wiring.is_pool(ring) {
             next.wrong.get_or_insert(CLOSED_EARLY);
         }
         for &i in ring {

@@ -84,6 +84,16 @@ fn ring_with_pool() -> Drain {
     }
 }
 
+/// A pool of two threads, of which the one has a child that sends to it.
+fn pool_with_child() -> Drain {
+    Drain {
+        wiring: Wiring::new(vec![vec![], vec![], vec![0]], vec![None, None, Some(0)])
+            .with_pool(0, 1),
+        queued: vec![1, 0, 0],
+        ..nobody()
+    }
+}
+
 /// A parent whose child has a child, one of whom is told to leave alone.
 fn dynasty() -> Drain {
     Drain {
@@ -154,6 +164,17 @@ fn o4_a_ring_with_a_pool() {
 }
 
 #[test]
+fn o3_a_pool_of_which_one_thread_has_a_child() {
+    holds(&Drain { signals: 2, ..pool_with_child() }, 10_000);
+}
+
+#[test]
+fn m1_o3_a_pool_with_a_child_in_which_things_go_wrong() {
+    holds(&Drain { failures: 1, ..pool_with_child() }, 10_000);
+    holds(&Drain { hangs: 1, from_outside: 0, ..pool_with_child() }, 10_000);
+}
+
+#[test]
 fn m1_o4_d3_a_ring_with_a_pool_in_which_things_go_wrong() {
     let drain = Drain { from_outside: 0, ..ring_with_pool() };
     holds(&Drain { failures: 1, ..drain.clone() }, 10_000);
@@ -188,7 +209,7 @@ fn o1_o3_d3_some_of_a_family_are_given_up_before() {
 fn the_drain_always_ends() {
     let with_more = Drain { from_outside: 0, beside: 1, ..ring() };
     let with_pool = Drain { from_outside: 0, ..ring_with_pool() };
-    let rings = [ring(), with_more, ring_with_child(), with_pool];
+    let rings = [ring(), with_more, ring_with_child(), with_pool, pool_with_child()];
     for drain in rings.into_iter().chain([chain(), family(), dynasty(), household()]) {
         assert!(can_always_end(&drain), "{drain:?}");
     }
@@ -223,6 +244,7 @@ fn nothing_can_be_taken_out() {
             }
             Without::OrphansOfRing => (Drain { hangs: 1, ..ring_whose_first_is_busy() }, REFUSED),
             Without::CountOfThreads => (ring_with_pool(), REFUSED),
+            Without::PoolAsRing => (pool_with_child(), REFUSED),
             Without::WaitForOrphans => (Drain { failures: 0, ..badly(idle(family())) }, TOO_EARLY),
         };
         let found = check(Drain { without, ..drain.clone() }).counterexample;

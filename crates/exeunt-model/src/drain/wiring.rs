@@ -63,18 +63,30 @@ impl Wiring {
         reached[to]
     }
 
+    /// Of a thread of a pool that is in no ring: all of it, if any of them has children.
+    fn pool(&self, i: usize) -> Vec<usize> {
+        let pool: Vec<usize> = self.readers(self.reads[i]).collect();
+        let has_children = pool.iter().any(|&one| self.trees[one].len() > 1);
+        if pool.len() > 1 && has_children { pool } else { Vec::new() }
+    }
+
     /// Of those who are nobody's children.
     fn ring(&self, i: usize) -> Vec<usize> {
         let is_of_it =
             |&other: &usize| other == i || self.leads_to(i, other) && self.leads_to(other, i);
         let is_root = |&other: &usize| self.parents[other].is_none();
         let ring: Vec<usize> = (0..self.feeds.len()).filter(is_root).filter(is_of_it).collect();
-        if ring.len() > 1 && is_root(&i) { ring } else { Vec::new() }
+        if ring.len() > 1 && is_root(&i) { ring } else { self.pool(i) }
     }
 
     /// Whose child it is, whose child that is, and so on.
     pub(super) fn above(&self, i: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(self.parents[i], |&parent| self.parents[parent])
+    }
+
+    /// Whether those of its ring are one pool: nobody else's message is waited for.
+    pub(super) fn is_pool(&self, ring: &[usize]) -> bool {
+        ring.iter().all(|&i| self.reads[i] == self.reads[ring[0]])
     }
 
     /// Who stands above it, and is nobody's child: itself, if it is nobody's.

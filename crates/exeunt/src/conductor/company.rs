@@ -76,18 +76,18 @@ impl Company {
     /// as one with others, whose mailboxes stay open until all of them are quiet.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<(Arc<Member>, bool)> {
         let is_over = self.clock.is_over(now);
-        let Company { members, order, waiting, errand, .. } = self;
-        let mut due = Vec::new();
-        waiting.retain(|&place| {
-            let member = &members[place];
-            let is_daemon = member.node.daemon && matches!(errand, Errand::System);
-            let is_due = order.is_ready(place) || !is_daemon && is_over;
-            if is_due {
-                due.push((Arc::clone(member), !is_over && !order.ring(place).is_empty()));
-            }
-            !is_due
-        });
-        due
+        let (due, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|&place| self.is_due(place, is_over));
+        self.waiting = waiting;
+        let settles = |place: usize| !is_over && !self.ring(place).is_empty();
+        let due: Vec<usize> = due;
+        due.into_iter().map(|place| (Arc::clone(&self.members[place]), settles(place))).collect()
+    }
+
+    fn is_due(&self, place: usize, is_over: bool) -> bool {
+        let is_daemon = self.members[place].node.daemon && self.is_the_systems();
+        self.order.is_ready(place) || !is_daemon && is_over
     }
 
     /// How many of them have still to have their turn.
@@ -97,8 +97,22 @@ impl Company {
 
     /// Those with whom somebody leaves as one, as far as they have not left with all their children.
     pub(super) fn ring(&self, place: usize) -> Vec<Arc<Member>> {
-        let there = self.order.ring(place).iter().filter(|&&place| !self.order.has_ended(place));
-        there.map(|&place| Arc::clone(&self.members[place])).collect()
+        let there = |place: &usize| !self.order.has_ended(*place);
+        let ring = match self.order.ring(place) {
+            [] => self.pool(place),
+            ring => ring.to_vec(),
+        };
+        ring.into_iter().filter(there).map(|place| Arc::clone(&self.members[place])).collect()
+    }
+
+    /// The threads of its pool, if any of them has children: those may send to it until they have left, whichever
+    /// thread's they are.
+    fn pool(&self, place: usize) -> Vec<usize> {
+        let Some(pool) = self.members[place].pool() else { return Vec::new() };
+        let is_of_it = |&place: &usize| self.members[place].pool() == Some(pool);
+        let threads: Vec<usize> = (0..self.members.len()).filter(is_of_it).collect();
+        let has_children = |&place: &usize| self.members[place].life.has_had_children();
+        if threads.iter().any(has_children) { threads } else { Vec::new() }
     }
 
     /// Somebody has left, with all its children.

@@ -9,6 +9,8 @@
 //! Then their turn has come: they close for others, handle what there is, and rest, open for each other still. When
 //! all of them rest, all are closed for good at once. The children of one that fails, or was given up, may still send to
 //! the others: until they have left, it counts as one of the ring that does not rest.
+//!
+//! The threads of a pool that have children leave as a ring does, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -121,6 +123,16 @@ impl Conductor<'_> {
             if !member.life.stopping.is_set() {
                 member.call();
             }
+        }
+    }
+
+    /// The threads of a pool with children leave as a ring does, so that it is open for all of those until they have
+    /// left. But nobody else's message is waited for: unless they are of a ring with others, they close at once.
+    pub(super) fn close_pool(&mut self, index: usize) {
+        let ring = self.ring_of(index);
+        let pool = ring.first().and_then(|first| first.pool());
+        if ring.iter().all(|member| member.pool() == pool) {
+            self.close_ring(&ring);
         }
     }
 

@@ -30,6 +30,8 @@ impl Conductor<'_> {
             self.states.insert(member.life.index, state);
             if !settles {
                 member.call();
+            } else if member.front.is_some() {
+                self.close_pool(member.life.index);
             }
             self.excuse_from_revivals(member.life.index);
         }
