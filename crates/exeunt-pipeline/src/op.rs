@@ -106,6 +106,10 @@ pub struct Thread {
 pub trait Emit<T> {
     fn emit(&mut self, item: T) -> Result<(), Halt>;
 
+    /// The same, from a stage that keeps things on a way aside: `send` has them go on their way, before the thread waits for
+    /// whatever comes after. The stage itself cannot be asked for them then, since it is in the middle of this.
+    fn emit_beside(&mut self, item: T, send: &mut dyn FnMut()) -> Result<(), Halt>;
+
     /// Whether it may go on with what it makes of one item; between two of them its thread looks itself.
     fn look(&self) -> Result<(), Halt>;
 
@@ -247,12 +251,48 @@ impl<B: Op, E: Emit<B::Out>> Emit<B::In> for Into<'_, B, E> {
     }
 
     #[inline]
+    fn emit_beside(&mut self, item: B::In, send: &mut dyn FnMut()) -> Result<(), Halt> {
+        self.op.push(item, &mut Beside { emit: self.emit, send })
+    }
+
+    #[inline]
     fn look(&self) -> Result<(), Halt> {
         self.emit.look()
     }
 
     fn wait(&mut self, delay: Duration) -> Result<bool, Halt> {
         self.op.settle()?;
+        self.emit.wait(delay)
+    }
+}
+
+/// Where a stage puts what it makes, while one before it keeps things on a way aside.
+struct Beside<'a, E> {
+    emit: &'a mut E,
+    send: &'a mut dyn FnMut(),
+}
+
+impl<T, E: Emit<T>> Emit<T> for Beside<'_, E> {
+    #[inline]
+    fn emit(&mut self, item: T) -> Result<(), Halt> {
+        self.emit.emit_beside(item, self.send)
+    }
+
+    #[inline]
+    fn emit_beside(&mut self, item: T, send: &mut dyn FnMut()) -> Result<(), Halt> {
+        self.emit.emit_beside(item, &mut || {
+            (self.send)();
+            send();
+        })
+    }
+
+    #[inline]
+    fn look(&self) -> Result<(), Halt> {
+        self.emit.look()
+    }
+
+    fn wait(&mut self, delay: Duration) -> Result<bool, Halt> {
+        (self.send)();
         self.emit.wait(delay)
     }
 }

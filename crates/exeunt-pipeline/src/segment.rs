@@ -115,6 +115,12 @@ impl<T, E: End<T>> Emit<T> for Last<'_, E> {
         self.end.put(item)
     }
 
+    /// Here nobody waits but for room.
+    #[inline]
+    fn emit_beside(&mut self, item: T, _: &mut dyn FnMut()) -> Result<(), Halt> {
+        self.end.put(item)
+    }
+
     #[inline]
     fn look(&self) -> Result<(), Halt> {
         self.watch.look()
@@ -187,6 +193,8 @@ impl<O: Op, E: End<O::Out>> Process<O::In> for Segment<O, E> {
     }
 
     fn end(&mut self, watch: &Watch<'_>) -> Result<(), Halt> {
+        // What a stage in the middle hands on at last may have to wait, after one that has kept something aside.
+        self.ops.settle()?;
         self.ops.end(&mut Last { end: &mut self.end, watch })?;
         self.mark_what_was_held(watch)?;
         self.ops.settle()?;

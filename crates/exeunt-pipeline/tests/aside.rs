@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, unbounded};
-use exeunt::Error;
+use exeunt::{Backoff, Error, System};
 use exeunt_pipeline::{Channel, Diverted, Flow, Given, Op, Pipeline, Ready};
 
 /// Longer than anything here takes.
@@ -95,6 +95,61 @@ fn it_does_not_wait_for_many_slow_ones() {
         }
     };
     flow.inspect("slow", slow_at_last).sink("out", |_| Ok(())).wait().unwrap();
+}
+
+/// Longer than any test.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// A stage that waits for an hour does not keep back what went aside before that, on its thread and at the source's,
+/// wherever among others the item is that waits. The drain's budget ends the wait.
+#[test]
+fn it_does_not_wait_for_the_turn_of_what_goes_on() {
+    for items in [2, 3, 50] {
+        let numbers = || Pipeline::new("turns").items("numbers", 0..items);
+        comes_before(&[0, 1], |tell| limited(copied(numbers(), tell)));
+        comes_before(&[0, 1], |tell| limited(copied(numbers().thread("on"), tell)));
+        comes_before(&[0], |tell| {
+            let flow = numbers().thread("on").try_map("refuse", |n| match n {
+                0 => refuse(n),
+                n => Ok(n),
+            });
+            fails(flow.divert("aside", tells_diverted(tell)))
+        });
+    }
+}
+
+/// Nor does one at the end, when it is handed what all come to.
+#[test]
+fn it_does_not_wait_for_a_try_at_the_end() {
+    comes_before(&Vec::from_iter(0..ITEMS), |tell| {
+        let flow = copied(Pipeline::new("sum").items("numbers", 0..ITEMS), tell);
+        fails(flow.fold("sum", 0, |sum, n| *sum += n))
+    });
+}
+
+fn copied<O: Op<Out = u64>>(flow: Flow<O>, tell: Sender<u64>) -> Flow<impl Op<Out = u64>> {
+    flow.tee("copy", |flow| flow.sink("aside", tells_anybody(tell)))
+}
+
+fn limited(flow: Flow<impl Op<Out = u64>>) -> Ready {
+    flow.rate_limit("limit", 1, NEVER).sink("out", |_| Ok(()))
+}
+
+/// The next try is in an hour.
+fn fails(flow: Flow<impl Op<Out = u64>>) -> Ready {
+    let flow = flow.try_map("fails", refuse).retry(1, Backoff::exponential(NEVER, NEVER));
+    flow.skip_errors().sink("out", |_| Ok(()))
+}
+
+fn comes_before(expected: &[u64], describe: impl FnOnce(Sender<u64>) -> Ready) {
+    let (tell, told) = unbounded();
+    let mut system = System::new("turns");
+    system.set_drain_budget(Duration::from_millis(100));
+    let running = describe(tell).spawn(&mut system).unwrap();
+    let come: Vec<u64> = expected.iter().map_while(|_| told.recv_timeout(GUARD).ok()).collect();
+    assert_eq!(come, expected);
+    let outcome = running.ended(system.shutdown());
+    assert!(outcome.ledger().balances(), "{outcome}");
 }
 
 /// All that comes to a stage goes aside, until another on its thread ends that.

@@ -125,8 +125,8 @@ impl<T: Send + 'static> Op for Pass<T> {
 /// A copy to the side.
 #[derive(Debug)]
 pub struct Tee<T: Send + 'static> {
-    base: Base,
-    side: Side<T>,
+    pub(crate) base: Base,
+    pub(crate) side: Side<T>,
 }
 
 impl<T: Clone + Send + 'static> Op for Tee<T> {
@@ -141,10 +141,11 @@ impl<T: Clone + Send + 'static> Op for Tee<T> {
         self.side.begin(thread);
     }
 
+    #[inline]
     fn push(&mut self, item: T, emit: &mut impl Emit<T>) -> Result<(), Halt> {
         self.base.counts.handed_on();
         let copied = self.side.put_copy(&item);
-        emit.emit(item)?;
+        emit.emit_beside(item, &mut || self.side.flush())?;
         copied.map_err(|error| self.base.halt(error))
     }
 

@@ -113,6 +113,15 @@ impl<T: Send + 'static> Policy<T> {
     }
 }
 
+impl<T: Send + 'static> AtLast<T> {
+    /// What was diverted goes on its way.
+    fn send(&mut self) {
+        if let AtLast::Divert { to, .. } = self {
+            to.flush();
+        }
+    }
+}
+
 /// Runs code of the user's, so that a panic is an error like another.
 #[inline(always)]
 pub(crate) fn guard<R>(code: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
@@ -177,9 +186,7 @@ impl<K: Kind> Op for Each<K> {
     }
 
     fn settle(&mut self) -> Result<(), Halt> {
-        if let AtLast::Divert { to, .. } = &mut self.policy.at_last {
-            to.flush();
-        }
+        self.policy.at_last.send();
         Ok(())
     }
 }
@@ -223,7 +230,8 @@ impl<K: Kind> Each<K> {
                 emit.look().map_err(Trouble::CutOff)?;
             }
             self.base.counts.out();
-            emit.emit(item).map_err(Trouble::Halt)?;
+            let at_last = &mut self.policy.at_last;
+            emit.emit_beside(item, &mut || at_last.send()).map_err(Trouble::Halt)?;
         }
         Ok(any)
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use exeunt::Backoff;
 
 use super::*;
+use crate::flow::Tee;
 use crate::link::{Counted, Link};
 use crate::side::{Door, Side};
 
@@ -43,6 +44,10 @@ impl<T> Emit<T> for After<'_, T> {
         }
         self.items.push(item);
         Ok(())
+    }
+
+    fn emit_beside(&mut self, item: T, _: &mut dyn FnMut()) -> Result<(), Halt> {
+        self.emit(item)
     }
 
     fn look(&self) -> Result<(), Halt> {
@@ -147,6 +152,63 @@ fn what_has_gone_aside_before_is_on_its_way_while_the_next_try_is_waited_for() {
     drop(after);
     assert_eq!(come, [1]);
     assert_eq!((figures(&counted), counted.read().retried), ((0, 0, 2, 0), 2));
+}
+
+/// A tee, and all that comes to it on the way aside.
+fn tee(link: &Link<u32>) -> Tee<u32> {
+    let door = Door::new();
+    door.open(link.inlet());
+    Tee { base: Counted::new().base(), side: Side::new(door) }
+}
+
+/// What there is aside when a stage downstream of it first waits, if three items come to it and no more.
+fn aside_while_waiting<T: Send + 'static>(
+    link: &mut Link<T>,
+    mut stages: impl Op<In = u32>,
+) -> Vec<T> {
+    stages.begin(&thread());
+    let mut come = Vec::new();
+    let mut after = After::new();
+    after.waiting = Box::new(|| {
+        come.extend(link.read_items());
+        Ok(false)
+    });
+    for n in 0..3 {
+        assert!(after.waits.is_empty());
+        stages.push(n, &mut after).unwrap();
+    }
+    assert_eq!(after.waits.len(), 1);
+    drop(after);
+    come
+}
+
+/// Waits for the third item.
+fn waits() -> impl Op<In = u32, Out = u32> {
+    let fails = |n: u32| if n < 2 { Ok(n) } else { Err(Error::msg(n)) };
+    try_map(&Counted::new(), Policy { retry: retry(1), at_last: AtLast::Skip }, fails)
+}
+
+#[test]
+fn copies_are_on_their_way_while_a_stage_after_the_tee_waits_however_far_it_is() {
+    let mut link = Link::new();
+    let stages = Then { first: tee(&link), second: waits() };
+    assert_eq!(aside_while_waiting(&mut link, stages), [0, 1, 2]);
+
+    let (mut first, second) = (Link::new(), Link::new());
+    let between = Policy { retry: None, at_last: aside(&Link::new()) };
+    let between = try_map(&Counted::new(), between, Ok::<u32, Error>);
+    let stages = Then { first: tee(&first), second: tee(&second) };
+    let stages = Then { first: Then { first: stages, second: between }, second: waits() };
+    assert_eq!(aside_while_waiting(&mut first, stages), [0, 1, 2]);
+}
+
+#[test]
+fn what_failed_is_on_its_way_aside_while_a_stage_after_that_waits() {
+    let mut link = Link::new();
+    let odd = |n: u32| if n == 1 { Err(Error::msg(n)) } else { Ok(n) };
+    let first = try_map(&Counted::new(), Policy { retry: None, at_last: aside(&link) }, odd);
+    let come = aside_while_waiting(&mut link, Then { first, second: waits() });
+    assert_eq!(come.iter().map(|diverted| diverted.item).collect::<Vec<_>>(), [1]);
 }
 
 #[test]
