@@ -1,6 +1,8 @@
 //! The program of the README: counts the words of standard input.
 
-use exeunt::{Actor, Context, System};
+use std::io::{self, Write};
+
+use exeunt::{Actor, Context, Error, System};
 
 struct Tally {
     words: u64,
@@ -15,8 +17,8 @@ impl Actor for Tally {
     }
 
     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
-        println!("{} words", self.words);
-        Ok(())
+        writeln!(io::stdout(), "{} words", self.words)
+            .map_err(|error| Error::msg(format_args!("standard output: {error}")))
     }
 }
 
@@ -25,7 +27,7 @@ fn main() -> exeunt::Exit {
     let mut system = System::new("words");
     let tally = system.spawn("tally", Tally { words: 0 });
     system.spawn_task("stdin", move |cx| {
-        for line in cx.stopping().interrupts(|| std::io::stdin().lines())? {
+        for line in cx.stopping().interrupts(|| io::stdin().lines())? {
             tally.send(line?)?;
         }
         Ok(())

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -105,13 +105,28 @@ fn text_of(folder: &Path) -> String {
     let mut text = String::new();
     for path in LOGS.map(|name| folder.join(name)).into_iter().filter(|path| path.exists()) {
         if path.extension().is_some_and(|extension| extension == "gz") {
-            let mut file = MultiGzDecoder::new(File::open(&path).unwrap());
-            file.read_to_string(&mut text).unwrap();
+            text += &whole_lines_of(&path);
         } else {
             text += &fs::read_to_string(&path).unwrap();
         }
     }
     text
+}
+
+/// What is in a compressed file up to the end of its last whole line, wherever it is cut off.
+fn whole_lines_of(path: &Path) -> String {
+    let bytes = MultiGzDecoder::new(BufReader::new(File::open(path).unwrap())).bytes();
+    let mut text = String::from_utf8(bytes.map_while(Result::ok).collect()).unwrap();
+    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+    text
+}
+
+/// Takes away the end of a log.
+fn cut_off(folder: &Path, name: &str) -> PathBuf {
+    let log = folder.join(name);
+    let content = fs::read(&log).unwrap();
+    fs::write(&log, &content[..content.len() / 3 * 2]).unwrap();
+    log
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -265,26 +280,57 @@ fn access_log_does_not_mind_that_logs_are_rotated_between_two_runs() {
 }
 
 #[test]
-fn access_log_names_what_it_cannot_read_and_counts_the_rest() {
+fn access_log_counts_what_is_there_of_a_log_that_is_cut_off_and_names_it_in_the_end() {
     let folder = Folder::new();
-    generated(folder.path(), 1000);
+    generated(folder.path(), 2000);
     fs::remove_file(folder.path().join("requests.db")).unwrap();
-    let torn = folder.path().join("access.log.3.gz");
-    let content = fs::read(&torn).unwrap();
-    fs::write(&torn, &content[..content.len() / 2]).unwrap();
+    let torn = cut_off(folder.path(), "access.log.3.gz");
+    let bytes = whole_lines_of(&torn).len();
+    assert!(bytes > 10_000, "{bytes}");
 
     let finished = access_log(folder.path(), &[]);
 
     assert_eq!(finished.status.code(), Some(1), "{finished:?}");
-    assert!(finished.stderr.contains(&format!("ERROR {}: ", torn.display())), "{finished:?}");
-    // The torn one is half there, all others are whole.
-    fs::remove_file(torn).unwrap();
-    let (rows, lines, _) = count(folder.path());
+    let torn = torn.display();
+    let told =
+        format!("{torn}: cut off; of its text the lines of {bytes} bytes were read, and no more\n");
+    let last = format!("ERROR not all could be read: {told}");
+    assert!(finished.stderr.contains(&format!("ERROR {told}")), "{finished:?}");
+    assert!(finished.stderr.ends_with(&last), "{finished:?}");
+    let (rows, lines, broken) = count(folder.path());
+    assert!(lines < 2000);
     let database = stored(&folder.path().join("requests.db")).unwrap();
-    assert!((lines..1000).contains(&database.lines), "{}", database.lines);
-    for (key, (hits, bytes)) in rows {
-        let found = database.rows[&key];
-        assert!(found.0 >= hits && found.1 >= bytes, "{key:?}: {found:?}");
+    assert_eq!((database.rows, database.lines, database.broken), (rows, lines, broken));
+}
+
+#[test]
+fn access_log_stopped_in_a_log_that_is_cut_off_counts_no_line_of_it_twice() {
+    let mut dice = Dice::seeded();
+    let mut course = Course::new();
+    cut_off(course.folder.path(), "access.log.2.gz");
+    course.lines = lines_of(course.folder.path());
+    let (rows, lines, broken) = sum(&course.lines);
+    assert!(lines < LINES);
+    let (mut in_the_middle, mut databases, mut round, mut stored_lines) = (0, 0, 0, 0);
+    while course.goes_on(round, in_the_middle, stored_lines) {
+        round += 1;
+        let db = format!("torn-{databases}.db");
+        let running = course.start(&db);
+        course.wait_for_a_moment(&mut dice);
+        running.signal(["INT", "KILL"][dice.below(2) as usize]);
+        running.finish();
+        stored_lines = course.assert_first_lines(&copy_of(&course.file(&db)));
+        in_the_middle += u32::from((1..lines).contains(&stored_lines));
+        if dice.below(2) == 0 {
+            continue;
+        }
+        // Who has not come past it names it; who has is through with it.
+        let finished = course.start(&db).finish();
+        let is_named = finished.stderr.contains("access.log.2.gz: cut off");
+        assert_eq!(finished.status.code(), Some(i32::from(is_named)), "{finished:?}");
+        let database = stored(&course.file(&db)).unwrap();
+        assert_eq!((&database.rows, database.lines, database.broken), (&rows, lines, broken));
+        databases += 1;
     }
 }
 

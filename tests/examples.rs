@@ -4,6 +4,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::thread;
@@ -232,6 +234,25 @@ fn hello_counts_standard_input() {
     assert!(finished.status.success(), "{finished:?}");
     assert_eq!(finished.stdout, "6 words\n");
     assert_eq!(finished.stderr, "");
+}
+
+/// What it has counted has nowhere to go: that is said, by the name of where it was to go, and no success.
+#[test]
+fn hello_names_standard_output_if_that_is_full_or_closed() {
+    let (reader, closed) = UnixStream::pair().unwrap();
+    drop(reader);
+    let mut outputs = vec![(Stdio::from(OwnedFd::from(closed)), "Broken pipe")];
+    match std::fs::OpenOptions::new().write(true).open("/dev/full") {
+        Ok(full) => outputs.push((full.into(), "No space left on device")),
+        Err(_) => eprintln!("skipped: here is no /dev/full"),
+    }
+    for (output, why) in outputs {
+        let finished = example("hello").stdin(Stdio::null()).stdout(output).output().unwrap();
+        let said = String::from_utf8_lossy(&finished.stderr);
+        assert_eq!(finished.status.code(), Some(1), "{said}");
+        let told = format!("`tally` failed: in `stopped`: standard output: {why}");
+        assert!(said.contains(&told) && !said.contains("panicked"), "{said}");
+    }
 }
 
 #[test]

@@ -16,8 +16,13 @@
 //! and then those that came after it.
 //!
 //! A file that may not be opened is refused before any line is read: once those after it were counted, no position
-//! would lead back to it. One that breaks off in the middle, or is gone, is an error that names it, and the next one
-//! follows.
+//! would lead back to it. One that is gone is an error that names it, and the next one follows.
+//!
+//! So it is with one that breaks off in the middle, as a compressed one does of which not all was copied: all lines that
+//! are whole are given, then the error says up to where, and the next one follows. A run that stops before it is through
+//! with it finds the same place again, and goes on if the file is whole by then. Once it is through, what was missing is
+//! counted by a new database only.
+//!
 //! Bytes that are not UTF-8 become `�`: servers escape them, so they are rare, and no reason to lose
 //! a line.
 
@@ -36,6 +41,8 @@ use exeunt_pipeline::{Lines, Next, Source};
 use flate2::Crc;
 use flate2::bufread::MultiGzDecoder;
 
+use crate::unread::Unread;
+
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// So much of its beginning tells a log from others: several lines, with their times.
@@ -46,6 +53,7 @@ const HEAD_BYTES: u64 = 1024;
 pub(crate) struct Logs {
     files: vec::IntoIter<LogFile>,
     current: Option<Log>,
+    unread: Unread,
 }
 
 impl Logs {
@@ -61,7 +69,7 @@ impl Logs {
         let mut files = find(folder)?;
         let Some(position) = after else {
             files.iter().try_for_each(LogFile::check)?;
-            return Ok(Logs { files: files.into_iter(), current: None });
+            return Ok(Logs::of(files, None));
         };
         let Some(index) = place_of(position, &files) else {
             let is_there = files.iter().any(|file| file.name == position.file);
@@ -71,7 +79,16 @@ impl Logs {
         let rest = files.split_off(index + 1);
         rest.iter().try_for_each(LogFile::check)?;
         let current = files.pop().map(|file| file.open(position.offset)).transpose()?;
-        Ok(Logs { files: rest.into_iter(), current })
+        Ok(Logs::of(rest, current))
+    }
+
+    fn of(files: Vec<LogFile>, current: Option<Log>) -> Logs {
+        Logs { files: files.into_iter(), current, unread: Unread::default() }
+    }
+
+    /// What could not be read, once all has been.
+    pub(crate) fn unread(&self) -> Unread {
+        self.unread.clone()
     }
 
     /// The next line; or the error of a file, after which the next one follows.
@@ -84,11 +101,11 @@ impl Logs {
                 }
                 continue;
             };
-            let Some(next) = log.lines.next_item(stopping) else {
+            let Some(next) = log.next_line(stopping) else {
                 self.current = None;
                 continue;
             };
-            return Some(next.map(|(line, offset)| (line, log.position(offset))));
+            return Some(next);
         }
     }
 }
@@ -100,7 +117,7 @@ impl Source for Logs {
     fn next_item(&mut self, stopping: &Event) -> Option<Next<String, Position>> {
         let next = self.next_line(stopping);
         if let Some(Err(error)) = &next {
-            log::error!("{error}");
+            self.unread.note(error);
         }
         next
     }
@@ -113,12 +130,36 @@ impl Source for Logs {
 /// A log that is being read.
 struct Log {
     name: Arc<str>,
+    path: PathBuf,
     lines: Lines,
+    /// All lines of so many bytes of its text were given, by this run or those before.
+    given_bytes: u64,
     beginning: Vec<u8>,
     head: Option<Head>,
 }
 
 impl Log {
+    fn next_line(&mut self, stopping: &Event) -> Option<Next<String, Position>> {
+        match self.lines.next_item(stopping)? {
+            Ok((line, offset)) => {
+                self.given_bytes = offset;
+                Some(Ok((line, self.position(offset))))
+            }
+            Err(error) => Some(Err(self.named(error))),
+        }
+    }
+
+    /// An error after which nothing more comes of it says how far it came.
+    fn named(&self, error: exeunt::Error) -> exeunt::Error {
+        let kind = error.downcast_ref().map(io::Error::kind);
+        if matches!(kind, None | Some(io::ErrorKind::InvalidData)) {
+            return error;
+        }
+        let is_cut_off = kind == Some(io::ErrorKind::UnexpectedEof);
+        let kind = Kind::BrokenOff { error, is_cut_off, given_bytes: self.given_bytes };
+        LogError::new(&self.path, kind).into()
+    }
+
     /// The place after so many bytes.
     fn position(&self, offset: u64) -> Position {
         let read = usize::try_from(offset).ok().and_then(|offset| self.beginning.get(..offset));
@@ -217,6 +258,12 @@ enum Kind {
     Io(io::Error),
     /// The same, with the name in it.
     Lines(io::Error),
+    /// So, too; and no more lines follow.
+    BrokenOff {
+        error: exeunt::Error,
+        is_cut_off: bool,
+        given_bytes: u64,
+    },
 }
 
 impl LogError {
@@ -244,6 +291,13 @@ impl fmt::Display for LogError {
                 write!(f, "{error}; it is another file than at the last run")
             }
             Kind::Lines(error) => write!(f, "{error}"),
+            Kind::BrokenOff { error, is_cut_off, given_bytes } => {
+                match is_cut_off {
+                    true => write!(f, "{path}: cut off"),
+                    false => write!(f, "{error}"),
+                }?;
+                write!(f, "; of its text the lines of {given_bytes} bytes were read, and no more")
+            }
         }
     }
 }
@@ -354,7 +408,8 @@ impl LogFile {
         };
         let lines = lines.lossy().after(offset);
         let lines = lines.map_err(|error| LogError::new(&path, Kind::Lines(error)))?;
-        Ok(Log { name, lines, head: Head::of(&beginning), beginning })
+        let head = Head::of(&beginning);
+        Ok(Log { name, path, lines, given_bytes: offset, beginning, head })
     }
 
     /// As much of its beginning as there is, and can be read.
@@ -407,7 +462,7 @@ mod tests {
     fn positions(folder: &Folder) -> Vec<Position> {
         let mut logs = Logs::open(folder.path(), None).unwrap();
         let items = std::iter::from_fn(|| logs.next_item(&Event::new()));
-        items.map(|item| item.unwrap().1).collect()
+        items.filter_map(|item| Some(item.ok()?.1)).collect()
     }
 
     fn refusal(folder: &Folder, after: &str) -> String {
@@ -574,12 +629,69 @@ mod tests {
         let read = read(&folder, None);
         assert_eq!(read[0], line("a.log.gz:4", "one"));
         let read: Vec<_> = read.into_iter().skip_while(Result::is_ok).collect();
-        assert!(read[0].as_ref().unwrap_err().starts_with("a.log.gz: "), "{read:?}");
-        assert!(read[1].as_ref().unwrap_err().starts_with("b.log.gz: "), "{read:?}");
+        assert!(read[0].as_ref().unwrap_err().starts_with("a.log.gz: cut off"), "{read:?}");
+        let no_gzip = "b.log.gz: invalid gzip header; of its text the lines of 0 bytes were read, and no more";
+        assert_eq!(read[1], Err(no_gzip.to_owned()));
         assert_eq!(read[2], line("c.log:6", "three"));
         #[cfg(unix)]
         assert!(read[3].as_ref().unwrap_err().starts_with("d.log: "), "{read:?}");
         assert!(read.len() <= 4, "{read:?}");
+    }
+
+    #[test]
+    fn of_a_log_that_is_cut_off_anywhere_all_whole_lines_are_read_and_the_next_file_follows() {
+        let texts = [text(0..40), text(40..77) + "half"];
+        let whole = gzip(&[&texts[0], &texts[1]]);
+        let between = gzip(&[&texts[0]]).len();
+        let folder = logs(&[("access.log", b"last\n")]);
+        for cut in (1..whole.len()).filter(|&cut| cut != between) {
+            fs::write(folder.join("access.log.1.gz"), &whole[..cut]).unwrap();
+            let all = read(&folder, None);
+            let (last, torn) = all.split_last().unwrap();
+            assert_eq!(*last, line("access.log:5", "last"));
+            let (error, lines) = torn.split_last().unwrap();
+            let expected: Vec<_> = (0..lines.len()).map(|n| numbered(n as u32)).collect();
+            assert_eq!(lines, expected, "cut at {cut}");
+            assert_eq!(lines.len(), whole_lines(&whole[..cut]), "cut at {cut}");
+            let bytes = lines.len() * 5;
+            let told = format!(
+                "access.log.1.gz: cut off; of its text the lines of {bytes} bytes were read, and no more"
+            );
+            assert_eq!(error.as_ref().unwrap_err(), &told);
+            // From each place on it is the same, with nothing lost and nothing double.
+            for (next, position) in (1..).zip(positions(&folder)).take(lines.len()) {
+                assert_eq!(read(&folder, Some(&position)), all[next..], "{position}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_that_was_cut_off_and_is_whole_again_is_gone_on_with() {
+        let text = text(0..400);
+        let whole = gzip(&[&text]);
+        let folder = logs(&[("access.log.1.gz", &whole[..whole.len() / 2])]);
+        let seen = positions(&folder);
+        assert!(seen.len() > 10);
+        fs::write(folder.join("access.log.1.gz"), &whole).unwrap();
+        for (next, position) in (1..).zip(&seen) {
+            let rest: Vec<_> = (next..400).map(numbered).collect();
+            assert_eq!(read(&folder, Some(position)), rest, "{position}");
+        }
+    }
+
+    /// Lines of five bytes, which tell which they are.
+    fn text(range: std::ops::Range<u32>) -> String {
+        range.map(|n| format!("{n:04}\n")).collect()
+    }
+
+    fn numbered(n: u32) -> Result<(String, String), String> {
+        line(&format!("access.log.1.gz:{}", 5 * (n + 1)), &format!("{n:04}"))
+    }
+
+    /// How many lines with an end can be got out of it, byte by byte.
+    fn whole_lines(gzip: &[u8]) -> usize {
+        let bytes = MultiGzDecoder::new(gzip).bytes();
+        bytes.map_while(Result::ok).filter(|&byte| byte == b'\n').count()
     }
 
     #[cfg(unix)]

@@ -42,6 +42,7 @@ mod options;
 mod record;
 mod store;
 mod tally;
+mod unread;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -82,6 +83,7 @@ fn count(options: &Options) -> Result<Exit, String> {
     let mut system = System::new("access_log");
     let show = Show::of(&mut system, &options.shown, None)?;
     let (logs, store) = take_up(options)?;
+    let unread = logs.unread();
     let pipeline = assemble(options, logs, store).feeds_nothing();
     let begun = Instant::now();
     let running = pipeline.spawn(&mut system).map_err(|error| error.to_string())?;
@@ -89,7 +91,7 @@ fn count(options: &Options) -> Result<Exit, String> {
     let outcome = running.ended(system.run());
     say_how_fast(outcome.ledger(), begun.elapsed());
     let shown = show.end(&outcome);
-    let told = tell(&options.db).and(all_read(outcome.ledger()));
+    let told = tell(&options.db).and(unread.nothing());
     Ok(show::exit(outcome, told.and(shown)))
 }
 
@@ -118,13 +120,6 @@ fn say_how_fast(ledger: &Ledger, took: Duration) {
     let lines = ledger.stage("logs").map_or(0, |logs| logs.out);
     let seconds = took.as_secs_f64();
     log::info!("{lines} lines in {seconds:.1} s, {:.0} a second", lines as f64 / seconds);
-}
-
-fn all_read(ledger: &Ledger) -> Result<(), String> {
-    match ledger.stage("logs").map_or(0, |logs| logs.failed) {
-        0 => Ok(()),
-        failed => Err(format!("what could not be read is named above: {failed} in all")),
-    }
 }
 
 /// Prints what the database holds by now, from this run and those before, and whether it adds up: the

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
+use crate::common::print;
 use crate::show::Shown;
 
 /// The command line of a program, taken apart one by one.
@@ -112,6 +113,11 @@ fn time(text: &str) -> Option<Duration> {
 
 /// What was asked for instead of any work.
 fn say(help: &str) -> ! {
-    let _ = io::stdout().write_all(help.as_bytes());
-    process::exit(0)
+    match print(help) {
+        Ok(()) => process::exit(0),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            process::exit(1)
+        }
+    }
 }
