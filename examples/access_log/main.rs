@@ -49,7 +49,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use exeunt::{Exit, System};
+use exeunt::{Exit, Reason, System};
 use exeunt_pipeline::{Ledger, Pipeline, Ready};
 
 use crate::args::Args;
@@ -90,6 +90,9 @@ fn count(options: &Options) -> Result<Exit, String> {
 
     let outcome = running.ended(system.run());
     say_how_fast(outcome.ledger(), begun.elapsed());
+    if outcome.report().reason != Reason::Completed {
+        log::info!("ended before its time: the next run goes on where this one has stopped");
+    }
     let shown = show.end(&outcome);
     let told = tell(&options.db).and(unread.nothing());
     Ok(show::exit(outcome, told.and(shown)))

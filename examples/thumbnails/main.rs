@@ -95,6 +95,9 @@ fn make_thumbnails(options: Options) -> Result<Exit, String> {
     let is_due = |path: &Path| Picture::if_due(path.to_owned(), &options.dir, out).is_some();
     let listed = broken.finish(&before, is_due);
     let shown = show.end(&outcome);
+    if outcome.report().reason != Reason::Completed {
+        log::info!("ended before its time: run it again, and it makes what is missing");
+    }
     let printed = common::print(&balance(outcome.ledger(), out, &not_taken));
     Ok(show::exit(outcome, listed.and(printed).and(shown)))
 }

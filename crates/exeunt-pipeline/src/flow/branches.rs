@@ -37,7 +37,8 @@ impl<O: Op, P: Clone + Send + 'static> Flow<O, P> {
     /// Gives a copy of each item to a branch of its own, which ends in a sink of its own, and goes on.
     ///
     /// If the branch ends before its input does, it gets no more copies; that is no matter of the main way's. While it
-    /// is slower, the main way waits for it. The main way does not go on for the branch: when its sink has
+    /// is slower, the main way waits for it. Copies travel together, but none is kept back while a later stage on the same
+    /// thread waits for a turn or the next try. The main way does not go on for the branch: when its sink has
     /// [enough](crate::Closed), the branch ends with what it has. Branches that are worth the same are a
     /// [`broadcast`](Flow::broadcast).
     pub fn tee(
