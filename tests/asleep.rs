@@ -209,11 +209,9 @@ fn visits(mut dice: Dice) {
             Ok(())
         }),
     );
-    // To a child of one of its threads the mailbox of a pool is closed as to anybody else.
-    let threads = [1, 1, 2, 3][dice.below(4)];
-    let (is_parent, sleeper) = match threads {
-        1 => (true, system.actor("sleeper")),
-        _ => (false, system.pool("sleeper", threads)),
+    let sleeper = match [1, 1, 2, 3][dice.below(4)] {
+        1 => system.actor("sleeper"),
+        threads => system.pool("sleeper", threads),
     };
     let mut of_children = dice.another();
     let make = move || {
@@ -224,9 +222,7 @@ fn visits(mut dice: Dice) {
         })
         .started(move |cx| {
             let (sleeper, dice) = (cx.addr().downgrade(), of_child.another());
-            if is_parent {
-                cx.spawn_task("child", |cx| have_the_last_word(cx, sleeper, dice));
-            }
+            cx.spawn_task("child", |cx| have_the_last_word(cx, sleeper, dice));
             Ok(())
         })
     };
