@@ -1,9 +1,8 @@
 //! The runner: how a thread waits, and what it runs. The loop of an actor reads as one match.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Select};
+use crossbeam_channel::Receiver;
 
 use crate::actor::Actor;
 use crate::agenda::Job;
@@ -12,13 +11,14 @@ use crate::cell::{Cell, Failure, Stillborn};
 use crate::clock::Clock;
 use crate::ending::{self, Fate, Over, Remains, WayOut};
 use crate::life::{Activity, Life, Outcome, Summons};
-use crate::mailbox::{Bell, Crew, Mailbox};
+use crate::mailbox::{Bell, Mailbox};
 use crate::patience::Patience;
 use crate::report::ActorReport;
 use crate::unwind;
 
 #[cfg(feature = "stepper")]
 mod glance;
+mod sleep;
 mod task;
 
 pub(crate) use task::perform;
@@ -356,63 +356,6 @@ impl<'a, A: Actor> Runner<'a, A> {
             self.life.swap_activity(Activity::Working);
             self.cell.bereave(left);
         }
-    }
-
-    /// Sleeps until there is something to look at.
-    fn sleep(&mut self) -> Option<Next<A::Msg>> {
-        let waits_for_ring = self.waits_for_ring();
-        if waits_for_ring && !self.mailbox.rest() {
-            return None;
-        }
-        let due = self.cell.agenda().next_due();
-        // Who has something on its agenda may have something to do though nobody sends it anything.
-        // Who waits for its ring sleeps for that, and is no matter of the pool's own end.
-        let crew = self.mailbox.crew().filter(|_| !waits_for_ring && self.cell.agenda().is_done());
-        let all_sleep = crew.is_some_and(|crew| crew.fall_asleep().is_some());
-        if all_sleep && self.is_deserted() {
-            // Whoever looked before us saw us awake, and will not look again.
-            crew.into_iter().for_each(Crew::wake_up);
-            return None;
-        }
-        self.life.set_awaits_answers(self.cell.agenda_now().answers.of_whom());
-        self.life.fall_asleep();
-        let asleep = Instant::now();
-        match self.has_channels() {
-            true => self.select(due),
-            false => self.mailbox.sleep(due),
-        }
-        self.life.wake_up();
-        self.patience.slept(asleep.elapsed());
-        crew.into_iter().for_each(Crew::wake_up);
-        if waits_for_ring && !self.mailbox.rouse() {
-            return Some(Affair::Dry.into());
-        }
-        self.cell.agenda().has_idled().then_some(Affair::Idle.into())
-    }
-
-    /// Whether it has more to wait for than its mailbox and the time, or does not read that alone.
-    fn has_channels(&self) -> bool {
-        self.mailbox.crew().is_some()
-            || self.children.is_some()
-            || self.cell.agenda_now().has_channels()
-    }
-
-    fn select(&self, due: Option<Instant>) {
-        let mut select = Select::new();
-        select.recv(self.mailbox.receiver());
-        select.recv(self.bell.receiver());
-        if let Some(urgent) = self.mailbox.urgent_receiver() {
-            select.recv(urgent);
-        }
-        if let Some(children) = &self.children {
-            select.recv(children);
-        }
-        self.cell.agenda_now().add_to(&mut select);
-        match due {
-            None => drop(select.ready()),
-            Some(due) => drop(select.ready_deadline(due)),
-        }
-        let _ = self.bell.pick_up();
     }
 }
 

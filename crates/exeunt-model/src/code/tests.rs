@@ -119,7 +119,7 @@ macro_rules! scenes_of_a_bell {
                     bell.ring();
                 })
             });
-            // runner.rs, `wait_for_message` and `select`
+            // runner.rs, `wait_for_message`; runner/sleep.rs, `select`
             loop {
                 if bell.heard() && orders.iter().all(|order| order.load(Ordering::Acquire)) {
                     break;
@@ -161,7 +161,7 @@ macro_rules! scenes_of_a_porter {
                     porter.wake();
                 }
             });
-            // runner.rs, `wait_for_message` and `sleep`
+            // runner.rs, `wait_for_message`; runner/sleep.rs, `sleep`
             let (mut is_rung, mut has_message) = (false, false);
             loop {
                 is_rung |= bell.heard();

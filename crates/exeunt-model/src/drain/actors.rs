@@ -20,7 +20,7 @@ impl Drain {
         let awaits_children = actor.has_dismissed && !is_told;
         let mailbox = self.mailbox(from, i);
         match actor.at {
-            // runner.rs, sleep; mailbox.rs, rouse
+            // runner/sleep.rs, sleep; mailbox.rs, rouse
             At::Asleep if actor.resting => {
                 if mailbox.gone {
                     steps.add(name, "finds that its ring is over", |next| {

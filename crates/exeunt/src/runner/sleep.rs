@@ -1,0 +1,70 @@
+//! How it sleeps: parked, if its mailbox, its bell and the time are all there is to wait for, and in a `select` if there are
+//! other channels, or other threads that read the same mailbox. `mailbox.md` says why.
+
+use std::time::Instant;
+
+use crossbeam_channel::Select;
+
+use super::{Affair, Next, Runner};
+use crate::actor::Actor;
+use crate::mailbox::Crew;
+
+impl<A: Actor> Runner<'_, A> {
+    /// Sleeps until there is something to look at.
+    pub(super) fn sleep(&mut self) -> Option<Next<A::Msg>> {
+        let waits_for_ring = self.waits_for_ring();
+        if waits_for_ring && !self.mailbox.rest() {
+            return None;
+        }
+        let due = self.cell.agenda().next_due();
+        // Who has something on its agenda may have something to do though nobody sends it anything.
+        // Who waits for its ring sleeps for that, and is no matter of the pool's own end.
+        let crew = self.mailbox.crew().filter(|_| !waits_for_ring && self.cell.agenda().is_done());
+        let all_sleep = crew.is_some_and(|crew| crew.fall_asleep().is_some());
+        if all_sleep && self.is_deserted() {
+            // Whoever looked before us saw us awake, and will not look again.
+            crew.into_iter().for_each(Crew::wake_up);
+            return None;
+        }
+        self.life.set_awaits_answers(self.cell.agenda_now().answers.of_whom());
+        self.life.fall_asleep();
+        let asleep = Instant::now();
+        match self.has_channels() {
+            true => self.select(due),
+            false => self.mailbox.sleep(due),
+        }
+        self.life.wake_up();
+        self.patience.slept(asleep.elapsed());
+        crew.into_iter().for_each(Crew::wake_up);
+        if waits_for_ring && !self.mailbox.rouse() {
+            return Some(Affair::Dry.into());
+        }
+        self.cell.agenda().has_idled().then_some(Affair::Idle.into())
+    }
+
+    /// Whether it has more to wait for than its mailbox and the time, or does not read that alone.
+    fn has_channels(&self) -> bool {
+        self.mailbox.crew().is_some()
+            || self.children.is_some()
+            || self.cell.agenda_now().has_channels()
+    }
+
+    /// Sleeps in a `select` of all there is to wait for, or until that moment.
+    fn select(&self, due: Option<Instant>) {
+        let mut select = Select::new();
+        select.recv(self.mailbox.receiver());
+        select.recv(self.bell.receiver());
+        if let Some(urgent) = self.mailbox.urgent_receiver() {
+            select.recv(urgent);
+        }
+        if let Some(children) = &self.children {
+            select.recv(children);
+        }
+        self.cell.agenda_now().add_to(&mut select);
+        match due {
+            None => drop(select.ready()),
+            Some(due) => drop(select.ready_deadline(due)),
+        }
+        let _ = self.bell.pick_up();
+    }
+}
