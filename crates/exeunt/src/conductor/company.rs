@@ -2,7 +2,7 @@
 //! children, in the drain of the system; the children of somebody who leaves; somebody who was told to
 //! leave alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -76,18 +76,29 @@ impl Company {
     /// as one with others, whose mailboxes stay open until all of them are quiet.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<(Arc<Member>, bool)> {
         let is_over = self.clock.is_over(now);
-        let (due, waiting) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|&place| self.is_due(place, is_over));
+        let waiting = std::mem::take(&mut self.waiting);
+        let is_due =
+            |&place: &usize| self.order.is_ready(place) || is_over && !self.is_daemon(place);
+        let (due, waiting): (Vec<usize>, Vec<usize>) = waiting.into_iter().partition(is_due);
         self.waiting = waiting;
-        let settles = |place: usize| !is_over && !self.ring(place).is_empty();
-        let due: Vec<usize> = due;
-        due.into_iter().map(|place| (Arc::clone(&self.members[place]), settles(place))).collect()
+        if due.is_empty() {
+            return Vec::new();
+        }
+        // Asked once for all: a pool may have thousands of threads.
+        let pools = self.pools_with_children();
+        let leaves_with_pool =
+            |member: &Member| member.pool().is_some_and(|at| pools.contains(&at));
+        let settle = |place: usize| {
+            let member = Arc::clone(&self.members[place]);
+            let leaves_as_one = !self.order.ring(place).is_empty() || leaves_with_pool(&member);
+            (member, !is_over && leaves_as_one)
+        };
+        due.into_iter().map(settle).collect()
     }
 
-    fn is_due(&self, place: usize, is_over: bool) -> bool {
-        let is_daemon = self.members[place].node.daemon && self.is_the_systems();
-        self.order.is_ready(place) || !is_daemon && is_over
+    /// Whether all others of the system leave before it.
+    fn is_daemon(&self, place: usize) -> bool {
+        self.members[place].node.daemon && self.is_the_systems()
     }
 
     /// How many of them have still to have their turn.
@@ -108,17 +119,22 @@ impl Company {
     /// The threads of its pool, if any of them has children: those may send to it until they have left, whichever
     /// thread's they are.
     fn pool(&self, place: usize) -> Vec<usize> {
-        let Some(pool) = self.members[place].pool() else { return Vec::new() };
-        let is_of_it = |&place: &usize| self.members[place].pool() == Some(pool);
-        let threads: Vec<usize> = (0..self.members.len()).filter(is_of_it).collect();
-        let has_children = |&place: &usize| self.members[place].life.has_had_children();
-        if threads.iter().any(has_children) { threads } else { Vec::new() }
+        let pool = self.members[place].pool();
+        if pool.is_none_or(|pool| !self.pools_with_children().contains(&pool)) {
+            return Vec::new();
+        }
+        (0..self.members.len()).filter(|&place| self.members[place].pool() == pool).collect()
+    }
+
+    fn pools_with_children(&self) -> BTreeSet<usize> {
+        let threads = self.members.iter().filter_map(|member| Some((member, member.pool()?)));
+        threads.filter(|(thread, _)| thread.life.has_had_children()).map(|(_, pool)| pool).collect()
     }
 
     /// Somebody has left, with all its children.
     pub(super) fn end(&mut self, index: usize) {
         if let Some(place) = self.place(index) {
-            let is_daemon = self.members[place].node.daemon && self.is_the_systems();
+            let is_daemon = self.is_daemon(place);
             // Once for each, though it may be told twice: of a member, and of its last child.
             self.to_leave -= usize::from(self.order.end(place) && !is_daemon);
         }
