@@ -22,10 +22,12 @@ pub enum Without {
     StillCalm,
     /// The number of wake-ups, beside that of those asleep: who has woken, and sleeps again, has not been awake.
     Wakings,
-    /// The ring for all when the last address is dropped.
+    /// The ring for all, if they sleep, when the last address is dropped.
     RingOfAddress,
-    /// The ring for the others when one has left.
+    /// The ring for the others, if they sleep, when one has left.
     RingOfResigned,
+    /// The ring for the others when the mailbox is gone.
+    RingOfGone,
     /// The look of who is about to sleep whether all the others do.
     LookBeforeSleep,
     /// The count of who is about to sleep, among those who do.
@@ -36,7 +38,7 @@ pub enum Without {
 
 impl Without {
     /// Everything that can be taken out.
-    pub const ALL: [Without; 10] = [
+    pub const ALL: [Without; 11] = [
         Without::LastToWork,
         Without::LookWhenCalm,
         Without::AddressWhenCalm,
@@ -44,6 +46,7 @@ impl Without {
         Without::Wakings,
         Without::RingOfAddress,
         Without::RingOfResigned,
+        Without::RingOfGone,
         Without::LookBeforeSleep,
         Without::CountAsleep,
         Without::CountReading,
@@ -86,6 +89,16 @@ pub struct State {
 struct Outside {
     left: u8,
     has_address: bool,
+    wakes: Wakes,
+}
+
+/// Somebody has dropped the last address, or reads no more: it wakes those who read, if all of them sleep.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Wakes {
+    Not,
+    Look,
+    Compare(u8),
+    Ring,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -96,6 +109,7 @@ struct Thread {
     is_disturbed: bool,
     /// It is in a handler that has made an address.
     has_address: bool,
+    wakes: Wakes,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -120,8 +134,9 @@ enum At {
     SleepLook,
     Asleep,
     WakeUp,
+    RingOfGone,
     Resign,
-    Ring,
+    Resigned,
     Ended,
 }
 
@@ -133,10 +148,15 @@ impl Protocol for Deserted {
     type State = State;
 
     fn begin(&self) -> State {
-        let thread =
-            Thread { at: At::Look, is_rung: false, is_disturbed: false, has_address: false };
+        let thread = Thread {
+            at: At::Look,
+            is_rung: false,
+            is_disturbed: false,
+            has_address: false,
+            wakes: Wakes::Not,
+        };
         State {
-            outside: Outside { left: self.sends, has_address: true },
+            outside: Outside { left: self.sends, has_address: true, wakes: Wakes::Not },
             queue: 0,
             gone: false,
             addresses: 1,
@@ -151,7 +171,9 @@ impl Protocol for Deserted {
 
     fn steps(&self, state: &State) -> Vec<(Step, State)> {
         let mut steps = Steps { from: state, all: Vec::new() };
-        if state.outside.left > 0 {
+        if state.outside.wakes != Wakes::Not {
+            self.wake("outside", state.outside.wakes, &mut steps, &|next| &mut next.outside.wakes);
+        } else if state.outside.left > 0 {
             steps.add("outside", "sends", |next| {
                 next.outside.left -= 1;
                 next.queue += 1;
@@ -159,7 +181,7 @@ impl Protocol for Deserted {
         } else if state.outside.has_address {
             steps.add("outside", "drops its address", |next| {
                 next.outside.has_address = false;
-                self.drop_address(next);
+                next.outside.wakes = self.drop_address(next);
             });
         }
         (0..self.threads).for_each(|i| self.act(i, &mut steps));
@@ -181,16 +203,48 @@ impl Protocol for Deserted {
 
 impl Deserted {
     /// mailbox.rs, remove_address
-    fn drop_address(&self, next: &mut State) {
+    fn drop_address(&self, next: &mut State) -> Wakes {
         next.addresses -= 1;
-        if next.addresses == 0 && self.without != Without::RingOfAddress {
-            ring_all(next);
+        let is_last = next.addresses == 0 && self.without != Without::RingOfAddress;
+        if is_last { Wakes::Look } else { Wakes::Not }
+    }
+
+    /// mailbox.rs, wake_if_deserted
+    fn wake(
+        &self,
+        who: &str,
+        wakes: Wakes,
+        steps: &mut Steps<'_, State>,
+        of: &dyn Fn(&mut State) -> &mut Wakes,
+    ) {
+        let from = steps.from;
+        let mut go = |does: &str, to: Wakes| steps.add(who, does, |next| *of(next) = to);
+        match wakes {
+            // `self.is_deserted()`, and the first look of crew.rs, is_asleep: `self.sleep.load(..)`
+            Wakes::Look if from.addresses > 0 => {
+                go("finds that somebody has an address", Wakes::Not);
+            }
+            Wakes::Look => go("looks how many sleep", Wakes::Compare(from.asleep)),
+            // The second: `self.reading()`
+            Wakes::Compare(asleep) => {
+                let all_sleep = asleep == from.reading;
+                go("compares", if all_sleep { Wakes::Ring } else { Wakes::Not });
+            }
+            Wakes::Ring => steps.add(who, "rings for all", |next| {
+                *of(next) = Wakes::Not;
+                ring_all(next);
+            }),
+            Wakes::Not => {}
         }
     }
 
     fn act(&self, i: usize, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let thread = &from.threads[i];
+        if thread.wakes != Wakes::Not {
+            let who = format!("thread {i}");
+            return self.wake(&who, thread.wakes, steps, &|next| &mut next.threads[i].wakes);
+        }
         let asleep = from.asleep + 1;
         let mut go = |does: &str, to: At, step: &dyn Fn(&mut State)| {
             steps.add(format!("thread {i}"), does, |next| {
@@ -288,16 +342,19 @@ impl Deserted {
                 next.asleep -= u8::from(self.without != Without::CountAsleep);
                 disturb(next);
             }),
+            // finish: `self.mailbox.ring_all()`
+            At::RingOfGone => go("rings for the others", At::Resign, &ring_all),
             // ending.rs, resign; crew.rs, resign
-            At::Resign => go("reads no more", At::Ring, &|next| {
+            At::Resign => go("reads no more", At::Resigned, &|next| {
                 next.reading -= u8::from(self.without != Without::CountReading);
             }),
-            // mailbox.rs, resign: `self.ring_all()`
-            At::Ring => go("rings for the others", At::Ended, &|next| {
-                if self.without != Without::RingOfResigned {
-                    ring_all(next);
-                }
-            }),
+            // mailbox.rs, resign: `!self.is_gone()`
+            At::Resigned => {
+                let wakes = !from.gone && self.without != Without::RingOfResigned;
+                go("asks whether the mailbox is gone", At::Ended, &|next| {
+                    next.threads[i].wakes = if wakes { Wakes::Look } else { Wakes::Not };
+                });
+            }
         }
     }
 
@@ -307,7 +364,7 @@ impl Deserted {
         if from.threads[i].has_address {
             return steps.add(name, "drops the address that it has made", |next| {
                 next.threads[i].has_address = false;
-                self.drop_address(next);
+                next.threads[i].wakes = self.drop_address(next);
             });
         }
         if from.sends_of_its_own > 0 {
@@ -318,11 +375,12 @@ impl Deserted {
                 next.queue += 1;
             });
         }
-        if from.sends_of_its_own > 0 && !from.outside.has_address {
+        let is_free = !from.outside.has_address && from.outside.wakes == Wakes::Not;
+        if from.sends_of_its_own > 0 && is_free {
             steps.add(name.clone(), "hands an address out", |next| {
                 next.sends_of_its_own -= 1;
                 next.addresses += 1;
-                next.outside = Outside { left: 1, has_address: true };
+                next.outside = Outside { left: 1, has_address: true, ..next.outside };
             });
         }
         steps.add(name.clone(), "has handled its message", |next| next.threads[i].at = At::Look);
@@ -334,15 +392,20 @@ impl Deserted {
         }
     }
 
-    /// mailbox.rs, finish
+    /// finish; mailbox.rs, finish
     fn finish(&self, i: usize, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let is_empty = from.queue == 0;
         let is_gone = from.gone || is_empty;
         let is_cut_short =
             from.addresses > 0 || from.threads.iter().any(|thread| thread.at == At::Handle);
+        let is_news = !from.gone && self.without != Without::RingOfGone;
         steps.add(format!("thread {i}"), "finishes", |next| {
-            next.threads[i].at = if is_gone { At::Resign } else { At::Look };
+            next.threads[i].at = match (is_gone, is_news) {
+                (true, true) => At::RingOfGone,
+                (true, false) => At::Resign,
+                (false, _) => At::Look,
+            };
             if is_gone && !next.gone && is_cut_short {
                 next.wrong.get_or_insert(CUT_SHORT);
             }
@@ -402,6 +465,7 @@ mod tests {
             let expected = match without {
                 Without::RingOfAddress
                 | Without::RingOfResigned
+                | Without::RingOfGone
                 | Without::LookBeforeSleep
                 | Without::CountAsleep
                 | Without::CountReading => SLEEPS,

@@ -4,6 +4,7 @@
 //! It belongs to one incarnation, and only its own thread touches it. An actor that has nothing on
 //! its agenda never looks at it more closely than at one flag.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Select;
@@ -13,7 +14,7 @@ use crate::answers::{Answers, How};
 use crate::clock::Clock;
 use crate::life::Life;
 use crate::mailbox::Mailbox;
-use crate::timer::{Missed, Timer};
+use crate::timer::{Missed, Rope, Timer};
 use crate::timers::Timers;
 use crate::unwind;
 pub use inputs::OnDrain;
@@ -75,10 +76,10 @@ impl Source {
 const URGENT_BUDGET: u32 = 8;
 
 impl<A: Actor> Agenda<A> {
-    pub(crate) fn new(clock: Clock, mailbox: &std::sync::Arc<Mailbox<A::Msg>>) -> Agenda<A> {
+    pub(crate) fn new(clock: Clock, mailbox: &Arc<Mailbox<A::Msg>>, seat: usize) -> Agenda<A> {
         Agenda {
             clock,
-            timers: Timers::new(Some(mailbox.as_ring())),
+            timers: Timers::new(Some(Rope { bells: mailbox.as_ring(), seat })),
             inputs: Vec::new(),
             answers: Answers::new(),
             idle_timeout: None,

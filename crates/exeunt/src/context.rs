@@ -59,7 +59,7 @@ pub struct Context<A: Actor> {
 
 impl<A: Actor> Context<A> {
     pub(crate) fn new(life: Arc<Life>, mailbox: Arc<Mailbox<A::Msg>>, clock: Clock) -> Context<A> {
-        let agenda = Agenda::new(clock, &mailbox);
+        let agenda = Agenda::new(clock, &mailbox, life.seat);
         Context { agenda, children_left: Vec::new(), mailbox, life }
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Life {
     /// Its place in the order of spawning.
     pub(crate) index: usize,
     pub(crate) is_daemon: bool,
+    /// Which of the threads it is that read its mailbox: each has a bell of its own.
+    pub(crate) seat: usize,
     /// Whose child it is.
     pub(crate) parent: Option<Arc<Life>>,
     /// Whether anybody but the system has a say when it fails.
@@ -80,6 +82,7 @@ impl Life {
             name: name.into(),
             index,
             is_daemon,
+            seat: 0,
             parent: None,
             is_supervised: false,
             is_restartable: false,

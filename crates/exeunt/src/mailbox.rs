@@ -175,6 +175,13 @@ impl<M: Send + 'static> Mailbox<M> {
         self.crew.get().and_then(|crew| crew.bell(seat)).unwrap_or(&self.bell)
     }
 
+    /// The thread in that seat is to look up.
+    pub(crate) fn ring(&self, seat: usize) {
+        self.bell_of(seat).ring();
+        self.porter.wake();
+    }
+
+    /// All who read it are to look up. There may be thousands: for what concerns one of them, its own bell is rung.
     pub(crate) fn ring_all(&self) {
         self.bell.ring();
         self.porter.wake();
@@ -187,9 +194,19 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn resign(&self) -> bool {
         let Some(crew) = self.crew.get() else { return true };
         let is_last = crew.resign();
-        // The others may have been waiting for this one to have nothing to do.
-        self.ring_all();
+        // The others may all be asleep, since this one was not: nobody else tells them that it has gone.
+        if !is_last && !self.is_gone() {
+            self.wake_if_deserted();
+        }
         is_last
+    }
+
+    /// Nobody may be left who could bring those who read it to life, which they find out by themselves. Of a pool that
+    /// is the affair of whoever falls asleep last; if all of them are asleep, they are woken.
+    fn wake_if_deserted(&self) {
+        if self.is_deserted() && self.crew.get().is_none_or(Crew::is_asleep) {
+            self.ring_all();
+        }
     }
 
     /// Whether no thread reads it any more. To be asked when one has [resigned](Mailbox::resign).
@@ -260,14 +277,16 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     pub(crate) fn remove_address(&self) {
-        if self.addresses.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.ring_all();
+        if self.addresses.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.wake_if_deserted();
         }
     }
 
     /// Whether nobody has its address, so that nobody but the actor itself can bring it to life.
     pub(crate) fn is_deserted(&self) -> bool {
-        self.addresses.load(Ordering::Acquire) == 0
+        // In one order with the count of those who sleep: who falls asleep last sees that the last address is gone, or
+        // who drops that sees that all of them sleep.
+        self.addresses.load(Ordering::SeqCst) == 0
     }
 
     // The reader's side.
@@ -288,23 +307,24 @@ impl<M: Send + 'static> Mailbox<M> {
         &self.ordinary.receiver
     }
 
-    /// Tells the futures that wait for room as often as there is some, in their order; the reader
-    /// calls it when it has heard its bell, and has taken what is next.
+    /// Tells the futures that wait for room as often as there is some, in their order; the reader in
+    /// that seat calls it when it has heard its bell, and has taken what is next.
     ///
     /// As long as others are left it hears its bell again: so it never sleeps on room that somebody
     /// waits for, and nobody depends on what those do who were woken (they may never be polled again).
-    pub(crate) fn make_way(&self) {
+    /// Who comes to wait has rung the bells of all; so each of them that makes room makes way.
+    pub(crate) fn make_way(&self, seat: usize) {
         let receiver = &self.ordinary.receiver;
         let room = receiver.capacity().unwrap_or(usize::MAX).saturating_sub(receiver.len());
         if self.room.wake_first(room) {
-            self.ring_all();
+            self.ring(seat);
         }
     }
 
-    /// A new incarnation reads: those who rang for the one before have rung for it.
-    pub(crate) fn remind_of_waiters(&self) {
+    /// A new incarnation reads in that seat: those who rang for the one before have rung for it.
+    pub(crate) fn remind_of_waiters(&self, seat: usize) {
         if !self.room.is_empty() {
-            self.ring_all();
+            self.ring(seat);
         }
     }
 
@@ -411,8 +431,8 @@ impl<M: Send + 'static> Mailbox<M> {
 }
 
 impl<M: Send + 'static> Ring for Mailbox<M> {
-    fn ring(&self) {
-        self.ring_all();
+    fn ring(&self, seat: usize) {
+        Mailbox::ring(self, seat);
     }
 }
 
@@ -519,10 +539,10 @@ mod tests {
     #[test]
     fn m4_a_new_incarnation_hears_of_futures_that_wait_for_room_and_of_nothing_else() {
         let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
-        mailbox.remind_of_waiters();
+        mailbox.remind_of_waiters(0);
         assert!(!mailbox.bell.heard());
         mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
-        mailbox.remind_of_waiters();
+        mailbox.remind_of_waiters(0);
         assert!(mailbox.bell.heard());
     }
 }

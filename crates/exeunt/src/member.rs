@@ -127,7 +127,7 @@ impl Member {
 
     pub(crate) fn ring(&self) {
         if let Some(post) = &*lock(&self.post) {
-            post.ring();
+            post.ring(self.life.seat);
         }
     }
 

@@ -8,11 +8,10 @@ use crate::actor::Actor;
 use crate::builder::{ActorBuilder, Common, MailboxOptions};
 use crate::error::{SpawnCause, SpawnError};
 use crate::life::Life;
-use crate::mailbox::{DeadLetters, Mailbox, Post};
+use crate::mailbox::{DeadLetters, Mailbox};
 use crate::report::{ActorReport, Ended};
 use crate::router::{NoMembers, Router};
-use crate::runner;
-use crate::stage::{self, Spawned};
+use crate::stage::Spawned;
 use crate::unwind::lock;
 
 /// So many threads a pool has at most. Those that wait for one mailbox stand in one list, which is walked whenever one of them
@@ -167,7 +166,7 @@ impl<'a> Common<'a> {
         let front = self.stage.front(&self.name, self.parent.as_ref(), threads);
         mailbox.belong_to(&front.life);
         for seat in 0..threads {
-            let spawned = self.of_pool(seat).spawn_in_seat(seat, mailbox, &front, make.clone());
+            let spawned = self.of_pool(seat).spawn_reader(mailbox, Some(&front), make.clone());
             if let Ok(Spawned::Yes(_)) = spawned {
                 continue;
             }
@@ -193,23 +192,9 @@ impl<'a> Common<'a> {
         }
     }
 
-    /// Spawns one thread of a pool.
-    fn spawn_in_seat<A: Actor>(
-        self,
-        seat: usize,
-        mailbox: &Arc<Mailbox<A::Msg>>,
-        front: &Arc<Front>,
-        make: impl FnMut() -> A + Send + 'static,
-    ) -> Result<Spawned, SpawnError> {
-        let mailbox = Arc::clone(mailbox);
-        let post: Arc<dyn Post> = Arc::clone(&mailbox) as Arc<dyn Post>;
-        let body = stage::body(move |life| runner::act(life, mailbox, seat, make));
-        self.spawn(Some(post), Some(Arc::clone(front)), body)
-    }
-
     /// The same for one thread of a pool.
     fn of_pool(&self, seat: usize) -> Common<'a> {
-        Common { name: format!("{}/{}", self.name, seat + 1).into(), ..self.clone() }
+        Common { name: format!("{}/{}", self.name, seat + 1).into(), seat, ..self.clone() }
     }
 }
 

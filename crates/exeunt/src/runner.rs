@@ -27,7 +27,6 @@ pub(crate) use task::perform;
 pub(crate) fn act<A: Actor>(
     life: Arc<Life>,
     mailbox: Arc<Mailbox<A::Msg>>,
-    seat: usize,
     make: impl FnMut() -> A,
 ) -> Outcome {
     let mut make = Some(make);
@@ -48,7 +47,7 @@ pub(crate) fn act<A: Actor>(
                 if std::mem::take(&mut is_awaited) {
                     life.stage.risen(&life);
                 }
-                let mut runner = Runner::new(cell, &life, &mailbox, seat);
+                let mut runner = Runner::new(cell, &life, &mailbox);
                 let over = runner.run();
                 runner.await_children();
                 (over, Remains::Whole(runner.cell))
@@ -122,9 +121,8 @@ impl<'a, A: Actor> Runner<'a, A> {
         cell: Box<Cell<A>>,
         life: &'a Arc<Life>,
         mailbox: &'a Arc<Mailbox<A::Msg>>,
-        seat: usize,
     ) -> Self {
-        let bell = mailbox.bell_of(seat);
+        let bell = mailbox.bell_of(life.seat);
         let agenda = cell.agenda_now();
         if life.stopping.is_set() && !agenda.is_in_turn()
             || life.last_call.is_set() && !agenda.is_last_call()
@@ -132,7 +130,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             // Its turn came to the incarnation before: to this one the bell was not rung.
             bell.ring();
         }
-        mailbox.remind_of_waiters();
+        mailbox.remind_of_waiters(life.seat);
         Runner { cell, life, mailbox, bell, children: None, next: None, patience: Patience::new() }
     }
 
@@ -259,7 +257,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             return None;
         }
         let next = self.take();
-        self.mailbox.make_way();
+        self.mailbox.make_way(self.life.seat);
         next
     }
 
@@ -345,7 +343,13 @@ impl<'a, A: Actor> Runner<'a, A> {
         if self.life.leaves_with_ring() && !self.mailbox.is_gone() {
             return false;
         }
-        self.cell.agenda().finish() && self.mailbox.finish()
+        let is_news = self.mailbox.crew().is_some() && !self.mailbox.is_gone();
+        let is_over = self.cell.agenda().finish() && self.mailbox.finish();
+        if is_over && is_news && !self.life.stopping.is_set() {
+            // Nobody calls the others of the pool, who sleep.
+            self.mailbox.ring_all();
+        }
+        is_over
     }
 
     /// Waits for children that were told to leave, though there is nothing left to do for them.
@@ -386,7 +390,7 @@ mod tests {
         let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
         mailbox.staff(1);
         let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        let mut runner = Runner::new(cell, &life, &mailbox);
         assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         assert!(runner.attend_to(Affair::Dry).is_ok());
         assert_eq!(mailbox.take(), Some(1));
@@ -399,7 +403,7 @@ mod tests {
         let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
         mailbox.staff(2);
         let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-        let runner = Runner::new(cell, &life, &mailbox, 0);
+        let runner = Runner::new(cell, &life, &mailbox);
         // The other one has not said that it has nothing to do.
         assert!(!runner.is_the_last_to_work());
         assert!(mailbox.finish());
@@ -411,7 +415,7 @@ mod tests {
         let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
         mailbox.staff(2);
         let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        let mut runner = Runner::new(cell, &life, &mailbox);
         life.join_ring(0);
         life.stopping.set();
         life.close_family();
@@ -425,10 +429,45 @@ mod tests {
     }
 
     #[test]
+    fn o5_the_last_of_a_pool_to_work_sleeps_while_its_children_leave() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        mailbox.staff(2);
+        // The other one sleeps, and nobody has an address.
+        assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+        let (left, children) = crossbeam_channel::bounded(1);
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                let start = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody);
+                let mut runner = Runner::new(start.ok().unwrap(), &life, &mailbox);
+                runner.children = Some(children);
+                assert!(runner.sleep().is_none());
+            });
+            while !life.sample().is_asleep() {
+                assert!(!sleeper.is_finished(), "it would look all the time");
+                std::thread::yield_now();
+            }
+            assert!(left.send(Vec::new()).is_ok());
+        });
+    }
+
+    #[test]
+    fn o5_the_first_of_a_pool_that_comes_to_its_own_end_tells_the_others_once() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        mailbox.staff(2);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = Runner::new(cell, &life, &mailbox);
+        let mut is_told = || {
+            assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
+            mailbox.bell_of(1).heard()
+        };
+        assert_eq!([is_told(), is_told()], [true, false]);
+    }
+
+    #[test]
     fn f1_whose_turn_has_come_begins_no_more_anew_but_may_fall_with_a_child() {
         let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
         let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        let mut runner = Runner::new(cell, &life, &mailbox);
         life.summon(Summons::Retire);
         life.stopping.set();
         assert!(runner.take_orders().is_none() && runner.cell.agenda().is_in_turn());
@@ -443,7 +482,7 @@ mod tests {
         let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
         mailbox.staff(2);
         let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-        let mut runner = Runner::new(cell, &life, &mailbox, 0);
+        let mut runner = Runner::new(cell, &life, &mailbox);
         let crew = mailbox.crew().unwrap();
         // The other one sleeps. When this one has found nothing, the last message comes, and will wake it.
         assert!(crew.fall_asleep().is_none());

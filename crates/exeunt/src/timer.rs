@@ -90,9 +90,15 @@ impl fmt::Debug for Timer {
     }
 }
 
-/// Wakes the actor, which then looks at its timers again.
+/// Wakes the thread in that seat, which then looks at its timers again.
 pub(crate) trait Ring: Send + Sync + RefUnwindSafe {
-    fn ring(&self);
+    fn ring(&self, seat: usize);
+}
+
+/// What rings the bell of one thread, without keeping it.
+pub(crate) struct Rope {
+    pub(crate) bells: Weak<dyn Ring>,
+    pub(crate) seat: usize,
 }
 
 /// What a timer and its handles have in common.
@@ -106,7 +112,7 @@ pub(crate) struct Tally {
     /// How many are pending. Counted up before a timer is in the heap, and down after its mark is
     /// cleared: it is never too low, and who clears a mark rings when the count is right again.
     pending: AtomicUsize,
-    ring: Option<Weak<dyn Ring>>,
+    rope: Option<Rope>,
 }
 
 impl Mark {
@@ -125,8 +131,8 @@ impl Mark {
 }
 
 impl Tally {
-    pub(crate) fn new(ring: Option<Weak<dyn Ring>>) -> Arc<Tally> {
-        Arc::new(Tally { pending: AtomicUsize::new(0), ring })
+    pub(crate) fn new(rope: Option<Rope>) -> Arc<Tally> {
+        Arc::new(Tally { pending: AtomicUsize::new(0), rope })
     }
 
     pub(crate) fn new_mark(self: &Arc<Self>) -> Arc<Mark> {
@@ -139,8 +145,8 @@ impl Tally {
     }
 
     fn ring(&self) {
-        if let Some(ring) = self.ring.as_ref().and_then(Weak::upgrade) {
-            ring.ring();
+        if let Some(Rope { bells, seat }) = &self.rope {
+            bells.upgrade().into_iter().for_each(|bells| bells.ring(*seat));
         }
     }
 }

@@ -8,10 +8,10 @@ use std::cmp;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::mem;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::timer::{Mark, Missed, Ring, Tally, Timer};
+use crate::timer::{Mark, Missed, Rope, Tally, Timer};
 use crate::unwind;
 
 /// As many cancelled timers may lie in a heap before it is swept, however small it is.
@@ -28,15 +28,15 @@ pub(crate) struct Timers<J> {
     /// How many there ever were.
     created: u64,
     /// Rung when a handle has cancelled a timer.
-    ring: Option<Weak<dyn Ring>>,
+    rope: Option<Rope>,
     /// Made with the first: most actors have no timer.
     all: Option<Arc<Tally>>,
 }
 
 impl<J> Timers<J> {
-    /// `ring` is rung when a handle has cancelled a timer.
-    pub(crate) fn new(ring: Option<Weak<dyn Ring>>) -> Timers<J> {
-        Timers { heap: BinaryHeap::new(), created: 0, ring, all: None }
+    /// By `rope` the actor is told when a handle has cancelled a timer.
+    pub(crate) fn new(rope: Option<Rope>) -> Timers<J> {
+        Timers { heap: BinaryHeap::new(), created: 0, rope, all: None }
     }
 
     /// A timer that fires once. If the moment lies beyond the clock, it is pending and never fires.
@@ -59,7 +59,7 @@ impl<J> Timers<J> {
 
     fn push(&mut self, due: Option<Instant>, what: What<J>) -> Timer {
         self.sweep_if_worthwhile();
-        let mark = self.all.get_or_insert_with(|| Tally::new(self.ring.take())).new_mark();
+        let mark = self.all.get_or_insert_with(|| Tally::new(self.rope.take())).new_mark();
         self.created += 1;
         self.heap.push(Entry { due, number: self.created, mark: Arc::clone(&mark), what });
         Timer { mark }

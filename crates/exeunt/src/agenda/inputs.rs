@@ -121,7 +121,7 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
         let is_rung = self.mailbox.bell.heard() || self.mailbox.bell.pick_up();
         let item = self.mailbox.take();
         if is_rung {
-            self.mailbox.make_way();
+            self.mailbox.make_way(0);
         }
         if let Some(item) = item {
             return Taken::Item((self.map)(item));

@@ -225,7 +225,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         let mailbox = unread.mailbox();
         let address = Addr::new(Arc::clone(mailbox));
         let spawned = match self.threads {
-            None => self.common.spawn_reader(mailbox, make),
+            None => self.common.spawn_reader(mailbox, None, make),
             Some(threads) => self.common.spawn_pool(mailbox, threads, make),
         }?;
         if let Spawned::Yes(_) = spawned {

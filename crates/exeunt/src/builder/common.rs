@@ -39,6 +39,8 @@ pub(crate) struct Common<'a> {
     pub(crate) limits: OwnLimits,
     pub(crate) daemon: bool,
     pub(crate) stack_bytes: Option<usize>,
+    /// Which of the threads it is that read its mailbox.
+    pub(crate) seat: usize,
 }
 
 impl<'a> Common<'a> {
@@ -56,6 +58,7 @@ impl<'a> Common<'a> {
             limits: OwnLimits::default(),
             daemon: false,
             stack_bytes: None,
+            seat: 0,
         }
     }
 
@@ -68,16 +71,17 @@ impl<'a> Common<'a> {
         self.feeds.get_or_insert_default().push(mailbox.id);
     }
 
-    /// Spawns the one thread that reads a mailbox.
-    pub(super) fn spawn_reader<A: Actor>(
+    /// Spawns the thread that reads a mailbox, or one of those of a pool.
+    pub(crate) fn spawn_reader<A: Actor>(
         self,
         mailbox: &Arc<Mailbox<A::Msg>>,
+        front: Option<&Arc<Front>>,
         make: impl FnMut() -> A + Send + 'static,
     ) -> Result<Spawned, SpawnError> {
         let post: Arc<dyn Post> = Arc::clone(mailbox) as Arc<dyn Post>;
         let mailbox = Arc::clone(mailbox);
-        let body = stage::body(|life| runner::act(life, mailbox, 0, make));
-        self.spawn(Some(post), None, body)
+        let body = stage::body(|life| runner::act(life, mailbox, make));
+        self.spawn(Some(post), front.cloned(), body)
     }
 
     /// Spawns the thread that does what `body` says.
@@ -101,6 +105,7 @@ impl<'a> Common<'a> {
             after: self.after,
             limits: self.limits,
             stack_bytes: self.stack_bytes,
+            seat: self.seat,
         };
         self.stage.spawn(part, body)
     }

@@ -73,6 +73,11 @@ impl Crew {
         (sleep & ASLEEP == all).then_some(Calm(sleep))
     }
 
+    /// Whether all who go on reading are asleep, so that none of them looks by itself any more.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.sleep.load(Ordering::SeqCst) & ASLEEP == self.reading() as u64
+    }
+
     /// Whether nobody has woken since.
     pub(crate) fn is_still(&self, calm: &Calm) -> bool {
         self.sleep.load(Ordering::SeqCst) == calm.0

@@ -24,9 +24,10 @@ pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn owner(&self) -> Option<&Arc<Life>>;
     fn len(&self) -> usize;
     fn capacity(&self) -> Capacity;
-    /// The actor's turn, or an order to stop at once: no more messages, and look up.
+    /// The actor's turn, or an order to stop at once: no more messages.
     fn close(&self);
-    fn ring(&self);
+    /// The thread in that seat is to look up.
+    fn ring(&self, seat: usize);
     /// A thread reads it no more. Whether none does.
     fn resign(&self) -> bool;
     /// Whether none does, to be asked when one has resigned.
@@ -80,8 +81,8 @@ impl<M: Send + 'static> Post for Mailbox<M> {
         Mailbox::close(self);
     }
 
-    fn ring(&self) {
-        self.ring_all();
+    fn ring(&self, seat: usize) {
+        Mailbox::ring(self, seat);
     }
 
     fn resign(&self) -> bool {
@@ -157,9 +158,61 @@ mod tests {
         // The conductor says it of a thread that it gives up, and does not know what messages are.
         let post: &dyn Post = &*several;
         assert!(several.crew().is_some() && !post.resign());
-        // Each seat has its bell, and all are rung when somebody resigns.
-        assert!(several.bell_of(0).heard() && several.bell_of(1).heard());
         assert!(several.resign());
+    }
+
+    /// Which of two that read a mailbox are told of something, when the other one is asleep, or is not.
+    fn told(of: impl Fn(&Mailbox<u32>), sleeps: bool) -> [bool; 2] {
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+        mailbox.staff(2);
+        if sleeps {
+            assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+        }
+        of(&mailbox);
+        [0, 1].map(|seat| mailbox.bell_of(seat).heard())
+    }
+
+    #[test]
+    fn o3_of_those_who_read_one_mailbox_only_who_is_called_looks_up() {
+        for (seat, expected) in [(0, [true, false]), (1, [false, true])] {
+            let call = |mailbox: &Mailbox<u32>| Post::ring(mailbox, seat);
+            assert_eq!(told(call, false), expected);
+        }
+    }
+
+    #[test]
+    fn o5_who_leaves_a_pool_that_nobody_can_reach_wakes_the_others_if_all_of_them_sleep() {
+        let leave = |mailbox: &Mailbox<u32>| assert!(!mailbox.resign());
+        assert_eq!(told(leave, true), [true; 2]);
+        // Who is awake looks by itself.
+        assert_eq!(told(leave, false), [false; 2]);
+        let with_an_address = |mailbox: &Mailbox<u32>| {
+            mailbox.add_address();
+            leave(mailbox);
+        };
+        assert_eq!(told(with_an_address, true), [false; 2]);
+        // They were told, or are called by somebody else.
+        let when_it_is_over = |mailbox: &Mailbox<u32>| {
+            assert!(mailbox.finish());
+            leave(mailbox);
+        };
+        assert_eq!(told(when_it_is_over, true), [false; 2]);
+    }
+
+    #[test]
+    fn o5_who_drops_the_last_address_of_a_pool_wakes_it_if_all_of_it_sleeps() {
+        let drop_two = |mailbox: &Mailbox<u32>| {
+            (0..2).for_each(|_| mailbox.add_address());
+            mailbox.remove_address();
+            assert!(!mailbox.bell_of(0).is_rung_before_sleep());
+            mailbox.remove_address();
+        };
+        assert_eq!(told(drop_two, true), [false; 2]);
+        let when_all_sleep = |mailbox: &Mailbox<u32>| {
+            assert!(mailbox.crew().unwrap().fall_asleep().is_some());
+            drop_two(mailbox);
+        };
+        assert_eq!(told(when_all_sleep, true), [true; 2]);
     }
 
     #[test]

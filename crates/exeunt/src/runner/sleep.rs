@@ -17,9 +17,10 @@ impl<A: Actor> Runner<'_, A> {
             return None;
         }
         let due = self.cell.agenda().next_due();
-        // Who has something on its agenda may have something to do though nobody sends it anything.
-        // Who waits for its ring sleeps for that, and is no matter of the pool's own end.
-        let crew = self.mailbox.crew().filter(|_| !waits_for_ring && self.cell.agenda().is_done());
+        // Who has something on its agenda, or children that leave, may have something to do though nobody sends it
+        // anything. Who waits for its ring sleeps for that, and is no matter of the pool's own end.
+        let waits_for_more = waits_for_ring || self.children.is_some();
+        let crew = self.mailbox.crew().filter(|_| !waits_for_more && self.cell.agenda().is_done());
         let all_sleep = crew.is_some_and(|crew| crew.fall_asleep().is_some());
         if all_sleep && self.is_deserted() {
             // Whoever looked before us saw us awake, and will not look again.

@@ -60,6 +60,8 @@ pub(crate) struct Part {
     pub(crate) after: Vec<String>,
     pub(crate) limits: OwnLimits,
     pub(crate) stack_bytes: Option<usize>,
+    /// Which of the threads it is that read its mailbox.
+    pub(crate) seat: usize,
 }
 
 impl Part {
@@ -87,6 +89,7 @@ impl Part {
 
     pub(super) fn life(&self, index: usize, stage: &Arc<Stage>) -> Life {
         let mut life = Life::new(self.name.clone(), index, self.node.daemon, Arc::clone(stage));
+        life.seat = self.seat;
         life.parent = self.parent.clone();
         life.is_supervised = self.is_supervised();
         life.is_restartable = self.restart.is_ever();

@@ -13,9 +13,6 @@ use crate::life::{Activity, Life, Outcome};
 use crate::runner::{Next, Runner};
 use crate::unwind;
 
-/// Where it sits at its mailbox: it has it for itself.
-const SEAT: usize = 0;
-
 /// Where the actor is in its life.
 pub(super) enum Standing<A: Actor> {
     Up(Box<Cell<A>>),
@@ -45,7 +42,7 @@ impl<A: Actor> Stepper<A> {
 
     fn look(&mut self, cell: Box<Cell<A>>) -> Step {
         let Stepper { life, mailbox, injected, .. } = self;
-        let mut runner = Runner::new(cell, life, mailbox, SEAT);
+        let mut runner = Runner::new(cell, life, mailbox);
         life.wake_up();
         let (step, done) = match runner.glance() {
             None => {

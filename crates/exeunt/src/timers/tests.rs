@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
+use crate::timer::Ring;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -28,8 +30,8 @@ fn count() -> Box<dyn FnMut() -> u32> {
 struct Bell(AtomicUsize);
 
 impl Ring for Bell {
-    fn ring(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    fn ring(&self, seat: usize) {
+        self.0.fetch_add(seat, Ordering::SeqCst);
     }
 }
 
@@ -129,8 +131,8 @@ fn a_moment_beyond_the_clock_is_pending_and_never_comes() {
 #[test]
 fn a_cancel_on_another_thread_rings_once() {
     let bell = Arc::new(Bell::default());
-    let ring: Weak<Bell> = Arc::downgrade(&bell);
-    let mut timers = Timers::new(Some(ring));
+    let bells: Weak<Bell> = Arc::downgrade(&bell);
+    let mut timers = Timers::new(Some(Rope { bells, seat: 1 }));
     let start = Instant::now();
     let timer = timers.after(start, MS, "never");
     timers.after(start, 2 * MS, "later");
