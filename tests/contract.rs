@@ -28,6 +28,7 @@ mod standing;
 mod futures;
 mod topic;
 mod pools;
+mod pool_families;
 mod dead_letters;
 mod watchdog;
 mod review;

@@ -4,7 +4,7 @@
 use crate::support::jitter::while_held_up;
 
 #[test]
-fn m1_m2_m3_m5_o1_o2_o3_o4_d3_r1_programs_at_random() {
+fn m1_m2_m3_m5_o1_o2_o3_o4_d1_d3_r1_programs_at_random() {
     while_held_up("programs_at_random::");
 }
 

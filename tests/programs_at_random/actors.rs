@@ -1,5 +1,6 @@
 //! The actors, and what they and their hooks write down.
 
+use std::iter;
 use std::panic;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use exeunt::{Actor, Addr, Capacity, Context, Error, Event, Reply, SendError, TrySendError};
 
-use super::program::{Kind, Number, Way};
+use super::program::{Child, Kind, Number, Way};
 use crate::support::Planned;
 
 /// What one who sends knows of what it sent: to whom, what, and whether it was accepted.
@@ -22,14 +23,17 @@ pub(crate) struct Book {
     pub(crate) failed: Vec<Number>,
     pub(crate) returned: Vec<Number>,
     pub(crate) sent: Account,
-    /// By whom its sends were refused because the mailbox was closed.
-    pub(crate) closed: Vec<String>,
+    /// By whom its sends were refused because the mailbox was closed, and whether it may have waited for room there.
+    pub(crate) closed: Vec<(String, bool)>,
     /// Whether its `stopped` hook was called, and how often a handler after that.
     pub(crate) is_stopped: bool,
     pub(crate) called_after_its_end: u32,
 }
 
 pub(crate) type Shared = Arc<Mutex<Book>>;
+
+/// From here on the senders are children.
+pub(crate) const FIRST_CHILD: u32 = 1_000_000;
 
 pub(crate) struct Letter {
     pub(crate) number: Number,
@@ -48,15 +52,27 @@ pub(crate) struct Friend {
     pub(crate) is_waited_for: bool,
 }
 
-pub(crate) struct Player {
+/// Somebody who is spawned by an actor.
+#[derive(Clone)]
+pub(crate) struct Offspring {
+    pub(crate) name: String,
     pub(crate) book: Shared,
-    pub(crate) child: Option<(String, Shared)>,
-    pub(crate) to_child: Option<Friend>,
+    pub(crate) child: Child,
+    pub(crate) children: Vec<Offspring>,
+}
+
+pub(crate) struct Player {
+    pub(crate) name: String,
+    pub(crate) book: Shared,
+    pub(crate) children: Vec<Offspring>,
+    pub(crate) to_children: Vec<Friend>,
     pub(crate) feeds: Vec<Friend>,
     pub(crate) channel: Option<Receiver<Letter>>,
     /// The number of its own sends, so that no two are alike.
     pub(crate) sends: Arc<AtomicU32>,
     pub(crate) me: u32,
+    /// How many children there have been, so that none is taken for another.
+    pub(crate) births: Arc<AtomicU32>,
     /// Those that hang come back when it is set.
     pub(crate) curtain: Event,
 }
@@ -99,11 +115,13 @@ impl Friend {
 }
 
 impl Player {
-    fn pass_on(&mut self, way: Way, to: impl Fn(&Friend) -> bool) {
-        let friends = self.feeds.iter().chain(&self.to_child).filter(|&friend| to(friend));
-        for friend in friends {
+    fn pass_on(&self, way: Way, to: impl Fn(&Friend) -> bool) {
+        // Children pass it on in their turn, and nobody else does.
+        let to_children = self.to_children.iter().map(|child| (child, Kind::Pass));
+        let friends = self.feeds.iter().map(|friend| (friend, Kind::Work)).chain(to_children);
+        for (friend, kind) in friends.filter(|&(friend, _)| to(friend)) {
             let place = self.sends.fetch_add(1, Ordering::Relaxed);
-            let number = Number { sender: self.me, place, way, kind: Kind::Work };
+            let number = Number { sender: self.me, place, way, kind };
             let refused = friend.send(number).err();
             let mut book = self.book.lock().unwrap();
             book.sent.push((friend.name.clone(), number, refused.is_none()));
@@ -111,8 +129,47 @@ impl Player {
                 assert_eq!(letter.number, number, "another's message");
             }
             if let Some(Refused::Closed(_)) = refused {
-                book.closed.push(friend.name.clone());
+                book.closed.push((friend.name.clone(), friend.is_waited_for));
             }
+        }
+    }
+
+    /// Its children know it, all whom it knows, and those of them that stand before them.
+    fn have_children(&mut self, cx: &Context<Self>) {
+        for offspring in &self.children {
+            let Offspring { name, book, child, children } = offspring.clone();
+            let parent = Friend {
+                name: self.name.clone(),
+                addr: cx.addr(),
+                is_of_the_ring: false,
+                is_waited_for: child.waits_for_parents,
+            };
+            // What they send to a ring comes before its end.
+            let feeds = self.feeds.iter().cloned();
+            let feeds = feeds.map(|friend| Friend { is_of_the_ring: false, ..friend });
+            let siblings = self.to_children.iter().cloned();
+            let feeds: Vec<Friend> = iter::once(parent).chain(feeds).chain(siblings).collect();
+            let mut builder = cx.actor(&name).capacity(child.capacity).returned(returned_to(&book));
+            if child.is_declared {
+                builder = feeds.iter().fold(builder, |builder, to| builder.feeds(&to.addr));
+            }
+            let addr = builder
+                .spawn(Player {
+                    name: name.clone(),
+                    book,
+                    children,
+                    to_children: Vec::new(),
+                    feeds,
+                    channel: None,
+                    sends: Arc::default(),
+                    me: FIRST_CHILD + self.births.fetch_add(1, Ordering::Relaxed),
+                    births: Arc::clone(&self.births),
+                    curtain: self.curtain.clone(),
+                })
+                .unwrap();
+            // Nobody waits for who may wait for him.
+            let is_waited_for = child.capacity == Capacity::Unbounded;
+            self.to_children.push(Friend { name, addr, is_of_the_ring: false, is_waited_for });
         }
     }
 }
@@ -125,26 +182,7 @@ impl Actor for Player {
         if let Some(channel) = &self.channel {
             cx.attach(channel.clone(), |letter| letter);
         }
-        if let Some((name, book)) = &self.child {
-            let child = Player {
-                book: Arc::clone(book),
-                child: None,
-                to_child: None,
-                feeds: Vec::new(),
-                channel: None,
-                sends: Arc::clone(&self.sends),
-                me: self.me,
-                curtain: self.curtain.clone(),
-            };
-            let returned = returned_to(book);
-            let builder = cx.actor(name).capacity(Capacity::Unbounded).returned(returned);
-            self.to_child = builder.feeds_nothing().spawn(child).ok().map(|addr| Friend {
-                name: name.clone(),
-                addr,
-                is_of_the_ring: false,
-                is_waited_for: true,
-            });
-        }
+        self.have_children(cx);
         Ok(())
     }
 
@@ -182,8 +220,8 @@ impl Actor for Player {
 
     fn stopped(&mut self, _cx: &mut Context<Self>) -> exeunt::Result {
         // Its goodbye comes last, and is handled too.
-        self.to_child = None;
-        self.child = None;
+        self.to_children.clear();
+        self.children.clear();
         self.pass_on(Way::Ordinary, |friend| !friend.is_of_the_ring);
         self.book.lock().unwrap().is_stopped = true;
         Ok(())

@@ -39,6 +39,7 @@ impl Audit<'_> {
             self.d4_daemons_are_last(i);
             self.f1_restarts(i);
         }
+        self.d1_nobody_is_cut_short();
         self.f3_whose_failure_it_was();
         self.o2_o4_nobody_is_refused();
         self.figures()
@@ -105,7 +106,7 @@ impl Audit<'_> {
     /// A child has a line for each incarnation of its parent.
     fn r1_figures(&self, name: &str, book: &Book) {
         let lines: Vec<_> = self.report.actors.iter().filter(|line| line.name == name).collect();
-        if !name.ends_with('c') {
+        if !is_child(name) {
             assert_eq!(lines.len(), 1, "{name}\n{}", self.report);
         }
         let sums = lines.iter().fold([0; 3], |[handled, failed, returned], line| {
@@ -149,7 +150,7 @@ impl Audit<'_> {
 
     /// Whose name that is, or whose child's.
     fn index_of(name: &str) -> usize {
-        name[1..].trim_end_matches('c').parse().unwrap()
+        name[1..].trim_end_matches(char::is_alphabetic).parse().unwrap()
     }
 
     fn role_of(&self, name: &str) -> &super::program::Role {
@@ -185,20 +186,45 @@ impl Audit<'_> {
     fn o2_o4_nobody_is_refused(&self) {
         for (name, book) in self.books {
             // A daemon goes on when others have left, and so may who was given up.
-            let lines = self.report.actors.iter().filter(|line| line.name == *name);
-            let is_given_up = lines.into_iter().any(|line| line.ended == Ended::Abandoned);
-            let goes_on = is_given_up || self.role_of(name).is_daemon;
-            for to in book.lock().unwrap().closed.iter().filter(|_| !goes_on) {
-                let i = Self::index_of(to);
-                let left_early = !self.drained(i) || self.program.roles[i].deadline.is_some();
-                // What a parent sends to a child that leaves with it is between the two.
-                let is_child = to.ends_with('c');
-                assert!(left_early || is_child, "{name} was refused by {to}\n{}", self.report);
-                let is_there = self.line(i).ended == Ended::Daemon && !self.is_told_to_stop(i);
-                let is_there = is_there && !self.program.may_leave_with_others(i);
-                assert!(!is_there || is_child, "{name} was refused by {to}\n{}", self.report);
+            let goes_on = self.lines(name).any(|line| line.ended == Ended::Abandoned)
+                || self.role_of(name).is_daemon;
+            for (to, has_waited) in book.lock().unwrap().closed.iter().filter(|_| !goes_on) {
+                let may_be = match (is_above(to, name), Self::index_of(to) == Self::index_of(name))
+                {
+                    (true, _) => self.may_refuse_its_child(to, *has_waited),
+                    // What a parent sends to a child that leaves with it is between the two.
+                    (_, true) => is_above(name, to) || !self.has_left_well(to),
+                    _ => self.may_refuse_others(Self::index_of(to)),
+                };
+                assert!(may_be, "{name} was refused by {to}\n{}", self.report);
             }
         }
+    }
+
+    fn lines(&self, name: &str) -> impl Iterator<Item = &ActorReport> {
+        self.report.actors.iter().filter(move |line| line.name == name)
+    }
+
+    /// Whether it has handled all that it had accepted, and nothing has cut it short.
+    fn has_left_well(&self, name: &str) -> bool {
+        let is_well = |line: &ActorReport| matches!(line.ended, Ended::Drained | Ended::Completed);
+        // What one thread of a pool does not read any more another one does.
+        let has_ended_well = |line: &ActorReport| is_well(line) || line.threads.iter().any(is_well);
+        self.role_of(name).deadline.is_none() && self.lines(name).all(has_ended_well)
+    }
+
+    /// Its mailbox is open for those below it until they have left, whenever and why ever it leaves. But there is no
+    /// use in waiting for room with somebody who waits for them, to begin anew.
+    fn may_refuse_its_child(&self, parent: &str, has_waited: bool) -> bool {
+        let begins_anew = self.lines(parent).any(|line| line.restarts > 0);
+        !self.has_left_well(parent) || has_waited && begins_anew
+    }
+
+    fn may_refuse_others(&self, i: usize) -> bool {
+        if self.line(i).ended == Ended::Daemon {
+            return self.is_told_to_stop(i) || self.program.may_leave_with_others(i);
+        }
+        !self.drained(i) || self.program.roles[i].deadline.is_some()
     }
 
     fn o3_all_is_handled(&self, i: usize) {
@@ -228,11 +254,21 @@ impl Audit<'_> {
         }
     }
 
-    /// A thread that fails leaves the mailbox to the other threads of its pool.
+    /// A thread that fails leaves the mailbox to the other threads of its pool. But one whose children send to it in its
+    /// turn may be the last.
     fn m1_what_others_read_is_theirs(&self, i: usize) {
         let line = self.line(i);
-        if line.threads.iter().any(|thread| thread.ended == Ended::Drained) {
+        let is_certain = self.program.roles[i].children.is_empty();
+        if is_certain && line.threads.iter().any(|thread| thread.ended == Ended::Drained) {
             assert_eq!(line.returned, line.overflowed, "a{i}\n{}", self.report);
+        }
+    }
+
+    /// Where nobody hangs, everybody gets on.
+    fn d1_nobody_is_cut_short(&self) {
+        for line in self.report.actors.iter().filter(|line| line.ended == Ended::Overdue) {
+            let has_deadline = self.role_of(&line.name).deadline.is_some();
+            assert!(has_deadline || self.program.hangs, "{}\n{}", line.name, self.report);
         }
     }
 
@@ -290,4 +326,14 @@ impl Audit<'_> {
             assert!(line.ended == Ended::Failed && !line.absorbed, "{name}\n{}", self.report);
         }
     }
+}
+
+fn is_child(name: &str) -> bool {
+    name.ends_with(char::is_alphabetic)
+}
+
+/// Whether the one is the parent of the other, or of one above that.
+fn is_above(one: &str, other: &str) -> bool {
+    let rest = other.strip_prefix(one).unwrap_or_default();
+    rest.starts_with(char::is_alphabetic)
 }

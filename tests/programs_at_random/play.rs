@@ -13,9 +13,9 @@ use exeunt::{
 };
 
 use super::Figures;
-use super::actors::{Account, Friend, Letter, Player, Shared, returned_to};
+use super::actors::{Account, Friend, Letter, Offspring, Player, Shared, returned_to};
 use super::audit::Audit;
-use super::program::{Deed, Kind, Number, Policy, Program, Team, Way};
+use super::program::{Child, Deed, Kind, Number, Policy, Program, Team, Way};
 use crate::support::dice::Dice;
 use crate::support::{HANG, ms};
 
@@ -54,8 +54,16 @@ pub(crate) fn play(seed: u64) -> Figures {
     }
     let teams = build(&program.teams, &mut system);
     let books = BTreeMap::new();
-    let mut spawning =
-        Spawning { system: &mut system, program: &program, teams, curtain: &curtain.0, books };
+    let births = Arc::default();
+    let (system_now, curtain_now) = (&mut system, &curtain.0);
+    let mut spawning = Spawning {
+        system: system_now,
+        program: &program,
+        teams,
+        curtain: curtain_now,
+        births,
+        books,
+    };
     let cast = spawning.all();
     let books = spawning.books;
     let asked: Arc<Mutex<Asked>> = Arc::default();
@@ -150,6 +158,7 @@ struct Spawning<'a> {
     program: &'a Program,
     teams: Vec<Group>,
     curtain: &'a Event,
+    births: Arc<AtomicU32>,
     books: BTreeMap<String, Shared>,
 }
 
@@ -195,8 +204,7 @@ impl Spawning<'_> {
         let name = format!("a{i}");
         let book = Shared::default();
         self.books.insert(name.clone(), Arc::clone(&book));
-        let child = role.has_child.then(|| (format!("a{i}c"), Shared::default()));
-        self.books.extend(child.clone());
+        let children = self.offspring(&name, &role.children);
         let mut builder = match role.threads {
             1 => self.system.actor(&name),
             threads => self.system.pool(&name, threads),
@@ -235,20 +243,37 @@ impl Spawning<'_> {
         let is_pool = role.threads > 1;
         let (sends, made) = (Arc::new(AtomicU32::new(0)), AtomicU32::new(0));
         let me = 1_000 * (i as u32 + 1);
-        let curtain = self.curtain.clone();
+        let (curtain, births) = (self.curtain.clone(), Arc::clone(&self.births));
         builder
             .spawn_with(move || Player {
+                name: name.clone(),
                 book: Arc::clone(&book),
-                child: child.clone(),
-                to_child: None,
+                children: children.clone(),
+                to_children: Vec::new(),
                 feeds: feeds.clone(),
                 channel: channel.clone(),
                 sends: Arc::clone(&sends),
                 // One thread after the other is one sender; several at once are several.
                 me: me + if is_pool { made.fetch_add(1, Ordering::Relaxed) } else { 0 },
+                births: Arc::clone(&births),
                 curtain: curtain.clone(),
             })
             .unwrap()
+    }
+
+    /// The children of somebody have its name and a letter more each.
+    fn offspring(&mut self, parent: &str, children: &[Child]) -> Vec<Offspring> {
+        let mut all = Vec::new();
+        for (&child, letter) in children.iter().zip('a'..) {
+            let name = format!("{parent}{letter}");
+            let grandchild = Child { has_child: false, ..child };
+            let grandchildren = vec![grandchild; usize::from(child.has_child)];
+            let children = self.offspring(&name, &grandchildren);
+            let book = Shared::default();
+            self.books.insert(name.clone(), Arc::clone(&book));
+            all.push(Offspring { name, book, child, children });
+        }
+        all
     }
 }
 

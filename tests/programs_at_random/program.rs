@@ -1,6 +1,7 @@
 //! The program: who is spawned, and who does what, all of it thrown from one seed.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use exeunt::{AutoShutdown, Capacity, Overflow, Strategy};
@@ -8,7 +9,6 @@ use exeunt::{AutoShutdown, Capacity, Overflow, Strategy};
 use crate::support::dice::Dice;
 use crate::support::ms;
 
-#[derive(Debug)]
 pub(crate) struct Program {
     /// In the order of spawning.
     pub(crate) roles: Vec<Role>,
@@ -42,10 +42,23 @@ pub(crate) struct Role {
     pub(crate) is_significant: bool,
     pub(crate) is_daemon: bool,
     pub(crate) deadline: Option<Duration>,
-    /// Whether it has a child, to whom it sends, and who sends to it.
-    pub(crate) has_child: bool,
+    /// Its children, in the order of spawning; of a pool, those of each thread.
+    pub(crate) children: Vec<Child>,
     /// Whether it takes from a channel too.
     pub(crate) has_channel: bool,
+}
+
+/// A child: it is sent to by its parent, and sends to that one, to all to whom that one sends, and to those of its siblings
+/// who stand before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Child {
+    /// Whether it says to whom it sends.
+    pub(crate) is_declared: bool,
+    pub(crate) capacity: Capacity,
+    /// Whether it waits for room with those above it.
+    pub(crate) waits_for_parents: bool,
+    /// Whether it has a child itself.
+    pub(crate) has_child: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,6 +122,23 @@ pub(crate) enum Kind {
     Dawdle,
     /// Its handler does not return before all is over.
     Hang,
+}
+
+/// What each role and each script is has a line of its own.
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Program { roles, teams, scripts, patience, hangs } = self;
+        for (i, role) in roles.iter().enumerate() {
+            writeln!(f, "a{i}: {role:?}")?;
+        }
+        for (i, team) in teams.iter().enumerate() {
+            writeln!(f, "g{i}: {team:?}")?;
+        }
+        for (i, script) in scripts.iter().enumerate() {
+            writeln!(f, "script {i}: {script:?}")?;
+        }
+        write!(f, "after {patience:?}, with handlers that hang: {hangs}")
+    }
 }
 
 impl Program {
@@ -289,9 +319,20 @@ impl Role {
                 0 => Some(ms(dice.below(3))),
                 _ => None,
             },
-            // A pool would have several of the same name.
-            has_child: dice.below(4) == 0 && threads == 1,
+            children: (0..[0, 0, 0, 1, 1, 2][dice.below(6)]).map(|_| Child::thrown(dice)).collect(),
             has_channel: dice.below(4) == 0,
+        }
+    }
+}
+
+impl Child {
+    fn thrown(dice: &mut Dice) -> Child {
+        Child {
+            is_declared: dice.below(2) == 0,
+            capacity: [Capacity::Unbounded, Capacity::Bounded(1), Capacity::Bounded(64)]
+                [dice.below(3)],
+            waits_for_parents: dice.below(3) > 0,
+            has_child: dice.below(3) == 0,
         }
     }
 }

@@ -254,14 +254,14 @@ impl<M: Send + 'static> WayOut<M> {
         let is_over = match self.life.leaves_with_ring() {
             // The others may still have something for it, and all of them end together.
             true => self.mailbox.is_gone(),
-            false => self.life.stopping.is_set() && self.mailbox.finish(),
+            false => self.life.stopping.is_set() && self.mailbox.finish_for(&self.life),
         };
         is_over.then(|| ended_well(&self.life))
     }
 
     fn stop<A: Actor<Msg = M>>(&self, remains: &mut Remains<A>) -> Result<(), Failure> {
         let left = if self.life.close_family() {
-            self.life.deafness().set();
+            self.life.listen_no_more();
             let everybody_has_left = self.life.stage.dismiss_family(&self.life);
             let wait = || everybody_has_left.recv().unwrap_or_default();
             self.life.during(Activity::AwaitingChildren, wait)

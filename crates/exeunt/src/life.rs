@@ -35,6 +35,8 @@ pub(crate) struct Life {
     pub(crate) seat: usize,
     /// Whose child it is.
     pub(crate) parent: Option<Arc<Life>>,
+    /// Who stands for the pool that it is a thread of.
+    pub(crate) pool: Option<Arc<Life>>,
     /// Whether anybody but the system has a say when it fails.
     pub(crate) is_supervised: bool,
     /// Whether there may be another incarnation.
@@ -84,6 +86,7 @@ impl Life {
             is_daemon,
             seat: 0,
             parent: None,
+            pool: None,
             is_supervised: false,
             is_restartable: false,
             stage,
@@ -117,8 +120,10 @@ impl Life {
         self.ancestors().map(|life| life.index).find(|&index| is_there(index))
     }
 
+    /// Whether it stands below the other one; if that stands for a pool, below one of its threads.
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
-        self.ancestors().any(|life| std::ptr::eq(life, other))
+        let is_it = |life: &Life| std::ptr::eq(life, other);
+        self.ancestors().any(|life| is_it(life) || life.pool.as_deref().is_some_and(is_it))
     }
 
     /// Whether its mailbox is open for `other` although it is closed: for those below it, and for those of its
@@ -127,12 +132,17 @@ impl Life {
         let is_of_its_ring = |ring: usize| {
             iter::once(other).chain(other.ancestors()).any(|life| life.ring.get() == Some(&ring))
         };
-        other.descends_from(self) || self.ring.get().copied().is_some_and(is_of_its_ring)
+        other.descends_from(self) || self.ring().is_some_and(is_of_its_ring)
     }
 
     /// Whether it leaves together with others, who may still send to it.
     pub(crate) fn leaves_with_ring(&self) -> bool {
-        self.ring.get().is_some()
+        self.ring().is_some()
+    }
+
+    /// The ring with which it leaves, if its mailbox is open for that and for nobody else.
+    pub(crate) fn ring(&self) -> Option<usize> {
+        self.ring.get().copied()
     }
 
     /// From the moment that its mailbox closes, it stays open for those of that ring.
@@ -144,7 +154,11 @@ impl Life {
 
     /// It, or the system in its place, reads its mailbox no more. Whether that is news.
     pub(crate) fn resign_once(&self) -> bool {
-        !self.resigned.swap(true, Ordering::SeqCst)
+        let is_news = !self.resigned.swap(true, Ordering::SeqCst);
+        if is_news {
+            self.listen_no_more();
+        }
+        is_news
     }
 
     /// It, or the system in its place, lets go of its mailbox. Whether that is news.

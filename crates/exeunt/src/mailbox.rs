@@ -193,7 +193,11 @@ impl<M: Send + 'static> Mailbox<M> {
     /// A thread reads it no more. Whether none does.
     pub(crate) fn resign(&self) -> bool {
         let Some(crew) = self.crew.get() else { return true };
-        let is_last = crew.resign();
+        // Under the lock: another one may be about to go alone, since this one still reads it.
+        let is_last = {
+            let _nobody_goes_alone = self.last_word();
+            crew.resign()
+        };
         // The others may all be asleep, since this one was not: nobody else tells them that it has gone.
         if !is_last && !self.is_gone() {
             self.wake_if_deserted();
@@ -371,6 +375,26 @@ impl<M: Send + 'static> Mailbox<M> {
             self.closing.set();
             self.wake_senders();
         }
+    }
+
+    /// The same for one who has its turn. Others of its pool may still be at work, or begin, and what their children have
+    /// for them comes later: it goes alone, and the last of them closes it.
+    pub(crate) fn finish_for(&self, life: &Life) -> bool {
+        let Some(crew) = self.crew.get() else { return self.finish() };
+        self.close();
+        let mut is_over = true;
+        // For who was given up the system has resigned.
+        life.take_returned(|| {
+            let mut last_word = self.last_word();
+            is_over = last_word.gone || self.is_empty();
+            if !is_over || crew.reading() == 1 {
+                last_word.gone |= is_over;
+            } else if life.resign_once() {
+                crew.resign();
+            }
+            Vec::<M>::new()
+        });
+        is_over
     }
 
     /// Closes the mailbox for good and takes out what is in it.

@@ -173,7 +173,10 @@ impl<'a> Common<'a> {
             // Those that are there leave, since nobody gets the address.
             front.expect_fewer(threads - seat);
             for _ in seat..threads {
-                mailbox.resign();
+                if mailbox.resign() && seat > 0 {
+                    // Those that are there have gone already, one by one.
+                    mailbox.finish();
+                }
                 mailbox.end();
             }
             return match (seat, spawned) {

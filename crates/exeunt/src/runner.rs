@@ -343,9 +343,12 @@ impl<'a, A: Actor> Runner<'a, A> {
         if self.life.leaves_with_ring() && !self.mailbox.is_gone() {
             return false;
         }
+        if self.life.stopping.is_set() {
+            return self.cell.agenda().finish() && self.mailbox.finish_for(self.life);
+        }
         let is_news = self.mailbox.crew().is_some() && !self.mailbox.is_gone();
         let is_over = self.cell.agenda().finish() && self.mailbox.finish();
-        if is_over && is_news && !self.life.stopping.is_set() {
+        if is_over && is_news {
             // Nobody calls the others of the pool, who sleep.
             self.mailbox.ring_all();
         }
@@ -355,7 +358,7 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// Waits for children that were told to leave, though there is nothing left to do for them.
     fn await_children(&mut self) {
         if let Some(children) = self.children.take() {
-            self.life.deafness().set();
+            self.life.listen_no_more();
             let left = children.recv().unwrap_or_default();
             self.life.swap_activity(Activity::Working);
             self.cell.bereave(left);

@@ -147,7 +147,7 @@ impl Drain {
                 next.conductor.turns[i] = Turn::Settling;
             }
         }
-        // rings.rs, close_pool
+        // company.rs, With::Pool
         let ring = self.ring(i);
         if !ring.is_empty() && self.wiring.is_pool(ring) {
             self.close_ring(next, &self.ring_of(next, i));

@@ -2,7 +2,8 @@
 //! children, in the drain of the system; the children of somebody who leaves; somebody who was told to
 //! leave alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +37,21 @@ pub(super) enum Errand {
     Parent { index: usize, tell: Option<Sender<Vec<ActorReport>>> },
     /// Their own.
     Own,
+}
+
+/// Somebody whose turn has come.
+pub(super) struct Due {
+    pub(super) member: Arc<Member>,
+    pub(super) with: With,
+}
+
+/// With whom somebody leaves as one.
+pub(super) enum With {
+    Nobody,
+    /// With the threads of its pool, which has children, and is to be open for all of them until they have left.
+    Pool(Rc<[Arc<Member>]>),
+    /// With others, whose mailboxes stay open until all of them are quiet.
+    Ring,
 }
 
 impl Company {
@@ -72,9 +88,8 @@ impl Company {
         self.place(index).is_some()
     }
 
-    /// Those whose turn has come: all before them have left, or the time is up. With whether they leave
-    /// as one with others, whose mailboxes stay open until all of them are quiet.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(Arc<Member>, bool)> {
+    /// Those whose turn has come: all before them have left, or the time is up.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Due> {
         let is_over = self.clock.is_over(now);
         let waiting = std::mem::take(&mut self.waiting);
         let is_due =
@@ -84,16 +99,19 @@ impl Company {
         if due.is_empty() {
             return Vec::new();
         }
-        // Asked once for all: a pool may have thousands of threads.
-        let pools = self.pools_with_children();
-        let leaves_with_pool =
-            |member: &Member| member.pool().is_some_and(|at| pools.contains(&at));
-        let settle = |place: usize| {
-            let member = Arc::clone(&self.members[place]);
-            let leaves_as_one = !self.order.ring(place).is_empty() || leaves_with_pool(&member);
-            (member, !is_over && leaves_as_one)
+        // Looked up once for all: a pool may have thousands of threads.
+        let mut pools: BTreeMap<Option<usize>, Rc<[Arc<Member>]>> = BTreeMap::new();
+        let mut with = |place: usize| match self.order.ring(place) {
+            _ if is_over => With::Nobody,
+            [] if is_of_a_family(&self.members[place]) => {
+                let pool = pools.entry(self.members[place].pool());
+                With::Pool(Rc::clone(pool.or_insert_with(|| self.ring(place).into())))
+            }
+            [] => With::Nobody,
+            _ => With::Ring,
         };
-        due.into_iter().map(settle).collect()
+        let due = due.into_iter();
+        due.map(|at| Due { member: Arc::clone(&self.members[at]), with: with(at) }).collect()
     }
 
     /// Whether all others of the system leave before it.
@@ -119,16 +137,12 @@ impl Company {
     /// The threads of its pool, if any of them has children: those may send to it until they have left, whichever
     /// thread's they are.
     fn pool(&self, place: usize) -> Vec<usize> {
-        let pool = self.members[place].pool();
-        if pool.is_none_or(|pool| !self.pools_with_children().contains(&pool)) {
+        let member = &self.members[place];
+        if !is_of_a_family(member) {
             return Vec::new();
         }
-        (0..self.members.len()).filter(|&place| self.members[place].pool() == pool).collect()
-    }
-
-    fn pools_with_children(&self) -> BTreeSet<usize> {
-        let threads = self.members.iter().filter_map(|member| Some((member, member.pool()?)));
-        threads.filter(|(thread, _)| thread.life.has_had_children()).map(|(_, pool)| pool).collect()
+        let is_of_it = |&place: &usize| self.members[place].pool() == member.pool();
+        (0..self.members.len()).filter(is_of_it).collect()
     }
 
     /// Somebody has left, with all its children.
@@ -150,6 +164,11 @@ impl Company {
             _ => None,
         }
     }
+}
+
+/// Whether it is a thread of a pool that has had children.
+fn is_of_a_family(member: &Member) -> bool {
+    member.front.as_ref().is_some_and(|front| front.life.has_had_children())
 }
 
 /// The wiring of those who are nobody's children. What a child has declared holds for whoever stands

@@ -10,7 +10,8 @@
 //! all of them rest, all are closed for good at once. The children of one that fails, or was given up, may still send to
 //! the others: until they have left, it counts as one of the ring that does not rest.
 //!
-//! The threads of a pool that have children leave as a ring does, too.
+//! The threads of a pool that have children leave as a ring does, too, but close for others at once. If one of a larger
+//! ring is told to leave alone, that is all that it leaves with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,8 +45,16 @@ impl Conductor<'_> {
         let mut done: BTreeSet<usize> = BTreeSet::new();
         for index in settling {
             if !done.contains(&index) {
-                let ring = self.ring_of(index);
-                done.extend(ring.iter().map(|member| member.life.index));
+                let mut ring = self.ring_of(index);
+                let Some(own) = ring.iter().find(|member| member.life.index == index) else {
+                    continue;
+                };
+                // A pool of it may have been told to leave alone, and has closed by itself: that settles alone, and is
+                // waited for by the others, for whom it is open no more.
+                let own = own.life.ring();
+                ring.retain(|member| own.is_none() || member.life.ring() == own);
+                let same = ring.iter().filter(|member| member.life.ring() == own);
+                done.extend(same.map(|member| member.life.index));
                 self.settle(&ring, now);
             }
         }
@@ -78,9 +87,10 @@ impl Conductor<'_> {
                 turn.touch(now);
             }
         }
-        if ring.iter().any(|member| member.life.leaves_with_ring()) {
+        let closed = ring.iter().filter(|member| member.life.leaves_with_ring()).count();
+        if closed == ring.len() {
             self.finish_ring(ring);
-        } else if is_at_rest {
+        } else if is_at_rest && closed == 0 {
             self.close_ring(ring);
         }
     }
@@ -114,7 +124,7 @@ impl Conductor<'_> {
     }
 
     /// Gives those of a ring their turn. Their mailboxes are closed, but for each other.
-    fn close_ring(&mut self, ring: &[Arc<Member>]) {
+    pub(super) fn close_ring(&mut self, ring: &[Arc<Member>]) {
         let Some(first) = ring.first() else { return };
         // All of them know each other before the first of them closes.
         ring.iter().for_each(|member| member.join_ring(first.life.index));
@@ -123,16 +133,6 @@ impl Conductor<'_> {
             if !member.life.stopping.is_set() {
                 member.call();
             }
-        }
-    }
-
-    /// The threads of a pool with children leave as a ring does, so that it is open for all of those until they have
-    /// left. But nobody else's message is waited for: unless they are of a ring with others, they close at once.
-    pub(super) fn close_pool(&mut self, index: usize) {
-        let ring = self.ring_of(index);
-        let pool = ring.first().and_then(|first| first.pool());
-        if ring.iter().all(|member| member.pool() == pool) {
-            self.close_ring(&ring);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::company::Company;
+use super::company::{Company, Due, With};
 use super::rings::SETTLING;
 use super::{Conductor, SAY_EVERY, State};
 use crate::deadline::{self, Decision, DrainClock, Turn};
@@ -19,19 +19,23 @@ impl Conductor<'_> {
         for company in &mut self.companies {
             due.extend(company.take_due(now));
         }
-        due.retain(|(member, _)| !member.has_left() && !self.is_in_turn(member.life.index));
-        for (member, settles) in &due {
+        due.retain(|due| !due.member.has_left() && !self.is_in_turn(due.member.life.index));
+        for Due { member, with } in &due {
             let turn = Turn::begin(now, member.life.sample());
             self.stage.emit(|| Notice::Draining {
                 name: member.life.name.to_string(),
                 queued: member.queued(),
             });
-            let state = if *settles { State::Settling(turn) } else { State::InTurn(turn) };
+            let state = match with {
+                With::Nobody => State::InTurn(turn),
+                With::Pool(_) | With::Ring => State::Settling(turn),
+            };
             self.states.insert(member.life.index, state);
-            if !settles {
-                member.call();
-            } else if member.front.is_some() {
-                self.close_pool(member.life.index);
+            match with {
+                With::Nobody => member.call(),
+                // Nobody else's message is waited for.
+                With::Pool(pool) if !member.life.leaves_with_ring() => self.close_ring(pool),
+                With::Pool(_) | With::Ring => {}
             }
             self.excuse_from_revivals(member.life.index);
         }

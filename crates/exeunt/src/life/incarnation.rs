@@ -17,8 +17,28 @@ pub(super) struct Orders {
     incarnation: Option<Event>,
     /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
     interruption: Option<Event>,
-    /// Set when the present incarnation waits for its children to leave and handles nothing meanwhile.
+    /// Set when it is deaf. Made for who waits on it.
     deafness: Option<Event>,
+    /// The present incarnation waits for its children to leave and handles nothing meanwhile; of one who stands for a pool,
+    /// all its threads do that.
+    is_deaf: bool,
+    /// Of one who stands for a pool: how many of its threads are not.
+    listening: usize,
+}
+
+impl Orders {
+    /// Whether it was before.
+    fn be_deaf(&mut self) -> bool {
+        self.deafness.iter().for_each(Event::set);
+        std::mem::replace(&mut self.is_deaf, true)
+    }
+
+    /// Whether it was deaf.
+    fn hear_again(&mut self) -> bool {
+        // Who waited has heard, and who comes now waits for the next time.
+        self.deafness = None;
+        std::mem::take(&mut self.is_deaf)
+    }
 }
 
 /// An order to end the present incarnation, though not the life.
@@ -43,12 +63,13 @@ impl Life {
     /// The old incarnation has ended, its children with it. What they did is nothing to the next.
     pub(crate) fn begin_anew(&self) {
         let mut orders = unwind::lock(&self.orders);
+        let was_deaf = orders.hear_again();
         // Others may have to begin anew meanwhile, and wait for this one.
         if !matches!(orders.summons, Some(Summons::Retire)) {
             *orders = Orders::default();
         }
-        orders.deafness = None;
         drop(orders);
+        self.pool.iter().filter(|_| was_deaf).for_each(|pool| pool.one_more_listens());
         self.set_awaits_answers(iter::empty());
         *unwind::lock(&self.family) = Family::default();
         unwind::lock(&self.annexes).clear();
@@ -106,10 +127,38 @@ impl Life {
     /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
     /// before they have left.
     pub(crate) fn deafness(&self) -> Event {
-        unwind::lock(&self.orders).deafness.get_or_insert_default().clone()
+        let mut orders = unwind::lock(&self.orders);
+        let deafness = orders.deafness.get_or_insert_default().clone();
+        if orders.is_deaf {
+            deafness.set();
+        }
+        deafness
     }
 
-    /// Whether the present incarnation has had children.
+    /// It makes no room any more, or not before its children have left.
+    pub(crate) fn listen_no_more(&self) {
+        let mut orders = unwind::lock(&self.orders);
+        let is_news = !orders.be_deaf();
+        drop(orders);
+        self.pool.iter().filter(|_| is_news).for_each(|pool| pool.one_less_listens());
+    }
+
+    /// Another thread makes room. Of one who stands for a pool.
+    pub(crate) fn one_more_listens(&self) {
+        let mut orders = unwind::lock(&self.orders);
+        orders.listening += 1;
+        orders.hear_again();
+    }
+
+    fn one_less_listens(&self) {
+        let mut orders = unwind::lock(&self.orders);
+        orders.listening -= 1;
+        if orders.listening == 0 {
+            orders.be_deaf();
+        }
+    }
+
+    /// Whether the present incarnation has had children; of one who stands for a pool, whether any of its threads ever had.
     pub(crate) fn has_had_children(&self) -> bool {
         unwind::lock(&self.family).is_founded
     }
@@ -117,8 +166,13 @@ impl Life {
     /// Whether there may be another child; if so, there is one.
     pub(crate) fn found_family(&self) -> bool {
         let mut family = unwind::lock(&self.family);
-        family.is_founded |= !family.is_closed;
-        !family.is_closed
+        let is_open = !family.is_closed;
+        family.is_founded |= is_open;
+        drop(family);
+        if let (Some(pool), true) = (&self.pool, is_open) {
+            unwind::lock(&pool.family).is_founded = true;
+        }
+        is_open
     }
 
     /// Whether its children have been told to leave, if there were any.
@@ -151,6 +205,7 @@ impl Life {
     pub(crate) fn countermand(&self) {
         let mut orders = unwind::lock(&self.orders);
         // Its children may wait for room already, and are to hear that there will be none.
-        *orders = Orders { deafness: orders.deafness.take(), ..Orders::default() };
+        let Orders { deafness, is_deaf, .. } = std::mem::take(&mut *orders);
+        *orders = Orders { deafness, is_deaf, ..Orders::default() };
     }
 }

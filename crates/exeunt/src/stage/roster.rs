@@ -91,6 +91,7 @@ impl Part {
         let mut life = Life::new(self.name.clone(), index, self.node.daemon, Arc::clone(stage));
         life.seat = self.seat;
         life.parent = self.parent.clone();
+        life.pool = self.front.as_ref().map(|front| Arc::clone(&front.life));
         life.is_supervised = self.is_supervised();
         life.is_restartable = self.restart.is_ever();
         life

@@ -57,6 +57,7 @@ impl Stage {
         }
         let cycle = roster.place(&mut part).map_err(|cause| part.error(cause))?;
         let life = Arc::new(part.life(roster.next_index, self));
+        life.pool.iter().for_each(|pool| pool.one_more_listens());
         // Before its thread, whose first words may be to itself.
         part.post.iter().for_each(|post| post.belong_to(&life));
         let work = {
@@ -75,6 +76,7 @@ impl Stage {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
                 lock(&self.supervision).left(life.index);
+                life.listen_no_more();
                 life.departure.call_off();
                 let _ = unwind::drop_caught(body);
                 return Err(part.error(SpawnCause::Thread(error)));

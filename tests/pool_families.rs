@@ -1,0 +1,222 @@
+//! Clauses O3, O4 and M4: the threads of a pool that have children. What those have for their pool is handled, whenever they
+//! were spawned and however their pool leaves; and nobody waits for room where nobody makes any.
+
+use std::sync::mpsc;
+use std::thread;
+
+use exeunt::{ActorSnapshot, Addr, Context, Error, Report, Restart, System};
+
+use crate::support::{HANG, NEVER, Play, figures, guarded, leaving, line, next, trap, until};
+
+/// Spawns a child that says goodbye to somebody. Its address is to be kept for as long as it is to stay.
+fn spawn_one_who_says_goodbye(cx: &Context<Play<u32>>, to: &Addr<u32>) -> Addr<()> {
+    let to = to.clone();
+    let child = Play::idle().stopped(move |_| Ok(to.send(7)?));
+    cx.actor("child").feeds_nothing().spawn(child).unwrap()
+}
+
+fn waits_for_room(actor: &ActorSnapshot) -> bool {
+    actor.doing.starts_with("sending to")
+}
+
+#[track_caller]
+fn assert_well(report: &Report) {
+    assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+}
+
+#[test]
+fn o3_a_pool_is_open_for_children_that_are_spawned_when_its_turn_has_come() {
+    guarded(|| {
+        let (pool, inbox) = exeunt::mailbox::<u32>(4);
+        let mut system = System::new("o3");
+        let (to, mut is_first) = (pool.clone(), true);
+        let make = move || {
+            let (to, mut children) = (to.clone(), Vec::new());
+            let has_child = std::mem::take(&mut is_first);
+            Play::idle().started(move |cx| {
+                if has_child {
+                    cx.stopping().wait();
+                    thread::sleep(NEVER); // nobody is to close its mailbox meanwhile
+                    children.push(spawn_one_who_says_goodbye(cx, &to));
+                }
+                Ok(())
+            })
+        };
+        system.pool("pool", 2).inbox(inbox).spawn_with(make).unwrap();
+        let report = system.shutdown();
+        assert_well(&report);
+        assert_eq!(figures(line(&report, "pool")), [1, 0, 0], "{report}");
+    });
+}
+
+#[test]
+fn o3_a_child_that_waits_for_room_when_the_turn_of_its_pool_comes_waits_on() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let (pool, inbox) = exeunt::mailbox::<u32>(1);
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("o3");
+        let to = pool.clone();
+        let make = move || {
+            let (trap, to, tell) = (trap.clone(), to.clone(), tell.clone());
+            let player = Play::new(move |n: u32, _| {
+                if n == 0 {
+                    trap.walk_in();
+                }
+                Ok(())
+            });
+            player.started(move |cx| {
+                let to = to.clone();
+                // So many that they find no room.
+                let child = Play::new(move |(), _| Ok((1..=3).try_for_each(|n| to.send(n))?));
+                Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
+            })
+        };
+        system.pool("pool", 2).inbox(inbox).spawn_with(make).unwrap();
+        let children = [next(&told), next(&told)];
+        for _ in &children {
+            pool.send(0).unwrap();
+            keeper.catches();
+        }
+        let handle = system.handle();
+        children[0].send(()).unwrap();
+        until(|| handle.snapshot().iter().any(waits_for_room));
+        handle.shutdown();
+        thread::sleep(NEVER); // its turn has come, and who waits has heard of it
+        keeper.opens();
+        let report = system.wait();
+        assert_well(&report);
+        assert_eq!(figures(line(&report, "pool")), [5, 0, 0], "{report}");
+    });
+}
+
+/// A pool of which all threads begin anew while their children wait for room in it.
+fn all_begin_anew(threads: usize) -> Report {
+    let (trap, keeper) = trap();
+    let (pool, inbox) = exeunt::mailbox::<u32>(1);
+    let (tell, told) = mpsc::channel();
+    let mut system = System::new("m4");
+    system.set_stall_limit(HANG);
+    let to = pool.clone();
+    let make = move || {
+        let (trap, to, tell) = (trap.clone(), to.clone(), tell.clone());
+        let player = Play::new(move |n: u32, _| match n {
+            0 => {
+                trap.walk_in();
+                Err(Error::msg("planned"))
+            }
+            _ => Ok(()),
+        });
+        player.started(move |cx| {
+            let to = to.clone();
+            let child = Play::new(move |(), _| {
+                // The first of them has room, and the others are refused when nobody makes any.
+                let _ = (1..=2).try_for_each(|n| to.send(n));
+                Ok(())
+            });
+            Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
+        })
+    };
+    let restart = Restart::on_failure().intensity(9, HANG);
+    system.pool("pool", threads).inbox(inbox).restart(restart).spawn_with(make).unwrap();
+    let children: Vec<_> = (0..threads).map(|_| next(&told)).collect();
+    for _ in &children {
+        pool.send(0).unwrap();
+        keeper.catches();
+    }
+    let handle = system.handle();
+    children.iter().for_each(|child| child.send(()).unwrap());
+    until(|| handle.snapshot().iter().filter(|&actor| waits_for_room(actor)).count() == threads);
+    keeper.opens();
+    // They have begun anew.
+    (0..threads).for_each(|_| drop(next(&told)));
+    system.shutdown()
+}
+
+#[test]
+fn m4_f1_no_child_waits_for_room_in_a_pool_of_which_all_threads_wait_for_their_children() {
+    for threads in [1, 2] {
+        let report = guarded(move || all_begin_anew(threads));
+        assert!(report.is_complete(), "{report}");
+        let pool = line(&report, "pool");
+        assert_eq!((pool.failed, pool.restarts), (threads as u64, threads as u64), "{report}");
+    }
+}
+
+/// A ring of a pool, whose threads have children, and of `other`; and what to do about it while one thread of the pool is
+/// kept in its handler, whose last deed it is to send to the other one.
+fn ring_with_a_pool(
+    meanwhile: impl FnOnce(&mut System, &Addr<u32>, &Addr<u32>, &dyn Fn()) + Send + 'static,
+) -> Report {
+    guarded(move || {
+        let (trap, keeper) = trap();
+        let (pool, pool_inbox) = exeunt::mailbox::<u32>(8);
+        let (other, other_inbox) = exeunt::mailbox::<u32>(8);
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("o4");
+        let builder = system.actor("other").inbox(other_inbox).feeds(&pool);
+        builder.spawn(Play::idle()).unwrap();
+        let to = other.clone();
+        let make = move || {
+            let (trap, to, tell) = (trap.clone(), to.clone(), tell.clone());
+            let mut children = Vec::new();
+            let player = Play::new(move |n: u32, _| {
+                if n == 0 {
+                    trap.walk_in();
+                    to.send(1)?;
+                }
+                Ok(())
+            });
+            player.started(move |cx| {
+                children.push(cx.actor("child").feeds_nothing().spawn(Play::<()>::idle())?);
+                Ok(tell.send(())?)
+            })
+        };
+        let builder = system.pool("pool", 2).inbox(pool_inbox).feeds(&other);
+        builder.spawn_with(make).unwrap();
+        (0..2).for_each(|_| next(&told));
+        pool.send(0).unwrap();
+        keeper.catches();
+        meanwhile(&mut system, &pool, &other, &|| keeper.opens());
+        system.shutdown()
+    })
+}
+
+#[test]
+fn o4_a_ring_waits_for_a_pool_of_it_that_was_told_to_leave_alone_before_the_drain() {
+    let report = ring_with_a_pool(|system, pool, _, go_on| {
+        pool.stop();
+        until(|| pool.try_send(1).is_err());
+        let handle = system.handle();
+        handle.shutdown();
+        until(|| handle.is_draining());
+        thread::sleep(NEVER); // the other one is at rest, and stays open
+        go_on();
+    });
+    assert_well(&report);
+    assert_eq!(leaving(&report)[2..], ["pool", "other"]);
+    assert_eq!(figures(line(&report, "other")), [1, 0, 0], "{report}");
+}
+
+#[test]
+fn o4_a_pool_of_a_ring_that_is_told_to_leave_in_the_drain_takes_nobody_along() {
+    let report = ring_with_a_pool(|system, pool, other, go_on| {
+        let (upstream, gate) = trap();
+        let to = other.clone();
+        let player = Play::<()>::idle().stopped(move |_| {
+            upstream.walk_in();
+            Ok(to.send(2)?)
+        });
+        drop(system.actor("upstream").feeds(other).spawn(player).unwrap());
+        system.handle().shutdown();
+        gate.catches();
+        pool.stop();
+        go_on();
+        assert!(pool.wait_timeout(HANG).is_ok());
+        thread::sleep(NEVER); // nobody closes the other one meanwhile
+        gate.opens();
+    });
+    assert_well(&report);
+    assert_eq!(leaving(&report)[2..], ["pool", "upstream", "other"]);
+    assert_eq!(figures(line(&report, "other")), [2, 0, 0], "{report}");
+}
