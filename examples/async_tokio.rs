@@ -104,7 +104,8 @@ async fn run(address: &str) -> Result<Exit, String> {
     let signals =
         Signals::default().install(&system.handle()).map_err(|error| error.to_string())?;
     let bound = TcpListener::bind(address).await;
-    let listener = bound.map_err(|error| format!("{address}: {error}"))?;
+    let listener =
+        bound.map_err(|error| format!("{address}: {error} (usage: async_tokio [IP:PORT])"))?;
     let local = listener.local_addr().map_err(|error| format!("{address}: {error}"))?;
     common::print(&format!("listening on {local}\n"))?;
 

@@ -14,7 +14,7 @@ use std::num::ParseIntError;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use exeunt::{Actor, Addr, AskError, Context, Reply, SendError, System};
+use exeunt::{Actor, Addr, AskError, Context, Reply, SendError, Status, System};
 
 // The actor.
 
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let report = system.shutdown();
     let _ = write!(io::stderr(), "{report}");
     match ended {
-        Ok(()) if report.is_complete() => ExitCode::SUCCESS,
+        Ok(()) if report.status() == Status::Success => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(io::stderr(), "embed: {error}");

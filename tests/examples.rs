@@ -152,7 +152,10 @@ fn client(address: &str) -> (TcpStream, impl Iterator<Item = String>) {
 fn async_tokio_names_an_address_that_is_none() {
     let finished = run(example("async_tokio").arg("nowhere"));
     assert_eq!(finished.status.code(), Some(2), "{finished:?}");
-    assert_eq!(finished.stderr, "async_tokio: nowhere: invalid socket address\n");
+    assert_eq!(
+        finished.stderr,
+        "async_tokio: nowhere: invalid socket address (usage: async_tokio [IP:PORT])\n"
+    );
 }
 
 #[test]
@@ -252,6 +255,24 @@ fn hello_names_standard_output_if_that_is_full_or_closed() {
         assert_eq!(finished.status.code(), Some(1), "{said}");
         let told = format!("`tally` failed: in `stopped`: standard output: {why}");
         assert!(said.contains(&told) && !said.contains("panicked"), "{said}");
+    }
+}
+
+/// A stack that no system has room for, unless another is asked for: every thread is refused.
+const ABSURD_STACK: (&str, &str) = ("RUST_MIN_STACK", "70368744177664");
+
+#[test]
+fn whoever_gets_no_thread_is_named() {
+    for (name, status, said) in [
+        ("hello", 1, "`words` failed: no thread for `words/usher`: "),
+        ("embed", 1, "`account` failed: no thread for `account/usher`: "),
+        ("pipeline", 2, "pipeline: the view: no thread for `pipeline/view`: "),
+    ] {
+        let (key, bytes) = ABSURD_STACK;
+        let finished = run(example(name).env(key, bytes).stdin(Stdio::null()));
+        assert_eq!(finished.status.code(), Some(status), "{finished:?}");
+        let stderr = finished.stderr.replace("\n    ", " "); // as it is wrapped
+        assert!(stderr.contains(said), "{finished:?}");
     }
 }
 

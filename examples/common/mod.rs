@@ -10,8 +10,8 @@ use exeunt_view::Writer;
 
 /// Ends the program, which says its name first, before any work has begun.
 pub(crate) fn refuse(program: &str, error: &dyn Display) -> ! {
-    // Not `eprintln`, which panics if nobody listens.
-    let _ = writeln!(io::stderr(), "{program}: {error}");
+    // Not `eprintln`, which panics if nobody listens; and in one piece, since others may be writing to the log.
+    let _ = io::stderr().write_all(format!("{program}: {error}\n").as_bytes());
     process::exit(2)
 }
 

@@ -144,7 +144,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// If the operating system refuses the thread. Then nothing is shown.
+    /// If the operating system refuses the thread, which is named. Then nothing is shown.
     pub fn attach(self, system: &mut System) -> io::Result<Showing> {
         let terminal = if self.is_plain { None } else { Terminal::claim() };
         let screen = screen_of_the_process();
@@ -161,15 +161,22 @@ impl View {
         };
         let loudest = if terminal.is_some() { LevelFilter::Warn } else { LevelFilter::Info };
         let name = format!("{}/view", system.handle().name().replace('\0', ""));
-        let thread = thread::Builder::new().name(name);
-        let showing = Showing::new(over.clone(), ended.clone());
-        thread.spawn(move || {
-            match terminal {
-                Some(terminal) => stagehand.draw(&terminal),
-                None => stagehand.write_lines(self.progress_every),
+        let show = {
+            let ended = ended.clone();
+            move || {
+                match terminal {
+                    Some(terminal) => stagehand.draw(&terminal),
+                    None => stagehand.write_lines(self.progress_every),
+                }
+                ended.set();
             }
-            ended.set();
-        })?;
+        };
+        let refused = |error: io::Error| {
+            io::Error::new(error.kind(), format!("no thread for `{name}`: {error}"))
+        };
+        thread::Builder::new().name(name.clone()).spawn(show).map_err(refused)?;
+        // To drop it is to wait for that thread.
+        let showing = Showing::new(over.clone(), ended);
         let name = system.handle().name().to_owned();
         system.observe(listener(name, screen, drain, loudest, SetAtTheEnd(over)));
         Ok(showing)

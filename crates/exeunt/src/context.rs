@@ -288,7 +288,7 @@ macro_rules! common {
             ///
             /// # Errors
             ///
-            /// The operating system's, if it refuses the thread. The closure is dropped then.
+            /// The operating system's, if it refuses the thread, which is named. The closure is dropped then.
             pub fn on_stopping(
                 &self,
                 call: impl FnOnce() + Send + 'static,

@@ -33,6 +33,8 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 ///
 /// assert_eq!(parse("").unwrap_err().to_string(), "an empty line");
 /// assert!(parse("x").unwrap_err().downcast_ref::<std::num::ParseIntError>().is_some());
+/// // What a `main` prints that returns it:
+/// assert_eq!(format!("{:?}", parse("").unwrap_err()), "an empty line");
 /// ```
 pub struct Error {
     source: Box<dyn StdError + Send>,
@@ -104,9 +106,10 @@ impl From<Error> for Box<dyn StdError> {
     }
 }
 
+/// The sentence too: it is what a `main` that returns an error prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.source, f)
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, select};
 
 use crate::event::Event;
+use crate::threads;
 
 /// The items of an iterator that blocks, until an [`Event`] is set.
 ///
@@ -30,7 +31,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// The operating system's, if it refuses the thread.
+    /// The operating system's, if it refuses the thread; it says whose iterator that was to be.
     ///
     /// # Panics
     ///
@@ -68,13 +69,15 @@ impl Event {
         // No room: nothing is taken from the source while an item waits for the loop.
         let (hand_over, items) = crossbeam_channel::bounded(0);
         let name = thread::current().name().unwrap_or("interruptible").to_owned();
-        let thread = thread::Builder::new().name(name).spawn(move || {
+        let refused = threads::refused(format!("the iterator of `{name}`"));
+        let hand_all_over = move || {
             for item in source() {
                 if hand_over.send(item).is_err() {
                     break;
                 }
             }
-        })?;
+        };
+        let thread = thread::Builder::new().name(name).spawn(hand_all_over).map_err(refused)?;
         Ok(Interruptible { exit: self.clone(), items, thread: Some(thread) })
     }
 }

@@ -224,6 +224,9 @@ impl Report {
     /// Whether everybody but the daemons ended by themselves or in their turn, or failed, and
     /// nothing that was accepted was returned, but for what a full mailbox was asked to
     /// [drop](crate::Overflow).
+    ///
+    /// Of failures it says nothing: one that has failed on its last message has left complete. That all went well
+    /// is [`status`](Report::status), or this and not [`is_failure`](Report::is_failure).
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.actors.iter().all(ActorReport::is_complete)

@@ -23,6 +23,7 @@ use crate::notice::Notice;
 use crate::report::{Reason, Refusals, Report, Signal};
 use crate::snapshot::ActorSnapshot;
 use crate::supervision::Supervision;
+use crate::threads;
 use crate::unwind::lock;
 use crate::waiters::Waiters;
 pub(crate) use requests::Cue;
@@ -324,16 +325,13 @@ impl Stage {
             return Ok(());
         }
         if let Some(chores) = ends.chores.clone() {
-            let usher = thread::Builder::new().name(format!("{}/usher", self.thread_name()));
             let name = self.name.clone();
-            usher.spawn(move || usher::ush(&name, &chores))?;
+            self.serve("usher", move || usher::ush(&name, &chores))?;
             ends.chores = None;
         }
         if let Some(cues) = ends.cues.clone() {
-            let conductor =
-                thread::Builder::new().name(format!("{}/conductor", self.thread_name()));
             let stage = Arc::clone(self);
-            conductor.spawn(move || conductor::conduct(&stage, &cues))?;
+            self.serve("conductor", move || conductor::conduct(&stage, &cues))?;
             ends.cues = None;
         }
         Ok(())
@@ -361,9 +359,11 @@ impl Stage {
         lock(&self.roster).enter(member)
     }
 
-    /// A name that a thread may have.
-    fn thread_name(&self) -> String {
-        self.name.replace('\0', "")
+    /// A thread that serves the stage, called after it and its role.
+    fn serve(&self, role: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let name = format!("{}/{role}", self.name.replace('\0', ""));
+        let refused = threads::refused(format!("`{name}`"));
+        thread::Builder::new().name(name).spawn(work).map(drop).map_err(refused)
     }
 }
 

@@ -9,6 +9,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::life::Life;
+use crate::threads;
 
 /// Keeps a closure ready that ends a blocking call when its caller is to stop. Dropping it takes the
 /// closure back.
@@ -41,7 +42,9 @@ impl OnStopping {
                 }
             }
         };
-        thread::Builder::new().name(format!("{}/stopping", life.name)).spawn(wait)?;
+        let name = format!("{}/stopping", life.name);
+        let refused = threads::refused(format!("`{name}`"));
+        thread::Builder::new().name(name).spawn(wait).map_err(refused)?;
         Ok(OnStopping { is_taken, _over: over })
     }
 }

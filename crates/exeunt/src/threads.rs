@@ -1,5 +1,6 @@
-//! Threads that are refused by the operating system give back what they were to run.
+//! Threads that are refused by the operating system give back what they were to run, and say whose they were to be.
 
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
@@ -21,4 +22,9 @@ pub(crate) fn spawn<W: FnOnce() + Send + 'static>(
         }
     };
     builder.spawn(run).map_err(|error| (error, lock(&kept).take()))
+}
+
+/// The operating system's error, and for whom there is no thread.
+pub(crate) fn refused(whom: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("no thread for {whom}: {error}"))
 }
