@@ -50,6 +50,28 @@ mod error;
 /// - When the [guard](SignalGuard) is dropped, the signals have their default effect again. (The
 ///   process keeps signal-hook's handler, which then does what the default would.)
 ///
+/// # A signal while `main` sets up
+///
+/// It drains those who are there already, so that what `main` sends to them, or asks them, is refused. That is no error of
+/// `main`'s, as a `?` would make of it, but the end that was asked for:
+///
+/// ```no_run
+/// use exeunt::{Exit, Signals, System};
+/// # fn set_up(_: &mut System) -> exeunt::Result { Ok(()) }
+///
+/// fn main() -> exeunt::Result<Exit> {
+///     let mut system = System::new("service");
+///     let signals = Signals::default().install(&system.handle())?;
+///     let set_up = set_up(&mut system); // spawns them, and asks whether they are ready
+///     if !system.handle().is_draining() {
+///         set_up?;
+///     }
+///     let exit = system.run(); // tells of the signal, if there was one, and ends by it
+///     drop(signals);
+///     Ok(exit)
+/// }
+/// ```
+///
 /// # Examples
 ///
 /// ```no_run
