@@ -531,6 +531,28 @@ fn s4_what_a_shell_ignores_for_it_stays_ignored() {
     end.is_death_by(Signal::TERM).is_complete_after("SIGTERM");
 }
 
+/// A launcher's mask is inherited. What is blocked cannot begin a drain: the log says why nothing happens.
+#[test]
+fn s4_what_is_blocked_stays_blocked_and_the_log_says_so() {
+    let can_block = Command::new("env").args(["--block-signal=TERM", "true"]).output();
+    if !cfg!(target_os = "linux") || !can_block.is_ok_and(|tried| tried.status.success()) {
+        return skipped("s4_what_is_blocked_..: there is no `env --block-signal`");
+    }
+    let mut command = Command::new("env");
+    command.args(["--block-signal=TERM", VICTIM, "chain"]);
+    let mut victim = Victim::start(command);
+    victim.hear_ready();
+    victim.signal(Signal::TERM);
+    for _ in 0..3 {
+        victim.hear_anew("progress");
+    }
+    victim.signal(Signal::INT);
+    let end = victim.end();
+    end.is_death_by(Signal::INT).is_complete_after("SIGINT").balances();
+    assert!(end.stderr.contains("SIGTERM is blocked in this thread"), "{end}");
+    assert!(!end.stderr.contains("SIGINT is blocked"), "{end}");
+}
+
 #[test]
 fn s4_unless_it_is_asked_for() {
     let script = r#"trap "" INT; exec "$0" chain even_if_ignored"#;

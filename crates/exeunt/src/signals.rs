@@ -47,6 +47,8 @@ mod error;
 /// - A signal that was ignored when it was to be installed (as under `nohup`) stays ignored, unless
 ///   [asked for](Signals::even_if_ignored), and the log says so. This is known on Linux; elsewhere there is no safe way
 ///   to ask, and the signal is taken.
+/// - A signal that is blocked in the installing thread, as a launcher may leave it, stays blocked: it comes only if another
+///   thread takes it. On Linux the log warns of that.
 /// - When the [guard](SignalGuard) is dropped, the signals have their default effect again. (The
 ///   process keeps signal-hook's handler, which then does what the default would.)
 ///
@@ -163,8 +165,9 @@ impl Signals {
     pub fn install(self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut owner = lock(&OWNER);
         owner.check_free_for(handle)?;
-        let ignored = if self.even_if_ignored { 0 } else { ignored_signals() };
+        let ignored = if self.even_if_ignored { 0 } else { signals_in("SigIgn:") };
         let numbers = self.to_take(handle, ignored)?;
+        warn_of_blocked(handle, &numbers);
         let snapshot = self.snapshot_to_take(ignored)?;
 
         // The threads first, since they may be refused: as yet there is nothing to undo.
@@ -236,13 +239,24 @@ fn is_in(set: u64, signal: i32) -> bool {
     (1..=64).contains(&signal) && set & (1_u64 << (signal - 1)) != 0
 }
 
-/// The set of `SigIgn` in `/proc/self/status` (proc(5)): bit n - 1 stands for signal n. Nothing
+/// The threads that are spawned from here on, the forwarding one among them, inherit what this one blocks. What
+/// is blocked in all threads, as some launchers leave it, never comes.
+fn warn_of_blocked(handle: &SystemHandle, taken: &[i32]) {
+    let blocked = signals_in("SigBlk:");
+    let target = Notice::log_target(handle.name());
+    for &signal in taken.iter().filter(|&&signal| is_in(blocked, signal)) {
+        let signal = Signal(signal);
+        log::warn!(target: &target, "{signal} is blocked in this thread, and comes only if another one takes it");
+    }
+}
+
+/// One of the sets in `/proc/thread-self/status` (proc(5)): bit n - 1 stands for signal n. Nothing
 /// where there is no such file.
-fn ignored_signals() -> u64 {
-    std::fs::read_to_string("/proc/self/status")
+fn signals_in(set: &str) -> u64 {
+    std::fs::read_to_string("/proc/thread-self/status")
         .ok()
         .and_then(|status| {
-            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+            let mask = status.lines().find_map(|line| line.strip_prefix(set))?;
             u64::from_str_radix(mask.trim(), 16).ok()
         })
         .unwrap_or(0)

@@ -26,7 +26,8 @@ mod subscription;
 /// in the order in which its publisher published, and counted in the report. In the subscriber's turn its
 /// inbox closes, and what is in it is handled to the last. What is dropped is *returned*, never just gone,
 /// and counted for each [subscriber](Topic::subscribers). Nobody gets what was published before it
-/// subscribed.
+/// subscribed, which an actor does on its own thread, in `started` as a rule: who is not to publish too early
+/// asks it something first, and has the answer only after that.
 ///
 /// # How long it lives
 ///
