@@ -18,11 +18,13 @@ use crate::notice::{Notice, ReturnedBecause};
 use crate::report::{Ended, Reason, Report};
 use crate::stage::{Chore, Cue, Stage};
 use crate::unwind::lock;
+use companies::Companies;
 use company::{Company, Errand};
 use leaving::{Leaving, bury_aside};
 use lines::Lines;
 use revival::Revivals;
 
+mod companies;
 mod company;
 mod early;
 mod leaving;
@@ -67,11 +69,17 @@ struct Conductor<'a> {
     reason: Option<Reason>,
     /// Those who do not simply work.
     states: BTreeMap<usize, State>,
-    /// Those who leave together, the system first.
-    companies: Vec<Company>,
+    /// Those who leave together.
+    companies: Companies,
     revivals: Revivals,
     /// How those of rings that settle were seen last: that, and whether they were at rest.
     seen: BTreeMap<usize, (Sample, bool)>,
+    /// When to look at all whose turn it is; `None` if it is nobody's, or at once.
+    look_at: Option<Instant>,
+    /// When to look at the rings that settle, if there are any.
+    settle_at: Option<Instant>,
+    /// How many had still to have their turn when all were looked at.
+    to_come: usize,
     /// What those had achieved whom somebody in turn waits for, when they were last looked at.
     pulses: BTreeMap<usize, u64>,
     /// The drain of the system, when it has begun.
@@ -109,9 +117,12 @@ impl<'a> Conductor<'a> {
             awaited: false,
             reason: None,
             states: BTreeMap::new(),
-            companies: Vec::new(),
+            companies: Companies::default(),
             revivals: Revivals::default(),
             seen: BTreeMap::new(),
+            look_at: None,
+            settle_at: None,
+            to_come: 0,
             pulses: BTreeMap::new(),
             drain: None,
             lines: Lines::default(),
@@ -122,12 +133,11 @@ impl<'a> Conductor<'a> {
     }
 
     fn wait_for_the_end(&mut self) -> Reason {
-        let mut wake = None;
         loop {
             if self.awaited && self.all_have_left() {
                 return Reason::Completed;
             }
-            wake = self.attend(wake);
+            self.attend();
             if let Some(reason) = self.reason.take() {
                 return reason;
             }
@@ -136,9 +146,8 @@ impl<'a> Conductor<'a> {
 
     fn drain(&mut self, reason: &Reason) {
         self.begin(reason);
-        let mut wake = None;
         while !self.all_have_left() {
-            wake = self.attend(wake);
+            self.attend();
         }
         if let (Some(drain), false) = (&self.drain, *reason == Reason::Completed) {
             self.took = drain.began.elapsed();
@@ -169,21 +178,29 @@ impl<'a> Conductor<'a> {
         let mut company = Company::new(roots, nodes, limits, Errand::System);
         let members = self.stage.waited_for() - self.waited_for_and_left;
         company.clock = DrainClock::start(limits, now, members);
-        self.companies.insert(0, company);
+        self.companies.add(company);
+        // Whoever leaves already is under another clock now.
+        self.look_at = None;
         self.stage.emit(|| Notice::DrainBegan { reason: reason.clone(), members });
     }
 
     /// One round: gives turns, keeps the deadlines, and takes what it is told until it is time to look
-    /// again. When that will be, if anybody is on the way out.
-    fn attend(&mut self, wake: Option<Instant>) -> Option<Instant> {
-        // Looked at when it is time, or when there is somebody new to look at: many may leave at once,
-        // and to look at all for each of them would take the square of their number.
-        let is_time = wake.is_none_or(|wake| Instant::now() >= wake);
-        let anybody_new = self.give_turns();
-        let wake = match (is_time || anybody_new, wake) {
-            (true, _) | (_, None) => self.enforce_deadlines(),
-            (false, wake) => wake,
-        };
+    /// again.
+    fn attend(&mut self) {
+        // All are looked at when it is time for the first of them: many may leave at once, and to look at all for
+        // each of them would take the square of their number.
+        let is_time = |at: Option<Instant>| at.is_none_or(|at| Instant::now() >= at);
+        if is_time(self.look_at) {
+            self.companies.stir();
+            self.give_turns();
+            self.enforce_deadlines();
+        } else {
+            self.give_turns();
+        }
+        if self.settle_at.is_some() && is_time(self.settle_at) {
+            self.settle_rings();
+        }
+        let wake = [self.look_at, self.settle_at].into_iter().flatten().min();
         let asleep = Instant::now();
         // The stage keeps a sender, so there is always another cue, if late.
         let cue = match wake {
@@ -202,7 +219,6 @@ impl<'a> Conductor<'a> {
         for cue in cue.into_iter().chain(self.cues.try_iter().take(others)) {
             self.take(cue);
         }
-        wake
     }
 
     fn take(&mut self, cue: Cue) {
@@ -242,7 +258,7 @@ impl<'a> Conductor<'a> {
     fn dismiss_daemons(&mut self) {
         let mut daemons = self.stage.close_roster_for_children();
         // One that waits for its children waits no longer: nobody is seen off from here on.
-        self.companies.clear();
+        self.companies = Companies::default();
         // Children before their parents.
         daemons.reverse();
         daemons.iter().for_each(|daemon| {

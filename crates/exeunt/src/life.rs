@@ -115,11 +115,6 @@ impl Life {
         iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
     }
 
-    /// The index of the nearest of them that is there: whose parent was given up belongs to whoever stood above that.
-    pub(crate) fn nearest_above(&self, is_there: impl Fn(usize) -> bool) -> Option<usize> {
-        self.ancestors().map(|life| life.index).find(|&index| is_there(index))
-    }
-
     /// Whether it stands below the other one; if that stands for a pool, below one of its threads.
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
         let is_it = |life: &Life| std::ptr::eq(life, other);

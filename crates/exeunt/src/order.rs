@@ -1,7 +1,7 @@
 //! The order of the drain, as data: from what was declared to whose turn it is. No threads, no
 //! clocks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::graph::Graph;
 use crate::mailbox::MailboxId;
@@ -130,6 +130,10 @@ pub(crate) struct Order {
     undeclared: Vec<usize>,
     /// The same for the ring of that last one, which it does not hold back.
     undeclared_outside: Outside,
+    /// The rings that wait for nobody but those that declared nothing: the first that can be sent to, and the leader.
+    held_back: BTreeSet<(usize, usize)>,
+    /// Those whose turn has come since that was last asked.
+    ready: Vec<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -166,11 +170,18 @@ impl Order {
             ended: vec![false; nodes.len()],
             undeclared: undeclared.collect(),
             undeclared_outside: Outside::default(),
+            held_back: BTreeSet::new(),
+            ready: Vec::new(),
             nodes,
             leader,
             rings,
             downstream,
         };
+        for i in 0..order.nodes.len() {
+            if order.leader[i] == i {
+                order.let_go_if_fed_by_nobody(i);
+            }
+        }
         order.settle();
         order
     }
@@ -180,8 +191,10 @@ impl Order {
         if std::mem::replace(&mut self.ended[index], true) {
             return false;
         }
-        for &other in self.downstream.successors(index) {
-            self.rings[self.leader[other]].waits_for -= 1;
+        for at in 0..self.downstream.successors(index).len() {
+            let leader = self.leader[self.downstream.successors(index)[at]];
+            self.rings[leader].waits_for -= 1;
+            self.let_go_if_fed_by_nobody(leader);
         }
         self.settle();
         true
@@ -191,15 +204,12 @@ impl Order {
         self.ended[index]
     }
 
-    /// Whether everybody who has to end before it, or before another of its ring, has; those of the
-    /// ring itself apart. Never for a daemon, whose turn is when all others have ended.
-    pub(crate) fn is_ready(&self, index: usize) -> bool {
-        let ring = &self.rings[self.leader[index]];
-        let held_back = match (ring.first_fed, self.last_undeclared_outside(self.leader[index])) {
-            (Some(first), Some(last)) => last > first,
-            _ => false,
-        };
-        ring.waits_for == 0 && !held_back && !self.nodes[index].daemon
+    /// Those for whom everybody has ended who has to end before them, or before another of their ring, those of the
+    /// ring itself apart. Each is named once; never a daemon, whose turn is when all others have ended.
+    pub(crate) fn take_ready(&mut self) -> Vec<usize> {
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.sort_unstable();
+        ready
     }
 
     /// Those that wait for each other with it, itself included, first spawned first. Empty if there
@@ -208,12 +218,46 @@ impl Order {
         &self.rings[self.leader[index]].members
     }
 
-    fn last_undeclared_outside(&self, leader: usize) -> Option<usize> {
-        let end = match self.undeclared_outside.leader == Some(leader) {
-            true => self.undeclared_outside.below,
-            false => self.undeclared.len(),
+    /// Once nobody is left who declared that it feeds a ring, or comes before it, that waits at most for those who
+    /// declared nothing.
+    fn let_go_if_fed_by_nobody(&mut self, leader: usize) {
+        let Ring { waits_for, first_fed, .. } = self.rings[leader];
+        match first_fed {
+            _ if waits_for > 0 => {}
+            Some(first) => {
+                self.held_back.insert((first, leader));
+            }
+            None => self.let_go(leader),
+        }
+    }
+
+    fn let_go(&mut self, leader: usize) {
+        let alone = [leader];
+        let members = match &self.rings[leader].members[..] {
+            [] => &alone,
+            members => members,
         };
-        self.undeclared[..end].last().copied()
+        self.ready.extend(members.iter().filter(|&&i| !self.nodes[i].daemon));
+    }
+
+    /// Lets go those whom nobody holds back any more that declared nothing.
+    fn let_go_unheld(&mut self) {
+        let is_unheld = |first: usize, last: Option<&usize>| last.is_none_or(|&last| last <= first);
+        while let Some(&(first, leader)) = self.held_back.last() {
+            if !is_unheld(first, self.undeclared.last()) {
+                break;
+            }
+            self.held_back.pop_last();
+            self.let_go(leader);
+        }
+        // The ring of the last of them waits for the last that is not of it.
+        let Outside { leader: Some(leader), below } = self.undeclared_outside else { return };
+        let Some(first) = self.rings[leader].first_fed else { return };
+        if is_unheld(first, self.undeclared[..below].last())
+            && self.held_back.remove(&(first, leader))
+        {
+            self.let_go(leader);
+        }
     }
 
     /// Forgets those at the top of `undeclared` that have ended, and finds the last outside of the
@@ -234,6 +278,7 @@ impl Order {
             }
             outside.below -= 1;
         }
+        self.let_go_unheld();
     }
 }
 
@@ -287,13 +332,13 @@ mod tests {
         let mut left: Vec<usize> = (0..nodes.len()).filter(|&i| !nodes[i].daemon).collect();
         let mut rounds = Vec::new();
         while !left.is_empty() {
-            let (ready, rest): (Vec<_>, Vec<_>) = left.iter().partition(|&&i| order.is_ready(i));
+            let ready = order.take_ready();
             assert!(!ready.is_empty(), "{left:?} wait for each other");
             for &i in &ready {
                 order.end(i);
             }
+            left.retain(|i| !ready.contains(i));
             rounds.push(ready);
-            left = rest;
         }
         rounds
     }
@@ -430,7 +475,7 @@ mod tests {
         let nodes: Vec<Node> = (0..10_000).map(|_| actor()).collect();
         let mut order = Order::new(nodes.clone());
         for i in (0..nodes.len()).rev() {
-            assert!(order.is_ready(i) && (i == 0 || !order.is_ready(i - 1)));
+            assert_eq!(order.take_ready(), [i]);
             order.end(i);
         }
         // The same as one ring, whose members end from the middle on.
@@ -438,9 +483,10 @@ mod tests {
         ring[0] = feeding(&[&ring[9_999]], ring[0].clone());
         let mut order = Order::new(ring);
         assert_eq!(order.ring(5_000).len(), 10_000);
+        assert_eq!(order.take_ready().len(), 10_000);
         for i in (5_000..10_000).chain(0..5_000) {
-            assert!(order.is_ready(i));
             order.end(i);
+            assert!(order.take_ready().is_empty());
         }
     }
 }

@@ -103,13 +103,7 @@ impl Stage {
 
     /// The children of somebody, and whom those of them have left behind who were given up.
     pub(crate) fn children(&self, parent: usize) -> Vec<Arc<Member>> {
-        let members = &lock(&self.roster).members;
-        let is_below = |member: &&Arc<Member>| {
-            // The parent itself may have been let go.
-            let is_there = |index| index == parent || members.contains_key(&index);
-            member.life.nearest_above(is_there) == Some(parent)
-        };
-        members.values().filter(is_below).cloned().collect()
+        lock(&self.roster).children(parent)
     }
 
     /// How many members are not daemons.
@@ -123,7 +117,8 @@ impl Stage {
 
     /// Lets go of a child that has left.
     pub(crate) fn forget(&self, index: usize) {
-        lock(&self.roster).members.remove(&index);
+        let member = lock(&self.roster).forget(index);
+        drop(member);
     }
 
     /// The first of that name whose mailbox is still open.

@@ -2,7 +2,7 @@
 //! children, in the drain of the system; the children of somebody who leaves; somebody who was told to
 //! leave alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,10 +20,12 @@ pub(super) struct Company {
     pub(super) members: Vec<Arc<Member>>,
     order: Order,
     pub(super) clock: DrainClock,
-    /// The places of those who have not had their turn.
-    waiting: Vec<usize>,
+    /// The places of those who have not had their turn, but for the system's daemons, who never have one.
+    waiting: BTreeSet<usize>,
+    /// The places of the threads of each pool.
+    pools: BTreeMap<usize, Vec<usize>>,
     /// How many have still to leave.
-    pub(super) to_leave: usize,
+    to_leave: usize,
     pub(super) errand: Errand,
     /// How those that have left did.
     pub(super) left: Vec<ActorReport>,
@@ -67,13 +69,19 @@ impl Company {
             *node = node.placed(&places);
             node.daemon &= matches!(errand, Errand::System);
         }
-        let to_leave = nodes.iter().filter(|node| !node.daemon).count();
+        let waiting: BTreeSet<usize> =
+            (0..nodes.len()).filter(|&place| !nodes[place].daemon).collect();
+        let mut pools: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (place, pool) in members.iter().enumerate().filter_map(|(i, m)| Some((i, m.pool()?))) {
+            pools.entry(pool).or_default().push(place);
+        }
         let now = Instant::now();
         Company {
-            clock: DrainClock::start(limits, now, to_leave),
+            clock: DrainClock::start(limits, now, waiting.len()),
             order: Order::new(nodes),
-            waiting: (0..members.len()).collect(),
-            to_leave,
+            to_leave: waiting.len(),
+            waiting,
+            pools,
             errand,
             left: Vec::new(),
             members,
@@ -84,28 +92,22 @@ impl Company {
         self.members.binary_search_by_key(&index, |member| member.life.index).ok()
     }
 
-    pub(super) fn has(&self, index: usize) -> bool {
-        self.place(index).is_some()
-    }
-
     /// Those whose turn has come: all before them have left, or the time is up.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Due> {
         let is_over = self.clock.is_over(now);
-        let waiting = std::mem::take(&mut self.waiting);
-        let is_due =
-            |&place: &usize| self.order.is_ready(place) || is_over && !self.is_daemon(place);
-        let (due, waiting): (Vec<usize>, Vec<usize>) = waiting.into_iter().partition(is_due);
-        self.waiting = waiting;
-        if due.is_empty() {
-            return Vec::new();
+        let mut due = self.order.take_ready();
+        due.retain(|place| self.waiting.remove(place));
+        if is_over {
+            due.extend(std::mem::take(&mut self.waiting));
+            due.sort_unstable();
         }
-        // Looked up once for all: a pool may have thousands of threads.
+        // Looked up once for all of a pool, which may have thousands of threads.
         let mut pools: BTreeMap<Option<usize>, Rc<[Arc<Member>]>> = BTreeMap::new();
         let mut with = |place: usize| match self.order.ring(place) {
             _ if is_over => With::Nobody,
             [] if is_of_a_family(&self.members[place]) => {
                 let pool = pools.entry(self.members[place].pool());
-                With::Pool(Rc::clone(pool.or_insert_with(|| self.ring(place).into())))
+                With::Pool(Rc::clone(pool.or_insert_with(|| self.ring_at(place).into())))
             }
             [] => With::Nobody,
             _ => With::Ring,
@@ -119,39 +121,47 @@ impl Company {
         self.members[place].node.daemon && self.is_the_systems()
     }
 
+    /// Whether all have left, and the system does not wait for it.
+    pub(super) fn is_over(&self) -> bool {
+        self.to_leave == 0 && !self.is_the_systems()
+    }
+
     /// How many of them have still to have their turn.
     pub(super) fn to_come(&self) -> usize {
         self.waiting.len()
     }
 
     /// Those with whom somebody leaves as one, as far as they have not left with all their children.
-    pub(super) fn ring(&self, place: usize) -> Vec<Arc<Member>> {
-        let there = |place: &usize| !self.order.has_ended(*place);
+    pub(super) fn ring(&self, index: usize) -> Vec<Arc<Member>> {
+        self.place(index).map_or_else(Vec::new, |place| self.ring_at(place))
+    }
+
+    fn ring_at(&self, place: usize) -> Vec<Arc<Member>> {
         let ring = match self.order.ring(place) {
             [] => self.pool(place),
-            ring => ring.to_vec(),
+            ring => ring,
         };
-        ring.into_iter().filter(there).map(|place| Arc::clone(&self.members[place])).collect()
+        let there = ring.iter().filter(|&&place| !self.order.has_ended(place));
+        there.map(|&place| Arc::clone(&self.members[place])).collect()
     }
 
     /// The threads of its pool, if any of them has children: those may send to it until they have left, whichever
     /// thread's they are.
-    fn pool(&self, place: usize) -> Vec<usize> {
+    fn pool(&self, place: usize) -> &[usize] {
         let member = &self.members[place];
-        if !is_of_a_family(member) {
-            return Vec::new();
+        match member.pool() {
+            Some(pool) if is_of_a_family(member) => &self.pools[&pool],
+            _ => &[],
         }
-        let is_of_it = |&place: &usize| self.members[place].pool() == member.pool();
-        (0..self.members.len()).filter(is_of_it).collect()
     }
 
-    /// Somebody has left, with all its children.
-    pub(super) fn end(&mut self, index: usize) {
-        if let Some(place) = self.place(index) {
-            let is_daemon = self.is_daemon(place);
-            // Once for each, though it may be told twice: of a member, and of its last child.
-            self.to_leave -= usize::from(self.order.end(place) && !is_daemon);
-        }
+    /// Somebody has left, with all its children. Whether that is news: it may be told twice, of a member and of its last
+    /// child.
+    pub(super) fn end(&mut self, index: usize) -> bool {
+        let Some(place) = self.place(index) else { return false };
+        let is_news = self.order.end(place);
+        self.to_leave -= usize::from(is_news && !self.is_daemon(place));
+        is_news
     }
 
     pub(super) fn is_the_systems(&self) -> bool {

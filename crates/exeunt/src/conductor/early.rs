@@ -25,7 +25,7 @@ impl Conductor<'_> {
         let members = self.with_their_pools(members);
         let is_free = |member: &Arc<Member>| {
             let index = member.life.index;
-            let is_leaving = self.companies.iter().any(|c| !c.is_the_systems() && c.has(index));
+            let is_leaving = self.companies.with(index).any(|c| !c.is_the_systems());
             !is_leaving && !member.has_left()
         };
         let members: Vec<Arc<Member>> = members.into_iter().filter(is_free).collect();
@@ -52,16 +52,13 @@ impl Conductor<'_> {
     fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
         let nodes = members.iter().map(|member| member.node.clone()).collect();
         let limits = *lock(&self.stage.limits);
-        self.companies.push(Company::new(members, nodes, limits, errand));
+        self.companies.add(Company::new(members, nodes, limits, errand));
         self.disband();
     }
 
     /// Lets those companies go that have all left, and tells on whose behalf.
     pub(super) fn disband(&mut self) {
-        while let Some(at) =
-            self.companies.iter().position(|c| c.to_leave == 0 && !c.is_the_systems())
-        {
-            let company = self.companies.remove(at);
+        while let Some(company) = self.companies.take_over() {
             let Errand::Parent { index, tell } = company.errand else { continue };
             if let Some(State::InTurn(turn)) = self.states.get_mut(&index) {
                 // What it had to wait for is over: it has a grace of its own again.
@@ -71,7 +68,7 @@ impl Conductor<'_> {
             match tell {
                 Some(tell) => drop(tell.send(company.left)),
                 // It has left before them.
-                None => self.end_in_companies(index),
+                None => self.companies.end(index),
             }
         }
     }

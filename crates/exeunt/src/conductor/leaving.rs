@@ -89,7 +89,7 @@ impl Conductor<'_> {
         }
         member.life.departure.tell(&report);
         if let Some(parent) = member.parent() {
-            let family = self.companies.iter_mut().find(|c| c.parent() == Some(parent));
+            let family = self.companies.family_of_mut(parent);
             family.into_iter().for_each(|family| family.left.push(report.clone()));
         }
         let line = match &member.front {
@@ -101,17 +101,13 @@ impl Conductor<'_> {
             // Those downstream wait for its children too, should any be left.
             self.dismiss_family(index, None);
         } else {
-            self.end_in_companies(index);
+            self.companies.end(index);
+            self.disband();
         }
         if member.life.is_supervised {
             self.dismiss_group_of(index);
         }
         self.excuse_from_revivals(index);
-    }
-
-    pub(super) fn end_in_companies(&mut self, index: usize) {
-        self.companies.iter_mut().for_each(|company| company.end(index));
-        self.disband();
     }
 
     /// A group ends when somebody has left who is significant for it.

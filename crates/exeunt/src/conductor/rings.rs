@@ -17,26 +17,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::company::Company;
 use super::{Conductor, State};
-use crate::life::Life;
 use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
 use crate::unwind::lock;
 
-/// How often a ring is looked at.
-pub(super) const SETTLING: Duration = Duration::from_millis(1);
+/// How often a ring is looked at. One that is very large is looked at for half of the time.
+const SETTLING: Duration = Duration::from_millis(1);
 
 impl Conductor<'_> {
-    pub(super) fn is_settling(&self) -> bool {
-        self.states.values().any(|state| matches!(state, State::Settling(_)))
-    }
-
-    /// Lets those rings close that are at rest.
-    pub(super) fn settle_rings(&mut self, now: Instant) {
-        if !self.is_settling() {
-            return;
-        }
+    /// Lets those rings close that are at rest, and says when to look at the others.
+    pub(super) fn settle_rings(&mut self) {
+        let now = Instant::now();
         let settling: Vec<usize> = self
             .states
             .iter()
@@ -58,14 +50,13 @@ impl Conductor<'_> {
                 self.settle(&ring, now);
             }
         }
+        let is_settling = self.states.values().any(|state| matches!(state, State::Settling(_)));
+        self.settle_at = is_settling.then(|| Instant::now() + SETTLING.max(now.elapsed()));
     }
 
     fn ring_of(&self, index: usize) -> Vec<Arc<Member>> {
-        let ring = |company: &Company| {
-            let at = company.members.iter().position(|member| member.life.index == index)?;
-            Some(company.ring(at)).filter(|ring| !ring.is_empty())
-        };
-        self.companies.iter().find_map(ring).unwrap_or_default()
+        let rings = self.companies.with(index).map(|company| company.ring(index));
+        rings.into_iter().find(|ring| !ring.is_empty()).unwrap_or_default()
     }
 
     fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
@@ -97,30 +88,25 @@ impl Conductor<'_> {
 
     /// Those of a ring, and those below them that have mailboxes.
     fn with_their_children(&self, ring: &[Arc<Member>]) -> Vec<Arc<Member>> {
-        let mut all: BTreeMap<usize, Arc<Member>> =
-            ring.iter().map(|member| (member.life.index, Arc::clone(member))).collect();
-        if ring.iter().any(|member| member.life.has_had_children()) {
-            // In the order of spawning, so that parents come before their children.
-            let members = self.stage.members();
-            let is_there =
-                |index| members.binary_search_by_key(&index, |member| member.life.index).is_ok();
-            for member in &members {
-                let above = member.life.nearest_above(is_there);
-                let is_below = above.is_some_and(|index| all.contains_key(&index));
-                if is_below && member.capacity.is_some() {
-                    all.insert(member.life.index, Arc::clone(member));
-                }
+        let mut all = ring.to_vec();
+        let mut looked_below = 0;
+        while let Some(member) = all.get(looked_below) {
+            looked_below += 1;
+            if member.life.has_had_children() {
+                let mut children = self.stage.children(member.life.index);
+                children.retain(|child| child.capacity.is_some());
+                all.extend(children);
             }
         }
-        all.into_values().collect()
+        all
     }
 
     /// Whether somebody below those of a ring is still there, who may send to all of it. Who rests has no children any
     /// more; who fails or is given up reads its mailbox no more while they leave.
     fn is_above_anybody(&self, ring: &[Arc<Member>]) -> bool {
-        let is_below_one = |life: &Life| ring.iter().any(|one| life.descends_from(&one.life));
-        ring.iter().any(|member| member.life.has_had_children())
-            && self.stage.members().iter().any(|member| is_below_one(&member.life))
+        ring.iter()
+            .filter(|member| member.life.has_had_children())
+            .any(|member| !self.stage.children(member.life.index).is_empty())
     }
 
     /// Gives those of a ring their turn. Their mailboxes are closed, but for each other.
@@ -180,6 +166,7 @@ mod tests {
     use super::*;
     use crate::capacity::Capacity;
     use crate::deadline::Turn;
+    use crate::life::Life;
     use crate::mailbox::Mailbox;
     use crate::stage::Stage;
     use crate::waiters::Ticket;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::company::{Company, Due, With};
-use super::rings::SETTLING;
 use super::{Conductor, SAY_EVERY, State};
 use crate::deadline::{self, Decision, DrainClock, Turn};
 use crate::member::Member;
@@ -12,13 +11,11 @@ use crate::notice::Notice;
 use crate::unwind::lock;
 
 impl Conductor<'_> {
-    /// Tells everybody whose turn has come. Whether that was anybody.
-    pub(super) fn give_turns(&mut self) -> bool {
+    /// Tells everybody whose turn has come.
+    pub(super) fn give_turns(&mut self) {
         let now = Instant::now();
-        let mut due = Vec::new();
-        for company in &mut self.companies {
-            due.extend(company.take_due(now));
-        }
+        let (mut due, end) = self.companies.take_due(now);
+        self.look_by(end);
         due.retain(|due| !due.member.has_left() && !self.is_in_turn(due.member.life.index));
         for Due { member, with } in &due {
             let turn = Turn::begin(now, member.life.sample());
@@ -28,7 +25,10 @@ impl Conductor<'_> {
             });
             let state = match with {
                 With::Nobody => State::InTurn(turn),
-                With::Pool(_) | With::Ring => State::Settling(turn),
+                With::Pool(_) | With::Ring => {
+                    self.settle_at = Some(now);
+                    State::Settling(turn)
+                }
             };
             self.states.insert(member.life.index, state);
             match with {
@@ -37,27 +37,44 @@ impl Conductor<'_> {
                 With::Pool(pool) if !member.life.leaves_with_ring() => self.close_ring(pool),
                 With::Pool(_) | With::Ring => {}
             }
+            self.look_by(self.first_limit_of(member, turn, now));
             self.excuse_from_revivals(member.life.index);
         }
-        !due.is_empty()
+    }
+
+    /// All are looked at by then, if anybody is already to be looked at.
+    fn look_by(&mut self, at: Option<Instant>) {
+        self.look_at = self.look_at.map(|look_at| at.map_or(look_at, |at| at.min(look_at)));
+    }
+
+    /// When to look at somebody whose turn has just begun. It has no less time than that, since there are no more to come
+    /// than there were.
+    fn first_limit_of(&self, member: &Member, turn: Turn, now: Instant) -> Option<Instant> {
+        let index = member.life.index;
+        let to_come = self.to_come_in_company(index).unwrap_or(self.to_come);
+        let limit = turn.next_limit(&self.clock_of(index, now), member.limits, to_come);
+        member.life.set_deadline(limit);
+        let look = now + deadline::look_every(self.stall_limit_of(member));
+        Some(limit.map_or(look, |limit| limit.min(look)))
     }
 
     /// Looks at everybody whose turn it is, and says when to look again; never, if it is nobody's.
-    pub(super) fn enforce_deadlines(&mut self) -> Option<Instant> {
-        if self.states.is_empty() && self.companies.is_empty() {
-            return None;
-        }
+    pub(super) fn enforce_deadlines(&mut self) {
+        self.look_at =
+            (!self.states.is_empty() || !self.companies.is_empty()).then(|| self.look_at_all());
+    }
+
+    fn look_at_all(&mut self) -> Instant {
         let now = Instant::now();
-        self.settle_rings(now);
         self.excuse_who_waits(now);
         let mut wake = now + self.look_every();
-        wake = self.ends().filter(|&end| end > now).fold(wake, Instant::min);
+        wake = self.companies.ends().filter(|&end| end > now).fold(wake, Instant::min);
         let mut overdue = Vec::new();
         let mut stragglers = Vec::new();
-        let to_come = self.to_come();
+        self.to_come = self.to_come();
         for index in self.states.keys().copied().collect::<Vec<_>>() {
             let Some(member) = self.stage.member(index) else { continue };
-            match self.decide_about(&member, now, to_come) {
+            match self.decide_about(&member, now) {
                 Decision::Wait(at) => wake = wake.min(at.unwrap_or(wake)),
                 Decision::Halt => overdue.push(member),
                 Decision::Abandon => stragglers.push(index),
@@ -77,9 +94,6 @@ impl Conductor<'_> {
             // Look again at once: the grace may be nothing.
             wake = now;
         }
-        if self.is_settling() {
-            wake = wake.min(now + SETTLING);
-        }
         wake = wake.min(self.say_whom_we_wait_for(now).unwrap_or(wake));
         for index in stragglers {
             wake = now;
@@ -92,14 +106,14 @@ impl Conductor<'_> {
                 None => {}
             }
         }
-        Some(wake)
+        wake
     }
 
-    fn decide_about(&mut self, member: &Member, now: Instant, to_come: usize) -> Decision {
+    fn decide_about(&mut self, member: &Member, now: Instant) -> Decision {
         let index = member.life.index;
         let clock = self.clock_of(index, now);
-        let to_come = self.to_come_in_company(index).unwrap_or(to_come);
-        let waits = self.companies.iter().any(|company| company.parent() == Some(index));
+        let to_come = self.to_come_in_company(index).unwrap_or(self.to_come);
+        let waits = self.companies.family_of(index).is_some();
         let Some(state) = self.states.get_mut(&index) else { return Decision::Wait(None) };
         let is_leaving = !matches!(state, State::Retiring(_));
         let (State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) = state;
@@ -136,7 +150,7 @@ impl Conductor<'_> {
             member.call();
         }
         member.halt();
-        let family = self.companies.iter().find(|company| company.parent() == Some(life.index));
+        let family = self.companies.family_of(life.index);
         for child in family.map(|family| family.members.clone()).into_iter().flatten() {
             if !child.has_left() && !self.is_halted(child.life.index) {
                 self.halt(&child, now);
@@ -152,11 +166,8 @@ impl Conductor<'_> {
 
     /// The clock that holds for somebody: the system's, if it drains.
     fn clock_of(&self, index: usize, now: Instant) -> DrainClock {
-        let company = self.companies.iter().find(|company| {
-            company.is_the_systems() || company.has(index) || company.parent() == Some(index)
-        });
-        let limits = *lock(&self.stage.limits);
-        company.map_or_else(|| DrainClock::start(limits, now, 1), |company| company.clock)
+        let alone = || DrainClock::start(*lock(&self.stage.limits), now, 1);
+        self.companies.clock_of(index).unwrap_or_else(alone)
     }
 
     /// How many have still to have their turn in the drain of the system.
@@ -170,12 +181,7 @@ impl Conductor<'_> {
         if self.is_draining() {
             return None;
         }
-        let company = self.companies.iter().find(|company| company.has(index));
-        Some(company.map_or(0, Company::to_come))
-    }
-
-    fn ends(&self) -> impl Iterator<Item = Instant> {
-        self.companies.iter().filter_map(|company| company.clock.end())
+        Some(self.companies.with(index).next().map_or(0, Company::to_come))
     }
 
     fn look_every(&self) -> Duration {
@@ -185,9 +191,13 @@ impl Conductor<'_> {
         deadline::look_every(shortest)
     }
 
+    fn stall_limit_of(&self, member: &Member) -> Duration {
+        member.limits.stall.unwrap_or_else(|| lock(&self.stage.limits).stall)
+    }
+
     /// The process was stopped: nobody can help the time that was lost.
     pub(super) fn excuse(&mut self, lost: Duration) {
-        self.companies.iter_mut().for_each(|company| company.clock.excuse(lost));
+        self.companies.excuse(lost);
         for state in self.states.values_mut() {
             let (State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) = state;
             turn.excuse(lost);
@@ -209,7 +219,7 @@ impl Conductor<'_> {
             let Some(member) = self.stage.member(index) else { continue };
             let clock = self.clock_of(index, now);
             // Who has met its deadline has its grace left.
-            let deadline = turn.next_limit(&clock, member.limits, self.to_come());
+            let deadline = turn.next_limit(&clock, member.limits, self.to_come);
             first_deadline = [first_deadline, deadline].into_iter().flatten().min();
             on.push((member.life.name.to_string(), member.queued()));
         }

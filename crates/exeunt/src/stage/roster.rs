@@ -1,6 +1,6 @@
 //! The roster: who is in the system, and whether somebody may join it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -22,6 +22,8 @@ pub(super) struct Roster {
     /// By their place in the order of spawning. Children are let go when they have left: an actor may
     /// have any number of them, one after the other.
     pub(super) members: BTreeMap<usize, Arc<Member>>,
+    /// Of each parent, and of nobody, the children: those that are there, and those that have left others behind who are.
+    families: BTreeMap<Option<usize>, BTreeSet<usize>>,
     pub(super) next_index: usize,
     /// Every mailbox that anybody has declared to feed.
     pub(super) fed: HashSet<MailboxId>,
@@ -149,8 +151,45 @@ impl Roster {
         self.next_index = member.life.index + 1;
         self.fed.extend(member.node.feeds.iter().flatten());
         self.waited_for += usize::from(!member.node.daemon);
+        self.families.entry(member.parent()).or_default().insert(member.life.index);
         self.members.insert(member.life.index, Arc::clone(&member));
         member
+    }
+
+    /// Lets go of a child that has left.
+    pub(super) fn forget(&mut self, index: usize) -> Option<Arc<Member>> {
+        let member = self.members.remove(&index)?;
+        let mut life = &member.life;
+        // With those above it who have left and had nobody else below them.
+        while !self.members.contains_key(&life.index) && !self.has_any_below(life.index) {
+            let Some(parent) = &life.parent else { break };
+            let siblings = self.families.entry(Some(parent.index)).or_default();
+            siblings.remove(&life.index);
+            if siblings.is_empty() {
+                self.families.remove(&Some(parent.index));
+            }
+            life = parent;
+        }
+        Some(member)
+    }
+
+    fn has_any_below(&self, index: usize) -> bool {
+        self.families.contains_key(&Some(index))
+    }
+
+    /// The children of somebody, and whom those of them have left behind who were given up.
+    pub(super) fn children(&self, parent: usize) -> Vec<Arc<Member>> {
+        let (mut children, mut above) = (Vec::new(), vec![parent]);
+        while let Some(parent) = above.pop() {
+            for &child in self.families.get(&Some(parent)).into_iter().flatten() {
+                match self.members.get(&child) {
+                    Some(member) => children.push(Arc::clone(member)),
+                    None => above.push(child),
+                }
+            }
+        }
+        children.sort_unstable_by_key(|child| child.life.index);
+        children
     }
 
     fn mailboxes_before(&self, part: &Part) -> Vec<MailboxId> {
@@ -159,8 +198,8 @@ impl Roster {
     }
 
     fn siblings(&self, part: &Part) -> impl Iterator<Item = &Arc<Member>> {
-        let parent = part.parent_index();
-        self.members.values().filter(move |member| member.parent() == parent)
+        let siblings = self.families.get(&part.parent_index());
+        siblings.into_iter().flatten().filter_map(|index| self.members.get(index))
     }
 
     fn indices_of(&self, part: &Part) -> Result<Vec<usize>, SpawnCause> {
@@ -194,5 +233,37 @@ impl Roster {
         let name = |&i: &usize| siblings.get(i).map_or(&part.name, |m| &m.life.name).to_string();
         let names = cycle.path.iter().map(name).collect();
         if cycle.is_declared { Ok(Some(names)) } else { Err(SpawnCause::Cycle(names)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::mailbox::Mailbox;
+
+    #[test]
+    fn d3_whom_a_child_leaves_behind_is_there_until_it_has_left_and_nothing_is_kept_of_either() {
+        let stage = Arc::new(Stage::new("test".into()));
+        let mut roster = Roster::default();
+        let mut parent = None;
+        for index in 0..4 {
+            let mut life = Life::new("a", index, false, Arc::clone(&stage));
+            life.parent = parent;
+            let life = Arc::new(life);
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+            roster.enter(Member::unstarted(Arc::clone(&life), mailbox));
+            parent = Some(life);
+        }
+        let children = |roster: &Roster, of| -> Vec<usize> {
+            roster.children(of).iter().map(|child| child.life.index).collect()
+        };
+        assert_eq!((children(&roster, 0), children(&roster, 1)), (vec![1], vec![2]));
+        // Those in between were given up.
+        assert!(roster.forget(2).is_some() && roster.forget(1).is_some());
+        assert_eq!([0, 1, 2].map(|of| children(&roster, of)), [[3], [3], [3]]);
+        assert!(roster.forget(3).is_some() && roster.forget(3).is_none());
+        assert!(children(&roster, 0).is_empty());
+        assert_eq!(roster.families.keys().collect::<Vec<_>>(), [&None]);
     }
 }

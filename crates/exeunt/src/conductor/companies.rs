@@ -1,0 +1,215 @@
+//! The companies there are, and where to find somebody in them: each of thousands of parents may have one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::company::{Company, Due, Errand};
+use crate::deadline::DrainClock;
+
+/// In the order in which they came about, the system's first.
+#[derive(Default)]
+pub(super) struct Companies {
+    all: BTreeMap<usize, Company>,
+    /// How many there ever were.
+    created: usize,
+    /// In which ones somebody leaves.
+    with: BTreeMap<usize, Vec<usize>>,
+    /// Those of somebody's children.
+    families: BTreeMap<usize, Vec<usize>>,
+    /// Those in which something has changed since they were last asked whose turn has come.
+    stirred: BTreeSet<usize>,
+    /// Those of which all have left.
+    over: Vec<usize>,
+}
+
+/// Where the system's stands.
+const SYSTEM: usize = 0;
+
+impl Companies {
+    pub(super) fn add(&mut self, company: Company) {
+        self.created += 1;
+        let at = if company.is_the_systems() { SYSTEM } else { self.created };
+        for member in &company.members {
+            let with = self.with.entry(member.life.index).or_default();
+            with.push(at);
+            with.sort_unstable();
+        }
+        if let Some(parent) = company.parent() {
+            self.families.entry(parent).or_default().push(at);
+        }
+        self.stirred.insert(at);
+        if company.is_over() {
+            self.over.push(at);
+        }
+        self.all.insert(at, company);
+    }
+
+    /// One of which all have left; it is let go.
+    pub(super) fn take_over(&mut self) -> Option<Company> {
+        let at = self.over.pop()?;
+        let company = self.all.remove(&at)?;
+        let forget = |places: &mut BTreeMap<usize, Vec<usize>>, index: usize| {
+            let Some(companies) = places.get_mut(&index) else { return };
+            companies.retain(|&other| other != at);
+            if companies.is_empty() {
+                places.remove(&index);
+            }
+        };
+        company.members.iter().for_each(|member| forget(&mut self.with, member.life.index));
+        if let Errand::Parent { index, .. } = company.errand {
+            forget(&mut self.families, index);
+        }
+        self.stirred.remove(&at);
+        Some(company)
+    }
+
+    /// Somebody has left, with all its children.
+    pub(super) fn end(&mut self, index: usize) {
+        for at in self.with.get(&index).into_iter().flatten() {
+            let Some(company) = self.all.get_mut(at) else { continue };
+            if company.end(index) {
+                self.stirred.insert(*at);
+                self.over.extend(company.is_over().then_some(*at));
+            }
+        }
+    }
+
+    /// The time may have come for anybody.
+    pub(super) fn stir(&mut self) {
+        self.stirred.extend(self.all.keys());
+    }
+
+    /// Those whose turn has come; and when the time of the first is up of the companies that were asked.
+    pub(super) fn take_due(&mut self, now: Instant) -> (Vec<Due>, Option<Instant>) {
+        let (mut due, mut first_end) = (Vec::new(), None);
+        for at in std::mem::take(&mut self.stirred) {
+            let Some(company) = self.all.get_mut(&at) else { continue };
+            due.extend(company.take_due(now));
+            let end = company.clock.end().filter(|&end| end > now);
+            first_end = [first_end, end].into_iter().flatten().min();
+        }
+        (due, first_end)
+    }
+
+    /// Those in which somebody leaves.
+    pub(super) fn with(&self, index: usize) -> impl Iterator<Item = &Company> {
+        self.with.get(&index).into_iter().flatten().filter_map(|at| self.all.get(at))
+    }
+
+    /// That of somebody's children, if they are leaving.
+    pub(super) fn family_of(&self, parent: usize) -> Option<&Company> {
+        self.all.get(self.families.get(&parent)?.first()?)
+    }
+
+    pub(super) fn family_of_mut(&mut self, parent: usize) -> Option<&mut Company> {
+        self.all.get_mut(self.families.get(&parent)?.first()?)
+    }
+
+    /// The clock that holds for somebody: the system's, if it drains.
+    pub(super) fn clock_of(&self, index: usize) -> Option<DrainClock> {
+        let of_others = || {
+            let [with, families] = [&self.with, &self.families].map(|places| places.get(&index));
+            with.into_iter().chain(families).flatten().min().and_then(|at| self.all.get(at))
+        };
+        self.all.get(&SYSTEM).or_else(of_others).map(|company| company.clock)
+    }
+
+    /// When the time is up of each.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Instant> {
+        self.all.values().filter_map(|company| company.clock.end())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The process was stopped for so long.
+    pub(super) fn excuse(&mut self, lost: Duration) {
+        self.all.values_mut().for_each(|company| company.clock.excuse(lost));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::deadline::DrainLimits;
+    use crate::life::Life;
+    use crate::mailbox::{Mailbox, MailboxId};
+    use crate::member::Member;
+    use crate::order::Node;
+    use crate::stage::Stage;
+
+    /// Those of these indices, who have declared nothing.
+    fn company(indices: &[usize], errand: Errand) -> Company {
+        let stage = Arc::new(Stage::new("test".into()));
+        let member = |&index: &usize| {
+            let life = Arc::new(Life::new("a", index, false, Arc::clone(&stage)));
+            Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
+        };
+        let members: Vec<Arc<Member>> = indices.iter().map(member).collect();
+        let node =
+            |member: &Arc<Member>| Node { mailbox: Some(MailboxId::next()), ..member.node.clone() };
+        let nodes = members.iter().map(node).collect();
+        Company::new(members, nodes, DrainLimits::default(), errand)
+    }
+
+    fn family(of: usize, indices: &[usize]) -> Company {
+        company(indices, Errand::Parent { index: of, tell: None })
+    }
+
+    fn due(companies: &mut Companies) -> Vec<usize> {
+        let (due, _) = companies.take_due(Instant::now());
+        due.iter().map(|due| due.member.life.index).collect()
+    }
+
+    #[test]
+    fn o3_somebody_is_in_several_companies_and_leaves_all_of_them_once() {
+        let mut companies = Companies::default();
+        companies.add(company(&[4], Errand::Own));
+        companies.add(family(1, &[4, 5]));
+        companies.add(family(2, &[]));
+        assert!(companies.take_over().is_some_and(|company| company.parent() == Some(2)));
+        assert!(companies.family_of(1).is_some() && companies.family_of(2).is_none());
+        assert_eq!(companies.with(4).count(), 2);
+        companies.end(4);
+        companies.end(4);
+        assert!(companies.take_over().is_some_and(|company| company.parent().is_none()));
+        assert!(companies.take_over().is_none());
+        companies.end(5);
+        assert!(companies.take_over().is_some_and(|company| company.parent() == Some(1)));
+        assert!(companies.is_empty() && companies.with.is_empty() && companies.families.is_empty());
+    }
+
+    #[test]
+    fn d1_the_systems_clock_holds_for_all_and_its_company_is_never_over() {
+        let mut companies = Companies::default();
+        assert!(companies.clock_of(4).is_none());
+        companies.add(family(4, &[5]));
+        let end_of = |companies: &Companies, index| companies.clock_of(index).and_then(|c| c.end());
+        assert!(end_of(&companies, 4).is_some() && end_of(&companies, 5).is_some());
+        assert!(end_of(&companies, 6).is_none());
+        companies.add(company(&[4], Errand::System));
+        let ends: Vec<_> = companies.ends().collect();
+        assert!([4, 5, 6].iter().all(|&index| end_of(&companies, index) == ends.first().copied()));
+        companies.end(4);
+        assert!(companies.take_over().is_none());
+    }
+
+    #[test]
+    fn o1_only_those_are_asked_whose_turn_has_come_in_which_something_has_changed() {
+        let mut companies = Companies::default();
+        companies.add(family(1, &[4]));
+        companies.add(company(&[2, 3], Errand::System));
+        assert_eq!(due(&mut companies), [3, 4]);
+        companies.end(3);
+        assert_eq!(companies.stirred, BTreeSet::from([SYSTEM]));
+        assert_eq!(due(&mut companies), [2]);
+        assert!(companies.stirred.is_empty());
+        companies.stir();
+        assert_eq!(companies.stirred.len(), 2);
+        assert!(due(&mut companies).is_empty());
+    }
+}
