@@ -71,6 +71,7 @@ impl Asked<'_> {
             let asleep = Instant::now();
             let end = self.sleep(answer, me.as_deref(), deadline);
             patience.slept(asleep.elapsed());
+            placement::slept();
             end
         })
     }

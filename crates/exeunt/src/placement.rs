@@ -37,6 +37,11 @@ impl Streak {
         }
     }
 
+    /// It had to sleep for one, and was woken on an idle CPU if there was any.
+    fn slept(&mut self) {
+        self.at_first_look = 0;
+    }
+
     fn is_over(&mut self) -> bool {
         let is_over = self.at_first_look >= self.limit;
         if is_over {
@@ -64,6 +69,11 @@ fn of_this_thread<T>(change: impl FnOnce(&mut Streak) -> T) -> Option<T> {
 /// An answer to this thread was there after so many looks.
 pub(crate) fn answered(looks: u32) {
     let _ = of_this_thread(|streak| streak.answered(looks));
+}
+
+/// This thread had to sleep for an answer.
+pub(crate) fn slept() {
+    let _ = of_this_thread(Streak::slept);
 }
 
 /// Whether it is time for this thread to sleep once, so as to be woken elsewhere.
@@ -110,6 +120,16 @@ mod tests {
             streak.answered(2);
         });
         assert!(!streak.is_over());
+    }
+
+    #[test]
+    fn who_slept_for_an_answer_begins_anew_and_is_no_less_resigned() {
+        let mut streak = Streak::new();
+        let tries = [patience(&mut streak), patience(&mut streak)];
+        assert_eq!(tries, [SUSPICIOUS, 2 * SUSPICIOUS - 1]);
+        (1..2 * SUSPICIOUS).for_each(|_| streak.answered(1));
+        streak.slept();
+        assert_eq!(patience(&mut streak), 4 * SUSPICIOUS);
     }
 
     #[test]

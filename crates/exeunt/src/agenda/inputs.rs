@@ -219,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn o5_what_wakes_a_moment_after_it_was_heard_wakes_once() {
+        let (addr, inbox) = crate::mailbox::<u32>(4);
+        let mut annex = Annex::new(inbox, |n| n, &Arc::new(Life::unstarted()));
+        let bell = &addr.mailbox().bell;
+        assert!(bell.receiver().is_empty());
+        bell.wake_late();
+        assert!(!bell.is_rung_before_sleep() && bell.receiver().len() == 1);
+        assert!(matches!(annex.take(), Taken::Nothing));
+        assert!(bell.receiver().is_empty(), "its actor would never sleep again");
+    }
+
+    #[test]
     fn nothing_is_kept_of_a_mailbox_beside_an_actors_own_when_the_system_is_gone() {
         let (addr, inbox) = crate::mailbox(4);
         let mailbox = Arc::downgrade(addr.mailbox());

@@ -66,6 +66,12 @@ impl Bell {
         self.wire.get().is_some_and(|wire| wire.receiver.try_recv().is_ok())
     }
 
+    /// The second half of a ring whose first half was heard already: what wakes comes late.
+    #[cfg(test)]
+    pub(crate) fn wake_late(&self) {
+        assert!(self.wire.get().is_some_and(|wire| wire.sender.try_send(()).is_ok()));
+    }
+
     #[cold]
     fn answer(&self) -> bool {
         // First silenced, then looked at what it was for: a ring in between rings again. Silenced by a
