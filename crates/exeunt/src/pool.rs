@@ -15,7 +15,7 @@ use crate::stage::Spawned;
 use crate::unwind::lock;
 
 /// So many threads a pool has at most. Those that wait for one mailbox stand in one list, which is walked whenever one of them
-/// begins or ends its wait: 4096 of them take seconds to begin, and ten times as many would for ever.
+/// begins or ends its wait: that takes the square of their number, which so many do not notice, and many more would.
 pub(crate) const MOST_THREADS: usize = 4096;
 
 /// What is seen of a pool from outside: one actor, with one line in the report.
