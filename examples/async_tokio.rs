@@ -14,7 +14,7 @@
 
 use std::io;
 
-use common::refuse;
+use common::{help, refuse};
 use exeunt::{Actor, Addr, Context, Event, Exit, Reply, Signals, System, TaskContext};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -88,13 +88,25 @@ fn factors_of(mut number: u64) -> Vec<u64> {
 
 // The program around them.
 
+const HELP: &str = "\
+Answers each line that a client sends, a number, with its prime factors. On Ctrl-C every number that was
+taken is answered, and it says how many there were.
+
+Usage: async_tokio [ADDRESS]
+
+ADDRESS is one of this machine's, such as 127.0.0.1:7007; without it, one that is free.
+";
+
 #[tokio::main]
 async fn main() -> Exit {
     env_logger::init();
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:0".to_owned());
+    if ["--help", "-h"].contains(&address.as_str()) {
+        help(HELP);
+    }
     match run(&address).await {
         Ok(exit) => exit,
-        Err(error) => refuse("async_tokio", &error),
+        Err(error) => refuse(&error),
     }
 }
 

@@ -14,15 +14,16 @@
 //!
 //! `--max` is the longest step, in milliseconds; with the same `--seed` the steps are the same.
 
-use std::fmt;
 use std::io::{self, Write};
-use std::process;
 use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::{help, refuse};
 use crossbeam_channel::select;
 use exeunt::{Event, Exit, SpawnError, System, TaskContext};
+
+mod common;
 
 const HELP: &str = "\
 Takes thirty steps of random length on a background thread, which can take Ctrl-C in four ways.
@@ -51,11 +52,6 @@ fn main() -> Exit {
         Ok(system) => system.run(),
         Err(error) => refuse(&error),
     }
-}
-
-fn refuse(error: &dyn fmt::Display) -> ! {
-    let _ = writeln!(io::stderr(), "countdown: {error}");
-    process::exit(2)
 }
 
 /// Starts the thread, in the way that the mode needs.
@@ -232,8 +228,7 @@ impl Options {
         };
         while let Some(name) = args.next() {
             if name == "--help" {
-                let _ = io::stdout().write_all(HELP.as_bytes());
-                process::exit(0);
+                help(HELP);
             }
             if !["--mode", "--steps", "--max", "--seed"].contains(&name.as_str()) {
                 return Err(format!("unknown option {name} (see --help)"));

@@ -302,6 +302,20 @@ fn access_log_counts_what_is_there_of_a_log_that_is_cut_off_and_names_it_in_the_
     assert!(lines < 2000);
     let database = stored(&folder.path().join("requests.db")).unwrap();
     assert_eq!((database.rows, database.lines, database.broken), (rows, lines, broken));
+
+    // A later run has nothing to do with it, and says what the database lacks.
+    let line = "::1 - - [01/Jan/2025:00:00:00 +0000] \"GET / HTTP/1.1\" 200 7\n";
+    let log = fs::read_to_string(folder.path().join("access.log")).unwrap();
+    folder.write("access.log", log + line);
+    for _ in 0..2 {
+        let finished = access_log(folder.path(), &[]);
+        assert!(finished.status.success(), "{finished:?}");
+        let told = format!("counted without what an earlier run lost: {told}");
+        assert!(finished.stderr.ends_with(&told), "{finished:?}");
+        assert_eq!(finished.stderr.matches("cut off").count(), 1, "{finished:?}");
+        let told = format!("{} lines = ", lines + 1);
+        assert!(last_line(&finished).starts_with(&told), "{finished:?}");
+    }
 }
 
 #[test]

@@ -227,6 +227,32 @@ fn embed_takes_no_signal_over() {
     assert_eq!(finished.stderr, "");
 }
 
+/// Those that have something to say of it.
+const WITH_HELP: [&str; 7] =
+    ["access_log", "async_tokio", "bank", "countdown", "pipeline", "supervised", "thumbnails"];
+
+#[test]
+fn help_is_said_or_it_is_no_success() {
+    for name in WITH_HELP {
+        let finished = run(example(name).arg("--help"));
+        assert!(finished.status.success(), "{name}: {finished:?}");
+        assert!(finished.stdout.contains(&format!("Usage: {name}")), "{finished:?}");
+        let said_to = |output: Stdio| {
+            let output = example(name).arg("--help").stdout(output).output().unwrap();
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        // Who reads only the first lines has what they wanted.
+        let (reader, closed) = UnixStream::pair().unwrap();
+        drop(reader);
+        assert_eq!(said_to(OwnedFd::from(closed).into()), (Some(0), String::new()), "{name}");
+        if let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") {
+            let (status, said) = said_to(full.into());
+            let told = format!("{name}: standard output: No space left on device");
+            assert!(status == Some(1) && said.starts_with(&told), "{status:?}, {said}");
+        }
+    }
+}
+
 #[test]
 fn hello_counts_standard_input() {
     let mut running = Running::start(example("hello").stdin(Stdio::piped()));

@@ -337,7 +337,7 @@ mod tests {
     fn lines(folder: &Folder) -> Vec<String> {
         let mut logs = Logs::open(folder.path(), None).unwrap();
         let lines = std::iter::from_fn(|| logs.next_item(&Event::new()));
-        lines.map(|line| line.unwrap().0).collect()
+        lines.map(|line| line.unwrap().0.text).collect()
     }
 
     #[test]

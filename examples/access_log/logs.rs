@@ -21,7 +21,8 @@
 //! So it is with one that breaks off in the middle, as a compressed one does of which not all was copied: all lines that
 //! are whole are given, then the error says up to where, and the next one follows. A run that stops before it is through
 //! with it finds the same place again, and goes on if the file is whole by then. Once it is through, what was missing is
-//! counted by a new database only.
+//! counted by a new database only; so what could not be read travels with the [`Line`] that comes after it, to where that
+//! is counted.
 //!
 //! Bytes that are not UTF-8 become `�`: servers escape them, so they are rare, and no reason to lose
 //! a line.
@@ -31,6 +32,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -54,6 +56,16 @@ pub(crate) struct Logs {
     files: vec::IntoIter<LogFile>,
     current: Option<Log>,
     unread: Unread,
+    /// What could not be read since the last line.
+    lost: Vec<String>,
+}
+
+/// A line of a log.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+    /// What could not be read, and stood between the line before and this one: nobody comes back to it.
+    pub(crate) lost: Vec<String>,
 }
 
 impl Logs {
@@ -83,7 +95,7 @@ impl Logs {
     }
 
     fn of(files: Vec<LogFile>, current: Option<Log>) -> Logs {
-        Logs { files: files.into_iter(), current, unread: Unread::default() }
+        Logs { files: files.into_iter(), current, unread: Unread::default(), lost: Vec::new() }
     }
 
     /// What could not be read, once all has been.
@@ -111,15 +123,20 @@ impl Logs {
 }
 
 impl Source for Logs {
-    type Item = String;
+    type Item = Line;
     type Position = Position;
 
-    fn next_item(&mut self, stopping: &Event) -> Option<Next<String, Position>> {
-        let next = self.next_line(stopping);
-        if let Some(Err(error)) = &next {
-            self.unread.note(error);
+    fn next_item(&mut self, stopping: &Event) -> Option<Next<Line, Position>> {
+        match self.next_line(stopping)? {
+            Ok((text, position)) => {
+                Some(Ok((Line { text, lost: mem::take(&mut self.lost) }, position)))
+            }
+            Err(error) => {
+                self.unread.note(&error);
+                self.lost.push(error.to_string());
+                Some(Err(error))
+            }
         }
-        next
     }
 
     fn is_next_at_hand(&self) -> bool {
@@ -453,7 +470,9 @@ mod tests {
         let mut logs = Logs::open(folder.path(), after).unwrap();
         let lines = std::iter::from_fn(|| logs.next_item(&Event::new()));
         let lines = lines.map(|line| match line {
-            Ok((line, Position { file, offset, .. })) => Ok((format!("{file}:{offset}"), line)),
+            Ok((line, Position { file, offset, .. })) => {
+                Ok((format!("{file}:{offset}"), line.text))
+            }
             Err(error) => Err(without_folder(folder, &error)),
         });
         lines.collect()
@@ -663,6 +682,30 @@ mod tests {
                 assert_eq!(read(&folder, Some(&position)), all[next..], "{position}");
             }
         }
+    }
+
+    #[test]
+    fn what_could_not_be_read_comes_with_the_line_after_it() {
+        let torn = gzip(&[&text(0..40)]);
+        let torn = &torn[..torn.len() - 9];
+        let folder = logs(&[("access.log.2.gz", torn), ("access.log.1.gz", torn)]);
+        fs::write(folder.join("access.log"), "one\ntwo\n").unwrap();
+        let mut logs = Logs::open(folder.path(), None).unwrap();
+        let items: Vec<_> = std::iter::from_fn(|| logs.next_item(&Event::new())).collect();
+        let told: Vec<String> =
+            items.iter().filter_map(|item| Some(item.as_ref().err()?.to_string())).collect();
+        let lost: Vec<_> = items
+            .into_iter()
+            .flatten()
+            .map(|(line, _)| line.lost)
+            .filter(|lost| !lost.is_empty())
+            .collect();
+        assert_eq!(lost.concat(), told);
+        assert_eq!((lost.len(), told.len()), (2, 2));
+        // With the first line of the log after each: whoever goes on before it meets the gap again.
+        let last = Logs::open(folder.path(), Some(&"access.log:4".parse().unwrap()));
+        let (line, _) = last.unwrap().next_item(&Event::new()).unwrap().unwrap();
+        assert_eq!(line, Line { text: "two".to_owned(), lost: Vec::new() });
     }
 
     #[test]

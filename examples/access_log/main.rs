@@ -45,7 +45,6 @@ mod tally;
 mod unread;
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -55,7 +54,7 @@ use exeunt_pipeline::{Ledger, Pipeline, Ready};
 use crate::args::Args;
 use crate::common::{log_to_stderr, refuse};
 use crate::generate::generate;
-use crate::logs::Logs;
+use crate::logs::{Line, Logs};
 use crate::options::Options;
 use crate::show::Show;
 use crate::store::{Store, Totals};
@@ -70,7 +69,7 @@ const TOP: u32 = 5;
 fn main() -> Exit {
     let options = Options::read(Args::of_the_process());
     log_to_stderr();
-    options.and_then(|options| count(&options)).unwrap_or_else(|error| refuse("access_log", &error))
+    options.and_then(|options| count(&options)).unwrap_or_else(|error| refuse(&error))
 }
 
 /// Finds out what is wrong before any work has begun, runs, and says what the database holds.
@@ -83,6 +82,7 @@ fn count(options: &Options) -> Result<Exit, String> {
     let mut system = System::new("access_log");
     let show = Show::of(&mut system, &options.shown, None)?;
     let (logs, store) = take_up(options)?;
+    let lost_before = store::lost(&store).map_err(|error| error.to_string())?;
     let unread = logs.unread();
     let pipeline = assemble(options, logs, store).feeds_nothing();
     let begun = Instant::now();
@@ -94,7 +94,11 @@ fn count(options: &Options) -> Result<Exit, String> {
         log::info!("ended before its time: the next run goes on where this one has stopped");
     }
     let shown = show.end(&outcome);
-    let told = tell(&options.db).and(unread.nothing());
+    let told = tell(&options.db);
+    lost_before
+        .iter()
+        .for_each(|what| log::warn!("counted without what an earlier run lost: {what}"));
+    let told = told.and(unread.nothing());
     Ok(show::exit(outcome, told.and(shown)))
 }
 
@@ -115,7 +119,7 @@ fn assemble(options: &Options, logs: Logs, store: Store) -> Ready {
         .source("logs", logs)
         .skip_errors()
         .batch("batch", options.batch_lines, LONG)
-        .parallel("tally", options.workers, |lines: Vec<String>| Tally::of(&lines))
+        .parallel("tally", options.workers, |lines: Vec<Line>| Tally::of(&lines))
         .sink("store", store)
 }
 
@@ -139,11 +143,5 @@ fn tell(db: &Path) -> Result<(), String> {
         "{} lines {sign} {} requests + {} broken, in {} rows",
         totals.lines, totals.requests, totals.broken, totals.rows
     );
-    match io::stdout().write_all(text.as_bytes()) {
-        // Who reads only the first lines has what they wanted.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}"))
-        }
-        _ => Ok(()),
-    }
+    common::print(&text)
 }

@@ -11,8 +11,9 @@ const HELP: &str = "\
 Counts the requests in the web server logs of DIR, per minute, path and status, in a SQLite database.
 The logs are those of the common or the combined format, rotated or not, plain or gzip: access.log,
 access.log.1, access.log.2.gz. Killed at any moment and run again, it goes on where it was, also if they
-were rotated between two runs, and counts no line twice. Ctrl-C ends it in order: every line that was taken in is counted. A second one ends it
-at once.
+were rotated between two runs, and counts no line twice. Ctrl-C ends it in order: every line that was
+taken in is counted. A second one ends it at once. What could not be read, the rest of a log that is cut off, say, is
+named, and the status is 1; later runs name it too, since the database lacks it.
 
 Usage: access_log [OPTIONS] DIR
 

@@ -16,10 +16,10 @@ use crate::tally::Tally;
 const APPLICATION_ID: i64 = 0x6578_616C;
 
 /// Counts the changes of the tables below.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// A minute is the Unix time at which it began: `datetime(minute, 'unixepoch')` reads it. There is
-/// always one line of totals.
+/// always one line of totals. Of what was lost there is what was told when it was met.
 const SCHEMA: &str = "
     CREATE TABLE requests (
         minute INTEGER NOT NULL,
@@ -35,6 +35,10 @@ const SCHEMA: &str = "
         broken   INTEGER NOT NULL
     ) STRICT;
     INSERT INTO totals VALUES (1, 0, 0);
+    CREATE TABLE lost (
+        number INTEGER PRIMARY KEY,
+        told   TEXT    NOT NULL
+    ) STRICT;
 ";
 
 /// A sum that has grown too large stays the largest there is.
@@ -45,6 +49,8 @@ const UPSERT: &str = "
         bytes = min(bytes, 9223372036854775807 - excluded.bytes) + excluded.bytes";
 
 const COUNT: &str = "UPDATE totals SET lines = lines + ?1, broken = broken + ?2";
+
+const LOSE: &str = "INSERT INTO lost (told) VALUES (?1)";
 
 /// The paths, and what was sent of each, with the most requested first.
 const BUSIEST: &str = "
@@ -95,7 +101,16 @@ fn add(db: &Connection, tally: Tally) -> exeunt::Result {
         upsert.execute(params![key.minute, key.path, key.status, sums.hits, bytes])?;
     }
     db.prepare_cached(COUNT)?.execute([tally.lines(), tally.broken()])?;
+    for told in tally.lost() {
+        db.prepare_cached(LOSE)?.execute([told])?;
+    }
     Ok(())
+}
+
+/// What earlier runs could not read, and have gone past: it is in no sum.
+pub(crate) fn lost(store: &Store) -> rusqlite::Result<Vec<String>> {
+    let mut query = store.connection().prepare("SELECT told FROM lost ORDER BY number")?;
+    query.query_map([], |row| row.get(0))?.collect()
 }
 
 /// What a database says of itself, each counted apart.
@@ -247,7 +262,7 @@ mod tests {
         let store = open(&place.file()).unwrap();
         store.connection().pragma_update(None, "user_version", 1).unwrap();
         drop(store);
-        assert_eq!(place.refusal(), "of version 1, and this program knows 2");
+        assert_eq!(place.refusal(), "of version 1, and this program knows 3");
 
         let place = Place::new();
         let store = open(&place.file()).unwrap();

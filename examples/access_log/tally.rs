@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::logs::Line;
 use crate::record::Record;
 
 /// What a batch of lines adds up to.
@@ -12,6 +13,7 @@ pub(crate) struct Tally {
     paths: HashMap<String, HashMap<(i64, u16), Sums>>,
     lines: u64,
     broken: u64,
+    lost: Vec<String>,
 }
 
 /// What is known of the requests of one minute, path and status.
@@ -32,13 +34,14 @@ pub(crate) struct Key<'a> {
 impl Tally {
     /// Parses the lines of a batch, and adds them up. They are read where they stand; only a path that is
     /// new is copied.
-    pub(crate) fn of(lines: &[String]) -> Tally {
+    pub(crate) fn of(lines: &[Line]) -> Tally {
         let mut tally = Tally::default();
-        for line in lines {
-            match Record::parse(line) {
+        for Line { text, lost } in lines {
+            tally.lost.extend_from_slice(lost);
+            match Record::parse(text) {
                 Ok(record) => tally.add(&record),
                 Err(error) => {
-                    log::debug!("broken at {error}: {line}");
+                    log::debug!("broken at {error}: {text}");
                     tally.add_broken();
                 }
             }
@@ -70,6 +73,11 @@ impl Tally {
 
     pub(crate) fn broken(&self) -> u64 {
         self.broken
+    }
+
+    /// What could not be read on the way to them.
+    pub(crate) fn lost(&self) -> &[String] {
+        &self.lost
     }
 
     /// All rows, in the order of their keys.

@@ -29,8 +29,6 @@ mod random;
 mod account;
 mod options;
 
-use std::io::{self, Write as _};
-use std::process;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -39,7 +37,7 @@ use exeunt::{
 };
 
 use crate::account::{Account, Closing, Msg, Statement, other_than};
-use crate::common::{log_to_stderr, refuse};
+use crate::common::{help, log_to_stderr, refuse};
 use crate::options::Options;
 use crate::random::Xorshift;
 
@@ -63,16 +61,13 @@ const AUDIT_PATIENCE: Duration = Duration::from_secs(3);
 fn main() -> Exit {
     let options = match options::parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
-        Ok(None) => {
-            let _ = io::stdout().write_all(options::HELP.as_bytes());
-            process::exit(0);
-        }
-        Err(error) => refuse("bank", &error),
+        Ok(None) => help(options::HELP),
+        Err(error) => refuse(&error),
     };
     log_to_stderr();
     match Bank::open(&options) {
         Ok(bank) => bank.run(),
-        Err(error) => refuse("bank", &error),
+        Err(error) => refuse(&error),
     }
 }
 

@@ -2,14 +2,12 @@
 #![allow(dead_code)] // each program takes its own part of it
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
-use std::process;
 use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use crate::common::print;
+use crate::common;
 use crate::show::Shown;
 
 /// The command line of a program, taken apart one by one.
@@ -31,7 +29,7 @@ impl Args {
         while let Some(arg) = self.parser.next().map_err(|error| error.to_string())? {
             match arg {
                 Arg::Value(folder) => self.folders.push(folder),
-                Arg::Long("help") | Arg::Short('h') => say(help),
+                Arg::Long("help") | Arg::Short('h') => common::help(help),
                 Arg::Long(name) => {
                     self.name = format!("--{name}");
                     return Ok(Some(self.name.clone()));
@@ -108,16 +106,5 @@ fn time(text: &str) -> Option<Duration> {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         _ => None,
-    }
-}
-
-/// What was asked for instead of any work.
-fn say(help: &str) -> ! {
-    match print(help) {
-        Ok(()) => process::exit(0),
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error}");
-            process::exit(1)
-        }
     }
 }

@@ -9,10 +9,23 @@ use std::time::Instant;
 use exeunt_view::Writer;
 
 /// Ends the program, which says its name first, before any work has begun.
-pub(crate) fn refuse(program: &str, error: &dyn Display) -> ! {
+pub(crate) fn refuse(error: &dyn Display) -> ! {
+    leave(error, 2)
+}
+
+/// Says what was asked for instead of any work, and ends the program.
+pub(crate) fn help(text: &str) -> ! {
+    match print(text) {
+        Ok(()) => process::exit(0),
+        Err(error) => leave(&error, 1),
+    }
+}
+
+fn leave(error: &dyn Display, status: i32) -> ! {
+    let told = format!("{}: {error}\n", env!("CARGO_BIN_NAME"));
     // Not `eprintln`, which panics if nobody listens; and in one piece, since others may be writing to the log.
-    let _ = io::stderr().write_all(format!("{program}: {error}\n").as_bytes());
-    process::exit(2)
+    let _ = io::stderr().write_all(told.as_bytes());
+    process::exit(status)
 }
 
 /// One line per event, with the time since the start, so that what happens can be followed: on standard error,

@@ -50,7 +50,7 @@ use crate::stages::{Skipped, Tally, Write, read, sort, split};
 fn main() -> Exit {
     let options = Options::read(Args::of_the_process());
     log_to_stderr();
-    options.and_then(count).unwrap_or_else(|error| refuse("pipeline", &error))
+    options.and_then(count).unwrap_or_else(|error| refuse(&error))
 }
 
 /// Finds out what is wrong before any work has begun, runs, and says what was found.

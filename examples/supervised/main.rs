@@ -32,8 +32,6 @@ mod random;
 mod device;
 mod options;
 
-use std::io::{self, Write as _};
-use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -41,18 +39,15 @@ use exeunt::{
     Actor, Addr, Backoff, Context, Exit, Report, Restart, SpawnError, Status, Strategy, System,
 };
 
-use crate::common::{log_to_stderr, refuse};
+use crate::common::{help, log_to_stderr, refuse};
 use crate::device::Device;
 use crate::options::Options;
 
 fn main() -> Exit {
     let options = match options::parse(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
-        Ok(None) => {
-            let _ = io::stdout().write_all(options::HELP.as_bytes());
-            process::exit(0);
-        }
-        Err(error) => refuse("supervised", &error),
+        Ok(None) => help(options::HELP),
+        Err(error) => refuse(&error),
     };
     log_to_stderr();
     let (tell, summary) = mpsc::channel();
@@ -61,7 +56,7 @@ fn main() -> Exit {
     let timeline = options.timeline.as_ref();
     let timeline = timeline.map(|path| (exeunt_view::Recorder::attach(&mut system), path));
     if let Err(error) = assemble(&mut system, &options, tell) {
-        refuse("supervised", &error);
+        refuse(&error);
     }
     let exit = system.run();
     let said = common::print(&in_words(summary.try_recv().ok(), exit.report()));

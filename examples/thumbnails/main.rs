@@ -55,7 +55,7 @@ const CAPACITY: usize = 8;
 fn main() -> Exit {
     let options = Options::read(Args::of_the_process());
     log_to_stderr();
-    options.and_then(run).unwrap_or_else(|error| refuse("thumbnails", &error))
+    options.and_then(run).unwrap_or_else(|error| refuse(&error))
 }
 
 fn run(options: Options) -> Result<Exit, String> {
