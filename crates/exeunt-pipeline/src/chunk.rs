@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use exeunt::Addr;
+use exeunt::{Addr, SendError, TrySendError};
 
 use crate::demand::Node;
 use crate::ledger::Counts;
@@ -212,24 +212,34 @@ impl<T: Send + 'static> Outlet<T> {
 
     #[inline]
     pub(crate) fn put(&mut self, item: T) -> Result<(), Halt> {
+        self.put_beside(item, &mut || {})
+    }
+
+    /// The same, and has what was kept beside it go on its way before it waits for anything.
+    #[inline]
+    pub(crate) fn put_beside(&mut self, item: T, send: &mut dyn FnMut()) -> Result<(), Halt> {
         self.filling.items.push(item);
-        if self.is_full() { self.flush() } else { Ok(()) }
+        if self.is_full() { self.flush_beside(send) } else { Ok(()) }
     }
 
     /// Sends what it has, unless that is nothing.
     pub(crate) fn flush(&mut self) -> Result<(), Halt> {
+        self.flush_beside(&mut || {})
+    }
+
+    fn flush_beside(&mut self, send: &mut dyn FnMut()) -> Result<(), Halt> {
         if self.filling.is_empty() {
             return Ok(());
         }
         if self.shelf.is_some() {
-            return self.put_on_shelf();
+            return self.put_on_shelf(send);
         }
         let mut chunk = std::mem::replace(&mut self.filling, self.inlet.returns.get());
         chunk.number = self.next_number;
         // Who hands on whole chunks is not at the end of one yet.
         chunk.is_part = self.inlet.pace.is_none();
         self.next_number += u64::from(!chunk.is_part);
-        self.send(chunk)
+        self.send(chunk, send)
     }
 
     /// What it has from here on is the chunk of that number, or a part of it.
@@ -243,47 +253,54 @@ impl<T: Send + 'static> Outlet<T> {
         let mut chunk = std::mem::replace(&mut self.filling, self.inlet.returns.get());
         chunk.number = self.next_number;
         chunk.is_last = is_last;
-        self.send(chunk)
+        self.send(chunk, &mut || {})
     }
 
-    fn send(&mut self, chunk: Chunk<T>) -> Result<(), Halt> {
-        self.take_permit();
-        self.post(Parcel::Chunk(chunk))
+    fn send(&mut self, chunk: Chunk<T>, beside: &mut dyn FnMut()) -> Result<(), Halt> {
+        self.take_permit(beside);
+        self.post(Parcel::Chunk(chunk), beside)
     }
 
     /// Waits until not too much is out of order. If whoever gives permits back has ended, the send says so.
     ///
     /// Nobody waits here once the drain has begun: no more is to come by then than has been taken in, and it is the wait for
     /// room in a mailbox of which the drain sees for whom it is, and whether that one gets on.
-    fn take_permit(&self) {
+    fn take_permit(&self, beside: &mut dyn FnMut()) {
         let Some(Permits(permits)) = &self.inlet.permits else { return };
-        match &self.thread {
-            _ if permits.try_recv().is_ok() => {}
+        if permits.try_recv().is_ok() {
+            return;
+        }
+        beside();
+        exeunt::waiting_for("the items before these", || match &self.thread {
             Some(thread) => select! {
                 recv(permits) -> _ => {}
                 recv(thread.drain.receiver()) -> _ => {}
             },
-            None => {
-                let _ = permits.recv();
-            }
-        }
+            None => drop(permits.recv()),
+        });
     }
 
-    fn put_on_shelf(&mut self) -> Result<(), Halt> {
+    fn put_on_shelf(&mut self, beside: &mut dyn FnMut()) -> Result<(), Halt> {
         let Some(shelf) = &self.shelf else { return Ok(()) };
         // While the reader is behind, further notes wait for room in the mailbox, and the source with them.
         let most = self.inlet.pace.as_ref().map_or(1, |pace| pace.items());
         if shelf.put(&mut self.filling, most) {
             let note = Parcel::Shelf(Arc::clone(shelf));
-            return self.post(note);
+            return self.post(note, beside);
         }
         Ok(())
     }
 
-    fn post(&self, parcel: Parcel<T>) -> Result<(), Halt> {
-        self.inlet.to.send(parcel).map_err(|refused| {
-            let unseen = refused.into_message().open();
-            self.inlet.receiver.return_unseen(unseen.items.len());
+    fn post(&self, parcel: Parcel<T>, beside: &mut dyn FnMut()) -> Result<(), Halt> {
+        let sent = match self.inlet.to.try_send(parcel) {
+            Err(TrySendError::Full(parcel, _)) => {
+                beside();
+                self.inlet.to.send(parcel).map_err(SendError::into_message)
+            }
+            sent => sent.map_err(TrySendError::into_message),
+        };
+        sent.map_err(|refused| {
+            self.inlet.receiver.return_unseen(refused.open().items.len());
             Halt::Refused
         })
     }

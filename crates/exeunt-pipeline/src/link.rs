@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use exeunt::stepper::Stepper;
+use exeunt::stepper::{Stepper, StepperBuilder};
 use exeunt::{Actor, Context};
 
 use crate::chunk::{Chunk, Inlet, Parcel, Returns};
@@ -33,9 +33,18 @@ pub(crate) struct Link<T: Send + 'static> {
 
 impl<T: Send + 'static> Link<T> {
     pub(crate) fn new() -> Link<T> {
+        Link::with(StepperBuilder::unbounded)
+    }
+
+    /// Whoever sends more chunks waits.
+    pub(crate) fn of(chunks: usize) -> Link<T> {
+        Link::with(|builder| builder.capacity(chunks))
+    }
+
+    fn with(size: impl FnOnce(StepperBuilder<Reader<T>>) -> StepperBuilder<Reader<T>>) -> Link<T> {
         let ((tell, read), demand) = (unbounded(), Demand::default());
         let wanted = demand.add(&[]);
-        let reader = Stepper::builder("reader").unbounded().start(Reader(tell));
+        let reader = size(Stepper::builder("reader")).start(Reader(tell));
         Link { demand, wanted, counted: Counted::new(), reader, read }
     }
 

@@ -102,10 +102,10 @@ impl<K: Kind> Actor for Worker<K> {
         };
         self.pace.learn(items, began.elapsed());
         self.returns.give(chunk);
+        // The next one may be another thread's, however many wait; and what it has made may wait for room.
+        let settled = self.segment.ops.settle();
         // Somebody waits for that number, whatever has become of it.
         let sent = self.segment.end.end_chunk(done.is_err());
-        // The next one may be another thread's, however many wait.
-        let settled = self.segment.ops.settle();
         match done.and(sent).and(settled) {
             Ok(()) | Err(Halt::Late) => Ok(()),
             Err(Halt::Failed { stage, error }) => Err(failure(cx.name(), &stage, error)),
@@ -151,6 +151,10 @@ where
     F: FnMut(&T) -> K + Send + 'static,
 {
     fn put(&mut self, item: T) -> Result<(), Halt> {
+        self.put_beside(item, &mut || {})
+    }
+
+    fn put_beside(&mut self, item: T, send: &mut dyn FnMut()) -> Result<(), Halt> {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         // To hash a key is code of the user's, too.
         let hash = guard(|| Ok(hasher.hash_one((self.key)(&item)))).map_err(|error| {
@@ -160,7 +164,7 @@ where
         })?;
         let lanes = self.lanes.len() as u64;
         // The remainder of a division by their number is one of them.
-        self.lanes[(hash % lanes) as usize].put(item)
+        self.lanes[(hash % lanes) as usize].put_beside(item, send)
     }
 
     fn wire<W: Wire>(&self, wire: W) -> W {

@@ -23,6 +23,12 @@ use crate::wiring::Wire;
 pub(crate) trait End<T>: Send + 'static {
     fn put(&mut self, item: T) -> Result<(), Halt>;
 
+    /// The same, for stages that keep things on a way aside: `send` has them go on their way, before it waits for room.
+    fn put_beside(&mut self, item: T, send: &mut dyn FnMut()) -> Result<(), Halt> {
+        let _ = send;
+        self.put(item)
+    }
+
     /// Declares whom it feeds.
     fn wire<W: Wire>(&self, wire: W) -> W;
 
@@ -49,6 +55,11 @@ impl<T: Send + 'static> End<T> for Outlet<T> {
     #[inline]
     fn put(&mut self, item: T) -> Result<(), Halt> {
         Outlet::put(self, item)
+    }
+
+    #[inline]
+    fn put_beside(&mut self, item: T, send: &mut dyn FnMut()) -> Result<(), Halt> {
+        Outlet::put_beside(self, item, send)
     }
 
     fn wire<W: Wire>(&self, wire: W) -> W {
@@ -115,10 +126,9 @@ impl<T, E: End<T>> Emit<T> for Last<'_, E> {
         self.end.put(item)
     }
 
-    /// Here nobody waits but for room.
     #[inline]
-    fn emit_beside(&mut self, item: T, _: &mut dyn FnMut()) -> Result<(), Halt> {
-        self.end.put(item)
+    fn emit_beside(&mut self, item: T, send: &mut dyn FnMut()) -> Result<(), Halt> {
+        self.end.put_beside(item, send)
     }
 
     #[inline]

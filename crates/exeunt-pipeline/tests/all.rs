@@ -7,6 +7,7 @@ mod sinks;
 mod positions;
 mod latency;
 mod stalls;
+mod waits;
 mod enough;
 mod aside;
 mod api;

@@ -14,7 +14,7 @@ use crate::error::{self, Interrupted};
 use crate::event::Event;
 use crate::group::GroupBuilder;
 use crate::handle::ActorHandle;
-use crate::life::{Activity, Life};
+use crate::life::{self, Activity, Life};
 use crate::mailbox::Mailbox;
 use crate::report::ActorReport;
 use crate::stopping::OnStopping;
@@ -384,6 +384,44 @@ macro_rules! common {
             }
         }
     };
+}
+
+/// The same as the contexts' [`waiting_for`](TaskContext::waiting_for), for code that has no context at hand: of the actor or
+/// task whose thread this is.
+///
+/// For libraries, whose waits should not look like work of whoever calls them. On a thread of nobody's, it is the closure
+/// and no more.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use exeunt::System;
+///
+/// /// Of a library that knows nothing of actors.
+/// fn next_job(jobs: &mpsc::Receiver<u32>) -> Option<u32> {
+///     exeunt::waiting_for("a job", || jobs.recv().ok())
+/// }
+///
+/// let (submit, jobs) = mpsc::channel();
+/// let mut system = System::new("workshop");
+/// system.spawn_task("worker", move |_cx| {
+///     while let Some(job) = next_job(&jobs) {
+///         println!("job {job}");
+///     }
+///     Ok(())
+/// });
+/// submit.send(1)?;
+/// while system.snapshot()[0].doing != "waiting for a job" {
+///     std::thread::yield_now();
+/// }
+/// drop(submit);
+/// assert!(system.wait().is_complete());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn waiting_for<R>(what: &'static str, wait: impl FnOnce() -> R) -> R {
+    match life::current() {
+        Some(me) => me.during(Activity::WaitingFor(what), wait),
+        None => wait(),
+    }
 }
 
 common!(impl<A: Actor> Context<A>);

@@ -205,7 +205,7 @@ pub use address::{Addr, WeakAddr};
 pub use agenda::OnDrain;
 pub use builder::{ActorBuilder, TaskBuilder};
 pub use capacity::{Capacity, DEFAULT_CAPACITY};
-pub use context::{Context, TaskContext};
+pub use context::{Context, TaskContext, waiting_for};
 pub use error::{
     AskError, Error, Interrupted, LookupError, Result, SendError, SendTimeoutError, SpawnError,
     TrySendError, WaitError,

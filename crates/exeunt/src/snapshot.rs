@@ -73,7 +73,7 @@ pub struct ActorSnapshot {
     pub is_idle: bool,
     /// Whether it waits, for whatever it may be: for something to do, for [another](ActorSnapshot::waits_for), in its
     /// [sleep](crate::Context::sleep), for its children to leave, to begin anew, or for what it has
-    /// [named](crate::TaskContext::waiting_for). Who neither waits nor has ended is busy, as far as anybody
+    /// [named](crate::waiting_for). Who neither waits nor has ended is busy, as far as anybody
     /// can see: a wait that nobody was told of, in a read from a socket, say, looks like work.
     pub is_waiting: bool,
     /// Whether its thread is in code of the user's: a handler, a hook, the loop of a task.

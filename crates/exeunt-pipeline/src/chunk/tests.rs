@@ -65,3 +65,29 @@ fn nobody_waits_for_a_permit_once_the_drain_has_begun() {
     sender.join().unwrap();
     assert_eq!(link.read_items(), [1, 2]);
 }
+
+/// It goes on only when what is kept has come.
+#[test]
+fn what_is_kept_beside_goes_before_a_wait_for_room_or_for_a_permit() {
+    let (give, permits) = bounded(1);
+    give.send(()).unwrap();
+    let (one_at_a_time, mut narrow) = (Some(Arc::new(Pace::new(1))), Link::of(1));
+    let (wide, (tell, told)) = (Link::new(), unbounded());
+    let room = Inlet { pace: one_at_a_time.clone(), ..narrow.inlet() };
+    let permit = Inlet { pace: one_at_a_time, permits: Some(Permits(permits)), ..wide.inlet() };
+    let mut outlets = [room, permit].map(Inlet::outlet);
+    let sender = thread::spawn(move || {
+        for outlet in &mut outlets {
+            for n in [1, 2] {
+                outlet.put_beside(n, &mut || tell.send(n).unwrap()).unwrap();
+            }
+        }
+    });
+    let comes = || told.recv_timeout(GUARD).expect("it is kept while it waits");
+    assert_eq!(comes(), 2);
+    assert_eq!(narrow.read_items()[0], 1);
+    assert_eq!(comes(), 2);
+    give.send(()).unwrap();
+    sender.join().unwrap();
+    assert_eq!(told.try_recv().ok(), None);
+}

@@ -33,7 +33,8 @@ impl Aside {
 impl BufRead for Aside {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.block.len() {
-            self.block = self.blocks.next().transpose()?.unwrap_or_default();
+            let next = exeunt::waiting_for("input", || self.blocks.next());
+            self.block = next.transpose()?.unwrap_or_default();
             self.at = 0;
         }
         Ok(&self.block[self.at..])

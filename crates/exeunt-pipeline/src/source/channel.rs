@@ -56,10 +56,12 @@ impl<T: Send + 'static> Source for Channel<T> {
     fn next_item(&mut self, stopping: &Event) -> Option<Next<T, ()>> {
         // Most of the time something is there, and to select costs several times as much.
         let item = self.receiver.try_recv().ok().or_else(|| {
-            select! {
-                recv(self.receiver) -> item => item.ok(),
-                recv(stopping.receiver()) -> _ => None,
-            }
+            exeunt::waiting_for("the next item", || {
+                select! {
+                    recv(self.receiver) -> item => item.ok(),
+                    recv(stopping.receiver()) -> _ => None,
+                }
+            })
         });
         item.map(|item| Ok((item, ())))
     }

@@ -202,7 +202,7 @@ impl Listener {
                 return Ok(None);
             }
             if !open.accept(&mut self.socket, self.most)? {
-                open.wait()?;
+                exeunt::waiting_for("a line", || open.wait())?;
             }
         }
     }
