@@ -541,11 +541,13 @@ mod tests {
     #[test]
     fn m1_o3_a_reader_does_not_sleep_over_what_has_come_before() {
         let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+        let until = Instant::now() + Duration::from_secs(30);
         mailbox.bell.ring();
-        mailbox.sleep(None);
+        mailbox.sleep(Some(until));
         assert!(mailbox.bell.heard());
         assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
-        mailbox.sleep(None);
+        mailbox.sleep(Some(until));
+        assert!(Instant::now() < until);
     }
 
     #[test]
@@ -557,6 +559,31 @@ mod tests {
         }
         assert_eq!(mailbox.evict(), [10, 11, 0, 1]);
         assert_eq!(mailbox.len(), 0);
+    }
+
+    /// Those of the family may wait again when it is closed, since it is open for them until its end.
+    #[cfg(feature = "async")]
+    #[test]
+    fn m4_futures_that_wait_for_room_or_for_the_hook_are_woken_by_the_closing_and_by_the_end() {
+        use std::sync::atomic::AtomicU32;
+        use std::task::{Wake, Waker};
+
+        struct Counts(AtomicU32);
+        impl Wake for Counts {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+
+        let (woken, mailbox) =
+            (Arc::new(Counts(AtomicU32::new(0))), Mailbox::<u32>::new(Capacity::Bounded(4)));
+        for (deed, so_far) in [(Mailbox::close as fn(&Mailbox<u32>), 2), (Mailbox::end, 4)] {
+            for waiters in [&mailbox.room, &mailbox.dead_letters.waiters] {
+                waiters.add(crate::waiters::Ticket::next(), &Waker::from(Arc::clone(&woken)));
+            }
+            deed(&mailbox);
+            assert_eq!(woken.0.load(Ordering::SeqCst), so_far);
+        }
     }
 
     #[cfg(feature = "async")]

@@ -384,6 +384,22 @@ mod tests {
         }
     }
 
+    /// Reads a mailbox beside its own.
+    struct Attaches(Option<crate::Inbox<u32>>);
+
+    impl Actor for Attaches {
+        type Msg = u32;
+
+        fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
+            self.0.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
+            Ok(())
+        }
+
+        fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
+            Ok(())
+        }
+    }
+
     fn life() -> Arc<Life> {
         Arc::new(Life::unstarted())
     }
@@ -399,6 +415,105 @@ mod tests {
         assert_eq!(mailbox.take(), Some(1));
         assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
         assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
+    }
+
+    #[test]
+    fn m1_what_comes_beside_the_mailbox_between_the_last_look_and_the_end_is_handled_too() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        let (beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+        let mut inbox = Some(inbox);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Attaches(inbox.take()));
+        let mut runner = Runner::new(cell.ok().unwrap(), &life, &mailbox);
+        assert!(beside.send(1).is_ok());
+        assert!(runner.attend_to(Affair::Dry).is_ok());
+        assert!(matches!(runner.take_from_agenda(), Some(Next::Message(1))));
+        assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
+        assert!(beside.send(2).is_err());
+    }
+
+    #[test]
+    fn o3_o4_an_incarnation_hears_of_the_turn_that_came_to_the_one_before() {
+        let hears = |come: fn(&Life)| {
+            let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+            come(&life);
+            let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+            let _runner = Runner::new(cell, &life, &mailbox);
+            mailbox.bell.heard()
+        };
+        let nothing: fn(&Life) = |_| {};
+        assert_eq!(
+            [nothing, |life| life.stopping.set(), |life| life.last_call.set()].map(hears),
+            [false, true, true]
+        );
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn m4_an_incarnation_hears_of_the_futures_that_waited_for_room_with_the_one_before() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let _runner = Runner::new(cell, &life, &mailbox);
+        assert!(mailbox.bell.heard());
+    }
+
+    /// One of a ring that has handled all there is.
+    fn resting<'a, A: Actor<Msg = u32>>(
+        cell: Box<Cell<A>>,
+        life: &'a Arc<Life>,
+        mailbox: &'a Arc<Mailbox<u32>>,
+    ) -> Runner<'a, A> {
+        let runner = Runner::new(cell, life, mailbox);
+        life.join_ring(0);
+        life.stopping.set();
+        life.close_family();
+        runner
+    }
+
+    #[test]
+    fn o4_one_of_a_ring_to_which_something_has_come_does_not_rest() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = resting(cell, &life, &mailbox);
+        assert!(runner.waits_for_ring());
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        assert!(runner.sleep().is_none());
+        assert_eq!(mailbox.take(), Some(1));
+        let post: &dyn Post = &*mailbox;
+        assert!(!post.finish_with(1, &mut || true) && post.finish_with(0, &mut || true));
+    }
+
+    #[test]
+    fn o4_one_of_a_ring_with_something_on_its_agenda_does_not_rest() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        let (_beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+        let mut inbox = Some(inbox);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Attaches(inbox.take()));
+        let mut runner = resting(cell.ok().unwrap(), &life, &mailbox);
+        assert!(!runner.waits_for_ring());
+        runner.cell.agenda().begin_turn();
+        assert!(runner.cell.agenda_now().is_done() && runner.waits_for_ring());
+    }
+
+    #[test]
+    fn o4_who_has_woken_is_seen_awake_before_it_looks_for_what_there_is() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = Runner::new(cell, &life, &mailbox);
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        assert!(runner.sleep().is_none());
+        assert!(!life.sample().is_asleep());
+    }
+
+    #[test]
+    fn who_is_told_that_its_children_have_left_waits_for_them_no_more() {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let mut runner = Runner::new(cell, &life, &mailbox);
+        life.swap_activity(Activity::AwaitingChildren);
+        assert!(life.is_waiting());
+        assert!(runner.attend_to(Affair::ChildrenLeft(Vec::new())).is_ok());
+        assert_eq!((life.doing().as_str(), life.is_waiting()), ("between two messages", false));
     }
 
     #[test]

@@ -217,3 +217,47 @@ impl Drop for After<'_> {
         self.0.swap_activity(std::mem::take(&mut self.1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(life: &Life) -> (String, bool) {
+        (life.doing(), life.is_waiting())
+    }
+
+    #[test]
+    fn who_is_in_our_own_code_waits_if_it_was_told_to_and_who_has_a_message_works_all_the_same() {
+        let life = Life::unstarted();
+        life.swap_activity(Activity::Working);
+        assert_eq!(seen(&life), ("between two messages".to_owned(), false));
+        life.fall_asleep();
+        assert_eq!(seen(&life), ("between two messages".to_owned(), true));
+        life.wake_up();
+        // Its children leave, and send it something meanwhile.
+        life.swap_activity(Activity::AwaitingChildren);
+        assert_eq!(seen(&life), ("waiting for its children to leave".to_owned(), true));
+        life.enter_message();
+        assert_eq!(seen(&life), ("in its handler".to_owned(), false));
+    }
+
+    #[test]
+    fn who_has_ended_waits_for_nothing() {
+        let life = Life::unstarted();
+        life.fall_asleep();
+        assert!(life.is_waiting() && life.disown().is_some());
+        assert!(!life.is_waiting());
+    }
+
+    #[test]
+    fn d1_whose_answers_were_to_come_is_of_no_account_to_who_is_awake() {
+        let life = Arc::new(Life::unstarted());
+        life.swap_activity(Activity::Working);
+        life.set_awaits_answers([Some(&life)].into_iter());
+        life.fall_asleep();
+        assert_eq!(life.waits_for_others(), [0]);
+        life.wake_up();
+        life.enter_message();
+        assert!(life.waits_for_others().is_empty());
+    }
+}
