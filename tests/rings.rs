@@ -798,6 +798,37 @@ fn o4_d3_a_ring_is_not_at_rest_before_the_children_have_left_of_one_of_it_that_w
 }
 
 #[test]
+fn o4_who_was_told_to_leave_alone_leaves_with_its_ring_though_all_others_have_left_before() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let (a, a_inbox) = exeunt::mailbox::<u32>(8);
+        let (b, b_inbox) = exeunt::mailbox::<u32>(8);
+        let mut system = System::new("o4");
+        system.set_stall_limit(HANG);
+        let parent = Play::idle().started(move |cx| {
+            let trap = trap.clone();
+            cx.spawn_task("child", move |_| {
+                trap.walk_in();
+                Ok(())
+            });
+            Ok(())
+        });
+        system.actor("a").inbox(a_inbox).feeds(&b).spawn(parent).unwrap();
+        let builder = system.actor("b").inbox(b_inbox).feeds(&a).drain_deadline(ms(20));
+        builder.spawn(Play::idle()).unwrap();
+        keeper.catches();
+        a.stop();
+        let handle = system.handle();
+        until(|| standing(&handle, "a").doing.contains("children"));
+        handle.shutdown();
+        assert_eq!(b.wait_timeout(HANG).unwrap().ended, Ended::Overdue);
+        keeper.opens();
+        let report = system.wait();
+        assert_eq!(line(&report, "a").ended, Ended::Drained, "{report}");
+    });
+}
+
+#[test]
 fn o4_one_of_a_ring_that_begins_anew_awaits_no_answers_of_the_incarnation_before() {
     guarded(|| {
         let (tell, told) = mpsc::channel();

@@ -115,9 +115,16 @@ impl Conductor<'_> {
         // All of them know each other before the first of them closes.
         ring.iter().for_each(|member| member.join_ring(first.life.index));
         for member in ring {
-            self.seen.remove(&member.life.index);
+            let index = member.life.index;
+            self.seen.remove(&index);
             if !member.life.stopping.is_set() {
                 member.call();
+            }
+            // Who had its turn alone ends with the others now, should it be the last of them.
+            if let Some(&State::InTurn(turn)) = self.states.get(&index) {
+                if turn.halted.is_none() {
+                    self.states.insert(index, State::Settling(turn));
+                }
             }
         }
     }
