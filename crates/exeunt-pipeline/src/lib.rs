@@ -101,7 +101,8 @@
 //!
 //! # Errors
 //!
-//! An error, or a panic, is one of its item. Unless a stage is told otherwise it ends the pipeline in order, and is the
+//! An error, or a panic, is one of its item. What a closure gives becomes an [`exeunt::Error`], as by `?`; a sentence does by
+//! [`msg`](exeunt::Error::msg). Unless a stage is told otherwise it ends the pipeline in order, and is the
 //! result. A stage may instead [skip and count it](Flow::skip_errors), [try again](Flow::retry) with a backoff, or [divert](Flow::divert) the item to a sink of its own:
 //!
 //! ```

@@ -17,7 +17,7 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 /// Any error that a handler, a hook or a task ends with.
 ///
 /// `?` turns every error type that is `Send + 'static` into it, those that carry a message
-/// included, though messages need not be `Sync`. Like `anyhow::Error` it is no
+/// included, though messages need not be `Sync`. A `String` is no error type; [`msg`](Error::msg) makes one of it. Like `anyhow::Error` it is no
 /// [`std::error::Error`] itself, since that would rule the conversion out; `?` turns it into a
 /// `Box<dyn std::error::Error>`, with or without `+ Send`.
 ///

@@ -471,6 +471,16 @@ mod tests {
         assert!(text.contains("a few words a few words"), "{text}");
     }
 
+    #[test]
+    fn r1_a_figure_and_its_unit_stay_on_one_line() {
+        for length in 1..80 {
+            let system = "s".repeat(length);
+            let text = Report { system, ..report(Vec::new()) }.to_string();
+            assert!(text.contains("2.00 s\n"), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        }
+    }
+
     fn child(name: String, ended: Ended, error: Option<&str>) -> ActorReport {
         let (parent, error) = (Some("lobby".to_owned()), error.map(str::to_owned));
         ActorReport { parent, absorbed: error.is_some(), error, ..actor(&name, ended) }

@@ -11,6 +11,7 @@ const COLUMNS: usize = 80;
 pub(crate) const NAME_COLUMNS: usize = 20;
 /// Of the lines that go on with one that was too long.
 const INDENT: usize = 4;
+const NO_BREAK: &str = "\u{a0}";
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,9 +21,10 @@ impl fmt::Display for Report {
             (false, true) => "complete",
             (false, false) => "INCOMPLETE",
         };
-        let head =
-            format!("{}: {how} ({}), drained in {}", self.system, self.reason, Millis(self.took));
-        writeln!(f, "{}", wrapped(&head))?;
+        // A figure and its unit stay together.
+        let took = Millis(self.took).to_string().replace(' ', NO_BREAK);
+        let head = format!("{}: {how} ({}), drained in {took}", self.system, self.reason);
+        writeln!(f, "{}", wrapped(&head).replace(NO_BREAK, " "))?;
         writeln!(
             f,
             "  {:<NAME_COLUMNS$} {:<9} {:>8} {:>9} {:>9} {:>6} {:>8}",
