@@ -8,6 +8,7 @@
 //! The contenders take turns, round by round, so that whatever slows the machine slows all of them. Each result is
 //! checked. What is told is the median, and how far the middle half of the rounds is apart.
 
+mod copies;
 mod latency;
 mod trivial;
 mod work;
@@ -25,6 +26,9 @@ fn main() {
     };
     if is_chosen("trivial") {
         trivial::run(rounds.unwrap_or(11));
+    }
+    if is_chosen("tee") {
+        copies::run(rounds.unwrap_or(11));
     }
     if is_chosen("work") {
         work::run(rounds.unwrap_or(11));
