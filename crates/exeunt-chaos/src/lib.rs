@@ -77,7 +77,7 @@
 //! # Ok::<(), exeunt_chaos::ChaosError>(())
 //! ```
 //!
-//! A failure is told with the seed that repeats its choices. `examples/own_actors.rs` is both in one file.
+//! A failure is told with the seed that repeats its choices. `examples/own_actors` is both in one program.
 //!
 //! # The program
 //!

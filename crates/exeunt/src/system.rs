@@ -297,7 +297,9 @@ impl System {
     /// A signal that comes before `run` is called has its default effect, although actors may be at work: who begins with
     /// something that takes long, or is not to be lost, installs `Signals` before.
     ///
-    /// Without the feature `signals`, and on systems without them, it is [`wait`](System::wait).
+    /// Without the feature `signals`, and on Windows, it is [`wait`](System::wait): Ctrl-C ends the program at once, and
+    /// nothing is drained, unless the program has it heard by other means, and calls
+    /// [`SystemHandle::shutdown`] then (see the guide's [embedding](crate::guide::embedding)).
     ///
     /// # Errors
     ///

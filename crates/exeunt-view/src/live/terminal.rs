@@ -1,7 +1,6 @@
 //! The terminal: standard error, if one can draw on it, and who may.
 
 use std::env;
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +23,7 @@ pub(super) fn screen_of_the_process() -> &'static Screen {
 fn standard_error() -> Box<dyn Write + Send> {
     #[cfg(unix)]
     {
+        use std::fs::File;
         use std::os::fd::AsFd as _;
         if let Ok(own) = io::stderr().as_fd().try_clone_to_owned() {
             return Box::new(File::from(own));

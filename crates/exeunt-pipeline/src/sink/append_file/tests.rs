@@ -1,6 +1,3 @@
-use std::env;
-use std::process::Command;
-
 use super::*;
 use crate::scratch::Scratch;
 use crate::{Error, Lines, Outcome, Pipeline};
@@ -67,6 +64,9 @@ fn what_was_not_committed_is_cut_off_and_written_again() {
 #[cfg(unix)]
 #[test]
 fn an_item_of_which_only_a_part_could_be_written_is_not_there() {
+    use std::env;
+    use std::process::Command;
+
     const FOLDER: &str = "EXEUNT_FOLDER_OF_A_TORN_FILE";
     const TEST: &str =
         concat!(module_path!(), "::an_item_of_which_only_a_part_could_be_written_is_not_there");

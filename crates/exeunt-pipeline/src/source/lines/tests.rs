@@ -1,4 +1,3 @@
-use std::io::Write;
 use std::sync::mpsc;
 
 use super::*;
@@ -211,6 +210,8 @@ fn a_drain_does_not_wait_for_who_types_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_named_pipe_is_opened_aside_since_that_waits_for_its_writer() {
+    use std::io::Write as _;
+
     let scratch = Scratch::new();
     let path = scratch.join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();

@@ -5,6 +5,7 @@ use crossbeam_channel::Receiver;
 use exeunt::{Report, System};
 
 use super::*;
+#[cfg(unix)]
 use crate::scratch::Scratch;
 use crate::{IntoChannel, Pipeline, Running};
 

@@ -1,11 +1,4 @@
-//! Actors of one's own under chaos: a shop whose till has to hold every cent that was paid.
-//!
-//! ```text
-//! cargo run -p exeunt-chaos --example own_actors
-//! ```
-//!
-//! It is both programs in one: started by hand it is the parent, which starts itself as the child. On Unix, but OpenBSD.
-#![cfg_attr(not(all(unix, not(target_os = "openbsd"))), allow(unused))]
+//! The shop, and who sends signals to it.
 
 use std::error::Error;
 
@@ -79,7 +72,7 @@ fn shop() -> Result<Exit, Box<dyn Error>> {
     Ok(exit)
 }
 
-fn main() -> Result<Exit, Box<dyn Error>> {
+pub(crate) fn main() -> Result<Exit, Box<dyn Error>> {
     if std::env::args().nth(1).as_deref() == Some("child") {
         return shop();
     }
