@@ -127,7 +127,9 @@ fn a_branch_that_has_enough_is_no_end_of_the_other() {
     let next = || other.recv_timeout(GUARD).unwrap();
     assert!((0..100).all(|n| next() == n));
     // The first has had enough long ago.
-    (100..3_000).for_each(|n| drop(send.send(n)));
+    (100..3_000).for_each(|n| {
+        let _ = send.send(n);
+    });
     assert!((100..2_000).all(|n| next() == n));
     let outcome = pipeline.join().unwrap();
     let passed = |name| outcome.ledger().stage(name).unwrap().passed;
@@ -157,7 +159,9 @@ fn a_way_aside_does_not_keep_the_main_way_going_nor_end_it() {
     let pipeline = thread::spawn(move || ended(ready));
     assert!((0..10).all(|n| main.recv_timeout(GUARD) == Ok(n)));
     // It may have had enough before the last of them.
-    (10..30).for_each(|n| drop(send.send(n)));
+    (10..30).for_each(|n| {
+        let _ = send.send(n);
+    });
     let outcome = pipeline.join().unwrap();
     let (aside, main) = (outcome.ledger().stage("aside"), outcome.ledger().stage("main"));
     assert_eq!((aside.unwrap().passed, main.unwrap().passed), (1, 20), "{outcome}");
