@@ -164,6 +164,7 @@ mod stopping;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 mod exit;
+mod flood;
 mod report;
 mod notice;
 mod snapshot;

@@ -10,6 +10,7 @@ use crate::answers::How;
 use crate::cell::{Cell, Failure, Stillborn};
 use crate::clock::Clock;
 use crate::ending::{self, Fate, Over, Remains, WayOut};
+use crate::flood::Flood;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Mailbox};
 use crate::patience::Patience;
@@ -79,6 +80,7 @@ pub(crate) struct Runner<'a, A: Actor> {
     next: Option<Next<A::Msg>>,
     /// How long it has lately been worth it to wait without sleeping.
     patience: Patience,
+    flood: Flood,
 }
 
 /// What is next.
@@ -131,7 +133,16 @@ impl<'a, A: Actor> Runner<'a, A> {
             bell.ring();
         }
         mailbox.remind_of_waiters(life.seat);
-        Runner { cell, life, mailbox, bell, children: None, next: None, patience: Patience::new() }
+        Runner {
+            cell,
+            life,
+            mailbox,
+            bell,
+            children: None,
+            next: None,
+            patience: Patience::new(),
+            flood: Flood::new(life.handled()),
+        }
     }
 
     fn run(&mut self) -> Over {
@@ -200,6 +211,9 @@ impl<'a, A: Actor> Runner<'a, A> {
             // In its turn it has most often come to its end, and gives way to nobody first.
             if self.cell.agenda_now().is_in_turn() && self.is_next(Self::last_call) {
                 return None;
+            }
+            if self.flood.gathers(self.life.handled()) {
+                continue;
             }
             if self.patience.gives_way(looks) {
                 looks += 1;

@@ -132,7 +132,7 @@ impl Life {
     /// How many messages it has done with: which one it is on. One that is called nothing says so to nobody, since that
     /// would cost it something.
     fn messages_before(&self, ledger: &Ledger) -> u64 {
-        self.pulse.look().handled() + ledger.failed
+        self.handled() + ledger.failed
     }
 
     pub(crate) fn swap_activity(&self, activity: Activity) -> Activity {

@@ -144,7 +144,7 @@ impl Life {
 
     pub(crate) fn figures(&self) -> Figures {
         let ledger = self.ledger();
-        ledger.disowned.unwrap_or_else(|| ledger.figures(self.pulse.look().handled()))
+        ledger.disowned.unwrap_or_else(|| ledger.figures(self.handled()))
     }
 
     /// Takes the actor's last word from it and gives its figures, with the message that is in its

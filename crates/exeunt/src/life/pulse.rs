@@ -145,6 +145,11 @@ impl Life {
         self.pulse.signs.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How many messages its handler has returned `Ok` for.
+    pub(crate) fn handled(&self) -> u64 {
+        self.pulse.look().handled()
+    }
+
     // What the others see.
 
     pub(crate) fn sample(&self) -> Sample {
