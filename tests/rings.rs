@@ -565,6 +565,56 @@ fn o4_one_that_begins_anew_in_its_turn_is_there_for_the_others_of_its_ring() {
     });
 }
 
+#[test]
+fn o4_who_waits_for_room_with_one_of_its_ring_waits_on_while_that_one_begins_anew() {
+    guarded(|| {
+        let mut system = System::new("room");
+        let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox::<u32>(1));
+        let (to_b, (tell, told)) = (b.clone(), mpsc::channel());
+        let waits = Play::<u32>::idle().started(move |cx| {
+            let to_b = to_b.clone();
+            // `b` fails at the first, with the second in its mailbox, while this one waits to send the third.
+            let goodbye =
+                move |_: &mut Context<Play<u32>>| Ok((0..3).try_for_each(|n| to_b.send(n))?);
+            let child = Play::<u32>::idle().stopped(goodbye);
+            Ok(tell.send(cx.actor("waits").feeds_nothing().spawn(child)?)?)
+        });
+        system.actor("a").inbox(a_inbox).feeds(&b).spawn(waits).unwrap();
+        let _waits: Addr<u32> = next(&told);
+        let handle = system.handle();
+        let mut incarnations = 0;
+        let failing = move || {
+            incarnations += 1;
+            let (is_first, its_handle, childs_handle) =
+                (incarnations == 1, handle.clone(), handle.clone());
+            let player = Play::new(move |n: u32, _| {
+                if n > 0 {
+                    return Ok(());
+                }
+                until(|| standing(&its_handle, "waits").waits_for.is_some());
+                Err(Error::msg("planned"))
+            });
+            player.started(move |cx| {
+                let handle = childs_handle.clone();
+                let child = Play::<u32>::idle().stopped(move |_| {
+                    until(|| standing(&handle, "b").failed == 1);
+                    thread::sleep(NEVER);
+                    Ok(())
+                });
+                let child = is_first.then(|| cx.actor("awaited").feeds_nothing().spawn(child));
+                child.transpose()?;
+                Ok(())
+            })
+        };
+        let restart = Restart::on_failure().intensity(1, HANG);
+        system.actor("b").inbox(b_inbox).feeds(&a).restart(restart).spawn_with(failing).unwrap();
+        let report = system.shutdown();
+        assert_eq!(figures(line(&report, "b")), [2, 1, 0], "{report}");
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+        assert_eq!(line(&report, "waits").ended, Ended::Drained, "{report}");
+    });
+}
+
 /// Two that feed each other. What comes to `a` is passed on to `b`, and `a` sees to it that there is always more.
 fn a_ring_with_more_to_do(a_player: impl FnOnce(Addr<u32>) -> Play<u32>) -> Report {
     let mut system = System::new("busy");

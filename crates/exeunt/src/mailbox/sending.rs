@@ -83,13 +83,14 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end, or
-    /// when nothing is handled before they have left.
+    /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end; to
+    /// the children also when nothing is handled before they have left. Those of the ring wait on, for whom it is there again then.
     pub(crate) fn what_ends_a_wait(&self) -> (&Flag, Option<Event>) {
-        match self.owner.get().filter(|_| self.is_open_for_family()) {
-            Some(parent) => (&self.ended, Some(parent.deafness())),
-            None => (&self.closing, None),
-        }
+        let Some(owner) = self.owner.get().filter(|_| self.is_open_for_family()) else {
+            return (&self.closing, None);
+        };
+        let child = life::current().filter(|me| me.descends_from(owner));
+        (&self.ended, child.map(|_| owner.deafness()))
     }
 
     /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
