@@ -594,6 +594,7 @@ fn o4_who_waits_for_room_with_one_of_its_ring_waits_on_while_that_one_begins_ane
                 until(|| standing(&its_handle, "waits").waits_for.is_some());
                 Err(Error::msg("planned"))
             });
+            let mut kept: Vec<Addr<u32>> = Vec::new();
             player.started(move |cx| {
                 let handle = childs_handle.clone();
                 let child = Play::<u32>::idle().stopped(move |_| {
@@ -602,7 +603,8 @@ fn o4_who_waits_for_room_with_one_of_its_ring_waits_on_while_that_one_begins_ane
                     Ok(())
                 });
                 let child = is_first.then(|| cx.actor("awaited").feeds_nothing().spawn(child));
-                child.transpose()?;
+                // Without an address it would end by itself.
+                kept.extend(child.transpose()?);
                 Ok(())
             })
         };

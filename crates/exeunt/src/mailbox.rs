@@ -352,6 +352,26 @@ impl<M: Send + 'static> Mailbox<M> {
         last_word.gone
     }
 
+    /// The same for one who has its turn. Others of its pool may still be at work, or begin, and what their children have
+    /// for them comes later: so it goes alone, and the last of them closes the mailbox.
+    pub(crate) fn finish_for(&self, life: &Life) -> bool {
+        let Some(crew) = self.crew.get() else { return self.finish() };
+        self.close();
+        let mut is_over = true;
+        // For who was given up the system has resigned.
+        life.take_returned(|| {
+            let mut last_word = self.last_word();
+            is_over = last_word.gone || self.is_empty();
+            if !is_over || crew.reading() == 1 {
+                last_word.gone |= is_over;
+            } else if life.resign_once() {
+                crew.resign();
+            }
+            Vec::<M>::new()
+        });
+        is_over
+    }
+
     /// A thread of a ring has nothing to do, and will take nothing before it is [roused](Mailbox::rouse).
     /// `false` if something has come, or nothing will come any more.
     pub(crate) fn rest(&self) -> bool {
@@ -375,26 +395,6 @@ impl<M: Send + 'static> Mailbox<M> {
             self.closing.set();
             self.wake_senders();
         }
-    }
-
-    /// The same for one who has its turn. Others of its pool may still be at work, or begin, and what their children have
-    /// for them comes later: it goes alone, and the last of them closes it.
-    pub(crate) fn finish_for(&self, life: &Life) -> bool {
-        let Some(crew) = self.crew.get() else { return self.finish() };
-        self.close();
-        let mut is_over = true;
-        // For who was given up the system has resigned.
-        life.take_returned(|| {
-            let mut last_word = self.last_word();
-            is_over = last_word.gone || self.is_empty();
-            if !is_over || crew.reading() == 1 {
-                last_word.gone |= is_over;
-            } else if life.resign_once() {
-                crew.resign();
-            }
-            Vec::<M>::new()
-        });
-        is_over
     }
 
     /// Closes the mailbox for good and takes out what is in it.

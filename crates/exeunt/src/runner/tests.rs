@@ -1,0 +1,247 @@
+//! Each step through a window that threads would hit now and then.
+
+use super::*;
+use crate::capacity::Capacity;
+use crate::context::Context;
+use crate::error;
+use crate::mailbox::Post;
+
+struct Anybody;
+
+impl Actor for Anybody {
+    type Msg = u32;
+
+    fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
+        Ok(())
+    }
+}
+
+/// Reads a mailbox beside its own.
+struct Attaches(Option<crate::Inbox<u32>>);
+
+impl Actor for Attaches {
+    type Msg = u32;
+
+    fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
+        self.0.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
+        Ok(())
+    }
+
+    fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
+        Ok(())
+    }
+}
+
+fn life() -> Arc<Life> {
+    Arc::new(Life::unstarted())
+}
+
+#[test]
+fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    mailbox.staff(1);
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = Runner::new(cell, &life, &mailbox);
+    assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+    assert!(runner.attend_to(Affair::Dry).is_ok());
+    assert_eq!(mailbox.take(), Some(1));
+    assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
+    assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
+}
+
+#[test]
+fn m1_what_comes_beside_the_mailbox_between_the_last_look_and_the_end_is_handled_too() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+    let mut inbox = Some(inbox);
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Attaches(inbox.take()));
+    let mut runner = Runner::new(cell.ok().unwrap(), &life, &mailbox);
+    assert!(beside.send(1).is_ok());
+    assert!(runner.attend_to(Affair::Dry).is_ok());
+    assert!(matches!(runner.take_from_agenda(), Some(Next::Message(1))));
+    assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
+    assert!(beside.send(2).is_err());
+}
+
+#[test]
+fn o3_o4_an_incarnation_hears_of_the_turn_that_came_to_the_one_before() {
+    let hears = |come: fn(&Life)| {
+        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        come(&life);
+        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+        let _runner = Runner::new(cell, &life, &mailbox);
+        mailbox.bell.heard()
+    };
+    let nothing: fn(&Life) = |_| {};
+    assert_eq!(
+        [nothing, |life| life.stopping.set(), |life| life.last_call.set()].map(hears),
+        [false, true, true]
+    );
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn m4_an_incarnation_hears_of_the_futures_that_waited_for_room_with_the_one_before() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let _runner = Runner::new(cell, &life, &mailbox);
+    assert!(mailbox.bell.heard());
+}
+
+/// One of a ring that has handled all there is.
+fn resting<'a, A: Actor<Msg = u32>>(
+    cell: Box<Cell<A>>,
+    life: &'a Arc<Life>,
+    mailbox: &'a Arc<Mailbox<u32>>,
+) -> Runner<'a, A> {
+    let runner = Runner::new(cell, life, mailbox);
+    life.join_ring(0);
+    life.stopping.set();
+    life.close_family();
+    runner
+}
+
+#[test]
+fn o4_one_of_a_ring_to_which_something_has_come_does_not_rest() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = resting(cell, &life, &mailbox);
+    assert!(runner.waits_for_ring());
+    assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+    assert!(runner.sleep().is_none());
+    assert_eq!(mailbox.take(), Some(1));
+    let post: &dyn Post = &*mailbox;
+    assert!(!post.finish_with(1, &mut || true) && post.finish_with(0, &mut || true));
+}
+
+#[test]
+fn o4_one_of_a_ring_with_something_on_its_agenda_does_not_rest() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (_beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+    let mut inbox = Some(inbox);
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Attaches(inbox.take()));
+    let mut runner = resting(cell.ok().unwrap(), &life, &mailbox);
+    assert!(!runner.waits_for_ring());
+    runner.cell.agenda().begin_turn();
+    assert!(runner.cell.agenda_now().is_done() && runner.waits_for_ring());
+}
+
+#[test]
+fn o4_who_has_woken_is_seen_awake_before_it_looks_for_what_there_is() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = Runner::new(cell, &life, &mailbox);
+    assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+    assert!(runner.sleep().is_none());
+    assert!(!life.sample().is_asleep());
+}
+
+#[test]
+fn who_is_told_that_its_children_have_left_waits_for_them_no_more() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = Runner::new(cell, &life, &mailbox);
+    life.swap_activity(Activity::AwaitingChildren);
+    assert!(life.is_waiting());
+    assert!(runner.attend_to(Affair::ChildrenLeft(Vec::new())).is_ok());
+    assert_eq!((life.doing().as_str(), life.is_waiting()), ("between two messages", false));
+}
+
+#[test]
+fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    mailbox.staff(2);
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let runner = Runner::new(cell, &life, &mailbox);
+    // The other one has not said that it has nothing to do.
+    assert!(!runner.is_the_last_to_work());
+    assert!(mailbox.finish());
+    assert!(runner.is_the_last_to_work());
+}
+
+#[test]
+fn o4_one_of_a_crew_that_has_waited_for_its_ring_rests_no_more() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    mailbox.staff(2);
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = Runner::new(cell, &life, &mailbox);
+    life.join_ring(0);
+    life.stopping.set();
+    life.close_family();
+    assert!(runner.waits_for_ring());
+    // The other one sleeps, and nobody has an address; something wakes this one.
+    assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+    runner.bell.ring();
+    assert!(runner.sleep().is_none());
+    let post: &dyn Post = &*mailbox;
+    assert!(post.finish_with(0, &mut || true));
+}
+
+#[test]
+fn o5_the_last_of_a_pool_to_work_sleeps_while_its_children_leave() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    mailbox.staff(2);
+    // The other one sleeps, and nobody has an address.
+    assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+    let (left, children) = crossbeam_channel::bounded(1);
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| {
+            let start = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody);
+            let mut runner = Runner::new(start.ok().unwrap(), &life, &mailbox);
+            runner.children = Some(children);
+            assert!(runner.sleep().is_none());
+        });
+        while !life.sample().is_asleep() {
+            assert!(!sleeper.is_finished(), "it would look all the time");
+            std::thread::yield_now();
+        }
+        assert!(left.send(Vec::new()).is_ok());
+    });
+}
+
+#[test]
+fn o5_the_first_of_a_pool_that_comes_to_its_own_end_tells_the_others_once() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    mailbox.staff(2);
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = Runner::new(cell, &life, &mailbox);
+    let mut is_told = || {
+        assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
+        mailbox.bell_of(1).heard()
+    };
+    assert_eq!([is_told(), is_told()], [true, false]);
+}
+
+#[test]
+fn f1_whose_turn_has_come_begins_no_more_anew_but_may_fall_with_a_child() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = Runner::new(cell, &life, &mailbox);
+    life.summon(Summons::Retire);
+    life.stopping.set();
+    assert!(runner.take_orders().is_none() && runner.cell.agenda().is_in_turn());
+    life.countermand();
+    life.summon(Summons::Fall("tripped".into()));
+    let orders = runner.take_orders();
+    assert!(matches!(orders, Some(Next::Affair(Affair::Summons(Summons::Fall(_))))));
+}
+
+#[test]
+fn o5_what_another_thread_is_about_to_take_keeps_the_pool_alive() {
+    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    mailbox.staff(2);
+    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
+    let mut runner = Runner::new(cell, &life, &mailbox);
+    let crew = mailbox.crew().unwrap();
+    // The other one sleeps. When this one has found nothing, the last message comes, and will wake it.
+    assert!(crew.fall_asleep().is_none());
+    assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+    assert!(runner.last_call().is_none());
+    // It holds it now, and nothing is left.
+    crew.wake_up();
+    assert_eq!(mailbox.take(), Some(1));
+    assert!(runner.last_call().is_none());
+    assert!(crew.fall_asleep().is_none());
+    assert!(runner.last_call().is_some());
+}
