@@ -565,24 +565,16 @@ mod tests {
     #[cfg(feature = "async")]
     #[test]
     fn m4_futures_that_wait_for_room_or_for_the_hook_are_woken_by_the_closing_and_by_the_end() {
-        use std::sync::atomic::AtomicU32;
-        use std::task::{Wake, Waker};
+        use crate::reply::tests::{Count, woken};
 
-        struct Counts(AtomicU32);
-        impl Wake for Counts {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::SeqCst);
-            }
-        }
-
-        let (woken, mailbox) =
-            (Arc::new(Counts(AtomicU32::new(0))), Mailbox::<u32>::new(Capacity::Bounded(4)));
+        let (count, mailbox) =
+            (Arc::new(Count::default()), Mailbox::<u32>::new(Capacity::Bounded(4)));
         for (deed, so_far) in [(Mailbox::close as fn(&Mailbox<u32>), 2), (Mailbox::end, 4)] {
             for waiters in [&mailbox.room, &mailbox.dead_letters.waiters] {
-                waiters.add(crate::waiters::Ticket::next(), &Waker::from(Arc::clone(&woken)));
+                waiters.add(crate::waiters::Ticket::next(), &Arc::clone(&count).into());
             }
             deed(&mailbox);
-            assert_eq!(woken.0.load(Ordering::SeqCst), so_far);
+            assert_eq!(woken(&count), so_far);
         }
     }
 

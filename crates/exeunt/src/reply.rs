@@ -195,14 +195,15 @@ impl<R> Slot<R> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::atomic::AtomicU32;
     use std::task::Wake;
 
     use super::*;
 
+    /// How often it was woken.
     #[derive(Default)]
-    struct Count(AtomicU32);
+    pub(crate) struct Count(AtomicU32);
 
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
@@ -210,7 +211,7 @@ mod tests {
         }
     }
 
-    fn woken(count: &Count) -> u32 {
+    pub(crate) fn woken(count: &Count) -> u32 {
         count.0.load(Ordering::Relaxed)
     }
 

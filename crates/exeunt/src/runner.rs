@@ -80,6 +80,7 @@ pub(crate) struct Runner<'a, A: Actor> {
     next: Option<Next<A::Msg>>,
     /// How long it has lately been worth it to wait without sleeping.
     patience: Patience,
+    /// That it keeps its distance from who sends all the time.
     flood: Flood,
 }
 
@@ -381,4 +382,4 @@ impl<'a, A: Actor> Runner<'a, A> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

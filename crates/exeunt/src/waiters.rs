@@ -80,18 +80,8 @@ impl Wake for Waiters {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Count(AtomicU32);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::reply::tests::{self, Count};
 
     fn three() -> (Waiters, [Ticket; 3], [Arc<Count>; 3]) {
         let waiters = Waiters::default();
@@ -105,7 +95,7 @@ mod tests {
     }
 
     fn woken(counts: &[Arc<Count>; 3]) -> [u32; 3] {
-        counts.each_ref().map(|count| count.0.load(Ordering::Relaxed))
+        counts.each_ref().map(|count| tests::woken(count))
     }
 
     #[test]

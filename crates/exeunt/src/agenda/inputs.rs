@@ -188,25 +188,8 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::actor::Actor;
-    use crate::context::Context;
-    use crate::error;
+    use crate::runner::tests::Attaches;
     use crate::system::System;
-
-    struct Attached(Option<Inbox<u32>>);
-
-    impl Actor for Attached {
-        type Msg = u32;
-
-        fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
-            self.0.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
-            Ok(())
-        }
-
-        fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
-            Ok(())
-        }
-    }
 
     #[test]
     fn o5_a_mailbox_beside_an_actors_own_that_was_looked_at_wakes_it_no_more() {
@@ -235,7 +218,7 @@ mod tests {
         let (addr, inbox) = crate::mailbox(4);
         let mailbox = Arc::downgrade(addr.mailbox());
         let mut system = System::new("beside");
-        drop(system.spawn("reader", Attached(Some(inbox))));
+        drop(system.spawn("reader", Attaches(Some(inbox))));
         assert!(addr.send(1).is_ok());
         drop(addr);
         assert_eq!(system.wait().actor("reader").map(|line| line.handled), Some(1));

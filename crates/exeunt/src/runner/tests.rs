@@ -17,7 +17,7 @@ impl Actor for Anybody {
 }
 
 /// Reads a mailbox beside its own.
-struct Attaches(Option<crate::Inbox<u32>>);
+pub(crate) struct Attaches(pub(crate) Option<crate::Inbox<u32>>);
 
 impl Actor for Attaches {
     type Msg = u32;
@@ -32,16 +32,31 @@ impl Actor for Attaches {
     }
 }
 
-fn life() -> Arc<Life> {
-    Arc::new(Life::unstarted())
+fn scene() -> (Arc<Life>, Arc<Mailbox<u32>>) {
+    (Arc::new(Life::unstarted()), Mailbox::new(Capacity::Bounded(4)))
+}
+
+fn start<'a, A: Actor<Msg = u32>>(
+    life: &'a Arc<Life>,
+    mailbox: &'a Arc<Mailbox<u32>>,
+    make: impl FnMut() -> A,
+) -> Runner<'a, A> {
+    let cell = Cell::start(life, mailbox, Clock::Monotonic, make).ok().unwrap();
+    Runner::new(cell, life, mailbox)
+}
+
+/// It is of a ring, whose turn has come, and awaits no children.
+fn come_to_rest(life: &Life) {
+    life.join_ring(0);
+    life.stopping.set();
+    life.close_family();
 }
 
 #[test]
 fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     mailbox.staff(1);
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = Runner::new(cell, &life, &mailbox);
+    let mut runner = start(&life, &mailbox, || Anybody);
     assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
     assert!(runner.attend_to(Affair::Dry).is_ok());
     assert_eq!(mailbox.take(), Some(1));
@@ -51,11 +66,10 @@ fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
 
 #[test]
 fn m1_what_comes_beside_the_mailbox_between_the_last_look_and_the_end_is_handled_too() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     let (beside, inbox) = crate::mailbox::mailbox::<u32>(4);
     let mut inbox = Some(inbox);
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Attaches(inbox.take()));
-    let mut runner = Runner::new(cell.ok().unwrap(), &life, &mailbox);
+    let mut runner = start(&life, &mailbox, || Attaches(inbox.take()));
     assert!(beside.send(1).is_ok());
     assert!(runner.attend_to(Affair::Dry).is_ok());
     assert!(matches!(runner.take_from_agenda(), Some(Next::Message(1))));
@@ -66,10 +80,9 @@ fn m1_what_comes_beside_the_mailbox_between_the_last_look_and_the_end_is_handled
 #[test]
 fn o3_o4_an_incarnation_hears_of_the_turn_that_came_to_the_one_before() {
     let hears = |come: fn(&Life)| {
-        let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+        let (life, mailbox) = scene();
         come(&life);
-        let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-        let _runner = Runner::new(cell, &life, &mailbox);
+        let _runner = start(&life, &mailbox, || Anybody);
         mailbox.bell.heard()
     };
     let nothing: fn(&Life) = |_| {};
@@ -82,31 +95,17 @@ fn o3_o4_an_incarnation_hears_of_the_turn_that_came_to_the_one_before() {
 #[cfg(feature = "async")]
 #[test]
 fn m4_an_incarnation_hears_of_the_futures_that_waited_for_room_with_the_one_before() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let _runner = Runner::new(cell, &life, &mailbox);
+    let _runner = start(&life, &mailbox, || Anybody);
     assert!(mailbox.bell.heard());
-}
-
-/// One of a ring that has handled all there is.
-fn resting<'a, A: Actor<Msg = u32>>(
-    cell: Box<Cell<A>>,
-    life: &'a Arc<Life>,
-    mailbox: &'a Arc<Mailbox<u32>>,
-) -> Runner<'a, A> {
-    let runner = Runner::new(cell, life, mailbox);
-    life.join_ring(0);
-    life.stopping.set();
-    life.close_family();
-    runner
 }
 
 #[test]
 fn o4_one_of_a_ring_to_which_something_has_come_does_not_rest() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = resting(cell, &life, &mailbox);
+    let (life, mailbox) = scene();
+    let mut runner = start(&life, &mailbox, || Anybody);
+    come_to_rest(&life);
     assert!(runner.waits_for_ring());
     assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
     assert!(runner.sleep().is_none());
@@ -117,11 +116,11 @@ fn o4_one_of_a_ring_to_which_something_has_come_does_not_rest() {
 
 #[test]
 fn o4_one_of_a_ring_with_something_on_its_agenda_does_not_rest() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     let (_beside, inbox) = crate::mailbox::mailbox::<u32>(4);
     let mut inbox = Some(inbox);
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Attaches(inbox.take()));
-    let mut runner = resting(cell.ok().unwrap(), &life, &mailbox);
+    let mut runner = start(&life, &mailbox, || Attaches(inbox.take()));
+    come_to_rest(&life);
     assert!(!runner.waits_for_ring());
     runner.cell.agenda().begin_turn();
     assert!(runner.cell.agenda_now().is_done() && runner.waits_for_ring());
@@ -129,9 +128,8 @@ fn o4_one_of_a_ring_with_something_on_its_agenda_does_not_rest() {
 
 #[test]
 fn o4_who_has_woken_is_seen_awake_before_it_looks_for_what_there_is() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = Runner::new(cell, &life, &mailbox);
+    let (life, mailbox) = scene();
+    let mut runner = start(&life, &mailbox, || Anybody);
     assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
     assert!(runner.sleep().is_none());
     assert!(!life.sample().is_asleep());
@@ -139,9 +137,8 @@ fn o4_who_has_woken_is_seen_awake_before_it_looks_for_what_there_is() {
 
 #[test]
 fn who_is_told_that_its_children_have_left_waits_for_them_no_more() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = Runner::new(cell, &life, &mailbox);
+    let (life, mailbox) = scene();
+    let mut runner = start(&life, &mailbox, || Anybody);
     life.swap_activity(Activity::AwaitingChildren);
     assert!(life.is_waiting());
     assert!(runner.attend_to(Affair::ChildrenLeft(Vec::new())).is_ok());
@@ -150,10 +147,9 @@ fn who_is_told_that_its_children_have_left_waits_for_them_no_more() {
 
 #[test]
 fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     mailbox.staff(2);
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let runner = Runner::new(cell, &life, &mailbox);
+    let runner = start(&life, &mailbox, || Anybody);
     // The other one has not said that it has nothing to do.
     assert!(!runner.is_the_last_to_work());
     assert!(mailbox.finish());
@@ -162,13 +158,10 @@ fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
 
 #[test]
 fn o4_one_of_a_crew_that_has_waited_for_its_ring_rests_no_more() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     mailbox.staff(2);
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = Runner::new(cell, &life, &mailbox);
-    life.join_ring(0);
-    life.stopping.set();
-    life.close_family();
+    let mut runner = start(&life, &mailbox, || Anybody);
+    come_to_rest(&life);
     assert!(runner.waits_for_ring());
     // The other one sleeps, and nobody has an address; something wakes this one.
     assert!(mailbox.crew().unwrap().fall_asleep().is_none());
@@ -180,15 +173,14 @@ fn o4_one_of_a_crew_that_has_waited_for_its_ring_rests_no_more() {
 
 #[test]
 fn o5_the_last_of_a_pool_to_work_sleeps_while_its_children_leave() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     mailbox.staff(2);
     // The other one sleeps, and nobody has an address.
     assert!(mailbox.crew().unwrap().fall_asleep().is_none());
     let (left, children) = crossbeam_channel::bounded(1);
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| {
-            let start = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody);
-            let mut runner = Runner::new(start.ok().unwrap(), &life, &mailbox);
+            let mut runner = start(&life, &mailbox, || Anybody);
             runner.children = Some(children);
             assert!(runner.sleep().is_none());
         });
@@ -202,10 +194,9 @@ fn o5_the_last_of_a_pool_to_work_sleeps_while_its_children_leave() {
 
 #[test]
 fn o5_the_first_of_a_pool_that_comes_to_its_own_end_tells_the_others_once() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     mailbox.staff(2);
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = Runner::new(cell, &life, &mailbox);
+    let mut runner = start(&life, &mailbox, || Anybody);
     let mut is_told = || {
         assert!(matches!(runner.attend_to(Affair::Dry), Err(Over::Dry)));
         mailbox.bell_of(1).heard()
@@ -215,9 +206,8 @@ fn o5_the_first_of_a_pool_that_comes_to_its_own_end_tells_the_others_once() {
 
 #[test]
 fn f1_whose_turn_has_come_begins_no_more_anew_but_may_fall_with_a_child() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = Runner::new(cell, &life, &mailbox);
+    let (life, mailbox) = scene();
+    let mut runner = start(&life, &mailbox, || Anybody);
     life.summon(Summons::Retire);
     life.stopping.set();
     assert!(runner.take_orders().is_none() && runner.cell.agenda().is_in_turn());
@@ -229,10 +219,9 @@ fn f1_whose_turn_has_come_begins_no_more_anew_but_may_fall_with_a_child() {
 
 #[test]
 fn o5_what_another_thread_is_about_to_take_keeps_the_pool_alive() {
-    let (life, mailbox) = (life(), Mailbox::new(Capacity::Bounded(4)));
+    let (life, mailbox) = scene();
     mailbox.staff(2);
-    let cell = Cell::start(&life, &mailbox, Clock::Monotonic, || Anybody).ok().unwrap();
-    let mut runner = Runner::new(cell, &life, &mailbox);
+    let mut runner = start(&life, &mailbox, || Anybody);
     let crew = mailbox.crew().unwrap();
     // The other one sleeps. When this one has found nothing, the last message comes, and will wake it.
     assert!(crew.fall_asleep().is_none());
