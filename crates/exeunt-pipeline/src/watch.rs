@@ -43,10 +43,10 @@ impl Watch<'_> {
 
     /// Waits, since that was asked for, and says whether its deadline has passed meanwhile.
     pub(crate) fn wait(&self, delay: Duration) -> Result<bool, Halt> {
-        exeunt::waiting_for("its time", || self.wait_until(delay, Instant::now()))
+        exeunt::waiting_for("its time", || self.wait_out(delay, Instant::now()))
     }
 
-    fn wait_until(&self, delay: Duration, began: Instant) -> Result<bool, Halt> {
+    fn wait_out(&self, delay: Duration, began: Instant) -> Result<bool, Halt> {
         select! {
             recv(self.wanted.drain().receiver()) -> _ => {}
             default(delay) => return Ok(false),

@@ -195,7 +195,7 @@ impl<'a> Common<'a> {
         }
     }
 
-    /// The same for one thread of a pool.
+    /// What was chosen for the pool, for one thread of it.
     fn of_pool(&self, seat: usize) -> Common<'a> {
         Common { name: format!("{}/{}", self.name, seat + 1).into(), seat, ..self.clone() }
     }

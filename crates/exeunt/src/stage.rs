@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -118,6 +117,7 @@ impl Stage {
     /// Lets go of a child that has left.
     pub(crate) fn forget(&self, index: usize) {
         let member = lock(&self.roster).forget(index);
+        // Not under the lock.
         drop(member);
     }
 
@@ -356,9 +356,7 @@ impl Stage {
 
     /// A thread that serves the stage, called after it and its role.
     fn serve(&self, role: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let name = format!("{}/{role}", self.name.replace('\0', ""));
-        let refused = threads::refused(format!("`{name}`"));
-        thread::Builder::new().name(name).spawn(work).map(drop).map_err(refused)
+        threads::serve(format!("{}/{role}", self.name.replace('\0', "")), work).map(drop)
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, select};
 
@@ -42,9 +41,7 @@ impl OnStopping {
                 }
             }
         };
-        let name = format!("{}/stopping", life.name);
-        let refused = threads::refused(format!("`{name}`"));
-        thread::Builder::new().name(name).spawn(wait).map_err(refused)?;
+        threads::serve(format!("{}/stopping", life.name), wait)?;
         Ok(OnStopping { is_taken, _over: over })
     }
 }

@@ -24,6 +24,15 @@ pub(crate) fn spawn<W: FnOnce() + Send + 'static>(
     builder.spawn(run).map_err(|error| (error, lock(&kept).take()))
 }
 
+/// Spawns a thread of that name; if it is refused, the error says whose it was to be.
+pub(crate) fn serve(
+    name: String,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let refused = refused(format!("`{name}`"));
+    Builder::new().name(name).spawn(work).map_err(refused)
+}
+
 /// The operating system's error, and for whom there is no thread.
 pub(crate) fn refused(whom: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("no thread for {whom}: {error}"))

@@ -50,9 +50,8 @@ impl Conductor<'_> {
     /// When to look at somebody whose turn has just begun. It has no less time than that, since there are no more to come
     /// than there were.
     fn first_limit_of(&self, member: &Member, turn: Turn, now: Instant) -> Option<Instant> {
-        let index = member.life.index;
-        let to_come = self.to_come_in_company(index).unwrap_or(self.to_come);
-        let limit = turn.next_limit(&self.clock_of(index, now), member.limits, to_come);
+        let (clock, to_come) = self.terms_of(member.life.index, now);
+        let limit = turn.next_limit(&clock, member.limits, to_come);
         member.life.set_deadline(limit);
         let look = now + deadline::look_every(self.stall_limit_of(member));
         Some(limit.map_or(look, |limit| limit.min(look)))
@@ -111,8 +110,7 @@ impl Conductor<'_> {
 
     fn decide_about(&mut self, member: &Member, now: Instant) -> Decision {
         let index = member.life.index;
-        let clock = self.clock_of(index, now);
-        let to_come = self.to_come_in_company(index).unwrap_or(self.to_come);
+        let (clock, to_come) = self.terms_of(index, now);
         let waits = self.companies.family_of(index).is_some();
         let Some(state) = self.states.get_mut(&index) else { return Decision::Wait(None) };
         let is_leaving = !matches!(state, State::Retiring(_));
@@ -170,6 +168,12 @@ impl Conductor<'_> {
         self.companies.clock_of(index).unwrap_or_else(alone)
     }
 
+    /// The clock that holds for somebody, and how many have still to have their turn under it.
+    fn terms_of(&self, index: usize, now: Instant) -> (DrainClock, usize) {
+        let to_come = self.to_come_in_company(index).unwrap_or(self.to_come);
+        (self.clock_of(index, now), to_come)
+    }
+
     /// How many have still to have their turn in the drain of the system.
     fn to_come(&self) -> usize {
         let in_turn = self.states.values().filter(|state| !matches!(state, State::Retiring(_)));
@@ -217,9 +221,9 @@ impl Conductor<'_> {
         for (&index, state) in &self.states {
             let (State::InTurn(turn) | State::Settling(turn)) = state else { continue };
             let Some(member) = self.stage.member(index) else { continue };
-            let clock = self.clock_of(index, now);
+            let (clock, to_come) = self.terms_of(index, now);
             // Who has met its deadline has its grace left.
-            let deadline = turn.next_limit(&clock, member.limits, self.to_come);
+            let deadline = turn.next_limit(&clock, member.limits, to_come);
             first_deadline = [first_deadline, deadline].into_iter().flatten().min();
             on.push((member.life.name.to_string(), member.queued()));
         }

@@ -145,12 +145,12 @@ impl Life {
         self.pulse.signs.fetch_add(1, Ordering::Relaxed);
     }
 
+    // What the others see.
+
     /// How many messages its handler has returned `Ok` for.
     pub(crate) fn handled(&self) -> u64 {
         self.pulse.look().handled()
     }
-
-    // What the others see.
 
     pub(crate) fn sample(&self) -> Sample {
         let ledger = self.ledger();
