@@ -10,8 +10,7 @@ use crossbeam_channel::{Select, Sender};
 use crate::error::{AskError, SendTimeoutError};
 use crate::event::{Event, Flag};
 use crate::life::{self, Activity, Life, Other};
-use crate::patience::{self, NAP};
-use crate::placement;
+use crate::patience::{self, Advice, NAP};
 use crate::reply::{Answer, NoAnswer, Reply};
 
 /// Somebody who is asked, whatever the type of its messages.
@@ -56,22 +55,22 @@ impl Asked<'_> {
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
         let me = life::current();
-        if placement::is_shared() {
-            nap(answer);
-        }
         patience::of_this_thread(|patience| {
             let mut looks = 0;
-            while !is_over(deadline, me.as_deref()) && patience.gives_way(looks) {
+            while !is_over(deadline, me.as_deref()) {
+                match patience.watches(looks) {
+                    Advice::LookAgain => {}
+                    Advice::Nap => nap(answer),
+                    Advice::Sleep => break,
+                }
                 looks += 1;
                 if let Some(end) = self.end_of(answer) {
-                    placement::answered(looks);
                     return end;
                 }
             }
             let asleep = Instant::now();
             let end = self.sleep(answer, me.as_deref(), deadline);
             patience.slept(asleep.elapsed());
-            placement::slept();
             end
         })
     }
@@ -210,12 +209,12 @@ mod tests {
         let mut system = System::new("huddle");
         let clerk: Addr<Msg> = system.spawn("clerk", Clerk::default());
         for time in [Duration::ZERO, 4 * NAP] {
-            placement::suspect();
+            patience::suspect();
             assert!(matches!(clerk.ask(after(time)), Ok(7)));
         }
-        placement::suspect();
+        patience::suspect();
         assert!(matches!(clerk.ask(Msg::Drop), Err(AskError::Unanswered(_))));
-        placement::suspect();
+        patience::suspect();
         let overdue = clerk.ask_timeout(Msg::Keep, Duration::from_millis(1));
         assert!(matches!(overdue, Err(AskError::Timeout(_))));
         assert!(!system.shutdown().is_failure());

@@ -182,7 +182,6 @@ mod timers;
 mod answers;
 mod asking;
 mod patience;
-mod placement;
 mod ending;
 mod life;
 mod departure;

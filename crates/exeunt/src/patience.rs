@@ -1,15 +1,24 @@
-//! Patience: how often a thread that finds nothing looks again before it goes to sleep.
+//! Patience: how a thread that finds nothing looks again before it goes to sleep.
 //!
 //! A sleeping thread costs 35 to 48 µs to wake, a yield well under one. So a thread gives its place on the
 //! CPU away once, and more often as long as that pays: two that talk to each other all the
 //! time hardly ever sleep, and somebody to whom nothing comes goes to sleep almost at once. Never to give way would not do:
 //! where one sends to many in turn, each of whom has to be woken for its message, a round takes so long that nobody
 //! who slept finds out that it was hardly worth it.
+//!
+//! Who waits for what another one is about to do, an answer say, keeps its place for some [pauses](vigil) before that, if it pays: from
+//! another CPU the answer may be there before a yield is over. And by how its waits end a thread sees that it shares its CPU
+//! with whom it waits for: then it sleeps once, to be woken on [another](streak).
 
 use std::cell::Cell;
-use std::mem;
 use std::thread;
 use std::time::Duration;
+
+use streak::Streak;
+use vigil::Vigil;
+
+mod streak;
+mod vigil;
 
 /// As many yields as take about as long as a wake-up does: to wait for longer than that before one sleeps
 /// would never be worth it.
@@ -23,27 +32,80 @@ pub(crate) const NAP: Duration = Duration::from_micros(50);
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Patience {
-    looks: u32,
-    /// It has looked again, and has not slept since.
-    has_paid: bool,
+    /// How often it gives way before it sleeps.
+    yields: u32,
+    /// How often it pauses before that, in the present wait.
+    pauses: u32,
+    wait: Wait,
+    vigil: Vigil,
+    streak: Streak,
+}
+
+/// How far the present wait has come, or how the last one ended. What came of a wait is learned when the next begins: so
+/// nothing has to be said when something has come, and there is something better to do.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Wait {
+    Paused,
+    GaveWay { times: u32 },
+    Slept,
+}
+
+/// What to do when nothing has come.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Advice {
+    LookAgain,
+    /// For once: whoever wakes it finds it an idle CPU, if there is one.
+    Nap,
+    Sleep,
 }
 
 impl Patience {
     pub(crate) const fn new() -> Patience {
-        Patience { looks: LEAST, has_paid: false }
+        Patience {
+            yields: LEAST,
+            pauses: 0,
+            wait: Wait::Slept,
+            vigil: Vigil::new(),
+            streak: Streak::new(),
+        }
+    }
+
+    /// Waits a little, for what another one is about to do, before another look; not, if it has looked so often already that it is
+    /// time to sleep.
+    pub(crate) fn watches(&mut self, looks: u32) -> Advice {
+        if looks == 0 {
+            self.learn();
+            if self.streak.is_over() {
+                (self.wait, self.pauses) = (Wait::Slept, 0);
+                return Advice::Nap;
+            }
+            self.pauses = self.vigil.pauses();
+        }
+        if looks < self.pauses {
+            self.wait = Wait::Paused;
+            vigil::pause(looks);
+            return Advice::LookAgain;
+        }
+        match self.gives_way_again(looks - self.pauses) {
+            true => Advice::LookAgain,
+            false => Advice::Sleep,
+        }
     }
 
     /// Gives its place on the CPU away, before another look; not, if it has looked so often already that
     /// it is time to sleep.
-    ///
-    /// What came of one wait is learned when the next begins: so nothing has to be said when something
-    /// has come, and there is something better to do.
     pub(crate) fn gives_way(&mut self, looks: u32) -> bool {
-        if looks == 0 && mem::replace(&mut self.has_paid, true) {
-            self.looks = MOST.min(self.looks + 1);
+        if looks == 0 {
+            self.learn();
+            self.pauses = 0;
         }
-        let is_patient = looks < self.looks;
+        self.gives_way_again(looks)
+    }
+
+    fn gives_way_again(&mut self, times: u32) -> bool {
+        let is_patient = times < self.yields;
         if is_patient {
+            self.wait = Wait::GaveWay { times: times + 1 };
             thread::yield_now();
         }
         is_patient
@@ -51,11 +113,26 @@ impl Patience {
 
     /// It had to sleep after all, for so long.
     pub(crate) fn slept(&mut self, time: Duration) {
-        self.has_paid = false;
-        self.looks = match time < NAP {
-            true => MOST.min(self.looks * 2 + 1),
-            false => LEAST.max(self.looks * 3 / 4),
+        self.wait = Wait::Slept;
+        self.yields = match time < NAP {
+            true => MOST.min(self.yields * 2 + 1),
+            false => LEAST.max(self.yields * 3 / 4),
         };
+    }
+
+    /// From the last wait.
+    fn learn(&mut self) {
+        if let Wait::GaveWay { .. } = self.wait {
+            self.yields = MOST.min(self.yields + 1);
+        }
+        if self.pauses > 0 {
+            self.vigil.learn(self.wait == Wait::Paused);
+        }
+        match self.wait {
+            Wait::GaveWay { times: 1 } => self.streak.goes_on(),
+            Wait::Paused | Wait::GaveWay { .. } => self.streak.breaks(),
+            Wait::Slept => self.streak.sleeps(),
+        }
     }
 }
 
@@ -72,6 +149,12 @@ pub(crate) fn of_this_thread<T>(wait: impl FnOnce(&mut Patience) -> T) -> T {
     result
 }
 
+/// Makes this thread believe that it shares its CPU with whom it waits for.
+#[cfg(test)]
+pub(crate) fn suspect() {
+    of_this_thread(|patience| patience.streak = Streak::suspicious());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,18 +164,61 @@ mod tests {
         let mut patience = Patience::new();
         assert!(patience.gives_way(0) && !patience.gives_way(LEAST));
         (0..MOST).for_each(|_| assert!(patience.gives_way(0)));
-        assert_eq!(patience.looks, MOST);
+        assert_eq!(patience.yields, MOST);
         (0..20).for_each(|_| patience.slept(NAP));
-        assert_eq!(patience, Patience::new());
+        assert_eq!(patience.yields, LEAST);
         (0..10).for_each(|_| patience.slept(NAP / 2));
-        assert_eq!(patience.looks, MOST);
+        assert_eq!(patience.yields, MOST);
+    }
+
+    /// A wait that ends after so many looks in vain, unless it comes to a sleep before.
+    fn wait(patience: &mut Patience, looks: u32) -> Vec<Advice> {
+        (0..looks).map(|looks| patience.watches(looks)).collect()
+    }
+
+    #[test]
+    fn where_it_pays_to_watch_one_gives_way_only_after_that() {
+        let mut patience = Patience::new();
+        let waits: Vec<u32> = (0..200)
+            .map(|_| {
+                wait(&mut patience, 1);
+                patience.pauses
+            })
+            .collect();
+        let first = waits.iter().position(|&pauses| pauses > 0).unwrap();
+        assert!(waits[first..].iter().all(|&pauses| pauses == patience.pauses));
+        assert_eq!(patience.wait, Wait::Paused);
+        let looks = patience.pauses + patience.yields;
+        assert_eq!(wait(&mut patience, looks + 1).last(), Some(&Advice::Sleep));
+        assert_eq!(patience.wait, Wait::GaveWay { times: looks - patience.pauses });
+    }
+
+    #[test]
+    fn who_finds_what_it_waits_for_whenever_it_has_given_way_once_naps_for_once() {
+        let mut patience = Patience::new();
+        // Within the pauses it finds nothing, since the other one has no CPU.
+        let once = |patience: &mut Patience| match patience.watches(0) {
+            Advice::LookAgain => {
+                wait_out(patience);
+                false
+            }
+            advice => advice == Advice::Nap,
+        };
+        let naps: Vec<usize> = (0..1_000).filter(|_| once(&mut patience)).collect();
+        assert!(matches!(naps[..], [128, 385, 898]), "{naps:?}");
+    }
+
+    fn wait_out(patience: &mut Patience) {
+        (1..=patience.pauses)
+            .for_each(|looks| assert_eq!(patience.watches(looks), Advice::LookAgain));
+        assert_eq!(patience.wait, Wait::GaveWay { times: 1 });
     }
 
     #[test]
     fn a_thread_remembers_what_it_has_learned() {
-        let looks = || of_this_thread(|patience| patience.looks);
+        let yields = || of_this_thread(|patience| patience.yields);
         (0..2).for_each(|_| assert!(of_this_thread(|patience| patience.gives_way(0))));
-        assert_eq!(looks(), LEAST + 1);
-        assert_eq!(thread::spawn(looks).join().ok(), Some(LEAST));
+        assert_eq!(yields(), LEAST + 1);
+        assert_eq!(thread::spawn(yields).join().ok(), Some(LEAST));
     }
 }

@@ -13,7 +13,7 @@ use crate::ending::{self, Fate, Over, Remains, WayOut};
 use crate::flood::Flood;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Mailbox};
-use crate::patience::Patience;
+use crate::patience::{Advice, Patience};
 use crate::report::ActorReport;
 use crate::unwind;
 
@@ -216,7 +216,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             if self.flood.gathers(self.life.handled()) {
                 continue;
             }
-            if self.patience.gives_way(looks) {
+            if self.patience.watches(looks) == Advice::LookAgain {
                 looks += 1;
                 continue;
             }
