@@ -4,7 +4,7 @@
 //! `mailbox.md` beside this file.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
@@ -14,9 +14,9 @@ use crate::event::Flag;
 use crate::life::{Life, Outcome};
 use crate::notice::{Notice, ReturnedBecause};
 use crate::timer::Ring;
-use crate::unwind;
 use crate::waiters::Waiters;
 
+mod closing;
 mod inbox;
 mod lane;
 mod bell;
@@ -29,6 +29,7 @@ mod post;
 mod sending;
 
 pub(crate) use bell::Bell;
+use closing::LastWord;
 pub(crate) use crew::Crew;
 use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
@@ -87,16 +88,6 @@ impl MailboxId {
     }
 }
 
-struct LastWord<M> {
-    /// From here on, no send is accepted: one that gets its message into the channel takes it out
-    /// again.
-    gone: bool,
-    /// How many of the threads that read it have nothing to do, and wait for those of their ring.
-    resting: usize,
-    /// Messages that one late sender found while it looked for its own.
-    strays: Vec<Parcel<M>>,
-}
-
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn new(capacity: Capacity) -> Arc<Mailbox<M>> {
         let mailbox = Arc::new(Mailbox {
@@ -110,7 +101,7 @@ impl<M: Send + 'static> Mailbox<M> {
             closing: Flag::new(),
             ended: Flag::new(),
             room: Waiters::default(),
-            last_word: Mutex::new(LastWord { gone: false, resting: 0, strays: Vec::new() }),
+            last_word: Mutex::new(LastWord::new()),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
             losses: Losses::default(),
@@ -234,11 +225,6 @@ impl<M: Send + 'static> Mailbox<M> {
         self.dead_letters.waiters.wake_all();
     }
 
-    /// Whether no send is accepted any more.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.last_word().gone
-    }
-
     /// How many messages were dropped because there was no room.
     pub(crate) fn dropped(&self) -> u64 {
         self.losses.total()
@@ -343,71 +329,6 @@ impl<M: Send + 'static> Mailbox<M> {
         self.urgent.get().map(|lane| &lane.receiver)
     }
 
-    /// Closes the mailbox if it is empty, for good: from here on no send is accepted. `false`
-    /// means that something came late, and is to be handled.
-    pub(crate) fn finish(&self) -> bool {
-        self.close();
-        let mut last_word = self.last_word();
-        last_word.gone |= self.is_empty();
-        last_word.gone
-    }
-
-    /// The same for one who has its turn. Others of its pool may still be at work, or begin, and what their children have
-    /// for them comes later: so it goes alone, and the last of them closes the mailbox.
-    pub(crate) fn finish_for(&self, life: &Life) -> bool {
-        let Some(crew) = self.crew.get() else { return self.finish() };
-        self.close();
-        let mut is_over = true;
-        // For who was given up the system has resigned.
-        life.take_returned(|| {
-            let mut last_word = self.last_word();
-            is_over = last_word.gone || self.is_empty();
-            if !is_over || crew.reading() == 1 {
-                last_word.gone |= is_over;
-            } else if life.resign_once() {
-                crew.resign();
-            }
-            Vec::<M>::new()
-        });
-        is_over
-    }
-
-    /// A thread of a ring has nothing to do, and will take nothing before it is [roused](Mailbox::rouse).
-    /// `false` if something has come, or nothing will come any more.
-    pub(crate) fn rest(&self) -> bool {
-        let mut last_word = self.last_word();
-        let may_rest = !last_word.gone && self.is_empty();
-        last_word.resting += usize::from(may_rest);
-        may_rest
-    }
-
-    /// It looks again. `false` if the mailbox was closed for good while it rested.
-    pub(crate) fn rouse(&self) -> bool {
-        let mut last_word = self.last_word();
-        last_word.resting -= usize::from(!last_word.gone);
-        !last_word.gone
-    }
-
-    /// Takes no more messages, and wakes the senders that wait for room. What is in the mailbox
-    /// stays.
-    pub(crate) fn close(&self) {
-        if self.porter.close() {
-            self.closing.set();
-            self.wake_senders();
-        }
-    }
-
-    /// Closes the mailbox for good and takes out what is in it.
-    pub(crate) fn evict(&self) -> Vec<M> {
-        self.close();
-        let mut last_word = self.last_word();
-        if last_word.gone {
-            return Vec::new();
-        }
-        last_word.gone = true;
-        self.lanes().flat_map(|lane| std::iter::from_fn(|| lane.take())).collect()
-    }
-
     /// The end of a mailbox that no actor will read.
     pub(crate) fn abolish(&self) {
         let left = self.evict();
@@ -448,10 +369,6 @@ impl<M: Send + 'static> Mailbox<M> {
             self.dead_letters.forget();
         }
     }
-
-    fn last_word(&self) -> MutexGuard<'_, LastWord<M>> {
-        unwind::lock(&self.last_word)
-    }
 }
 
 impl<M: Send + 'static> Ring for Mailbox<M> {
@@ -472,35 +389,11 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn m1_a_mailbox_with_something_in_it_is_not_finished() {
-        let mailbox = Mailbox::new(Capacity::Bounded(4));
-        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
-        assert!(!mailbox.finish());
-        assert_eq!(mailbox.take(), Some(1));
-        assert!(mailbox.finish());
-        assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
-    }
-
     /// A mailbox with an urgent lane.
     pub(super) fn with_two_lanes<M: Send + 'static>() -> Arc<Mailbox<M>> {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
         mailbox.open_urgent_lane(Capacity::Bounded(4));
         mailbox
-    }
-
-    #[test]
-    fn m1_a_mailbox_is_finished_when_both_lanes_are_empty() {
-        let mailbox = with_two_lanes();
-        assert!(mailbox.offer(mailbox.urgent().unwrap(), 1).is_ok());
-        assert!(mailbox.offer(&mailbox.ordinary, 2).is_ok());
-        assert_eq!(mailbox.len(), 2);
-        assert!(!mailbox.finish());
-        assert_eq!(mailbox.take(), Some(2));
-        assert!(!mailbox.finish());
-        assert_eq!((mailbox.take(), mailbox.take_urgent()), (None, Some(1)));
-        assert!(mailbox.finish());
-        assert!(mailbox.offer(mailbox.urgent().unwrap(), 3).is_err());
     }
 
     /// Whether what is done to a mailbox wakes its reader, which sleeps for the first time.
@@ -548,17 +441,6 @@ mod tests {
         assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         mailbox.sleep(Some(until));
         assert!(Instant::now() < until);
-    }
-
-    #[test]
-    fn m1_what_is_left_in_both_lanes_is_taken_the_urgent_first() {
-        let mailbox = with_two_lanes();
-        for n in 0..2 {
-            assert!(mailbox.offer(&mailbox.ordinary, n).is_ok());
-            assert!(mailbox.offer(mailbox.urgent().unwrap(), n + 10).is_ok());
-        }
-        assert_eq!(mailbox.evict(), [10, 11, 0, 1]);
-        assert_eq!(mailbox.len(), 0);
     }
 
     /// Those of the family may wait again when it is closed, since it is open for them until its end.
