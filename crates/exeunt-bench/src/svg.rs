@@ -7,7 +7,7 @@ use std::fmt::Write;
 use crate::measure::Spread;
 use crate::table::{Row, Table, figure};
 
-/// Of one column of tables; there are two.
+/// Narrow enough for the screen of a phone.
 const WIDTH: usize = 460;
 const NAMES: usize = 100;
 const BARS: f64 = 210.0;
@@ -20,20 +20,14 @@ text{font:12px sans-serif;fill:#24292f}.h{font-weight:bold}.n{text-anchor:end}\
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.b{fill:#6e7681}.us{fill:#3fb68b}}\
 </style>";
 
-/// All tables, in two columns, each at the end of the shorter one.
+/// All tables, one below the other.
 pub(crate) fn draw(tables: &[Table]) -> String {
-    let mut columns = [(String::new(), 0), (String::new(), 0)];
-    for table in tables {
-        let shorter = usize::from(columns[1].1 < columns[0].1);
-        let (body, bottom) = &mut columns[shorter];
-        *bottom = draw_one(body, table, *bottom);
-    }
-    let [(left, left_end), (right, right_end)] = columns;
+    let mut body = String::new();
+    let end = tables.iter().fold(0, |top, table| draw_one(&mut body, table, top));
+    let height = end + LINE;
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" \
-         viewBox=\"0 0 {0} {1}\">\n{STYLE}\n{left}<g transform=\"translate({WIDTH})\">\n{right}</g>\n</svg>\n",
-        2 * WIDTH,
-        left_end.max(right_end) + LINE
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
+         viewBox=\"0 0 {WIDTH} {height}\">\n{STYLE}\n{body}</svg>\n"
     )
 }
 
