@@ -173,6 +173,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::guarded::guarded;
     use crate::{Actor, Addr, Context, System};
 
     /// Answers after so long, drops the question, or keeps it.
@@ -206,17 +207,38 @@ mod tests {
 
     #[test]
     fn m5_an_ask_of_somebody_on_the_same_cpu_ends_as_any_other() {
-        let mut system = System::new("huddle");
-        let clerk: Addr<Msg> = system.spawn("clerk", Clerk::default());
-        for time in [Duration::ZERO, 4 * NAP] {
+        guarded(|| {
+            let mut system = System::new("huddle");
+            let clerk: Addr<Msg> = system.spawn("clerk", Clerk::default());
+            for time in [Duration::ZERO, 4 * NAP] {
+                patience::suspect();
+                assert!(matches!(clerk.ask(after(time)), Ok(7)));
+            }
             patience::suspect();
-            assert!(matches!(clerk.ask(after(time)), Ok(7)));
-        }
+            assert!(matches!(clerk.ask(Msg::Drop), Err(AskError::Unanswered(_))));
+            patience::suspect();
+            let overdue = clerk.ask_timeout(Msg::Keep, Duration::from_millis(1));
+            assert!(matches!(overdue, Err(AskError::Timeout(_))));
+            assert!(!system.shutdown().is_failure());
+        });
+    }
+
+    #[test]
+    fn m5_whoever_seems_to_share_its_cpu_with_whom_it_asks_naps_once() {
         patience::suspect();
-        assert!(matches!(clerk.ask(Msg::Drop), Err(AskError::Unanswered(_))));
-        patience::suspect();
-        let overdue = clerk.ask_timeout(Msg::Keep, Duration::from_millis(1));
-        assert!(matches!(overdue, Err(AskError::Timeout(_))));
-        assert!(!system.shutdown().is_failure());
+        let advice = || patience::of_this_thread(|patience| patience.watches(0));
+        assert_eq!([advice(), advice()], [Advice::Nap, Advice::LookAgain]);
+    }
+
+    #[test]
+    fn m5_an_answer_that_came_just_before_the_asker_sleeps_is_taken() {
+        guarded(|| {
+            let (name, ended) = ("clerk".into(), Flag::new());
+            let asked = Asked { name: &name, owner: None, ended: &ended };
+            let (reply, answer) = Reply::new();
+            assert!(reply.send(7).is_ok());
+            let end: Result<u32, AskError<()>> = asked.sleep(&answer, None, None);
+            assert!(matches!(end, Ok(7)));
+        });
     }
 }

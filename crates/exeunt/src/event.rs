@@ -331,6 +331,28 @@ mod tests {
         assert!(children.iter().all(Event::is_set));
     }
 
+    #[cfg(feature = "async")]
+    #[test]
+    fn d5_a_future_sees_an_event_that_was_set_while_it_came_into_the_queue() {
+        use std::task::{Wake, Waker};
+
+        struct SetsWhenDropped(Event);
+        impl Wake for SetsWhenDropped {
+            fn wake(self: Arc<Self>) {}
+        }
+        impl Drop for SetsWhenDropped {
+            fn drop(&mut self) {
+                self.0.set();
+            }
+        }
+        let event = Event::new();
+        let mut awaited = std::pin::pin!(event.awaited());
+        let mut poll = |waker: &Waker| awaited.as_mut().poll(&mut Context::from_waker(waker));
+        assert!(poll(&Waker::from(Arc::new(SetsWhenDropped(event.clone())))).is_pending());
+        // The new waker takes the place of the old one, which is dropped: between the two looks.
+        assert!(poll(Waker::noop()).is_ready());
+    }
+
     #[test]
     fn d5_an_event_says_whether_it_is_set() {
         let event = Event::new();

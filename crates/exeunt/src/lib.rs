@@ -192,6 +192,8 @@ mod order;
 mod graph;
 #[cfg(test)]
 mod order_at_random;
+#[cfg(test)]
+mod guarded;
 mod deadline;
 mod supervision;
 mod clock;

@@ -152,7 +152,11 @@ pub(crate) fn of_this_thread<T>(wait: impl FnOnce(&mut Patience) -> T) -> T {
 /// Makes this thread believe that it shares its CPU with whom it waits for.
 #[cfg(test)]
 pub(crate) fn suspect() {
-    of_this_thread(|patience| patience.streak = Streak::suspicious());
+    of_this_thread(|patience| {
+        // A wait that ended in a sleep would end the streak.
+        patience.wait = Wait::GaveWay { times: 1 };
+        patience.streak = Streak::suspicious();
+    });
 }
 
 #[cfg(test)]

@@ -199,6 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn d1_when_the_time_is_up_it_is_everybodys_turn_at_once() {
+        let limits = DrainLimits { budget: Duration::ZERO, ..DrainLimits::default() };
+        let mut companies = Companies::default();
+        let mut all = company(&[2, 3, 4], Errand::System);
+        all.clock = DrainClock::start(limits, Instant::now(), 3);
+        companies.add(all);
+        assert_eq!(due(&mut companies), [2, 3, 4]);
+        companies.stir();
+        assert!(due(&mut companies).is_empty());
+        // Nor when those before them have left.
+        companies.end(4);
+        assert!(due(&mut companies).is_empty());
+    }
+
+    #[test]
     fn o1_only_those_are_asked_whose_turn_has_come_in_which_something_has_changed() {
         let mut companies = Companies::default();
         companies.add(family(1, &[4]));

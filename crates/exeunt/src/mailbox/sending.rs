@@ -167,9 +167,13 @@ impl Waited<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
     use super::super::tests::with_two_lanes;
     use super::*;
     use crate::capacity::Capacity;
+    use crate::life::Life;
 
     #[test]
     fn m1_a_late_send_takes_its_own_message_back() {
@@ -209,5 +213,25 @@ mod tests {
             assert_eq!(mailbox.look_again(Ticket(ticket)), Err(ticket));
         }
         assert!(mailbox.evict().is_empty());
+    }
+
+    #[test]
+    fn m4_a_mailbox_that_is_closed_for_good_is_so_for_the_family_too() {
+        let mut child = Life::unstarted();
+        let parent = Arc::new(Life::unstarted());
+        child.parent = Some(Arc::clone(&parent));
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+        mailbox.belong_to(&parent);
+        let seen_by_child = thread::spawn(move || {
+            life::set_current(Arc::new(child));
+            let look = || (mailbox.is_open(), mailbox.what_ends_a_wait().0.is_set());
+            mailbox.close();
+            let closed = look();
+            // Its owner has not ended yet, and what stands for a pool never does.
+            assert!(mailbox.finish());
+            (closed, look())
+        });
+        // When it is gone it is no use any more to wait for room.
+        assert_eq!(seen_by_child.join().ok(), Some(((true, false), (false, true))));
     }
 }

@@ -35,7 +35,8 @@ impl Streak {
 
     /// A wait has ended when its thread had given way once.
     pub(super) fn goes_on(&mut self) {
-        self.waits += 1;
+        // Who only sends, and never asks, never tries a sleep.
+        self.waits = self.waits.saturating_add(1);
     }
 
     /// One has ended otherwise.
@@ -91,6 +92,13 @@ mod tests {
             streak.breaks();
         });
         assert!(!streak.is_over());
+    }
+
+    #[test]
+    fn however_long_it_goes_on_it_is_counted() {
+        let mut streak = Streak { waits: u32::MAX, limit: RESIGNED };
+        streak.goes_on();
+        assert!(streak.is_over());
     }
 
     #[test]

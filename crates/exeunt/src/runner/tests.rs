@@ -4,6 +4,7 @@ use super::*;
 use crate::capacity::Capacity;
 use crate::context::Context;
 use crate::error;
+use crate::guarded::guarded;
 use crate::mailbox::Post;
 
 struct Anybody;
@@ -158,37 +159,41 @@ fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
 
 #[test]
 fn o4_one_of_a_crew_that_has_waited_for_its_ring_rests_no_more() {
-    let (life, mailbox) = scene();
-    mailbox.staff(2);
-    let mut runner = start(&life, &mailbox, || Anybody);
-    come_to_rest(&life);
-    assert!(runner.waits_for_ring());
-    // The other one sleeps, and nobody has an address; something wakes this one.
-    assert!(mailbox.crew().unwrap().fall_asleep().is_none());
-    runner.bell.ring();
-    assert!(runner.sleep().is_none());
-    let post: &dyn Post = &*mailbox;
-    assert!(post.finish_with(0, &mut || true));
+    guarded(|| {
+        let (life, mailbox) = scene();
+        mailbox.staff(2);
+        let mut runner = start(&life, &mailbox, || Anybody);
+        come_to_rest(&life);
+        assert!(runner.waits_for_ring());
+        // The other one sleeps, and nobody has an address; something wakes this one.
+        assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+        runner.bell.ring();
+        assert!(runner.sleep().is_none());
+        let post: &dyn Post = &*mailbox;
+        assert!(post.finish_with(0, &mut || true));
+    });
 }
 
 #[test]
 fn o5_the_last_of_a_pool_to_work_sleeps_while_its_children_leave() {
-    let (life, mailbox) = scene();
-    mailbox.staff(2);
-    // The other one sleeps, and nobody has an address.
-    assert!(mailbox.crew().unwrap().fall_asleep().is_none());
-    let (left, children) = crossbeam_channel::bounded(1);
-    std::thread::scope(|scope| {
-        let sleeper = scope.spawn(|| {
-            let mut runner = start(&life, &mailbox, || Anybody);
-            runner.children = Some(children);
-            assert!(runner.sleep().is_none());
+    guarded(|| {
+        let (life, mailbox) = scene();
+        mailbox.staff(2);
+        // The other one sleeps, and nobody has an address.
+        assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+        let (left, children) = crossbeam_channel::bounded(1);
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                let mut runner = start(&life, &mailbox, || Anybody);
+                runner.children = Some(children);
+                assert!(runner.sleep().is_none());
+            });
+            while !life.sample().is_asleep() {
+                assert!(!sleeper.is_finished(), "it would look all the time");
+                std::thread::yield_now();
+            }
+            assert!(left.send(Vec::new()).is_ok());
         });
-        while !life.sample().is_asleep() {
-            assert!(!sleeper.is_finished(), "it would look all the time");
-            std::thread::yield_now();
-        }
-        assert!(left.send(Vec::new()).is_ok());
     });
 }
 
@@ -233,4 +238,73 @@ fn o5_what_another_thread_is_about_to_take_keeps_the_pool_alive() {
     assert!(runner.last_call().is_none());
     assert!(crew.fall_asleep().is_none());
     assert!(runner.last_call().is_some());
+}
+
+#[test]
+fn o5_who_made_an_address_before_it_fell_asleep_keeps_the_pool_alive() {
+    let (life, mailbox) = scene();
+    mailbox.staff(2);
+    let runner = start(&life, &mailbox, || Anybody);
+    // It did so after this one had seen that there was none.
+    mailbox.add_address();
+    assert!(mailbox.crew().unwrap().fall_asleep().is_none());
+    assert!(!runner.is_the_last_to_work());
+    mailbox.remove_address();
+    assert!(runner.is_the_last_to_work());
+}
+
+#[test]
+fn o5_the_last_of_a_crew_to_fall_asleep_does_not_sleep_when_nobody_can_reach_them() {
+    guarded(|| {
+        let (life, mailbox) = scene();
+        mailbox.staff(2);
+        let mut runner = start(&life, &mailbox, || Anybody);
+        let crew = mailbox.crew().unwrap();
+        // The other one fell asleep after this one had seen it awake.
+        assert!(crew.fall_asleep().is_none());
+        assert!(runner.sleep().is_none());
+        // It is awake again, as if it had slept.
+        assert!(crew.fall_asleep().is_some());
+        crew.wake_up();
+        mailbox.add_address();
+        runner.bell.ring();
+        assert!(runner.sleep().is_none());
+        assert!(crew.fall_asleep().is_some());
+    });
+}
+
+#[test]
+fn m1_who_waits_for_channels_too_is_woken_by_an_urgent_message() {
+    guarded(|| {
+        let (life, mailbox) = scene();
+        mailbox.open_urgent_lane(Capacity::Bounded(4));
+        let (_beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+        let mut inbox = Some(inbox);
+        let mut runner = start(&life, &mailbox, || Attaches(inbox.take()));
+        assert!(mailbox.offer(mailbox.urgent().unwrap(), 1).is_ok());
+        assert!(runner.sleep().is_none());
+        assert_eq!(mailbox.take_urgent(), Some(1));
+    });
+}
+
+#[test]
+fn o3_nobody_waits_for_children_of_which_it_will_hear_no_more() {
+    let (life, mailbox) = scene();
+    let mut runner = start(&life, &mailbox, || Anybody);
+    let (tell, children) = crossbeam_channel::bounded(1);
+    runner.children = Some(children);
+    assert!(runner.last_call().is_none());
+    drop(tell);
+    assert!(matches!(runner.last_call(), Some(Next::Affair(Affair::ChildrenLeft(_)))));
+}
+
+#[test]
+fn o4_one_of_a_ring_whose_mailbox_is_closed_for_good_waits_for_nobody() {
+    let (life, mailbox) = scene();
+    let mut runner = start(&life, &mailbox, || Anybody);
+    come_to_rest(&life);
+    runner.cell.agenda().begin_turn();
+    assert!(runner.last_call().is_none());
+    assert!(mailbox.finish());
+    assert!(matches!(runner.last_call(), Some(Next::Affair(Affair::Dry))));
 }
