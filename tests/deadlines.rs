@@ -260,7 +260,10 @@ fn d1_to_wait_for_room_with_who_gets_on_is_no_stall() {
 fn d1_to_wait_for_room_with_who_does_not_is_one() {
     guarded(|| {
         let report = waits_for_who_waits(ms(200), |cx| cx.must_stop().wait());
-        assert_eq!(line(&report, "source").ended, Ended::Overdue, "{report}");
+        let source = line(&report, "source");
+        assert_eq!(source.ended, Ended::Overdue, "{report}");
+        let error = source.error.as_deref().unwrap();
+        assert!(error.starts_with("told to stop, sending to `middle`"), "{report}");
         assert!(line(&report, "source").took >= ms(200), "{report}");
     });
 }

@@ -121,7 +121,7 @@ fn r1_why_it_ended_and_each_in_the_order_of_leaving() {
             assert_eq!(seen, figures, "{name}");
             assert_eq!(actor.restarts, 0);
             assert_eq!(actor.is_task, name == "task");
-            assert_eq!(actor.error.is_some(), matches!(name, "culprit" | "stuck"));
+            assert_eq!(actor.error.is_some(), matches!(name, "culprit" | "stuck" | "overdue"));
             assert!(actor.took <= report.took || name == "natural" || name == "daemon");
         }
         assert!(line(&report, "overdue").took >= ms(20));

@@ -8,6 +8,8 @@ use crate::snapshot::Waiting;
 
 mod line;
 
+pub(crate) use line::doing_for;
+
 /// What a listener is told, in the order in which it happened.
 ///
 /// `Display` is the line that the default listener logs, with control characters escaped: what somebody

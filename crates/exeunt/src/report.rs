@@ -122,7 +122,7 @@ pub struct ActorReport {
     pub cancelled: u64,
     /// How often it was restarted.
     pub restarts: u64,
-    /// What it failed of, or what it was doing when it was given up.
+    /// What it failed of, or what it was doing when its deadline came, or when it was given up.
     pub error: Option<String>,
     /// Whether its failure was absorbed by whoever supervises it, so that it is no failure of the
     /// system.
@@ -457,6 +457,17 @@ mod tests {
         let text = report(vec![longest, actor("tally", Ended::Drained)]).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(text.lines().count(), 4, "{text}");
+    }
+
+    #[test]
+    fn o4_how_often_somebody_sent_to_who_had_left_is_a_word_for_once() {
+        let refusals = |count| Refusals { from: "a".to_owned(), to: "b".to_owned(), count };
+        let refused = vec![refusals(1), refusals(2)];
+        let text = Report { refused, ..report(Vec::new()) }.to_string();
+        let lines: Vec<&str> = text.lines().skip(2).collect();
+        let wanted = ["once", "2 times"]
+            .map(|times| format!("  refused: `a` sent to `b` {times} after it had left"));
+        assert_eq!(lines, wanted);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::deadline::Turn;
 use crate::life::{Figures, Life};
 use crate::mailbox::Burial;
 use crate::member::Member;
-use crate::notice::{Notice, ReturnedBecause};
+use crate::notice::{Notice, ReturnedBecause, doing_for};
 use crate::report::{ActorReport, Ended};
 use crate::stage::Chore;
 use crate::threads;
@@ -37,7 +37,10 @@ impl Conductor<'_> {
         if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
             let _ = unwind::drop_caught(panic);
         }
-        let Some((ended, error, absorbed)) = outcome.told() else { return };
+        let Some((ended, mut error, absorbed)) = outcome.told() else { return };
+        if ended == Ended::Overdue {
+            error = member.life.was_doing().map(|doing| format!("told to stop, {doing}"));
+        }
         let figures = member.life.figures();
         self.leave(&member, Leaving { ended, error, absorbed, figures });
     }
@@ -55,7 +58,7 @@ impl Conductor<'_> {
         figures.returned += returned;
         lock(&member.thread).take();
         let stuck_for = turn.stuck_for(Instant::now());
-        let error = Some(format!("given up, {doing} for {stuck_for:.1?}"));
+        let error = Some(format!("given up, {}", doing_for(&doing, stuck_for)));
         self.stage.emit(|| Notice::Abandoned {
             name: life.name.to_string(),
             doing,

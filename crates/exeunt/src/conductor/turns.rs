@@ -7,7 +7,7 @@ use super::company::{Company, Due, With};
 use super::{Conductor, SAY_EVERY, State};
 use crate::deadline::{self, Decision, DrainClock, Turn};
 use crate::member::Member;
-use crate::notice::Notice;
+use crate::notice::{Notice, doing_for};
 use crate::unwind::lock;
 
 impl Conductor<'_> {
@@ -143,6 +143,7 @@ impl Conductor<'_> {
         turn.halted = Some(now);
         self.states.insert(life.index, State::InTurn(turn));
         let (doing, stuck_for) = (life.doing(), turn.stuck_for(now));
+        life.set_was_doing(doing_for(&doing, stuck_for));
         self.stage.emit(|| Notice::Overdue { name: life.name.to_string(), doing, stuck_for });
         if !life.stopping.is_set() {
             member.call();

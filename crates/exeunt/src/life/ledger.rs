@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     pub(super) outcome: Option<Outcome>,
     /// When its deadline comes, as the conductor sees it; or, if it has come, when it is given up.
     deadline: Option<Instant>,
+    /// What it was doing when its deadline came.
+    was_doing: Option<String>,
     /// The figures as they stood when the system had the last word: they stand for good.
     disowned: Option<Figures>,
 }
@@ -173,6 +175,16 @@ impl Life {
     /// Says when its next limit comes. For who looks; it changes nothing.
     pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
         self.ledger().deadline = deadline;
+    }
+
+    /// Its deadline has come, and this is what it was doing.
+    pub(crate) fn set_was_doing(&self, doing: String) {
+        self.ledger().was_doing = Some(doing);
+    }
+
+    /// What it was doing when its deadline came, if that has come.
+    pub(crate) fn was_doing(&self) -> Option<String> {
+        self.ledger().was_doing.clone()
     }
 
     /// When its next limit comes, if it is its turn and it has one.

@@ -10,6 +10,8 @@ use crate::snapshot::{Waiting, on_what};
 
 /// Up to so many of a cycle the log names.
 const SHOWN_OF_A_CYCLE: usize = 8;
+/// For a shorter time nobody is stuck.
+const SHORT: Duration = Duration::from_millis(1);
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,7 +34,7 @@ impl Notice {
             Notice::Draining { name, queued } => write!(f, "`{name}`: its turn, {queued} queued"),
             Notice::Waiting { on, until_deadline } => waiting(f, on, *until_deadline),
             Notice::Overdue { name, doing, stuck_for } => {
-                write!(f, "`{name}` has met its deadline, {doing} for {stuck_for:.1?}")
+                write!(f, "`{name}` has met its deadline, {}", doing_for(doing, *stuck_for))
             }
             Notice::Ended { name, ended, handled, returned, took } => {
                 match ended {
@@ -64,10 +66,14 @@ impl Notice {
                 write!(f, "`{name}` failed while it stopped to begin anew: {error}")
             }
             Notice::Cycle { names } => cycle(f, names),
-            Notice::Abandoned { name, doing, stuck_for, returned } => write!(
-                f,
-                "`{name}` abandoned, {doing} for {stuck_for:.1?}; {returned} messages returned"
-            ),
+            Notice::Abandoned { name, doing, stuck_for, returned } => {
+                write!(f, "`{name}` abandoned, {}", doing_for(doing, *stuck_for))?;
+                match returned {
+                    0 => Ok(()),
+                    1 => f.write_str("; 1 message returned"),
+                    _ => write!(f, "; {returned} messages returned"),
+                }
+            }
             Notice::DeadLetterLost { name, error } => {
                 write!(f, "`{name}`: a panic over a message that was returned: {error}")
             }
@@ -94,6 +100,15 @@ impl Notice {
                 }
             }
         }
+    }
+}
+
+/// One that has just made progress has met the end of the budget, or a deadline of its own: for how long it has done what it
+/// does is of no interest then.
+pub(crate) fn doing_for(doing: &str, stuck_for: Duration) -> String {
+    match stuck_for < SHORT {
+        true => doing.to_owned(),
+        false => format!("{doing} for {stuck_for:.1?}"),
     }
 }
 
@@ -190,6 +205,29 @@ mod tests {
         let on = vec![("listener".to_owned(), 0), ("log".to_owned(), 3)];
         let waiting = Notice::Waiting { on, until_deadline: Some(Duration::from_secs(4)) };
         assert_eq!(waiting.to_string(), "waiting for `listener`, `log` (3 left); deadline in 4.0s");
+    }
+
+    #[test]
+    fn d1_who_has_just_made_progress_is_not_said_to_be_stuck() {
+        let overdue = |stuck_for| {
+            let (name, doing) = ("producer".to_owned(), "sending to `worker`".to_owned());
+            Notice::Overdue { name, doing, stuck_for }.to_string()
+        };
+        let met = "`producer` has met its deadline, sending to `worker`";
+        assert_eq!(overdue(Duration::ZERO), met);
+        assert_eq!(overdue(Duration::from_secs(5)), format!("{met} for 5.0s"));
+    }
+
+    #[test]
+    fn d3_what_was_returned_of_who_is_abandoned_is_said_if_there_was_something() {
+        let abandoned = |returned| {
+            let (name, doing) = ("loop".to_owned(), "in its loop".to_owned());
+            let stuck_for = Duration::from_secs(6);
+            Notice::Abandoned { name, doing, stuck_for, returned }.to_string()
+        };
+        assert_eq!(abandoned(0), "`loop` abandoned, in its loop for 6.0s");
+        assert_eq!(abandoned(1), "`loop` abandoned, in its loop for 6.0s; 1 message returned");
+        assert_eq!(abandoned(2), "`loop` abandoned, in its loop for 6.0s; 2 messages returned");
     }
 
     #[test]

@@ -14,7 +14,10 @@ pub(crate) struct Dump {
 
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = format!("{}: {} actors and tasks", self.system, self.actors.len());
+        let head = match self.actors.len() {
+            1 => format!("{}: one actor or task", self.system),
+            many => format!("{}: {many} actors and tasks", self.system),
+        };
         writeln!(f, "{}", wrapped(&head))?;
         writeln!(
             f,
@@ -124,6 +127,12 @@ mod tests {
             ]
         );
         assert!(lines.lines().all(|line| line.chars().count() <= 80), "{lines}");
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        let dump = Dump { system: "shop".into(), actors: vec![actor("sink")] };
+        assert!(dump.to_string().starts_with("shop: one actor or task\n"), "{dump}");
     }
 
     #[test]

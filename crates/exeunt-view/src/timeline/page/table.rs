@@ -22,12 +22,15 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, picture: &Picture) -> fmt::Resul
     }
     f.write_str("</tbody>\n</table>\n")?;
     for refused in &picture.report.refused {
+        let times = match refused.count {
+            1 => "once".to_owned(),
+            many => format!("{} times", count(many)),
+        };
         writeln!(
             f,
-            "<p>refused: <b>{}</b> sent to <b>{}</b> {} times after it had left</p>",
+            "<p>refused: <b>{}</b> sent to <b>{}</b> {times} after it had left</p>",
             escaped(&refused.from),
             escaped(&refused.to),
-            count(refused.count)
         )?;
     }
     f.write_str("</div>\n")
