@@ -59,7 +59,6 @@ impl Companies {
         if let Errand::Parent { index, .. } = company.errand {
             forget(&mut self.families, index);
         }
-        self.stirred.remove(&at);
         Some(company)
     }
 
@@ -196,6 +195,48 @@ mod tests {
         assert!([4, 5, 6].iter().all(|&index| end_of(&companies, index) == ends.first().copied()));
         companies.end(4);
         assert!(companies.take_over().is_none());
+    }
+
+    #[test]
+    fn o3_a_company_is_let_go_once_though_the_end_of_somebody_is_told_twice() {
+        let mut companies = Companies::default();
+        companies.add(family(1, &[5]));
+        companies.add(company(&[4], Errand::Own));
+        [5, 4, 4].iter().for_each(|&index| companies.end(index));
+        let over = std::iter::from_fn(|| companies.take_over());
+        assert_eq!(over.map(|company| company.parent()).collect::<Vec<_>>(), [None, Some(1)]);
+    }
+
+    #[test]
+    fn d1_the_clock_of_the_first_company_holds_and_the_system_comes_before_all() {
+        let budgeted = |mut company: Company, seconds| {
+            let limits =
+                DrainLimits { budget: Duration::from_secs(seconds), ..DrainLimits::default() };
+            company.clock = DrainClock::start(limits, Instant::now(), 1);
+            (company.clock.end(), company)
+        };
+        let mut companies = Companies::default();
+        let (first, own) = budgeted(company(&[4], Errand::Own), 60);
+        let (second, children) = budgeted(family(1, &[4]), 30);
+        let (last, all) = budgeted(company(&[4], Errand::System), 90);
+        companies.add(own);
+        companies.add(children);
+        assert_eq!(companies.clock_of(4).and_then(|clock| clock.end()), first);
+        companies.add(all);
+        assert_eq!(companies.clock_of(4).and_then(|clock| clock.end()), last);
+        let ends: Vec<_> = companies.with(4).map(|company| company.clock.end()).collect();
+        assert_eq!(ends, [last, first, second]);
+    }
+
+    #[test]
+    fn d1_time_in_which_the_process_was_stopped_is_given_back_to_all() {
+        let (mut companies, lost) = (Companies::default(), Duration::from_secs(7));
+        companies.add(company(&[2], Errand::System));
+        companies.add(family(1, &[4]));
+        let ends: Vec<Instant> = companies.ends().collect();
+        companies.excuse(lost);
+        let later: Vec<Instant> = ends.iter().map(|&end| end + lost).collect();
+        assert_eq!(companies.ends().collect::<Vec<_>>(), later);
     }
 
     #[test]

@@ -223,3 +223,40 @@ pub(super) fn wiring(roots: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
     }
     nodes.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::life::Life;
+    use crate::mailbox::Mailbox;
+    use crate::stage::Stage;
+
+    fn member(index: usize, parent: Option<&Arc<Member>>, feeds: &[MailboxId]) -> Arc<Member> {
+        let mut life = Life::new("a", index, false, Arc::new(Stage::new("test".into())));
+        life.parent = parent.map(|parent| Arc::clone(&parent.life));
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+        let node = Node {
+            mailbox: Some(mailbox.id),
+            feeds: (!feeds.is_empty()).then(|| feeds.to_vec()),
+            after: Vec::new(),
+            daemon: false,
+        };
+        Arc::new(Member::new(Arc::new(life), Some(mailbox), node))
+    }
+
+    #[test]
+    fn o1_what_children_declared_holds_for_who_stands_above_them_beside_what_comes_before() {
+        let box_of = |member: &Arc<Member>| member.node.mailbox.unwrap();
+        let [first, second, third] = [0, 1, 2].map(|index| member(index, None, &[]));
+        // What a child feeds that stands above it does not count.
+        let child = member(4, Some(&second), &[box_of(&second), box_of(&third)]);
+        let other = member(5, Some(&first), &[box_of(&first)]);
+        let last = member(3, None, &[box_of(&child)]);
+        let roots = [first, second, third, last];
+        let all = [&roots[..], &[child, other]].concat();
+        let [first, second, third, _] = roots.each_ref().map(box_of);
+        let feeds: Vec<_> = wiring(&roots, &all).into_iter().map(|node| node.feeds).collect();
+        assert_eq!(feeds, [None, Some(vec![first, third]), None, Some(vec![second])]);
+    }
+}

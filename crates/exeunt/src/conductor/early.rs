@@ -73,3 +73,52 @@ impl Conductor<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::deadline::Turn;
+    use crate::life::Life;
+    use crate::mailbox::Mailbox;
+    use crate::stage::Stage;
+
+    #[test]
+    fn o3_who_has_left_or_is_leaving_is_not_sent_away_once_more() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let [one, other] = [0, 1].map(|index| {
+            let life = Arc::new(Life::new("a", index, false, Arc::clone(&stage)));
+            Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
+        });
+        one.has_left.store(true, Ordering::Relaxed);
+        conductor.send_away(vec![one]);
+        // Of a company with somebody who has left, all would never have.
+        assert!(conductor.companies.is_empty());
+        (0..2).for_each(|_| conductor.send_away(vec![Arc::clone(&other)]));
+        assert_eq!(conductor.companies.with(1).count(), 1);
+    }
+
+    #[test]
+    fn d3_who_has_waited_for_its_children_has_a_grace_of_its_own_again() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let before = Instant::now();
+        let mut turn = Turn::begin(before, Life::unstarted().sample());
+        turn.halted = Some(before);
+        conductor.states.insert(0, State::InTurn(turn));
+        while Instant::now() == before {}
+        let (tell, told) = crossbeam_channel::bounded(1);
+        // There are none, so that they have left at once.
+        conductor.dismiss_family(0, Some(tell));
+        assert!(told.try_recv().is_ok());
+        let State::InTurn(turn) = conductor.states[&0] else { unreachable!("it is in its turn") };
+        let now = Instant::now();
+        assert!(turn.halted > Some(before));
+        assert!(turn.stuck_for(now) < now.duration_since(before));
+    }
+}

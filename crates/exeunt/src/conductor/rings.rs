@@ -264,4 +264,105 @@ mod tests {
         conductor.close_ring(&ring);
         assert!(onlooker.1.load(Ordering::SeqCst));
     }
+
+    /// That one has handled something, and sleeps again.
+    fn get_on(life: &Life) {
+        life.enter_message();
+        life.leave_handled();
+        life.fall_asleep();
+    }
+
+    #[test]
+    fn o4_a_ring_is_at_rest_when_it_was_so_twice_with_nothing_done_in_between() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let mut closes = || {
+            conductor.settle(&ring, Instant::now());
+            ring.iter().all(|member| member.life.leaves_with_ring())
+        };
+        ring.iter().for_each(|member| member.life.fall_asleep());
+        assert!(!closes());
+        get_on(&ring[0].life);
+        assert!(!closes());
+        assert!(mailboxes[1].offer(&mailboxes[1].ordinary, 1).is_ok());
+        assert!(!closes());
+        assert!(mailboxes[1].take().is_some());
+        assert!(!closes() && closes());
+    }
+
+    #[test]
+    fn o4_a_ring_does_not_close_while_a_pool_of_it_that_was_told_to_leave_alone_is_there() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let [one, pool] = &ring[..] else { unreachable!("there are two") };
+        pool.join_ring(7);
+        ring.iter().for_each(|member| member.life.fall_asleep());
+        (0..3).for_each(|_| conductor.settle(&ring, Instant::now()));
+        assert!(!one.life.leaves_with_ring());
+        conductor.seen.clear();
+        (0..2).for_each(|_| conductor.settle(&ring[..1], Instant::now()));
+        assert!(one.life.leaves_with_ring());
+    }
+
+    #[test]
+    fn d1_nobody_of_a_ring_is_stuck_while_another_of_it_gets_on() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let ring = ring(&mut conductor, &stage, &mailboxes());
+        let now = Instant::now() + Duration::from_secs(1);
+        let mut stuck_after = |seconds| {
+            let now = now + Duration::from_secs(seconds);
+            conductor.settle(&ring, now);
+            let stuck_for = |state: &State| match state {
+                State::Settling(turn) => turn.stuck_for(now).as_secs(),
+                _ => unreachable!("they are awake"),
+            };
+            conductor.states.values().map(stuck_for).collect::<Vec<_>>()
+        };
+        assert_eq!([stuck_after(0), stuck_after(3)], [[0, 0], [3, 3]]);
+        ring[0].life.enter_message();
+        ring[0].life.leave_handled();
+        assert_eq!([stuck_after(4), stuck_after(6)], [[0, 0], [2, 2]]);
+    }
+
+    #[test]
+    fn o4_d2_one_of_a_ring_that_has_met_its_deadline_is_waited_for_no_longer() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let ring = ring(&mut conductor, &stage, &mailboxes());
+        for (member, halted) in ring.iter().zip([Some(Instant::now()), None]) {
+            let mut turn = Turn::begin(Instant::now(), member.life.sample());
+            turn.halted = halted;
+            conductor.states.insert(member.life.index, State::InTurn(turn));
+        }
+        conductor.close_ring(&ring);
+        assert!(matches!(conductor.states[&0], State::InTurn(turn) if turn.halted.is_some()));
+        assert!(matches!(conductor.states[&1], State::Settling(_)));
+    }
+
+    #[test]
+    fn o4_what_is_beside_the_mailboxes_of_a_ring_is_closed_for_good_with_them() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let beside = Mailbox::<u32>::new(Capacity::Bounded(1));
+        ring[1].life.add_annex(Arc::clone(&beside) as _);
+        assert!(mailboxes.iter().all(|mailbox| mailbox.rest()));
+        assert!(beside.offer(&beside.ordinary, 1).is_ok());
+        conductor.finish_ring(&ring);
+        assert!(!mailboxes[0].is_gone() && !beside.is_gone());
+        assert!(beside.take().is_some());
+        conductor.finish_ring(&ring);
+        assert!(mailboxes[0].is_gone() && beside.is_gone());
+    }
 }

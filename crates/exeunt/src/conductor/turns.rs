@@ -233,3 +233,97 @@ impl Conductor<'_> {
         Some(next_word)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::super::company::Errand;
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::deadline::DrainLimits;
+    use crate::life::Life;
+    use crate::mailbox::Mailbox;
+    use crate::stage::Stage;
+
+    /// So many who feed nobody, of whom the first has left.
+    fn members(stage: &Arc<Stage>, count: usize) -> Vec<Arc<Member>> {
+        let member = |index| {
+            let life = Arc::new(Life::new("a", index, false, Arc::clone(stage)));
+            Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
+        };
+        let members: Vec<Arc<Member>> = (0..count).map(member).collect();
+        members[0].has_left.store(true, Ordering::Relaxed);
+        members
+    }
+
+    fn company(members: &[Arc<Member>], errand: Errand) -> Company {
+        let nodes = members.iter().map(|member| member.node.clone()).collect();
+        Company::new(members.to_vec(), nodes, DrainLimits::default(), errand)
+    }
+
+    #[test]
+    fn o1_nobody_has_a_turn_twice_or_after_it_has_left() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let members = members(&stage, 3);
+        conductor.companies.add(company(&members, Errand::System));
+        let before = Instant::now() + Duration::from_secs(60);
+        let turn = Turn::begin(before, members[1].life.sample());
+        conductor.states.insert(1, State::InTurn(turn));
+        conductor.give_turns();
+        let began = |state: &State| match state {
+            State::InTurn(turn) => turn.began == before,
+            _ => unreachable!("they are in no ring"),
+        };
+        let turns: Vec<_> = conductor.states.iter().map(|(&i, state)| (i, began(state))).collect();
+        assert_eq!(turns, [(1, true), (2, false)]);
+        assert_eq!(
+            members.iter().map(|member| member.life.stopping.is_set()).collect::<Vec<_>>(),
+            [false, false, true]
+        );
+    }
+
+    #[test]
+    fn d2_the_deadline_of_a_parent_is_that_of_the_children_that_are_there_and_have_not_met_theirs()
+    {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let all = members(&stage, 4);
+        let errand = Errand::Parent { index: 3, tell: None };
+        conductor.companies.add(company(&all[..3], errand));
+        let (now, before) = (Instant::now() + Duration::from_secs(60), Instant::now());
+        let mut turn = Turn::begin(before, all[1].life.sample());
+        turn.halted = Some(before);
+        conductor.states.insert(1, State::InTurn(turn));
+        conductor.halt(&all[3], now);
+        let halted = |state: &State| match state {
+            State::InTurn(turn) => turn.halted,
+            _ => None,
+        };
+        let states: Vec<_> =
+            conductor.states.iter().map(|(&i, state)| (i, halted(state))).collect();
+        assert_eq!(states, [(1, Some(before)), (2, Some(now)), (3, Some(now))]);
+    }
+
+    #[test]
+    fn d1_time_in_which_the_process_was_stopped_counts_neither_in_a_turn_nor_in_the_drain() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let members = members(&stage, 2);
+        conductor.companies.add(company(&members, Errand::System));
+        conductor.give_turns();
+        let (now, lost) = (Instant::now() + Duration::from_secs(60), Duration::from_secs(7));
+        let stuck_for = |conductor: &Conductor<'_>| match conductor.states[&1] {
+            State::InTurn(turn) => turn.stuck_for(now),
+            _ => unreachable!("it is in no ring"),
+        };
+        let (end, stuck) = (conductor.companies.ends().next(), stuck_for(&conductor));
+        conductor.excuse(lost);
+        assert_eq!(conductor.companies.ends().next(), end.map(|end| end + lost));
+        assert_eq!(stuck_for(&conductor), stuck.saturating_sub(lost));
+    }
+}
