@@ -120,10 +120,10 @@ fn say_last_words(text: String) {
 /// Ends the process by a signal, or as a shell would report that.
 fn end_by(signal: Signal) -> ExitCode {
     // To process 1 a signal with its default effect does nothing.
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(all(any(unix, windows), feature = "signals"))]
     if std::process::id() != 1 {
         // Comes back only if the signal is not one that ends a process.
-        let _ = signal_hook::low_level::emulate_default_handler(signal.0);
+        crate::signals::end_by(signal);
     }
     ExitCode::from(u8::try_from(signal.0.saturating_add(128)).unwrap_or(u8::MAX).max(1))
 }

@@ -119,7 +119,7 @@
 //!
 //! They only add:
 //!
-//! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM. Unix.
+//! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM, on Windows Ctrl-C.
 //! - `serde`: [`Report`] serialises.
 //! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
 //!   it on, and has it for its users.
@@ -131,7 +131,10 @@
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Where there are no signals, what is said of them leads nowhere.
-#![cfg_attr(not(all(unix, feature = "signals")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(any(unix, windows), feature = "signals")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
@@ -161,7 +164,7 @@ mod timer;
 mod event;
 mod interruptible;
 mod stopping;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(all(any(unix, windows), feature = "signals"))]
 mod signals;
 mod exit;
 mod flood;
@@ -226,7 +229,7 @@ pub use reply::Reply;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};
 pub use restart::{AutoShutdown, Backoff, Restart, Strategy};
 pub use router::{Broadcast, BroadcastError, NoMembers, Router};
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(all(any(unix, windows), feature = "signals"))]
 pub use signals::{SignalError, SignalGuard, Signals};
 pub use snapshot::{ActorSnapshot, State, Waiting, WaitingFor};
 pub use stopping::OnStopping;

@@ -206,7 +206,7 @@ pub enum Status {
     /// With [`INCOMPLETE`]: messages were returned, or somebody was given up.
     Incomplete,
     /// By the signal that asked for it, after a complete drain, so that a shell loop stops and a
-    /// service manager sees a clean stop. As process 1 with 128 + n.
+    /// service manager sees a clean stop. As process 1 with 128 + n, on Windows after Ctrl-C with 0xC000013A.
     Signal(Signal),
 }
 
@@ -347,7 +347,7 @@ impl Reason {
 impl Signal {
     /// The terminal hung up; by custom, "read your configuration again".
     pub const HUP: Signal = Signal(1);
-    /// Ctrl-C.
+    /// Ctrl-C; on Windows Ctrl-Break too.
     pub const INT: Signal = Signal(2);
     /// Ctrl-\\.
     pub const QUIT: Signal = Signal(3);

@@ -1,7 +1,7 @@
 //! [`Signals`]: the first begins the ordered drain, the second ends the process.
 //!
 //! Nothing here that a program could not write with the public interface of this crate and
-//! signal-hook.
+//! signal-hook, or on Windows ctrlc. Which of them it is only `arrivals` knows; what follows is told of signal-hook.
 //!
 //! For each signal two actions are registered. One wakes the forwarding thread; the other, registered
 //! once for the life of the process, is the default effect of the signal, behind a flag. While a system
@@ -13,14 +13,13 @@
 
 use std::fmt;
 
-use signal_hook::consts as number;
-use signal_hook::iterator::{Handle, Signals as Arrivals};
-
 use crate::event::Event;
 use crate::notice::Notice;
 use crate::report::Signal;
 use crate::system::SystemHandle;
 use crate::unwind::lock;
+pub(crate) use arrivals::end_by;
+use arrivals::{Arrivals, DO_NOT_END, FORBIDDEN, Handle, SIGUSR1, SIGUSR2, signals_in};
 use error::Cause;
 pub use error::SignalError;
 use owner::{Flags, OWNER};
@@ -28,6 +27,7 @@ use threads::{Forwarder, Printer, thread_for};
 
 mod owner;
 mod threads;
+mod arrivals;
 mod error;
 
 /// The signals that begin the ordered drain of a system: SIGINT and SIGTERM unless others are
@@ -51,6 +51,16 @@ mod error;
 ///   thread takes it. On Linux the log warns of that.
 /// - When the [guard](SignalGuard) is dropped, the signals have their default effect again. (The
 ///   process keeps signal-hook's handler, which then does what the default would.)
+///
+/// # Windows
+///
+/// Ctrl-C and Ctrl-Break are [`Signal::INT`] both; other signals may be chosen, and never come. The second is decided on a
+/// thread that does nothing else, and ends the process with what Windows ends it with by itself, 0xC000013A; so does a complete
+/// drain. (If standard output is full and nobody reads it, it ends a second later, as by `abort`.) A process that was started with Ctrl-C ignored never hears it, even if it is asked for. A console that is closed, a
+/// logoff and a shutdown end the process without a drain.
+///
+/// The handler is that of the crate `ctrlc`, of which a process has one, for its whole life: who has called
+/// `ctrlc::set_handler` gets an error here, and who calls it later gets one there.
 ///
 /// # A signal while `main` sets up
 ///
@@ -104,10 +114,10 @@ pub struct Signals {
 
 /// Those whose number is the system's.
 impl Signal {
-    /// Of the program's choice.
-    pub const USR1: Signal = Signal(number::SIGUSR1);
-    /// Of the program's choice.
-    pub const USR2: Signal = Signal(number::SIGUSR2);
+    /// Of the program's choice. On Windows it never comes.
+    pub const USR1: Signal = Signal(SIGUSR1);
+    /// Of the program's choice. On Windows it never comes.
+    pub const USR2: Signal = Signal(SIGUSR2);
 }
 
 impl Default for Signals {
@@ -161,7 +171,7 @@ impl Signals {
     /// # Errors
     ///
     /// [`SignalError`] names the signal, or the system that has the signals already: at most one of
-    /// a process can.
+    /// a process can. On Windows also if the program has a handler of `ctrlc`.
     pub fn install(self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut owner = lock(&OWNER);
         owner.check_free_for(handle)?;
@@ -197,7 +207,7 @@ impl Signals {
     fn to_take(&self, handle: &SystemHandle, ignored: u64) -> Result<Vec<i32>, SignalError> {
         let mut taken = Vec::new();
         for &signal in &self.numbers {
-            if number::FORBIDDEN.contains(&signal) || DO_NOT_END.contains(&signal) {
+            if FORBIDDEN.contains(&signal) || DO_NOT_END.contains(&signal) {
                 return Err(SignalError(Cause::Unfit(Signal(signal))));
             }
             if is_in(ignored, signal) {
@@ -211,7 +221,7 @@ impl Signals {
 
     fn snapshot_to_take(&self, ignored: u64) -> Result<Option<i32>, SignalError> {
         let Some(signal) = self.snapshot else { return Ok(None) };
-        if number::FORBIDDEN.contains(&signal) || self.numbers.contains(&signal) {
+        if FORBIDDEN.contains(&signal) || self.numbers.contains(&signal) {
             return Err(SignalError(Cause::NoSnapshot(Signal(signal))));
         }
         Ok(Some(signal).filter(|&signal| !is_in(ignored, signal)))
@@ -223,17 +233,6 @@ fn left_ignored(handle: &SystemHandle, signal: Signal) {
     let target = Notice::log_target(handle.name());
     log::info!(target: &target, "{signal} stays ignored, as it was when the program began");
 }
-
-/// Signals whose default effect does not end a process, so that a second one could not either.
-const DO_NOT_END: [i32; 7] = [
-    number::SIGCHLD,
-    number::SIGCONT,
-    number::SIGURG,
-    number::SIGWINCH,
-    number::SIGTSTP,
-    number::SIGTTIN,
-    number::SIGTTOU,
-];
 
 fn is_in(set: u64, signal: i32) -> bool {
     (1..=64).contains(&signal) && set & (1_u64 << (signal - 1)) != 0
@@ -248,18 +247,6 @@ fn warn_of_blocked(handle: &SystemHandle, taken: &[i32]) {
         let signal = Signal(signal);
         log::warn!(target: &target, "{signal} is blocked in this thread, and comes only if another one takes it");
     }
-}
-
-/// One of the sets in `/proc/thread-self/status` (proc(5)): bit n - 1 stands for signal n. Nothing
-/// where there is no such file.
-fn signals_in(set: &str) -> u64 {
-    std::fs::read_to_string("/proc/thread-self/status")
-        .ok()
-        .and_then(|status| {
-            let mask = status.lines().find_map(|line| line.strip_prefix(set))?;
-            u64::from_str_radix(mask.trim(), 16).ok()
-        })
-        .unwrap_or(0)
 }
 
 /// Keeps the signals for a system; when it is dropped, they have their default effect again.
@@ -293,5 +280,5 @@ impl fmt::Debug for SignalGuard {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

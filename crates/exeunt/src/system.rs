@@ -297,16 +297,16 @@ impl System {
     /// A signal that comes before `run` is called has its default effect, although actors may be at work: who begins with
     /// something that takes long, or is not to be lost, installs `Signals` before.
     ///
-    /// Without the feature `signals`, and on Windows, it is [`wait`](System::wait): Ctrl-C ends the program at once, and
-    /// nothing is drained, unless the program has it heard by other means, and calls
-    /// [`SystemHandle::shutdown`] then (see the guide's [embedding](crate::guide::embedding)).
+    /// On Windows Ctrl-C and Ctrl-Break are the signals (see the guide's [embedding](crate::guide::embedding#windows)).
+    /// Without the feature `signals` it is [`wait`](System::wait): Ctrl-C ends the program at once, and nothing is drained,
+    /// unless the program has it heard by other means, and calls [`SystemHandle::shutdown`] then.
     ///
     /// # Errors
     ///
-    /// If another system of the process has the signals, this one fails: it drains, and the report
-    /// says why. If this one has them already (see `Signals::install`), that is fine.
+    /// If another system of the process has the signals, or on Windows the program itself, by `ctrlc`, this one fails: it
+    /// drains, and the report says why. If this one has them already (see `Signals::install`), that is fine.
     pub fn run(self) -> Exit {
-        #[cfg(all(unix, feature = "signals"))]
+        #[cfg(all(any(unix, windows), feature = "signals"))]
         let _signals = match crate::Signals::default().install(&self.handle) {
             Ok(guard) => Some(guard),
             Err(error) if error.is_owned_by(&self.handle) => None,

@@ -6,10 +6,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use signal_hook::iterator::{Handle, Signals as Arrivals};
-use signal_hook::{flag, low_level};
-
 use super::SignalError;
+use super::arrivals::{Arrivals, Handle, arrivals_of_none, raise, register_end};
 use super::error::Cause;
 use crate::report::Signal;
 use crate::system::SystemHandle;
@@ -73,7 +71,7 @@ impl Owner {
     /// signal-hook itself is between catching the signal and knowing for whom, nobody hears; that
     /// takes a few instructions.)
     fn listen_for(&mut self, numbers: &[i32]) -> Result<Arrivals, SignalError> {
-        let arrivals = Arrivals::new([0_i32; 0]).map_err(|e| SignalError(Cause::System(e)))?;
+        let arrivals = arrivals_of_none().map_err(|e| SignalError(Cause::System(e)))?;
         let handle = arrivals.handle();
         match numbers.iter().try_for_each(|&signal| self.listen(&handle, signal)) {
             Ok(()) => Ok(arrivals),
@@ -103,7 +101,7 @@ impl Owner {
     fn give_back(&self, mut arrivals: Arrivals) {
         self.lower_only([].iter());
         for signal in arrivals.pending() {
-            let _ = low_level::raise(signal);
+            raise(signal);
         }
     }
 
@@ -122,16 +120,6 @@ impl Owner {
 
 /// The numbers that signal-hook knows.
 const SIGNALS: std::ops::Range<i32> = 1..128;
-
-/// Registers what the signal does while its flag is up.
-fn register_end(signal: i32, flag: Arc<AtomicBool>) -> io::Result<()> {
-    if std::process::id() == 1 {
-        flag::register_conditional_shutdown(signal, 128 + signal, flag)?;
-    } else {
-        flag::register_conditional_default(signal, flag)?;
-    }
-    Ok(())
-}
 
 /// While they are up, a signal has its default effect.
 pub(super) struct Flags(Vec<Arc<AtomicBool>>);

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use signal_hook::low_level;
+use signal_hook::{consts as number, low_level};
 
 use super::owner::OWNER;
 use super::*;

@@ -1,16 +1,13 @@
 //! The threads behind the handlers: one forwards the first signal, one prints how all stand.
 
-use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use signal_hook::iterator::Signals as Arrivals;
-use signal_hook::low_level;
 
 use super::SignalError;
+use super::arrivals::{Arrivals, own_stderr, raise};
 use super::error::Cause;
 use super::owner::{Flags, OWNER};
 use crate::event::Event;
@@ -51,7 +48,8 @@ pub(super) struct Forwarder {
 impl Forwarder {
     /// Forwards the first signal, and lets the second have its effect. More there is not to do.
     pub(super) fn forward(mut self) {
-        let first = self.arrivals.forever().next().or_else(|| {
+        let heard = self.arrivals.forever().next();
+        let first = heard.or_else(|| {
             // The guard was dropped. What comes after this has its default effect; what came before
             // is still to be read, and counts too.
             self.raise_flags();
@@ -68,7 +66,7 @@ impl Forwarder {
             }
             // Nobody is left to drain, though the guard still lives: the signal is the program's.
             Some(signal) if self.raise_flags() => {
-                let _ = low_level::raise(signal);
+                raise(signal);
             }
             Some(_) => {} // another system has them by now, and has heard it too
         }
@@ -112,6 +110,5 @@ impl Printer {
 /// Writes to standard error at once, and not by the standard library's handle: who has locked that,
 /// may be just who is stuck.
 fn write_past_the_lock(text: &str) -> io::Result<()> {
-    let stderr = io::stderr().as_fd().try_clone_to_owned()?;
-    File::from(stderr).write_all(text.as_bytes())
+    own_stderr()?.write_all(text.as_bytes())
 }
