@@ -55,9 +55,10 @@ mod error;
 /// # Windows
 ///
 /// Ctrl-C and Ctrl-Break are [`Signal::INT`] both; other signals may be chosen, and never come. The second is decided on a
-/// thread that does nothing else, and ends the process with what Windows ends it with by itself, 0xC000013A; so does a complete
-/// drain. (If standard output is full and nobody reads it, it ends a second later, as by `abort`.) A process that was started with Ctrl-C ignored never hears it, even if it is asked for. A console that is closed, a
-/// logoff and a shutdown end the process without a drain.
+/// thread that does nothing else, and ends the process with what Windows ends it with by itself, 0xC000013A; so does a
+/// complete drain. (The second may take a second, and end it as `abort` does, if standard output is full and nobody reads
+/// it.) A process that was started with Ctrl-C ignored hears Ctrl-Break alone, whatever it asks for. A console that is
+/// closed, a logoff and a shutdown end the process without a drain.
 ///
 /// The handler is that of the crate `ctrlc`, of which a process has one, for its whole life: who has called
 /// `ctrlc::set_handler` gets an error here, and who calls it later gets one there.
