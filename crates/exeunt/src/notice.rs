@@ -214,7 +214,7 @@ pub enum Notice {
     Finished {
         /// Why it began.
         reason: Reason,
-        /// Whether nothing was returned and nobody given up.
+        /// Whether nothing was returned, and nobody met its deadline.
         is_complete: bool,
         /// Whether somebody has failed, and nothing absorbed it.
         is_failure: bool,

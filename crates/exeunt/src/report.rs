@@ -203,7 +203,7 @@ pub enum Status {
     Success,
     /// With 1: somebody failed.
     Failure,
-    /// With [`INCOMPLETE`]: messages were returned, or somebody was given up.
+    /// With [`INCOMPLETE`]: messages were returned, or somebody met its deadline.
     Incomplete,
     /// By the signal that asked for it, after a complete drain, so that a shell loop stops and a
     /// service manager sees a clean stop. As process 1 with 128 + n, on Windows after Ctrl-C with 0xC000013A.
