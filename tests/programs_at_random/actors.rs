@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use exeunt::{Actor, Addr, Capacity, Context, Error, Event, Reply, SendError, TrySendError};
+use exeunt::{
+    Actor, Addr, Capacity, Context, Error, Event, Reply, SendError, TaskContext, TrySendError,
+};
 
 use super::program::{Child, Kind, Number, Way};
 use crate::support::Planned;
@@ -25,6 +27,8 @@ pub(crate) struct Book {
     pub(crate) sent: Account,
     /// By whom its sends were refused because the mailbox was closed, and whether it may have waited for room there.
     pub(crate) closed: Vec<(String, bool)>,
+    /// How often it has failed without a message.
+    pub(crate) tripped: u64,
     /// Whether its `stopped` hook was called, and how often a handler after that.
     pub(crate) is_stopped: bool,
     pub(crate) called_after_its_end: u32,
@@ -50,6 +54,11 @@ pub(crate) struct Friend {
     /// Whether the player may wait for room there. Not with somebody who may have to stop for others, and rests until they
     /// have stopped too.
     pub(crate) is_waited_for: bool,
+    /// What it is told to do: children pass on in their turn what they are sent, and so does who is sent something by a
+    /// task of his, and nobody else does.
+    pub(crate) kind: Kind,
+    /// Of how many messages one is a failure there; of none, if that is 0.
+    pub(crate) fails_every: u32,
 }
 
 /// Somebody who is spawned by an actor.
@@ -116,11 +125,13 @@ impl Friend {
 
 impl Player {
     fn pass_on(&self, way: Way, to: impl Fn(&Friend) -> bool) {
-        // Children pass it on in their turn, and nobody else does.
-        let to_children = self.to_children.iter().map(|child| (child, Kind::Pass));
-        let friends = self.feeds.iter().map(|friend| (friend, Kind::Work)).chain(to_children);
-        for (friend, kind) in friends.filter(|&(friend, _)| to(friend)) {
+        let friends = self.feeds.iter().chain(&self.to_children);
+        for friend in friends.filter(|&friend| to(friend)) {
             let place = self.sends.fetch_add(1, Ordering::Relaxed);
+            let kind = match place.checked_rem(friend.fails_every) {
+                Some(0) => [Kind::Fail, Kind::Panic][place as usize / 2 % 2],
+                _ => friend.kind,
+            };
             let number = Number { sender: self.me, place, way, kind };
             let refused = friend.send(number).err();
             let mut book = self.book.lock().unwrap();
@@ -143,34 +154,82 @@ impl Player {
                 addr: cx.addr(),
                 is_of_the_ring: false,
                 is_waited_for: child.waits_for_parents,
+                kind: if child.rounds.is_some() { Kind::Pass } else { Kind::Work },
+                fails_every: 0,
             };
             // What they send to a ring comes before its end.
             let feeds = self.feeds.iter().cloned();
             let feeds = feeds.map(|friend| Friend { is_of_the_ring: false, ..friend });
             let siblings = self.to_children.iter().cloned();
             let feeds: Vec<Friend> = iter::once(parent).chain(feeds).chain(siblings).collect();
-            let mut builder = cx.actor(&name).capacity(child.capacity).returned(returned_to(&book));
-            if child.is_declared {
-                builder = feeds.iter().fold(builder, |builder, to| builder.feeds(&to.addr));
+            let me = FIRST_CHILD + self.births.fetch_add(1, Ordering::Relaxed);
+            let (sends, births, curtain) =
+                (Arc::default(), Arc::clone(&self.births), self.curtain.clone());
+            let (its_name, told, itself) = (name.clone(), feeds.clone(), Arc::clone(&book));
+            let make = move || Player {
+                name: its_name.clone(),
+                book: Arc::clone(&book),
+                children: children.clone(),
+                to_children: Vec::new(),
+                feeds: feeds.clone(),
+                channel: None,
+                sends: Arc::clone(&sends),
+                me,
+                births: Arc::clone(&births),
+                curtain: curtain.clone(),
+            };
+            if let Some(rounds) = child.rounds {
+                let mut builder = cx.task(&name).restart(child.policy.restart());
+                if child.is_declared {
+                    builder = told.iter().fold(builder, |builder, to| builder.feeds(&to.addr));
+                }
+                let mut task = Task { rounds, round: 0, fails_every: child.fails_every };
+                builder.spawn_with(move |cx| task.perform(&make(), cx)).unwrap();
+                continue;
             }
-            let addr = builder
-                .spawn(Player {
-                    name: name.clone(),
-                    book,
-                    children,
-                    to_children: Vec::new(),
-                    feeds,
-                    channel: None,
-                    sends: Arc::default(),
-                    me: FIRST_CHILD + self.births.fetch_add(1, Ordering::Relaxed),
-                    births: Arc::clone(&self.births),
-                    curtain: self.curtain.clone(),
-                })
-                .unwrap();
-            // Nobody waits for who may wait for him.
-            let is_waited_for = child.capacity == Capacity::Unbounded;
-            self.to_children.push(Friend { name, addr, is_of_the_ring: false, is_waited_for });
+            let mut builder =
+                cx.actor(&name).capacity(child.capacity).returned(returned_to(&itself));
+            if child.is_declared {
+                builder = told.iter().fold(builder, |builder, to| builder.feeds(&to.addr));
+            }
+            let addr = builder.restart(child.policy.restart()).spawn_with(make).unwrap();
+            self.to_children.push(Friend {
+                name,
+                addr,
+                is_of_the_ring: false,
+                // Nobody waits for who may wait for him.
+                is_waited_for: child.capacity == Capacity::Unbounded,
+                kind: Kind::Pass,
+                fails_every: child.fails_every,
+            });
         }
+    }
+}
+
+/// A child without a mailbox.
+struct Task {
+    rounds: u32,
+    round: u32,
+    fails_every: u32,
+}
+
+impl Task {
+    fn perform(&mut self, player: &Player, cx: &TaskContext) -> exeunt::Result {
+        while !cx.stopping().is_set() {
+            if self.round == self.rounds {
+                cx.stopping().wait();
+                break;
+            }
+            self.round += 1;
+            player.pass_on(Way::Ordinary, |_| true);
+            if self.round.checked_rem(self.fails_every) == Some(0) {
+                player.book.lock().unwrap().tripped += 1;
+                return Err(Error::msg("as it was told"));
+            }
+            thread::yield_now();
+        }
+        player.pass_on(Way::Ordinary, |_| true);
+        Ok(())
     }
 }
 

@@ -40,6 +40,8 @@ impl Audit<'_> {
             self.f1_restarts(i);
         }
         self.d1_nobody_is_cut_short();
+        self.f1_restarts_of_children();
+        self.f3_whose_failure_a_child_was();
         self.f3_whose_failure_it_was();
         self.o2_o4_nobody_is_refused();
         self.figures()
@@ -55,6 +57,8 @@ impl Audit<'_> {
         let in_rings = all.filter(|&i| self.drained(i) && !self.program.ring(i).is_empty());
         let in_teams =
             (0..self.program.roles.len()).filter(|&i| self.program.roles[i].team.is_some());
+        let children = || self.report.actors.iter().filter(|line| is_child(&line.name));
+        let of_children = |figure: fn(&ActorReport) -> u64| children().map(figure).sum();
         Figures([
             accepted.len() as u64,
             refused.len() as u64,
@@ -73,6 +77,8 @@ impl Audit<'_> {
             sum(|line| u64::from(line.ended == Ended::Abandoned)),
             sum(|line| u64::from(line.ended == Ended::Daemon)),
             in_teams.map(|i| self.line(i).restarts).sum(),
+            of_children(|line| line.restarts),
+            of_children(|line| u64::from(line.ended == Ended::Failed)),
         ])
     }
 
@@ -301,12 +307,44 @@ impl Audit<'_> {
     fn f1_restarts(&self, i: usize) {
         let role = &self.program.roles[i];
         let others = (0..self.program.roles.len()).filter(|&j| self.program.takes_along(j, i));
-        let failures: u64 = others.map(|j| self.line(j).failed).sum();
+        let failures: u64 = others.map(|j| self.failures_in(&format!("a{j}"))).sum();
         let most = match role.policy {
             Policy::OnFailure => failures * role.threads as u64,
             Policy::Never | Policy::Temporary => 0,
         };
         assert!(self.line(i).restarts <= most, "a{i}\n{}", self.report);
+    }
+
+    /// Of somebody, and of those below it.
+    fn failures_in(&self, name: &str) -> u64 {
+        let is_meant = |other: &str| other == name || is_above(name, other);
+        let lines = self.report.actors.iter().filter(|line| is_meant(&line.name));
+        let books = self.books.iter().filter(|(name, _)| is_meant(name));
+        let tripped = books.map(|(_, book)| book.lock().unwrap().tripped);
+        lines.map(|line| line.failed).chain(tripped).sum()
+    }
+
+    /// Nor does a child.
+    fn f1_restarts_of_children(&self) {
+        for (name, child) in self.program.all_children() {
+            let restarts: u64 = self.lines(&name).map(|line| line.restarts).sum();
+            let most = match child.policy {
+                Policy::OnFailure => self.failures_in(&name),
+                Policy::Never | Policy::Temporary => 0,
+            };
+            assert!(restarts <= most, "{name}\n{}", self.report);
+        }
+    }
+
+    /// A child's failure is nobody's, or its parent's, unless that was leaving.
+    fn f3_whose_failure_a_child_was(&self) {
+        for (name, child) in self.program.all_children() {
+            for line in self.lines(&name).filter(|line| line.ended == Ended::Failed) {
+                let is_absorbed = child.policy == Policy::Temporary;
+                assert!(line.absorbed || !is_absorbed, "{name}\n{}", self.report);
+                assert!(child.policy != Policy::OnFailure, "{name}\n{}", self.report);
+            }
+        }
     }
 
     /// And that no other is.
@@ -328,8 +366,8 @@ impl Audit<'_> {
         if let (Reason::Failure { name, .. }, false) = (&self.report.reason, self.program.hangs) {
             // Of a pool it is named by its thread.
             let name = name.split('/').next().unwrap();
-            let line = self.report.actor(name).unwrap();
-            assert!(line.ended == Ended::Failed && !line.absorbed, "{name}\n{}", self.report);
+            let is_its = |line: &ActorReport| line.ended == Ended::Failed && !line.absorbed;
+            assert!(self.lines(name).any(is_its), "{name}\n{}", self.report);
         }
     }
 }

@@ -64,7 +64,7 @@ fn m1_m2_m3_m5_o1_o2_o3_o4_d1_d3_r1_programs_at_random() {
 
 /// What there was to be held against what.
 #[derive(Default)]
-struct Figures([u64; 17]);
+struct Figures([u64; 19]);
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,6 +86,8 @@ impl fmt::Debug for Figures {
             "given up",
             "daemons dismissed",
             "restarts in groups",
+            "restarts of children",
+            "children that failed for good",
         ];
         f.debug_map().entries(names.iter().zip(self.0)).finish()
     }

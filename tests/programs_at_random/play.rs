@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use exeunt::{
-    Addr, AskError, Event, Group, Inbox, Report, Restart, SendError, SendTimeoutError, System,
-    TrySendError,
+    Addr, AskError, Event, Group, Inbox, Report, SendError, SendTimeoutError, System, TrySendError,
 };
 
 use super::Figures;
 use super::actors::{Account, Friend, Letter, Offspring, Player, Shared, returned_to};
 use super::audit::Audit;
-use super::program::{Child, Deed, Kind, Number, Policy, Program, Team, Way};
+use super::program::{Child, Deed, Kind, Number, Program, Team, Way};
 use crate::support::dice::Dice;
 use crate::support::{HANG, ms};
 
@@ -180,6 +179,8 @@ impl Spawning<'_> {
                 addr: addr.clone(),
                 is_of_the_ring: ring.contains(&to),
                 is_waited_for: to < i && !self.program.is_taken_along(to),
+                kind: Kind::Work,
+                fails_every: 0,
             };
             let before = role.feeds.iter().map(|&to| friend(to, &cast.addrs[to]));
             let after = role.feeds_back.iter().map(|&to| friend(to, &addrs_of_early[&to]));
@@ -217,11 +218,7 @@ impl Spawning<'_> {
         if let Some(capacity) = role.urgent {
             builder = builder.urgent(capacity);
         }
-        builder = builder.restart(match role.policy {
-            Policy::Never => Restart::never(),
-            Policy::Temporary => Restart::temporary(),
-            Policy::OnFailure => Restart::on_failure().intensity(u32::MAX, Duration::MAX),
-        });
+        builder = builder.restart(role.policy.restart());
         if let Some(team) = role.team {
             builder = builder.within(&self.teams[team]);
         }
@@ -266,9 +263,7 @@ impl Spawning<'_> {
         let mut all = Vec::new();
         for (&child, letter) in children.iter().zip('a'..) {
             let name = format!("{parent}{letter}");
-            let grandchild = Child { has_child: false, ..child };
-            let grandchildren = vec![grandchild; usize::from(child.has_child)];
-            let children = self.offspring(&name, &grandchildren);
+            let children = self.offspring(&name, &child.children());
             let book = Shared::default();
             self.books.insert(name.clone(), Arc::clone(&book));
             all.push(Offspring { name, book, child, children });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use exeunt::{AutoShutdown, Capacity, Overflow, Strategy};
+use exeunt::{AutoShutdown, Capacity, Overflow, Restart, Strategy};
 
 use crate::support::dice::Dice;
 use crate::support::ms;
@@ -52,13 +52,19 @@ pub(crate) struct Role {
 /// who stand before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Child {
+    /// How often it sends to all of them, if it is a task, which does so until it is to stop, and once more then.
+    pub(crate) rounds: Option<u32>,
     /// Whether it says to whom it sends.
     pub(crate) is_declared: bool,
     pub(crate) capacity: Capacity,
     /// Whether it waits for room with those above it.
     pub(crate) waits_for_parents: bool,
-    /// Whether it has a child itself.
+    /// Whether it has a child itself, and a task.
     pub(crate) has_child: bool,
+    pub(crate) has_task: bool,
+    pub(crate) policy: Policy,
+    /// Of how many messages of the one above it, or rounds of its own, one is a failure; of none, if that is 0.
+    pub(crate) fails_every: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +73,16 @@ pub(crate) enum Policy {
     Temporary,
     /// As often as it fails, as far as it goes by its own intensity.
     OnFailure,
+}
+
+impl Policy {
+    pub(crate) fn restart(self) -> Restart {
+        match self {
+            Policy::Never => Restart::never(),
+            Policy::Temporary => Restart::temporary(),
+            Policy::OnFailure => Restart::on_failure().intensity(u32::MAX, Duration::MAX),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -208,6 +224,19 @@ impl Program {
         &self.edges(i) - &self.ring(i)
     }
 
+    /// All who are somebody's children, by name.
+    pub(crate) fn all_children(&self) -> Vec<(String, Child)> {
+        let mut all = Vec::new();
+        for (i, role) in self.roles.iter().enumerate() {
+            for (&child, letter) in role.children.iter().zip('a'..) {
+                all.push((format!("a{i}{letter}"), child));
+                let below = child.children().into_iter().zip('a'..);
+                all.extend(below.map(|(child, below)| (format!("a{i}{letter}{below}"), child)));
+            }
+        }
+        all
+    }
+
     // Groups.
 
     /// The groups that one is in, from the inside out, each with what of it is in there: a group, or itself.
@@ -326,13 +355,25 @@ impl Role {
 }
 
 impl Child {
+    pub(crate) fn children(self) -> Vec<Child> {
+        let child = Child { has_child: false, has_task: false, ..self };
+        let task = Child { rounds: Some(10), ..child };
+        let children = [(self.has_child, child), (self.has_task, task)];
+        children.into_iter().filter_map(|(is_there, child)| is_there.then_some(child)).collect()
+    }
+
     fn thrown(dice: &mut Dice) -> Child {
+        let rounds = (dice.below(4) == 0).then(|| [0, 10, 100][dice.below(3)]);
         Child {
+            rounds,
             is_declared: dice.below(2) == 0,
             capacity: [Capacity::Unbounded, Capacity::Bounded(1), Capacity::Bounded(64)]
                 [dice.below(3)],
             waits_for_parents: dice.below(3) > 0,
-            has_child: dice.below(3) == 0,
+            has_child: rounds.is_none() && dice.below(3) == 0,
+            has_task: rounds.is_none() && dice.below(5) == 0,
+            policy: [Policy::Never, Policy::Temporary, Policy::OnFailure][dice.below(3)],
+            fails_every: [0, 0, 0, 2, 10, 30][dice.below(6)],
         }
     }
 }
