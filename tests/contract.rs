@@ -22,6 +22,7 @@ mod overflow;
 mod urgent;
 mod routing;
 mod family;
+mod family_asks;
 mod handles;
 mod waiting;
 mod standing;

@@ -12,6 +12,7 @@ use crate::actor::Actor;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::{self, AskError};
+use crate::event::Event;
 use crate::life::Life;
 use crate::mailbox::{MailboxId, Post};
 use crate::reply::{Answer, NoAnswer};
@@ -39,7 +40,15 @@ struct Pending<A: Actor> {
 /// Somebody with whom asks are out.
 struct Respondent {
     post: Arc<dyn Post>,
+    /// Set when that one waits for the asker to leave, and answers nothing before; of one above the asker.
+    deafness: Option<Event>,
     asks: BTreeSet<u64>,
+}
+
+impl Respondent {
+    fn answers_no_more(&self) -> bool {
+        self.post.ended().is_set() || self.deafness.as_ref().is_some_and(Event::is_set)
+    }
 }
 
 /// Why an ask is looked at.
@@ -47,7 +56,7 @@ struct Respondent {
 pub(crate) enum How {
     /// Its answer is there, or its [`Reply`](crate::Reply) was dropped.
     Knocked,
-    /// Whoever was asked has ended.
+    /// Whoever was asked has ended, or waits for the asker to leave.
     Ended,
     /// It has waited for long enough.
     Timeout,
@@ -128,6 +137,7 @@ impl<A: Actor> Answers<A> {
     pub(crate) fn expect(
         &mut self,
         id: u64,
+        me: &Life,
         post: Arc<dyn Post>,
         deadline: Option<(Instant, Duration)>,
         then: Box<dyn Then<A>>,
@@ -136,7 +146,11 @@ impl<A: Actor> Answers<A> {
         let asked = post.id();
         self.pending.insert(id, Pending { asked, timeout, then });
         let asked = self.asked.entry(asked);
-        asked.or_insert(Respondent { post, asks: BTreeSet::new() }).asks.insert(id);
+        let respondent = asked.or_insert_with(|| {
+            let deafness = post.owner().and_then(|owner| owner.deafness_for(Some(me)));
+            Respondent { post, deafness, asks: BTreeSet::new() }
+        });
+        respondent.asks.insert(id);
     }
 
     /// An ask that has come to its end, if there is one.
@@ -154,7 +168,7 @@ impl<A: Actor> Answers<A> {
     }
 
     fn take_orphan(&mut self) -> Option<(u64, How)> {
-        let asked = self.asked.values().find(|asked| asked.post.ended().is_set())?;
+        let asked = self.asked.values().find(|asked| asked.answers_no_more())?;
         Some((*asked.asks.first()?, How::Ended))
     }
 
@@ -192,6 +206,7 @@ impl<A: Actor> Answers<A> {
         }
         for asked in self.asked.values() {
             select.recv(asked.post.ended().receiver());
+            asked.deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
         }
     }
 

@@ -87,11 +87,14 @@ impl Asked<'_> {
         if let Some(end) = self.end_of(answer) {
             return end;
         }
+        // Who waits for us to leave answers nothing before we have.
+        let deafness = self.owner.and_then(|owner| owner.deafness_for(me));
         let activity = |me: &Life| Activity::Asking(self.seen_by(me));
         during(me, activity, |interrupt| {
             let mut select = Select::new();
             let answered = select.recv(&ringing);
             let ended = select.recv(self.ended.receiver());
+            let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
             if let Some(interrupt) = interrupt {
                 select.recv(interrupt.receiver());
             }
@@ -103,7 +106,7 @@ impl Asked<'_> {
             let name = || Arc::clone(self.name);
             self.end_of(answer).unwrap_or_else(|| match ready {
                 Err(_) => Err(AskError::Timeout(name())),
-                Ok(ready) if ready == ended => Err(AskError::Ended(name())),
+                Ok(ready) if ready == ended || Some(ready) == deaf => Err(AskError::Ended(name())),
                 Ok(ready) if ready == answered => Err(AskError::Unanswered(name())),
                 Ok(_) => Err(AskError::Interrupted(name())),
             })

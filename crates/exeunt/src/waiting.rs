@@ -430,7 +430,8 @@ impl<A: Actor> Context<A> {
         addr.send(question(reply))?;
         let asked = Arc::clone(addr.mailbox()) as Arc<dyn Post>;
         let then = Box::new(Callback::new(Arc::clone(addr.mailbox().name()), answer, then));
-        self.agenda.answers.expect(id, asked, timeout.map(|timeout| (now, timeout)), then);
+        let deadline = timeout.map(|timeout| (now, timeout));
+        self.agenda.answers.expect(id, &self.life, asked, deadline, then);
         Ok(())
     }
 }

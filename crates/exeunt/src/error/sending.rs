@@ -220,7 +220,8 @@ pub enum AskError<M> {
     /// The question was accepted, and its [`Reply`](crate::Reply) dropped unused: the handler
     /// failed on it, or the message was returned, or the actor chose not to answer.
     Unanswered(Arc<str>),
-    /// The question was accepted, and the asked actor ended, or was abandoned, before an answer.
+    /// The question was accepted, and the asked actor ended, or was abandoned, before an answer. Or it has come to the end
+    /// of an incarnation, and waits for its children to leave, of whom the asking one is.
     Ended(Arc<str>),
     /// The question was accepted, and the deadline of the ask passed.
     Timeout(Arc<str>),

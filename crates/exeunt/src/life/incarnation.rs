@@ -124,7 +124,7 @@ impl Life {
         self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
     }
 
-    /// Set when it is no use to wait for room in its mailbox, for its children: it will make none
+    /// Set when it is no use to wait for room in its mailbox, or for an answer of it, for its children: there will be none
     /// before they have left.
     pub(crate) fn deafness(&self) -> Event {
         let mut orders = unwind::lock(&self.orders);
@@ -133,6 +133,11 @@ impl Life {
             deafness.set();
         }
         deafness
+    }
+
+    /// What ends a wait of `me` for it, beside its own end, if that is one of those below it.
+    pub(crate) fn deafness_for(&self, me: Option<&Life>) -> Option<Event> {
+        me.filter(|me| me.descends_from(self)).map(|_| self.deafness())
     }
 
     /// It makes no room any more, or not before its children have left.

@@ -89,8 +89,7 @@ impl<M: Send + 'static> Mailbox<M> {
         let Some(owner) = self.owner.get().filter(|_| self.is_open_for_family()) else {
             return (&self.closing, None);
         };
-        let child = life::current().filter(|me| me.descends_from(owner));
-        (&self.ended, child.map(|_| owner.deafness()))
+        (&self.ended, owner.deafness_for(life::current().as_deref()))
     }
 
     /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
