@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use exeunt::{
-    Actor, Addr, Capacity, Context, Error, Event, Reply, SendError, TaskContext, TrySendError,
+    Actor, Addr, AskError, Capacity, Context, Error, Event, Reply, SendError, TaskContext,
+    TrySendError,
 };
 
 use super::program::{Child, Kind, Number, Way};
@@ -17,6 +18,9 @@ use crate::support::Planned;
 
 /// What one who sends knows of what it sent: to whom, what, and whether it was accepted.
 pub(crate) type Account = Vec<(String, Number, bool)>;
+
+/// How asks ended: who was asked, what, and what came back; if nothing, whether the question was accepted.
+pub(crate) type Asked = Vec<(String, Number, Result<Number, bool>)>;
 
 /// What one actor, all of its incarnations and threads together, has seen, and what it has sent.
 #[derive(Default, Debug)]
@@ -27,6 +31,9 @@ pub(crate) struct Book {
     pub(crate) sent: Account,
     /// By whom its sends were refused because the mailbox was closed, and whether it may have waited for room there.
     pub(crate) closed: Vec<(String, bool)>,
+    /// How often it asked somebody who was to answer later, and how those asks ended.
+    pub(crate) asked: usize,
+    pub(crate) heard: Asked,
     /// How often it has failed without a message.
     pub(crate) tripped: u64,
     /// Whether its `stopped` hook was called, and how often a handler after that.
@@ -125,24 +132,63 @@ impl Friend {
 
 impl Player {
     fn pass_on(&self, way: Way, to: impl Fn(&Friend) -> bool) {
-        let friends = self.feeds.iter().chain(&self.to_children);
-        for friend in friends.filter(|&friend| to(friend)) {
-            let place = self.sends.fetch_add(1, Ordering::Relaxed);
-            let kind = match place.checked_rem(friend.fails_every) {
-                Some(0) => [Kind::Fail, Kind::Panic][place as usize / 2 % 2],
-                _ => friend.kind,
-            };
-            let number = Number { sender: self.me, place, way, kind };
-            let refused = friend.send(number).err();
-            let mut book = self.book.lock().unwrap();
-            book.sent.push((friend.name.clone(), number, refused.is_none()));
-            if let Some(Refused::Closed(letter) | Refused::Otherwise(letter)) = &refused {
-                assert_eq!(letter.number, number, "another's message");
-            }
-            if let Some(Refused::Closed(_)) = refused {
-                book.closed.push((friend.name.clone(), friend.is_waited_for));
-            }
+        for friend in self.friends().filter(|&friend| to(friend)) {
+            let number = self.number_for(friend, way);
+            self.note(friend, number, friend.send(number).err());
         }
+    }
+
+    fn friends(&self) -> impl Iterator<Item = &Friend> {
+        self.feeds.iter().chain(&self.to_children)
+    }
+
+    fn number_for(&self, friend: &Friend, way: Way) -> Number {
+        let place = self.sends.fetch_add(1, Ordering::Relaxed);
+        let kind = match place.checked_rem(friend.fails_every) {
+            Some(0) => [Kind::Fail, Kind::Panic][place as usize / 2 % 2],
+            _ if friend.kind == Kind::Pass && place % 4 == 1 => Kind::Ask,
+            _ => friend.kind,
+        };
+        Number { sender: self.me, place, way, kind }
+    }
+
+    fn note(&self, friend: &Friend, number: Number, refused: Option<Refused>) {
+        let mut book = self.book.lock().unwrap();
+        book.sent.push((friend.name.clone(), number, refused.is_none()));
+        if let Some(Refused::Closed(letter) | Refused::Otherwise(letter)) = &refused {
+            assert_eq!(letter.number, number, "another's message");
+        }
+        if let Some(Refused::Closed(_)) = refused {
+            book.closed.push((friend.name.clone(), friend.is_waited_for));
+        }
+    }
+
+    /// What it has to send when an answer comes is accepted as all else is.
+    fn ask_all(&self, cx: &mut Context<Self>) {
+        for friend in self.friends().filter(|friend| friend.is_waited_for) {
+            let number = Number { kind: Kind::Work, ..self.number_for(friend, Way::Ordinary) };
+            let to = friend.name.clone();
+            let question = |reply| Letter { number, reply: Some(reply) };
+            let asked =
+                cx.ask_then(&friend.addr, question, move |player: &mut Player, answer, _| {
+                    player.hear(to, number, answer);
+                    Ok(())
+                });
+            if asked.is_ok() {
+                self.book.lock().unwrap().asked += 1;
+            }
+            self.note(friend, number, asked.err().map(Refused::from));
+        }
+    }
+
+    fn hear(&self, of: String, number: Number, answer: Result<Number, AskError<Letter>>) {
+        {
+            let mut book = self.book.lock().unwrap();
+            book.called_after_its_end += u32::from(book.is_stopped);
+            assert!(!matches!(answer, Err(AskError::Timeout(_))), "nobody set a limit");
+            book.heard.push((of, number, answer.map_err(|_| true)));
+        }
+        self.pass_on(Way::Ordinary, |_| true);
     }
 
     /// Its children know it, all whom it knows, and those of them that stand before them.
@@ -245,7 +291,7 @@ impl Actor for Player {
         Ok(())
     }
 
-    fn handle(&mut self, letter: Letter, _cx: &mut Context<Self>) -> exeunt::Result {
+    fn handle(&mut self, letter: Letter, cx: &mut Context<Self>) -> exeunt::Result {
         let Letter { number, reply } = letter;
         {
             let mut book = self.book.lock().unwrap();
@@ -268,6 +314,7 @@ impl Actor for Player {
             Kind::Dawdle => thread::sleep(Duration::from_micros(300)),
             Kind::Pass => self.pass_on(Way::Ordinary, |_| true),
             Kind::Hurry => self.pass_on(Way::Urgent, |_| true),
+            Kind::Ask => self.ask_all(cx),
             Kind::Work => {}
         }
         if let Some(reply) = reply {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use exeunt::{ActorReport, Ended, Overflow, Reason, Report};
 
 use super::Figures;
-use super::actors::{Account, Book, Shared};
-use super::play::{Asked, STAGEHAND};
+use super::actors::{Account, Asked, Book, Shared};
+use super::play::STAGEHAND;
 use super::program::{Kind, Number, Policy, Program, Way};
 
 pub(crate) struct Audit<'a> {
@@ -30,7 +30,12 @@ impl Audit<'_> {
             let is_pool = self.role_of(name).threads > 1;
             assert!(is_pool || book.called_after_its_end == 0, "{name} handled after its end");
         }
-        self.m5_answers();
+        self.m5_answers("nobody", &self.asked);
+        for (name, book) in self.books {
+            let heard = book.lock().unwrap().heard.clone();
+            self.m5_answers(name, &heard);
+            self.m5_answers_that_come_later(name);
+        }
         for i in 0..self.program.roles.len() {
             self.o1_order(i);
             self.o3_all_is_handled(i);
@@ -59,6 +64,7 @@ impl Audit<'_> {
             (0..self.program.roles.len()).filter(|&i| self.program.roles[i].team.is_some());
         let children = || self.report.actors.iter().filter(|line| is_child(&line.name));
         let of_children = |figure: fn(&ActorReport) -> u64| children().map(figure).sum();
+        let heard = self.books.values().map(|book| book.lock().unwrap().heard.len() as u64).sum();
         Figures([
             accepted.len() as u64,
             refused.len() as u64,
@@ -77,6 +83,7 @@ impl Audit<'_> {
             sum(|line| u64::from(line.ended == Ended::Abandoned)),
             sum(|line| u64::from(line.ended == Ended::Daemon)),
             in_teams.map(|i| self.line(i).restarts).sum(),
+            heard,
             of_children(|line| line.restarts),
             of_children(|line| u64::from(line.ended == Ended::Failed)),
         ])
@@ -133,8 +140,8 @@ impl Audit<'_> {
         if is_dismissed { threads } else { 0 }
     }
 
-    fn m5_answers(&self) {
-        for (name, number, answer) in &self.asked {
+    fn m5_answers(&self, asker: &str, asked: &Asked) {
+        for (name, number, answer) in asked {
             let book = self.books[name].lock().unwrap();
             match answer {
                 Ok(answer) => {
@@ -144,13 +151,25 @@ impl Audit<'_> {
                 Err(was_accepted) => {
                     // Who asks a daemon hears of its end, and not what it does after that.
                     let is_handled = book.handled.contains(number);
-                    let is_moot = self.role_of(name).is_daemon;
+                    // Who waits for its children to begin anew handles then what they asked.
+                    let is_moot = self.role_of(name).is_daemon || is_above(name, asker);
                     assert!(
                         !is_handled || is_moot,
                         "{number:?}, {was_accepted}: handled, without answer"
                     );
                 }
             }
+        }
+    }
+
+    /// Who comes to a good end has heard of all whom it asked, once of each.
+    fn m5_answers_that_come_later(&self, name: &str) {
+        let book = self.books[name].lock().unwrap();
+        let unique: HashSet<Number> = book.heard.iter().map(|(_, number, _)| *number).collect();
+        assert_eq!(unique.len(), book.heard.len(), "{name} heard of one ask twice");
+        let has_failed = self.lines(name).any(|line| line.failed + line.restarts > 0);
+        if self.has_left_well(name) && !has_failed {
+            assert_eq!(book.heard.len(), book.asked, "{name}\n{}", self.report);
         }
     }
 

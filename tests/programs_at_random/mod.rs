@@ -1,6 +1,6 @@
 //! Programs at random, against a sequential account of them: who is spawned (with which wiring, cycles
 //! included, capacity, urgent lane, overflow, channel beside the mailbox, policy, groups and their strategies, deadline,
-//! children and theirs, as a daemon or not, and with how many threads), who sends what to whom and how, who is asked, who fails, who never returns, who is told to
+//! children and theirs, tasks among them, with policies of their own, as a daemon or not, and with how many threads), who sends what to whom and how, who is asked, who fails, who never returns, who is told to
 //! stop, and when the drain begins, all of it thrown from one seed.
 //!
 //! Every message has a number of its own, and says by it what its handler will do. Each who sends keeps an
@@ -10,7 +10,8 @@
 //! - M1: what was accepted was seen exactly once, as the report says;
 //! - M2: what was refused came back, and was seen never;
 //! - M3: what one sender sent to one actor was handled in its order, in each lane and from each channel;
-//! - M5: every ask ended, with the answer to its own question if with one at all;
+//! - M5: every ask ended, with the answer to its own question if with one at all; who came to a good end had heard of all that it
+//!   had asked without waiting;
 //! - O1: who feeds others left before them, declared or not;
 //! - O2: nobody that drains was refused by whom it feeds, unless that one had left for a reason of its own;
 //! - O3: who drained had handled all but what overflowed, and what lay in its channel when the drain began; its
@@ -20,8 +21,8 @@
 //! - D1: where everybody gets on, nobody met a deadline but its own;
 //! - D3: who never returned was given up, and nobody else was;
 //! - D4: daemons that nobody told to stop refused nobody, and were the last in the report;
-//! - F1: nobody began anew but for a failure of its own or of one by whom its group lets it be taken along;
-//! - F3: who is always absorbed was never the failure of the system, and who never is was;
+//! - F1: nobody began anew but for a failure of its own, of one below it, or of one by whom its group lets it be taken along;
+//! - F3: who is always absorbed, children among them, was never the failure of the system, and who never is was;
 //! - R1: everybody has one line in the report.
 //!
 //! What is put into a channel is accepted when it is taken: what was left in there was seen by nobody.
@@ -64,7 +65,7 @@ fn m1_m2_m3_m5_o1_o2_o3_o4_d1_d3_r1_programs_at_random() {
 
 /// What there was to be held against what.
 #[derive(Default)]
-struct Figures([u64; 19]);
+struct Figures([u64; 20]);
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,6 +87,7 @@ impl fmt::Debug for Figures {
             "given up",
             "daemons dismissed",
             "restarts in groups",
+            "answers that came later",
             "restarts of children",
             "children that failed for good",
         ];

@@ -12,14 +12,11 @@ use exeunt::{
 };
 
 use super::Figures;
-use super::actors::{Account, Friend, Letter, Offspring, Player, Shared, returned_to};
+use super::actors::{Account, Asked, Friend, Letter, Offspring, Player, Shared, returned_to};
 use super::audit::Audit;
 use super::program::{Child, Deed, Kind, Number, Program, Team, Way};
 use crate::support::dice::Dice;
 use crate::support::{HANG, ms};
-
-/// How an ask ended: whom it asked, what, and what came back.
-pub(crate) type Asked = Vec<(String, Number, Result<Number, bool>)>;
 
 /// Who the thread is that puts something into each channel just before the drain.
 pub(crate) const STAGEHAND: u32 = 900;

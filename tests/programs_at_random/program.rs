@@ -133,6 +133,8 @@ pub(crate) enum Kind {
     Pass,
     /// Is sent on past those that wait.
     Hurry,
+    /// All that the actor feeds, and may wait for, are asked, and the answers awaited asleep.
+    Ask,
     Fail,
     Panic,
     Dawdle,
@@ -385,6 +387,7 @@ impl Deed {
             n if n < 12 => Kind::Dawdle,
             n if n < 80 => Kind::Pass,
             n if n < 100 => Kind::Hurry,
+            n if n < 120 => Kind::Ask,
             _ => Kind::Work,
         };
         let (sender, place) = (sender as u32, place as u32);
