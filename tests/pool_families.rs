@@ -90,6 +90,35 @@ fn o3_a_child_that_waits_for_room_when_the_turn_of_its_pool_comes_waits_on() {
     });
 }
 
+#[test]
+fn o3_f1_a_pool_waits_for_the_children_of_one_of_its_threads_that_fails() {
+    guarded(|| {
+        let (pool, inbox) = exeunt::mailbox::<u32>(4);
+        let mut system = System::new("o3");
+        let to = pool.clone();
+        let make = move || {
+            let to = to.clone();
+            Play::new(move |n: u32, cx| {
+                if n == 7 {
+                    return Ok(());
+                }
+                let to = to.clone();
+                let child = Play::<()>::idle().stopped(move |_| {
+                    thread::sleep(NEVER); // the other thread finds nothing meanwhile
+                    Ok(to.send(7)?)
+                });
+                drop(cx.actor("child").feeds_nothing().spawn(child)?);
+                Err(Error::msg("too much"))
+            })
+        };
+        system.pool("pool", 2).inbox(inbox).spawn_with(make).unwrap();
+        pool.send(0).unwrap();
+        let report = system.wait();
+        assert!(report.refused.is_empty(), "{report}");
+        assert_eq!(figures(line(&report, "pool")), [1, 1, 0], "{report}");
+    });
+}
+
 /// A pool of which all threads begin anew while their children wait for room in it.
 fn all_begin_anew(threads: usize) -> Report {
     let (trap, keeper) = trap();

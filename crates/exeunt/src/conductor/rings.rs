@@ -170,11 +170,13 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Wake, Waker};
 
+    use super::super::company::{Company, Errand};
     use super::*;
     use crate::capacity::Capacity;
-    use crate::deadline::Turn;
+    use crate::deadline::{DrainLimits, Turn};
     use crate::life::Life;
     use crate::mailbox::Mailbox;
+    use crate::order::Node;
     use crate::stage::Stage;
     use crate::waiters::Ticket;
 
@@ -364,5 +366,28 @@ mod tests {
         assert!(beside.take().is_some());
         conductor.finish_ring(&ring);
         assert!(mailboxes[0].is_gone() && beside.is_gone());
+    }
+
+    #[test]
+    fn o4_the_ring_of_somebody_is_found_though_it_was_told_to_leave_alone_before() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let [one, other] = mailboxes.each_ref().map(|mailbox| mailbox.id);
+        let feeds = |own, other| Node {
+            mailbox: Some(own),
+            feeds: Some(vec![other]),
+            ..ring[0].node.clone()
+        };
+        let nodes = [feeds(one, other), feeds(other, one)];
+        let alone = (vec![Arc::clone(&ring[1])], vec![nodes[1].clone()], Errand::Own);
+        let family = (ring, nodes.to_vec(), Errand::Parent { index: 2, tell: None });
+        for (members, nodes, errand) in [alone, family] {
+            let limits = DrainLimits::default();
+            conductor.companies.add(Company::new(members, nodes, limits, errand));
+        }
+        assert_eq!(conductor.ring_of(1).len(), 2);
     }
 }

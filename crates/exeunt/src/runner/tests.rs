@@ -308,3 +308,17 @@ fn o4_one_of_a_ring_whose_mailbox_is_closed_for_good_waits_for_nobody() {
     assert!(mailbox.finish());
     assert!(matches!(runner.last_call(), Some(Next::Affair(Affair::Dry))));
 }
+
+#[test]
+fn o4_who_is_woken_by_a_ring_that_it_has_heard_before_sleeps_the_next_time() {
+    guarded(|| {
+        let (life, mailbox) = scene();
+        let (_beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+        let mut inbox = Some(inbox);
+        let mut runner = start(&life, &mailbox, || Attaches(inbox.take()));
+        assert!(runner.bell.receiver().is_empty());
+        runner.bell.wake_late();
+        assert!(runner.sleep().is_none());
+        assert!(runner.bell.receiver().is_empty());
+    });
+}
