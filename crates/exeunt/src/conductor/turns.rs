@@ -326,4 +326,35 @@ mod tests {
         assert_eq!(conductor.companies.ends().next(), end.map(|end| end + lost));
         assert_eq!(stuck_for(&conductor), stuck.saturating_sub(lost));
     }
+
+    #[test]
+    fn d1_d3_who_waits_for_its_children_or_is_to_begin_anew_has_no_deadline_of_its_own() {
+        let (stage, (_told, cues)) =
+            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
+        let mut conductor = Conductor::new(&stage, &cues);
+        let members = members(&stage, 3);
+        let member = &members[2];
+        let (now, late) = (Instant::now(), Instant::now() + Duration::from_secs(10));
+        let turn = Turn::begin(now, member.life.sample());
+        let decide = |conductor: &mut Conductor<'_>, state, at| {
+            conductor.states.insert(2, state);
+            let decision = conductor.decide_about(member, at);
+            (decision, member.life.deadline().is_some())
+        };
+        let (_, is_known) = decide(&mut conductor, State::InTurn(turn), now);
+        assert!(is_known);
+        let (decision, is_known) = decide(&mut conductor, State::Retiring(turn), late);
+        assert_eq!((decision, is_known), (Decision::Halt, false));
+        let mut overdue = turn;
+        overdue.halted = Some(now);
+        let (decision, is_known) = decide(&mut conductor, State::InTurn(overdue), late);
+        assert!(is_known && decision != Decision::Wait(None));
+        let errand = Errand::Parent { index: 2, tell: None };
+        conductor.companies.add(company(&members[..2], errand));
+        let (decision, is_known) = decide(&mut conductor, State::InTurn(turn), late);
+        assert!(matches!(decision, Decision::Wait(_)) && !is_known);
+        member.life.set_deadline(Some(now));
+        let nothing_to_do = (Decision::Wait(None), false);
+        assert_eq!(decide(&mut conductor, State::InTurn(overdue), late), nothing_to_do);
+    }
 }
