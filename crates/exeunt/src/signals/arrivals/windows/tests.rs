@@ -46,6 +46,9 @@ fn s3_the_first_ctrl_c_begins_the_drain_and_the_process_ends_by_it() {
     }
     let mut system = System::new("polite");
     system.spawn_task("worker", |cx| {
+        while END.get().is_none() {
+            thread::yield_now(); // until `run` has installed the signals
+        }
         ctrl_c();
         cx.stopping().wait();
         eprintln!("in its turn: flushed");
