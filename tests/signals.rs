@@ -610,7 +610,11 @@ fn s5_the_next_owner_has_the_first_signal_again_and_the_second() {
 fn s5_a_second_system_gets_a_clear_error_and_the_first_keeps_the_signals() {
     let mut victim = Victim::play(&["rival"]);
     let error = victim.hear("refused");
-    assert_eq!(error, "true the system `first` of this process has the signals already");
+    assert_eq!(
+        error,
+        "true the system `first` of this process has the signals already; \
+         another one does without, by `System::wait`"
+    );
     let second = victim.hear("second");
     assert!(second.starts_with("Failure `signals` failed"), "{second}");
     victim.hear_ready();

@@ -71,6 +71,7 @@ impl<A: Actor> Context<A> {
     /// # Panics
     ///
     /// If `period` is zero.
+    #[track_caller]
     pub fn send_every(
         &mut self,
         period: Duration,
@@ -110,6 +111,7 @@ impl<A: Actor> Context<A> {
     /// # Panics
     ///
     /// If `period` is zero.
+    #[track_caller]
     pub fn send_every_with(
         &mut self,
         period: Duration,

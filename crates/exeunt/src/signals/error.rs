@@ -41,7 +41,12 @@ impl fmt::Display for SignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Cause::Owned(owner) => {
-                write!(f, "the system `{}` of this process has the signals already", owner.name())
+                write!(
+                    f,
+                    "the system `{}` of this process has the signals already; another one does \
+                    without, by `System::wait`",
+                    owner.name()
+                )
             }
             Cause::Unfit(signal) => {
                 write!(
