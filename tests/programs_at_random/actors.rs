@@ -34,6 +34,9 @@ pub(crate) struct Book {
     /// How often it asked somebody who was to answer later, and how those asks ended.
     pub(crate) asked: usize,
     pub(crate) heard: Asked,
+    /// What its timers were to bring once, and what those brought that tick.
+    pub(crate) timed: Vec<Number>,
+    pub(crate) ticks: Vec<Number>,
     /// How often it has failed without a message.
     pub(crate) tripped: u64,
     /// Whether its `stopped` hook was called, and how often a handler after that.
@@ -91,6 +94,8 @@ pub(crate) struct Player {
     pub(crate) births: Arc<AtomicU32>,
     /// Those that hang come back when it is set.
     pub(crate) curtain: Event,
+    /// Whether it has a timer that ticks.
+    pub(crate) ticks: bool,
 }
 
 /// Why a send was refused.
@@ -147,6 +152,7 @@ impl Player {
         let kind = match place.checked_rem(friend.fails_every) {
             Some(0) => [Kind::Fail, Kind::Panic][place as usize / 2 % 2],
             _ if friend.kind == Kind::Pass && place % 4 == 1 => Kind::Ask,
+            _ if friend.kind == Kind::Pass && place % 8 == 2 => Kind::Time,
             _ => friend.kind,
         };
         Number { sender: self.me, place, way, kind }
@@ -179,6 +185,25 @@ impl Player {
             }
             self.note(friend, number, asked.err().map(Refused::from));
         }
+    }
+
+    /// What its timers bring is passed on, and their ticks are not.
+    fn set_timers(&mut self, cx: &mut Context<Self>) {
+        let place = self.sends.fetch_add(1, Ordering::Relaxed);
+        let number = Number { sender: self.me, place, way: Way::Timer, kind: Kind::Pass };
+        self.book.lock().unwrap().timed.push(number);
+        let delay = Duration::from_micros([0, 100, 3_000][place as usize % 3]);
+        cx.send_after(delay, Letter { number, reply: None });
+        if std::mem::replace(&mut self.ticks, true) {
+            return;
+        }
+        let (book, sends, sender) = (Arc::clone(&self.book), Arc::clone(&self.sends), self.me);
+        cx.send_every(Duration::from_micros(500), move || {
+            let place = sends.fetch_add(1, Ordering::Relaxed);
+            let number = Number { sender, place, way: Way::Timer, kind: Kind::Work };
+            book.lock().unwrap().ticks.push(number);
+            Letter { number, reply: None }
+        });
     }
 
     fn hear(&self, of: String, number: Number, answer: Result<Number, AskError<Letter>>) {
@@ -223,6 +248,7 @@ impl Player {
                 me,
                 births: Arc::clone(&births),
                 curtain: curtain.clone(),
+                ticks: false,
             };
             if let Some(rounds) = child.rounds {
                 let mut builder = cx.task(&name).restart(child.policy.restart());
@@ -315,6 +341,7 @@ impl Actor for Player {
             Kind::Pass => self.pass_on(Way::Ordinary, |_| true),
             Kind::Hurry => self.pass_on(Way::Urgent, |_| true),
             Kind::Ask => self.ask_all(cx),
+            Kind::Time => self.set_timers(cx),
             Kind::Work => {}
         }
         if let Some(reply) = reply {

@@ -84,6 +84,8 @@ impl Audit<'_> {
             sum(|line| u64::from(line.ended == Ended::Daemon)),
             in_teams.map(|i| self.line(i).restarts).sum(),
             heard,
+            self.report.actors.iter().map(|line| line.cancelled).sum(),
+            self.books.values().map(|book| book.lock().unwrap().ticks.len() as u64).sum(),
             of_children(|line| line.restarts),
             of_children(|line| u64::from(line.ended == Ended::Failed)),
         ])
@@ -93,12 +95,30 @@ impl Audit<'_> {
         let seen: Vec<Number> = [&book.handled[..], &book.failed, &book.returned].concat();
         let unique: HashSet<Number> = seen.iter().copied().collect();
         assert_eq!(seen.len(), unique.len(), "{name} saw something twice\n{}", self.report);
+        let (timed, seen): (Vec<Number>, Vec<Number>) =
+            seen.into_iter().partition(|number| number.way == Way::Timer);
+        self.m1_timers(name, book, &timed);
+        let unique: HashSet<Number> = seen.into_iter().collect();
         let sent = self.accounts.iter().flatten().filter(|(to, ..)| to == name);
         let (accepted, refused): (Vec<_>, Vec<_>) = sent.partition(|(.., accepted)| *accepted);
         let accepted: HashSet<Number> = accepted.iter().map(|(_, number, _)| *number).collect();
         assert_eq!(unique, accepted, "{name}: seen, and accepted\n{}", self.report);
         for (_, number, _) in refused {
             assert!(!unique.contains(number), "{name} saw {number:?}, which was refused");
+        }
+    }
+
+    /// A timer has come, or counts as cancelled; each tick has come.
+    fn m1_timers(&self, name: &str, book: &Book, seen: &[Number]) {
+        let ticks = seen.iter().filter(|number| number.kind == Kind::Work).count();
+        let is_uncertain =
+            |line: &ActorReport| matches!(line.ended, Ended::Daemon | Ended::Abandoned);
+        assert!(seen.iter().all(|n| book.timed.contains(n) || book.ticks.contains(n)), "{name}");
+        if !self.lines(name).any(is_uncertain) {
+            let cancelled: u64 = self.lines(name).map(|line| line.cancelled).sum();
+            let come = (seen.len() - ticks) as u64;
+            assert_eq!(come + cancelled, book.timed.len() as u64, "{name}\n{}", self.report);
+            assert_eq!(ticks, book.ticks.len(), "{name}\n{}", self.report);
         }
     }
 
@@ -109,7 +129,7 @@ impl Audit<'_> {
         }
         for seen in [&book.handled, &book.failed] {
             let mut last: HashMap<(u32, Way), u32> = HashMap::new();
-            for number in seen {
+            for number in seen.iter().filter(|number| number.way != Way::Timer) {
                 let before = last.insert((number.sender, number.way), number.place);
                 assert!(before < Some(number.place), "{name}: {number:?} after {before:?}");
             }

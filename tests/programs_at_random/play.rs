@@ -251,6 +251,7 @@ impl Spawning<'_> {
                 me: me + if is_pool { made.fetch_add(1, Ordering::Relaxed) } else { 0 },
                 births: Arc::clone(&births),
                 curtain: curtain.clone(),
+                ticks: false,
             })
             .unwrap()
     }

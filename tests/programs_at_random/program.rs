@@ -124,6 +124,8 @@ pub(crate) enum Way {
     Ordinary,
     Urgent,
     Channel,
+    /// By a timer of its own, of which several come in any order.
+    Timer,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -135,6 +137,8 @@ pub(crate) enum Kind {
     Hurry,
     /// All that the actor feeds, and may wait for, are asked, and the answers awaited asleep.
     Ask,
+    /// The actor sets a timer, and has one that ticks from then on.
+    Time,
     Fail,
     Panic,
     Dawdle,
@@ -388,6 +392,7 @@ impl Deed {
             n if n < 80 => Kind::Pass,
             n if n < 100 => Kind::Hurry,
             n if n < 120 => Kind::Ask,
+            n if n < 135 => Kind::Time,
             _ => Kind::Work,
         };
         let (sender, place) = (sender as u32, place as u32);
