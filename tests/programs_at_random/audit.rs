@@ -393,7 +393,7 @@ impl Audit<'_> {
                 let parent = &name[..name.len() - 1];
                 // One that would begin anew, and finds in a drain that there is nothing to do, leaves well.
                 let begins_anew = self.role_of(&name).policy == Policy::OnFailure;
-                let is_well = !(begins_anew && !is_child(parent)) && self.has_left_well(parent);
+                let is_well = (!begins_anew || is_child(parent)) && self.has_left_well(parent);
                 assert!(!has_fallen || !is_well, "{name} and {parent}\n{}", self.report);
             }
         }
