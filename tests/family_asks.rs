@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use exeunt::{Addr, AskError, Context, Ended, Error, Reply, Report, Restart, System};
 
+use crate::futures::block_on;
 use crate::support::{HANG, Play, guarded, line, next, trap, until};
 
 enum Word {
@@ -25,6 +26,14 @@ type Asks = fn(&Addr<Word>, &Sender<Heard>, &mut Context<Play<()>>) -> exeunt::R
 
 fn awake(parent: &Addr<Word>, tell: &Sender<Heard>, _: &mut Context<Play<()>>) -> exeunt::Result {
     Ok(tell.send(parent.ask(Word::Question))?)
+}
+
+fn in_a_future(
+    parent: &Addr<Word>,
+    tell: &Sender<Heard>,
+    _: &mut Context<Play<()>>,
+) -> exeunt::Result {
+    Ok(tell.send(block_on(parent.ask_async(Word::Question)))?)
 }
 
 fn asleep(parent: &Addr<Word>, tell: &Sender<Heard>, cx: &mut Context<Play<()>>) -> exeunt::Result {
@@ -77,7 +86,7 @@ fn asks_who_fails(threads: usize, asks: Asks) -> (Report, Receiver<Heard>) {
 
 #[test]
 fn m5_f1_an_ask_of_a_child_ends_when_its_parent_waits_for_it_to_begin_anew() {
-    for asks in [awake as Asks, asleep] {
+    for asks in [awake as Asks, in_a_future, asleep] {
         for threads in [1, 2] {
             let (report, heard) = guarded(move || asks_who_fails(threads, asks));
             let heard: Vec<Heard> = heard.into_iter().collect();

@@ -7,6 +7,7 @@ use exeunt::{
     Addr, Backoff, Context, Ended, Event, Overflow, Restart, Router, SendError, Strategy, System,
 };
 
+use crate::futures::block_on;
 use crate::support::{
     HANG, NEVER, Play, figures, guarded, guarded_for, in_time, late_unless, line, ms, next,
     standing, trap, until,
@@ -382,36 +383,42 @@ fn o1_a_drain_begins_while_the_children_of_one_who_was_given_up_leave() {
 
 #[test]
 fn f1_a_restart_does_not_wait_for_a_child_that_waits_for_room_in_the_mailbox() {
-    guarded(|| {
-        let mut system = System::new("full");
-        system.set_stall_limit(2 * HANG); // nobody is let go by that
-        let (tell, told) = mpsc::channel();
-        let parent = system
-            .actor("parent")
-            .capacity(1)
-            .restart(OFTEN)
-            .spawn_with(move || {
-                let tell = tell.clone();
-                Play::new(move |n: u32, _| match n {
-                    3 => Err(exeunt::Error::msg("planned")),
-                    _ => Ok(()),
-                })
-                .started(move |cx| {
-                    let up = cx.addr().downgrade();
-                    let child = Play::new(move |n: u32, _| Ok(up.upgrade().unwrap().send(n)?));
-                    tell.send(cx.actor("child").spawn(child)?).unwrap();
-                    Ok(())
-                })
+    for send in [(|up, n| up.send(n)) as Sends, |up, n| block_on(up.send_async(n))] {
+        guarded(move || restart_with_a_child_that_sends(send));
+    }
+}
+
+type Sends = fn(Addr<u32>, u32) -> Result<(), SendError<u32>>;
+
+fn restart_with_a_child_that_sends(send: Sends) {
+    let mut system = System::new("full");
+    system.set_stall_limit(2 * HANG); // nobody is let go by that
+    let (tell, told) = mpsc::channel();
+    let parent = system
+        .actor("parent")
+        .capacity(1)
+        .restart(OFTEN)
+        .spawn_with(move || {
+            let tell = tell.clone();
+            Play::new(move |n: u32, _| match n {
+                3 => Err(exeunt::Error::msg("planned")),
+                _ => Ok(()),
             })
-            .unwrap();
-        let child: Addr<u32> = next(&told);
-        for n in 1..=20 {
-            child.send(n).unwrap();
-        }
-        let _again = next(&told);
-        drop((parent, child));
-        drop(system.shutdown());
-    });
+            .started(move |cx| {
+                let up = cx.addr().downgrade();
+                let child = Play::new(move |n: u32, _| Ok(send(up.upgrade().unwrap(), n)?));
+                tell.send(cx.actor("child").spawn(child)?).unwrap();
+                Ok(())
+            })
+        })
+        .unwrap();
+    let child: Addr<u32> = next(&told);
+    for n in 1..=20 {
+        child.send(n).unwrap();
+    }
+    let _again = next(&told);
+    drop((parent, child));
+    drop(system.shutdown());
 }
 
 #[test]

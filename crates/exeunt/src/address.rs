@@ -412,7 +412,7 @@ impl<M: Send + 'static> Addr<M> {
     /// The mailbox takes no more messages. If both are past their deadlines, in a ring that did not come
     /// to rest, it is chance who was first; then the sender hears of its own.
     #[cold]
-    fn closed(&self, message: M) -> SendTimeoutError<M> {
+    pub(crate) fn closed(&self, message: M) -> SendTimeoutError<M> {
         let both = self.mailbox.owner.get().is_some_and(|owner| owner.is_overdue())
             && life::current().is_some_and(|me| me.is_overdue());
         if both {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::SendFuture;
+use super::send::is_deaf;
 use crate::address::Addr;
 use crate::error::AskError;
 use crate::life;
@@ -70,7 +71,7 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
     /// Whether it has come to its end, and how.
     fn look(&self) -> Poll<Result<R, AskError<M>>> {
         // Before the look at the answer: one that was given before the end counts.
-        let has_ended = self.mailbox().ended.is_set();
+        let has_ended = self.mailbox().ended.is_set() || is_deaf(self.mailbox());
         let none = match self.answer.take() {
             Ok(answer) => return Poll::Ready(Ok(answer)),
             Err(NoAnswer::Ever) => AskError::Unanswered(self.asked()),
@@ -81,13 +82,14 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
         Poll::Ready(Err(none))
     }
 
-    /// Has it woken by the answer, by the end of the asked, whoever keeps the [`Reply`] then, and by an
-    /// order to stop.
+    /// Has it woken by the answer, by the end of the asked, whoever keeps the [`Reply`] then, or that this waits for
+    /// the asker to leave, and by an order to stop.
     fn listen(&mut self, waker: &Waker) {
-        let place = &mut self.question.place;
-        place.heed_orders(waker);
+        let SendFuture { place, addr, .. } = &mut self.question;
+        let mailbox = addr.mailbox();
+        place.heed_ends(mailbox.owner.get(), waker);
         self.knock.add(place.ticket, waker);
-        self.question.addr.mailbox().ended.waiters().add(place.ticket, waker);
+        mailbox.ended.waiters().add(place.ticket, waker);
     }
 }
 

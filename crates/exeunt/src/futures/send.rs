@@ -8,34 +8,37 @@ use std::task::{Context, Poll, Waker};
 use crate::address::Addr;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
 use crate::event::Event;
-use crate::life;
+use crate::life::{self, Life};
 use crate::mailbox::{self, Mailbox, Overflow};
 use crate::waiters::Ticket;
 
 /// Where a future stands in the queues of those who wake it.
 pub(super) struct Place {
     pub(super) ticket: Ticket,
-    /// The order to stop waiting, for the actor on whose thread it was polled last.
-    order: Option<Event>,
+    /// What tells the actor on whose thread it was polled last to wait no longer: its own order, and that whom it waits for
+    /// waits for it to leave.
+    ends: [Option<Event>; 2],
 }
 
 impl Place {
     fn new() -> Place {
-        Place { ticket: Ticket::next(), order: None }
+        Place { ticket: Ticket::next(), ends: [None, None] }
     }
 
-    /// Has the future woken when the actor that polls it, if it is one, must stop waiting.
-    pub(super) fn heed_orders(&mut self, waker: &Waker) {
+    /// Has the future woken when the actor that polls it, if it is one, must not wait any more, or waits in vain for that
+    /// other one.
+    pub(super) fn heed_ends(&mut self, other: Option<&Arc<Life>>, waker: &Waker) {
         self.leave();
         if let Some(me) = life::current() {
-            let order = self.order.insert(me.interruption());
-            order.waiters().add(self.ticket, waker);
+            let deafness = other.and_then(|other| other.deafness_for(Some(&me)));
+            self.ends = [Some(me.interruption()), deafness];
+            self.ends.iter().flatten().for_each(|end| end.waiters().add(self.ticket, waker));
         }
     }
 
     fn leave(&mut self) {
-        if let Some(order) = self.order.take() {
-            order.waiters().remove(self.ticket);
+        for end in self.ends.iter_mut().filter_map(Option::take) {
+            end.waiters().remove(self.ticket);
         }
     }
 }
@@ -97,6 +100,9 @@ impl<M: Send + 'static> SendFuture<M> {
         };
         match self.addr.try_send(message) {
             Ok(()) => Poll::Ready(Ok(())),
+            Err(TrySendError::Full(message, _)) if is_deaf(self.addr.mailbox()) => {
+                Poll::Ready(Err(self.addr.closed(message)))
+            }
             Err(TrySendError::Full(message, name)) => match self.why_not_wait() {
                 Some(refusal) => Poll::Ready(Err(refusal(message, name))),
                 None => {
@@ -124,8 +130,9 @@ impl<M: Send + 'static> SendFuture<M> {
     }
 
     fn queue_up(&mut self, waker: &Waker) {
-        self.place.heed_orders(waker);
-        self.addr.mailbox().queue_up(self.place.ticket, waker);
+        let mailbox = self.addr.mailbox();
+        self.place.heed_ends(mailbox.owner.get(), waker);
+        mailbox.queue_up(self.place.ticket, waker);
     }
 
     fn leave(&mut self) {
@@ -144,6 +151,13 @@ impl<M: Send + 'static> fmt::Debug for SendFuture<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SendFuture").field(&self.addr.name()).finish()
     }
+}
+
+/// Whether whoever reads it makes no room, and answers nothing, before the actor on whose thread this is has left.
+pub(super) fn is_deaf<M>(mailbox: &Mailbox<M>) -> bool {
+    let owner = mailbox.owner.get();
+    let deafness = owner.and_then(|owner| owner.deafness_for(life::current().as_deref()));
+    deafness.is_some_and(|deafness| deafness.is_set())
 }
 
 impl<M: Send + 'static> Mailbox<M> {
