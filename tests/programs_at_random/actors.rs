@@ -92,10 +92,18 @@ pub(crate) struct Player {
     pub(crate) me: u32,
     /// How many children there have been, so that none is taken for another.
     pub(crate) births: Arc<AtomicU32>,
-    /// Those that hang come back when it is set.
-    pub(crate) curtain: Event,
+    pub(crate) curtain: Curtain,
     /// Whether it has a timer that ticks.
     pub(crate) ticks: bool,
+}
+
+/// What all look at.
+#[derive(Clone)]
+pub(crate) struct Curtain {
+    /// All are there. No child fails before, since that may begin the drain, and who is not there then never is.
+    pub(crate) rises: Event,
+    /// Those that hang come back.
+    pub(crate) falls: Event,
 }
 
 /// Why a send was refused.
@@ -150,7 +158,9 @@ impl Player {
     fn number_for(&self, friend: &Friend, way: Way) -> Number {
         let place = self.sends.fetch_add(1, Ordering::Relaxed);
         let kind = match place.checked_rem(friend.fails_every) {
-            Some(0) => [Kind::Fail, Kind::Panic][place as usize / 2 % 2],
+            Some(0) if self.curtain.rises.is_set() => {
+                [Kind::Fail, Kind::Panic][place as usize / 2 % 2]
+            }
             _ if friend.kind == Kind::Pass && place % 4 == 1 => Kind::Ask,
             _ if friend.kind == Kind::Pass && place % 8 == 2 => Kind::Time,
             _ => friend.kind,
@@ -294,7 +304,8 @@ impl Task {
             }
             self.round += 1;
             player.pass_on(Way::Ordinary, |_| true);
-            if self.round.checked_rem(self.fails_every) == Some(0) {
+            let fails = self.round.checked_rem(self.fails_every) == Some(0);
+            if fails && player.curtain.rises.is_set() {
                 player.book.lock().unwrap().tripped += 1;
                 return Err(Error::msg("as it was told"));
             }
@@ -334,7 +345,7 @@ impl Actor for Player {
             Kind::Hang => {
                 // It is given up in here, and whatever it does later counts nowhere.
                 self.book.lock().unwrap().failed.push(number);
-                self.curtain.wait();
+                self.curtain.falls.wait();
                 return Ok(());
             }
             Kind::Dawdle => thread::sleep(Duration::from_micros(300)),

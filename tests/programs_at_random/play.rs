@@ -12,7 +12,9 @@ use exeunt::{
 };
 
 use super::Figures;
-use super::actors::{Account, Asked, Friend, Letter, Offspring, Player, Shared, returned_to};
+use super::actors::{
+    Account, Asked, Curtain, Friend, Letter, Offspring, Player, Shared, returned_to,
+};
 use super::audit::Audit;
 use super::program::{Child, Deed, Kind, Number, Program, Team, Way};
 use crate::support::dice::Dice;
@@ -32,9 +34,9 @@ struct Cast {
 }
 
 /// Lets those come back that hang, however the play ends.
-struct Curtain(Event);
+struct Falls(Event);
 
-impl Drop for Curtain {
+impl Drop for Falls {
     fn drop(&mut self) {
         self.0.set();
     }
@@ -42,7 +44,8 @@ impl Drop for Curtain {
 
 pub(crate) fn play(seed: u64) -> Figures {
     let program = Program::thrown(&mut Dice::new(seed));
-    let curtain = Curtain(Event::new());
+    let curtain = Curtain { rises: Event::new(), falls: Event::new() };
+    let falls = Falls(curtain.falls.clone());
     let mut system = System::new("random");
     system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);
     if program.hangs {
@@ -51,7 +54,7 @@ pub(crate) fn play(seed: u64) -> Figures {
     let teams = build(&program.teams, &mut system);
     let books = BTreeMap::new();
     let births = Arc::default();
-    let (system_now, curtain_now) = (&mut system, &curtain.0);
+    let (system_now, curtain_now) = (&mut system, &curtain);
     let mut spawning = Spawning {
         system: system_now,
         program: &program,
@@ -61,6 +64,7 @@ pub(crate) fn play(seed: u64) -> Figures {
         books,
     };
     let cast = spawning.all();
+    curtain.rises.set();
     let books = spawning.books;
     let asked: Arc<Mutex<Asked>> = Arc::default();
     let senders: Vec<thread::JoinHandle<Account>> = program
@@ -81,7 +85,7 @@ pub(crate) fn play(seed: u64) -> Figures {
     let mut accounts = vec![put_into_each(&channels)];
     let report = system.shutdown();
     accounts.extend(senders.into_iter().map(|sender| sender.join().unwrap()));
-    drop(curtain);
+    drop(falls);
     await_all(&books, &report);
     accounts.extend(books.values().map(|book| book.lock().unwrap().sent.clone()));
     let left = take_back(&channels, &mut accounts);
@@ -153,7 +157,7 @@ struct Spawning<'a> {
     system: &'a mut System,
     program: &'a Program,
     teams: Vec<Group>,
-    curtain: &'a Event,
+    curtain: &'a Curtain,
     births: Arc<AtomicU32>,
     books: BTreeMap<String, Shared>,
 }
