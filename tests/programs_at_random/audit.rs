@@ -111,10 +111,8 @@ impl Audit<'_> {
     /// A timer has come, or counts as cancelled; each tick has come.
     fn m1_timers(&self, name: &str, book: &Book, seen: &[Number]) {
         let ticks = seen.iter().filter(|number| number.kind == Kind::Work).count();
-        let is_uncertain =
-            |line: &ActorReport| matches!(line.ended, Ended::Daemon | Ended::Abandoned);
         assert!(seen.iter().all(|n| book.timed.contains(n) || book.ticks.contains(n)), "{name}");
-        if !self.lines(name).any(is_uncertain) {
+        if !self.lines(name).any(is_cut_off) {
             let cancelled: u64 = self.lines(name).map(|line| line.cancelled).sum();
             let come = (seen.len() - ticks) as u64;
             assert_eq!(come + cancelled, book.timed.len() as u64, "{name}\n{}", self.report);
@@ -302,8 +300,6 @@ impl Audit<'_> {
                 self.left.iter().any(|(to, number)| *to == name && number.sender == STAGEHAND);
             assert!(!left, "a{i} has left what was in its channel\n{}", self.report);
         }
-        let is_cut_off =
-            |line: &ActorReport| matches!(line.ended, Ended::Abandoned | Ended::Daemon);
         let has_ended_of_it = !is_cut_off(line) && !line.threads.iter().any(is_cut_off);
         if role.policy != Policy::OnFailure && line.failed > 0 && has_ended_of_it {
             assert_eq!(line.ended, Ended::Failed, "a{i}\n{}", self.report);
@@ -424,6 +420,11 @@ impl Audit<'_> {
             assert!(self.lines(name).any(is_its), "{name}\n{}", self.report);
         }
     }
+}
+
+/// Whether it was left where it was, so that what it had in its hands came out later, or never.
+fn is_cut_off(line: &ActorReport) -> bool {
+    matches!(line.ended, Ended::Daemon | Ended::Abandoned)
 }
 
 fn is_child(name: &str) -> bool {

@@ -206,7 +206,9 @@ impl<A: Actor> Answers<A> {
         }
         for asked in self.asked.values() {
             select.recv(asked.post.ended().receiver());
-            asked.deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
+            if let Some(deafness) = &asked.deafness {
+                select.recv(deafness.receiver());
+            }
         }
     }
 

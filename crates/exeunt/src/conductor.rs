@@ -336,13 +336,41 @@ impl<'a> Conductor<'a> {
 
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::Sender;
+
     use super::*;
+    use crate::capacity::Capacity;
+    use crate::life::Life;
+    use crate::mailbox::Mailbox;
+
+    /// What a conductor works on, without threads.
+    pub(super) struct Scene {
+        pub(super) stage: Arc<Stage>,
+        cues: Receiver<Cue>,
+        _told: Sender<Cue>,
+    }
+
+    impl Scene {
+        pub(super) fn new() -> Scene {
+            let (_told, cues) = crossbeam_channel::unbounded();
+            Scene { stage: Arc::new(Stage::new("test".into())), cues, _told }
+        }
+
+        pub(super) fn conductor(&self) -> Conductor<'_> {
+            Conductor::new(&self.stage, &self.cues)
+        }
+
+        /// Somebody without a thread, who feeds nobody.
+        pub(super) fn member(&self, index: usize) -> Arc<Member> {
+            let life = Arc::new(Life::new("a", index, false, Arc::clone(&self.stage)));
+            Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
+        }
+    }
 
     #[test]
     fn d1_a_drain_says_first_after_a_while_whom_it_waits_for() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         conductor.begin(&Reason::Shutdown);
         let words = conductor.drain.map(|drain| (drain.began, drain.next_word));
         assert!(words.is_some_and(|(began, next)| next == began + SAY_EVERY));

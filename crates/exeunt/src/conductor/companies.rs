@@ -132,23 +132,17 @@ impl Companies {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::tests::Scene;
     use super::*;
-    use crate::capacity::Capacity;
     use crate::deadline::DrainLimits;
-    use crate::life::Life;
-    use crate::mailbox::{Mailbox, MailboxId};
+    use crate::mailbox::MailboxId;
     use crate::member::Member;
     use crate::order::Node;
-    use crate::stage::Stage;
 
     /// Those of these indices, who have declared nothing.
     fn company(indices: &[usize], errand: Errand) -> Company {
-        let stage = Arc::new(Stage::new("test".into()));
-        let member = |&index: &usize| {
-            let life = Arc::new(Life::new("a", index, false, Arc::clone(&stage)));
-            Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
-        };
-        let members: Vec<Arc<Member>> = indices.iter().map(member).collect();
+        let scene = Scene::new();
+        let members: Vec<Arc<Member>> = indices.iter().map(|&index| scene.member(index)).collect();
         let node =
             |member: &Arc<Member>| Node { mailbox: Some(MailboxId::next()), ..member.node.clone() };
         let nodes = members.iter().map(node).collect();

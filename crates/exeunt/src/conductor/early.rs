@@ -78,22 +78,16 @@ impl Conductor<'_> {
 mod tests {
     use std::sync::atomic::Ordering;
 
+    use super::super::tests::Scene;
     use super::*;
-    use crate::capacity::Capacity;
     use crate::deadline::Turn;
     use crate::life::Life;
-    use crate::mailbox::Mailbox;
-    use crate::stage::Stage;
 
     #[test]
     fn o3_who_has_left_or_is_leaving_is_not_sent_away_once_more() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let [one, other] = [0, 1].map(|index| {
-            let life = Arc::new(Life::new("a", index, false, Arc::clone(&stage)));
-            Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
-        });
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let [one, other] = [0, 1].map(|index| scene.member(index));
         one.has_left.store(true, Ordering::Relaxed);
         conductor.send_away(vec![one]);
         // Of a company with somebody who has left, all would never have.
@@ -104,9 +98,8 @@ mod tests {
 
     #[test]
     fn d3_who_has_waited_for_its_children_has_a_grace_of_its_own_again() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let before = Instant::now();
         let mut turn = Turn::begin(before, Life::unstarted().sample());
         turn.halted = Some(before);

@@ -171,6 +171,7 @@ mod tests {
     use std::task::{Wake, Waker};
 
     use super::super::company::{Company, Errand};
+    use super::super::tests::Scene;
     use super::*;
     use crate::capacity::Capacity;
     use crate::deadline::{DrainLimits, Turn};
@@ -212,11 +213,10 @@ mod tests {
 
     #[test]
     fn o4_the_mailboxes_of_a_ring_are_closed_for_good_together() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let mailboxes = mailboxes();
-        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let mut are_gone = || {
             conductor.finish_ring(&ring);
             mailboxes.each_ref().map(|mailbox| mailbox.is_gone())
@@ -237,11 +237,10 @@ mod tests {
 
     #[test]
     fn o4_a_ring_waits_for_all_threads_of_a_pool_that_was_told_to_leave_alone() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let mailboxes = mailboxes();
-        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let [one, pool] = &mailboxes;
         pool.staff(2);
         // The first thread finds nothing; the other has still to hear of its turn, and takes from a channel too.
@@ -255,11 +254,10 @@ mod tests {
 
     #[test]
     fn o4_all_of_a_ring_know_each_other_before_the_first_of_them_closes() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let mailboxes = mailboxes();
-        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let lives = [0, 1].map(|i: usize| Arc::clone(&ring[i].life));
         let onlooker = Arc::new(Onlooker(lives, AtomicBool::new(false)));
         mailboxes[0].room.add(Ticket::next(), &Waker::from(Arc::clone(&onlooker)));
@@ -276,11 +274,10 @@ mod tests {
 
     #[test]
     fn o4_a_ring_is_at_rest_when_it_was_so_twice_with_nothing_done_in_between() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let mailboxes = mailboxes();
-        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let mut closes = || {
             conductor.settle(&ring, Instant::now());
             ring.iter().all(|member| member.life.leaves_with_ring())
@@ -297,11 +294,10 @@ mod tests {
 
     #[test]
     fn o4_a_ring_does_not_close_while_a_pool_of_it_that_was_told_to_leave_alone_is_there() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let mailboxes = mailboxes();
-        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let [one, pool] = &ring[..] else { unreachable!("there are two") };
         pool.join_ring(7);
         ring.iter().for_each(|member| member.life.fall_asleep());
@@ -314,10 +310,9 @@ mod tests {
 
     #[test]
     fn d1_nobody_of_a_ring_is_stuck_while_another_of_it_gets_on() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let ring = ring(&mut conductor, &stage, &mailboxes());
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes());
         let now = Instant::now() + Duration::from_secs(1);
         let mut stuck_after = |seconds| {
             let now = now + Duration::from_secs(seconds);
@@ -336,10 +331,9 @@ mod tests {
 
     #[test]
     fn o4_d2_one_of_a_ring_that_has_met_its_deadline_is_waited_for_no_longer() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let ring = ring(&mut conductor, &stage, &mailboxes());
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes());
         for (member, halted) in ring.iter().zip([Some(Instant::now()), None]) {
             let mut turn = Turn::begin(Instant::now(), member.life.sample());
             turn.halted = halted;
@@ -352,11 +346,10 @@ mod tests {
 
     #[test]
     fn o4_what_is_beside_the_mailboxes_of_a_ring_is_closed_for_good_with_them() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let mailboxes = mailboxes();
-        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let beside = Mailbox::<u32>::new(Capacity::Bounded(1));
         ring[1].life.add_annex(Arc::clone(&beside) as _);
         assert!(mailboxes.iter().all(|mailbox| mailbox.rest()));
@@ -370,11 +363,10 @@ mod tests {
 
     #[test]
     fn o4_the_ring_of_somebody_is_found_though_it_was_told_to_leave_alone_before() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
         let mailboxes = mailboxes();
-        let ring = ring(&mut conductor, &stage, &mailboxes);
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let [one, other] = mailboxes.each_ref().map(|mailbox| mailbox.id);
         let feeds = |own, other| Node {
             mailbox: Some(own),

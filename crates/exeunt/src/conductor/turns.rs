@@ -239,20 +239,13 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::super::company::Errand;
+    use super::super::tests::Scene;
     use super::*;
-    use crate::capacity::Capacity;
     use crate::deadline::DrainLimits;
-    use crate::life::Life;
-    use crate::mailbox::Mailbox;
-    use crate::stage::Stage;
 
-    /// So many who feed nobody, of whom the first has left.
-    fn members(stage: &Arc<Stage>, count: usize) -> Vec<Arc<Member>> {
-        let member = |index| {
-            let life = Arc::new(Life::new("a", index, false, Arc::clone(stage)));
-            Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
-        };
-        let members: Vec<Arc<Member>> = (0..count).map(member).collect();
+    /// So many, of whom the first has left.
+    fn members(scene: &Scene, count: usize) -> Vec<Arc<Member>> {
+        let members: Vec<Arc<Member>> = (0..count).map(|index| scene.member(index)).collect();
         members[0].has_left.store(true, Ordering::Relaxed);
         members
     }
@@ -264,10 +257,9 @@ mod tests {
 
     #[test]
     fn o1_nobody_has_a_turn_twice_or_after_it_has_left() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let members = members(&stage, 3);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let members = members(&scene, 3);
         conductor.companies.add(company(&members, Errand::System));
         let before = Instant::now() + Duration::from_secs(60);
         let turn = Turn::begin(before, members[1].life.sample());
@@ -288,10 +280,9 @@ mod tests {
     #[test]
     fn d2_the_deadline_of_a_parent_is_that_of_the_children_that_are_there_and_have_not_met_theirs()
     {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let all = members(&stage, 4);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let all = members(&scene, 4);
         let errand = Errand::Parent { index: 3, tell: None };
         conductor.companies.add(company(&all[..3], errand));
         let (now, before) = (Instant::now() + Duration::from_secs(60), Instant::now());
@@ -310,10 +301,9 @@ mod tests {
 
     #[test]
     fn d1_time_in_which_the_process_was_stopped_counts_neither_in_a_turn_nor_in_the_drain() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let members = members(&stage, 2);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let members = members(&scene, 2);
         conductor.companies.add(company(&members, Errand::System));
         conductor.give_turns();
         let (now, lost) = (Instant::now() + Duration::from_secs(60), Duration::from_secs(7));
@@ -329,10 +319,9 @@ mod tests {
 
     #[test]
     fn d1_d3_who_waits_for_its_children_or_is_to_begin_anew_has_no_deadline_of_its_own() {
-        let (stage, (_told, cues)) =
-            (Arc::new(Stage::new("test".into())), crossbeam_channel::unbounded());
-        let mut conductor = Conductor::new(&stage, &cues);
-        let members = members(&stage, 3);
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let members = members(&scene, 3);
         let member = &members[2];
         let (now, late) = (Instant::now(), Instant::now() + Duration::from_secs(10));
         let turn = Turn::begin(now, member.life.sample());

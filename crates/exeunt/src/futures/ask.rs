@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::SendFuture;
-use super::send::is_deaf;
 use crate::address::Addr;
 use crate::error::AskError;
 use crate::life;
@@ -71,7 +70,7 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
     /// Whether it has come to its end, and how.
     fn look(&self) -> Poll<Result<R, AskError<M>>> {
         // Before the look at the answer: one that was given before the end counts.
-        let has_ended = self.mailbox().ended.is_set() || is_deaf(self.mailbox());
+        let has_ended = self.mailbox().ended.is_set() || self.mailbox().is_deaf();
         let none = match self.answer.take() {
             Ok(answer) => return Poll::Ready(Ok(answer)),
             Err(NoAnswer::Ever) => AskError::Unanswered(self.asked()),
@@ -87,7 +86,7 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
     fn listen(&mut self, waker: &Waker) {
         let SendFuture { place, addr, .. } = &mut self.question;
         let mailbox = addr.mailbox();
-        place.heed_ends(mailbox.owner.get(), waker);
+        place.heed_ends(mailbox.deafness(), waker);
         self.knock.add(place.ticket, waker);
         mailbox.ended.waiters().add(place.ticket, waker);
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use crate::address::Addr;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
 use crate::event::Event;
-use crate::life::{self, Life};
+use crate::life;
 use crate::mailbox::{self, Mailbox, Overflow};
 use crate::waiters::Ticket;
 
@@ -25,15 +25,12 @@ impl Place {
         Place { ticket: Ticket::next(), ends: [None, None] }
     }
 
-    /// Has the future woken when the actor that polls it, if it is one, must not wait any more, or waits in vain for that
-    /// other one.
-    pub(super) fn heed_ends(&mut self, other: Option<&Arc<Life>>, waker: &Waker) {
+    /// Has the future woken when the actor that polls it, if it is one, must not wait any more, or when whom it waits for is
+    /// deaf to it.
+    pub(super) fn heed_ends(&mut self, deafness: Option<Event>, waker: &Waker) {
         self.leave();
-        if let Some(me) = life::current() {
-            let deafness = other.and_then(|other| other.deafness_for(Some(&me)));
-            self.ends = [Some(me.interruption()), deafness];
-            self.ends.iter().flatten().for_each(|end| end.waiters().add(self.ticket, waker));
-        }
+        self.ends = [life::current().map(|me| me.interruption()), deafness];
+        self.ends.iter().flatten().for_each(|end| end.waiters().add(self.ticket, waker));
     }
 
     fn leave(&mut self) {
@@ -100,7 +97,7 @@ impl<M: Send + 'static> SendFuture<M> {
         };
         match self.addr.try_send(message) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(TrySendError::Full(message, _)) if is_deaf(self.addr.mailbox()) => {
+            Err(TrySendError::Full(message, _)) if self.addr.mailbox().is_deaf() => {
                 Poll::Ready(Err(self.addr.closed(message)))
             }
             Err(TrySendError::Full(message, name)) => match self.why_not_wait() {
@@ -131,7 +128,7 @@ impl<M: Send + 'static> SendFuture<M> {
 
     fn queue_up(&mut self, waker: &Waker) {
         let mailbox = self.addr.mailbox();
-        self.place.heed_ends(mailbox.owner.get(), waker);
+        self.place.heed_ends(mailbox.deafness(), waker);
         mailbox.queue_up(self.place.ticket, waker);
     }
 
@@ -153,14 +150,12 @@ impl<M: Send + 'static> fmt::Debug for SendFuture<M> {
     }
 }
 
-/// Whether whoever reads it makes no room, and answers nothing, before the actor on whose thread this is has left.
-pub(super) fn is_deaf<M>(mailbox: &Mailbox<M>) -> bool {
-    let owner = mailbox.owner.get();
-    let deafness = owner.and_then(|owner| owner.deafness_for(life::current().as_deref()));
-    deafness.is_some_and(|deafness| deafness.is_set())
-}
-
 impl<M: Send + 'static> Mailbox<M> {
+    /// Whether whoever reads it makes no room, and answers nothing, before the actor on whose thread this is has left.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deafness().is_some_and(|deafness| deafness.is_set())
+    }
+
     /// Has a sender woken when there is room, when the dead-letter hook is free, and when neither
     /// is of any use any more.
     fn queue_up(&self, ticket: Ticket, waker: &Waker) {

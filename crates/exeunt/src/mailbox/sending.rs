@@ -86,10 +86,15 @@ impl<M: Send + 'static> Mailbox<M> {
     /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end; to
     /// the children also when nothing is handled before they have left. Those of the ring wait on, for whom it is there again then.
     pub(crate) fn what_ends_a_wait(&self) -> (&Flag, Option<Event>) {
-        let Some(owner) = self.owner.get().filter(|_| self.is_open_for_family()) else {
-            return (&self.closing, None);
-        };
-        (&self.ended, owner.deafness_for(life::current().as_deref()))
+        match self.is_open_for_family() {
+            true => (&self.ended, self.deafness()),
+            false => (&self.closing, None),
+        }
+    }
+
+    /// What tells this thread, if it is one of those below whoever reads it, that nothing is handled before it has left.
+    pub(crate) fn deafness(&self) -> Option<Event> {
+        self.owner.get()?.deafness_for(life::current().as_deref())
     }
 
     /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
