@@ -15,8 +15,8 @@ use exeunt::{
 };
 
 use crate::support::{
-    HANG, NEVER, OnDrop, Play, figures, guarded, guarded_for, in_time, late_unless, leaving, line,
-    ms, next, so_far, spawn_one_to_be_given_up, standing, trap, until,
+    HANG, NEVER, OnDrop, Play, Trap, figures, guarded, guarded_for, in_time, late_unless, leaving,
+    line, ms, next, so_far, spawn_one_to_be_given_up, standing, trap, until,
 };
 
 /// An actor that tells its name when it stops.
@@ -359,6 +359,107 @@ fn o1_who_feeds_a_child_leaves_before_its_parent() {
         assert_eq!(leaving(&report), ["source", "child", "parent"]);
         assert_eq!(line(&report, "child").handled, 100);
         assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    });
+}
+
+/// Passes on what the child of each message sends, from a child that is there for that message alone.
+fn foreman(sink: Addr<u32>, trap: Trap) -> Play<u32> {
+    Play::new(move |n, cx| {
+        if n == 1 {
+            trap.walk_in();
+        }
+        let child = cx.actor("child").feeds(&sink).spawn(relay(sink.clone()))?;
+        Ok(child.send(n)?)
+    })
+}
+
+#[test]
+fn o1_what_a_child_has_fed_that_has_left_waits_for_those_who_come_after_it_in_the_drain() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = System::new("lifted");
+        let sink = system.actor("sink").feeds_nothing().spawn(Play::idle()).unwrap();
+        let builder = system.actor("parent").feeds_nothing();
+        let parent = builder.spawn(foreman(sink, trap)).unwrap();
+        parent.send(0).unwrap();
+        until(|| system.snapshot().iter().any(|line| line.name == "sink" && line.handled == 1));
+        until(|| is_gone(&system.handle(), "child"));
+        (1..4).for_each(|n| parent.send(n).unwrap());
+        keeper.catches();
+        let handle = system.handle();
+        handle.shutdown();
+        until(|| standing(&handle, "parent").state == State::Draining);
+        assert_eq!(standing(&handle, "sink").state, State::Working);
+        keeper.opens();
+        let report = system.shutdown();
+        assert_eq!(leaving(&report)[4..], ["parent", "sink"]);
+        assert_eq!(line(&report, "sink").handled, 4);
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+    });
+}
+
+#[test]
+fn o1_o4_whom_only_a_child_feeds_that_comes_in_the_drain_does_not_wait_unless_its_parent_said_so() {
+    for parent_says_so in [false, true] {
+        guarded(move || {
+            let (trap, keeper) = trap();
+            let mut system = System::new("late");
+            let sink = system.actor("sink").feeds_nothing().spawn(Play::idle()).unwrap();
+            let builder = system.actor("parent");
+            let builder =
+                if parent_says_so { builder.feeds(&sink) } else { builder.feeds_nothing() };
+            let parent = builder.spawn(foreman(sink, trap)).unwrap();
+            parent.send(1).unwrap();
+            keeper.catches();
+            let handle = system.handle();
+            handle.shutdown();
+            until(|| standing(&handle, "parent").state == State::Draining);
+            if !parent_says_so {
+                until(|| standing(&handle, "sink").state == State::Ended);
+            }
+            keeper.opens();
+            let report = system.shutdown();
+            let refused: Vec<_> = report.refused.iter().map(|r| (&*r.from, &*r.to)).collect();
+            let named = if parent_says_so { &[][..] } else { &[("child", "sink")] };
+            assert_eq!(refused, named, "{report}");
+            assert_eq!(line(&report, "sink").handled, u64::from(parent_says_so));
+        });
+    }
+}
+
+#[test]
+fn o1_what_a_grandchild_feeds_among_the_children_waits_for_the_child_above_it() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = System::new("lifted");
+        let parent = system.spawn("parent", {
+            Play::<u32>::idle().started(move |cx| {
+                let sink = cx.actor("sink").feeds_nothing().spawn(Play::idle())?;
+                let trap = trap.clone();
+                let middle = Play::<u32>::idle().started(move |cx| {
+                    let (sink, trap) = (sink.clone(), trap.clone());
+                    cx.task("grandchild").feeds(&sink.clone()).spawn(move |cx| {
+                        cx.stopping().wait();
+                        trap.walk_in();
+                        Ok(sink.send(7)?)
+                    })?;
+                    Ok(())
+                });
+                std::mem::forget(cx.actor("middle").feeds_nothing().spawn(middle)?);
+                Ok(())
+            })
+        });
+        until(|| system.snapshot().len() == 4);
+        let handle = system.handle();
+        handle.shutdown();
+        keeper.catches();
+        assert_eq!(standing(&handle, "sink").state, State::Working);
+        keeper.opens();
+        let report = system.shutdown();
+        assert_eq!(leaving(&report), ["grandchild", "middle", "sink", "parent"]);
+        assert_eq!(line(&report, "sink").handled, 1);
+        assert!(report.is_complete() && report.refused.is_empty(), "{report}");
+        drop(parent);
     });
 }
 

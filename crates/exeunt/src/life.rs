@@ -1,14 +1,16 @@
 //! What the actor's thread, the conductor and a watcher know of one actor in common: its orders
 //! (your turn; stop now; begin anew), its figures, and what it is doing.
 
+use std::collections::BTreeSet;
 use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::departure::Departure;
 use crate::event::{Event, Flag};
-use crate::mailbox::Post;
+use crate::mailbox::{MailboxId, Post};
 use crate::stage::Stage;
+use crate::unwind;
 pub(crate) use activity::{Activity, Other};
 #[cfg(feature = "stepper")]
 pub(crate) use current::as_current;
@@ -69,6 +71,8 @@ pub(crate) struct Life {
     ledger: Mutex<Ledger>,
     orders: Mutex<Orders>,
     family: Mutex<Family>,
+    /// The mailboxes outside of its family that any below it has ever said it feeds; of a pool, with whoever stands for it.
+    fed_from_below: Mutex<BTreeSet<MailboxId>>,
     /// The mailboxes that it has beside its own.
     annexes: Mutex<Vec<Arc<dyn Post>>>,
 }
@@ -104,6 +108,7 @@ impl Life {
             ledger: Mutex::default(),
             orders: Mutex::default(),
             family: Mutex::default(),
+            fed_from_below: Mutex::default(),
             annexes: Mutex::default(),
         }
     }
@@ -115,18 +120,44 @@ impl Life {
         iter::successors(self.parent.as_deref(), |life| life.parent.as_deref())
     }
 
+    /// It, its parent, and so on.
+    pub(crate) fn with_ancestors(&self) -> impl Iterator<Item = &Life> {
+        iter::once(self).chain(self.ancestors())
+    }
+
+    /// Whether it is the other one, or stands below it; if one stands for a pool, one of its threads.
+    pub(crate) fn is_of_family(&self, other: &Life) -> bool {
+        let other = other.front();
+        std::ptr::eq(self.front(), other) || self.descends_from(other)
+    }
+
     /// Whether it stands below the other one; if that stands for a pool, below one of its threads.
     pub(crate) fn descends_from(&self, other: &Life) -> bool {
         let is_it = |life: &Life| std::ptr::eq(life, other);
         self.ancestors().any(|life| is_it(life) || life.pool.as_deref().is_some_and(is_it))
     }
 
+    /// Notes that those below it feed a mailbox, which is nobody's in its family: they may be gone when the order is
+    /// made, and others come who do the same.
+    pub(crate) fn note_fed_from_below(&self, mailbox: MailboxId) {
+        unwind::lock(&self.front().fed_from_below).insert(mailbox);
+    }
+
+    /// The mailboxes outside of its family that any below it has ever said it feeds; of a pool, any below its threads.
+    pub(crate) fn fed_from_below(&self) -> Vec<MailboxId> {
+        unwind::lock(&self.front().fed_from_below).iter().copied().collect()
+    }
+
+    /// Who stands for the pool, if it is a thread of one.
+    fn front(&self) -> &Life {
+        self.pool.as_deref().unwrap_or(self)
+    }
+
     /// Whether its mailbox is open for `other` although it is closed: for those below it, and for those of its
     /// ring and those below them. It is so until it is closed for good.
     pub(crate) fn is_open_for(&self, other: &Life) -> bool {
-        let is_of_its_ring = |ring: usize| {
-            iter::once(other).chain(other.ancestors()).any(|life| life.ring.get() == Some(&ring))
-        };
+        let is_of_its_ring =
+            |ring: usize| other.with_ancestors().any(|life| life.ring.get() == Some(&ring));
         other.descends_from(self) || self.ring().is_some_and(is_of_its_ring)
     }
 

@@ -105,6 +105,11 @@ impl Stage {
         lock(&self.roster).children(parent)
     }
 
+    /// These, and all below them.
+    pub(crate) fn families(&self, members: &[Arc<Member>]) -> Vec<Arc<Member>> {
+        lock(&self.roster).families(members)
+    }
+
     /// How many members are not daemons.
     pub(crate) fn waited_for(&self) -> usize {
         lock(&self.roster).waited_for

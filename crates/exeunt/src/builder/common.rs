@@ -33,6 +33,8 @@ pub(crate) struct Common<'a> {
     pub(crate) group: Option<Group>,
     pub(crate) is_significant: bool,
     pub(crate) feeds: Option<Vec<MailboxId>>,
+    /// What of that is outside of the families above it, and of how many of those, from its parent's on.
+    pub(crate) feeds_outside: Vec<(MailboxId, usize)>,
     /// A mailbox of another system that it was to feed.
     pub(crate) foreign: Option<String>,
     pub(crate) after: Vec<String>,
@@ -53,6 +55,7 @@ impl<'a> Common<'a> {
             group: None,
             is_significant: false,
             feeds: None,
+            feeds_outside: Vec::new(),
             foreign: None,
             after: Vec::new(),
             limits: OwnLimits::default(),
@@ -68,6 +71,10 @@ impl<'a> Common<'a> {
         if owner.is_some_and(|owner| !Arc::ptr_eq(&owner.stage, self.stage)) {
             self.foreign = Some(addr.name().to_owned());
         }
+        let is_inside = |above: &&Life| owner.is_some_and(|owner| owner.is_of_family(above));
+        let above = self.parent.iter().flat_map(|parent| parent.with_ancestors());
+        let families = above.take_while(|above| !is_inside(above)).count();
+        self.feeds_outside.push((mailbox.id, families));
         self.feeds.get_or_insert_default().push(mailbox.id);
     }
 
@@ -101,6 +108,7 @@ impl<'a> Common<'a> {
             is_significant: self.is_significant,
             front,
             post,
+            feeds_outside: self.feeds_outside,
             node: Node { mailbox, feeds: self.feeds, after: Vec::new(), daemon: self.daemon },
             after: self.after,
             limits: self.limits,
@@ -155,6 +163,40 @@ macro_rules! common {
         $($builder)+ {
             /// Declares that it sends to `addr`, so that `addr`'s turn comes after its end. Whoever
             /// declares one must declare all: what it does not name does not wait for it.
+            ///
+            /// What a [child](crate::Context::spawn) declares holds for those above it too, also when it has
+            /// left. But the order is made when the drain begins: what a child declares that is spawned after
+            /// that comes too late, unless another one below the same parent has declared it before. So a parent
+            /// whose children may come in the drain declares what they feed:
+            ///
+            /// ```
+            /// use exeunt::{Actor, Addr, Context, System};
+            ///
+            /// /// One child for each job, which sends what comes of it to the sink.
+            /// struct Jobs(Addr<u32>);
+            /// impl Actor for Jobs {
+            ///     type Msg = u32;
+            ///     fn handle(&mut self, n: u32, cx: &mut Context<Self>) -> exeunt::Result {
+            ///         let sink = self.0.clone();
+            ///         cx.task("job").feeds(&self.0).spawn(move |_cx| Ok(sink.send(n * n)?))?;
+            ///         Ok(())
+            ///     }
+            /// }
+            ///
+            /// struct Sink;
+            /// impl Actor for Sink {
+            ///     type Msg = u32;
+            ///     fn handle(&mut self, _n: u32, _cx: &mut Context<Self>) -> exeunt::Result { Ok(()) }
+            /// }
+            ///
+            /// let mut system = System::new("jobs");
+            /// let sink = system.actor("sink").feeds_nothing().spawn(Sink)?;
+            /// let jobs = system.actor("jobs").feeds(&sink).spawn(Jobs(sink))?;
+            /// (0..10).try_for_each(|n| jobs.send(n))?;
+            /// let report = system.shutdown(); // most of the jobs begin in the drain
+            /// assert_eq!(report.actor("sink").unwrap().handled, 10);
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn feeds<T: Send + 'static>(mut self, addr: &Addr<T>) -> Self {
                 self.common.feeds(addr);
                 self

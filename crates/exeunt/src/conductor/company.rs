@@ -10,6 +10,7 @@ use std::time::Instant;
 use crossbeam_channel::Sender;
 
 use crate::deadline::{DrainClock, DrainLimits};
+use crate::life::Life;
 use crate::mailbox::MailboxId;
 use crate::member::Member;
 use crate::order::{Node, Order};
@@ -181,60 +182,57 @@ fn is_of_a_family(member: &Member) -> bool {
     member.front.as_ref().is_some_and(|front| front.life.has_had_children())
 }
 
-/// The wiring of those who are nobody's children. What a child has declared holds for whoever stands
-/// above it, and what was declared to a child holds for whoever stands above that.
-pub(super) fn wiring(roots: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
-    let by_index: BTreeMap<usize, &Arc<Member>> =
-        all.iter().map(|member| (member.life.index, member)).collect();
-    let root_of = |member: &Arc<Member>| {
-        let root = member.life.ancestors().last().unwrap_or(&member.life);
-        root.index
+/// The wiring of those who leave together, in the order of spawning; `all` are they and those below them. What one
+/// below has declared holds for whoever stands above it, also when it has left, and what was declared to it holds for
+/// whoever stands above that.
+pub(super) fn wiring(members: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
+    let boxes = || members.iter().filter_map(|member| member.node.mailbox);
+    let by_index: HashMap<usize, Option<MailboxId>> =
+        members.iter().map(|member| (member.life.index, member.node.mailbox)).collect();
+    let box_above = |life: &Life| life.with_ancestors().find_map(|life| by_index.get(&life.index));
+    let above: HashMap<MailboxId, MailboxId> = all
+        .iter()
+        .filter_map(|member| Some((member.node.mailbox?, (*box_above(&member.life)?)?)))
+        .collect();
+    // Of a pool, which has several places, the last.
+    let places: HashMap<MailboxId, usize> = members
+        .iter()
+        .enumerate()
+        .filter_map(|(place, member)| Some((member.node.mailbox?, place)))
+        .collect();
+    let lift = |mailbox: &MailboxId| above.get(mailbox).copied().unwrap_or(*mailbox);
+    let wired = |(place, member): (usize, &Arc<Member>)| {
+        let mut node = member.node.clone();
+        node.feeds.iter_mut().flatten().for_each(|mailbox| *mailbox = lift(mailbox));
+        let from_below = member.life.fed_from_below();
+        let from_below = from_below.iter().map(lift).filter(|fed| {
+            // Who declares nothing feeds all before it anyhow.
+            let is_news = |&at: &usize| node.feeds.is_some() || at > place;
+            Some(*fed) != node.mailbox && places.get(fed).is_some_and(is_news)
+        });
+        let from_below: Vec<MailboxId> = from_below.collect();
+        if !from_below.is_empty() {
+            let before = || boxes().filter(|mailbox| places[mailbox] < place).collect();
+            node.feeds.get_or_insert_with(before).extend(from_below);
+        }
+        node
     };
-    let mut nodes: BTreeMap<usize, Node> =
-        roots.iter().map(|root| (root.life.index, root.node.clone())).collect();
-    let children: Vec<(&Arc<Member>, usize)> = all
-        .iter()
-        .filter(|member| member.parent().is_some())
-        .map(|member| (member, root_of(member)))
-        .collect();
-    let box_of = |index: usize| by_index.get(&index).and_then(|member| member.node.mailbox);
-    let above: HashMap<MailboxId, MailboxId> = children
-        .iter()
-        .filter_map(|&(child, root)| Some((child.node.mailbox?, box_of(root)?)))
-        .collect();
-    for &(child, root) in &children {
-        let own = box_of(root);
-        let feeds = child.node.feeds.iter().flatten().filter(|&&mailbox| Some(mailbox) != own);
-        let feeds: Vec<MailboxId> = feeds.copied().collect();
-        if feeds.is_empty() {
-            continue;
-        }
-        // Who declares nothing feeds all before it, and now some after it too.
-        let before = || roots.iter().filter(|other| other.life.index < root);
-        if let Some(node) = nodes.get_mut(&root) {
-            let all_before = || before().filter_map(|other| other.node.mailbox).collect();
-            node.feeds.get_or_insert_with(all_before).extend(feeds);
-        }
-    }
-    for node in nodes.values_mut() {
-        for mailbox in node.feeds.iter_mut().flatten() {
-            *mailbox = above.get(mailbox).copied().unwrap_or(*mailbox);
-        }
-    }
-    nodes.into_values().collect()
+    members.iter().enumerate().map(wired).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::capacity::Capacity;
-    use crate::life::Life;
     use crate::mailbox::Mailbox;
     use crate::stage::Stage;
 
     fn member(index: usize, parent: Option<&Arc<Member>>, feeds: &[MailboxId]) -> Arc<Member> {
         let mut life = Life::new("a", index, false, Arc::new(Stage::new("test".into())));
         life.parent = parent.map(|parent| Arc::clone(&parent.life));
+        for above in life.ancestors() {
+            feeds.iter().for_each(|&mailbox| above.note_fed_from_below(mailbox));
+        }
         let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
         let node = Node {
             mailbox: Some(mailbox.id),

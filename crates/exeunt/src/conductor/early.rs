@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
-use super::company::{Company, Errand};
+use super::company::{self, Company, Errand};
 use super::{Conductor, State};
 use crate::member::Member;
 use crate::report::ActorReport;
@@ -50,7 +50,7 @@ impl Conductor<'_> {
     }
 
     fn assemble(&mut self, members: Vec<Arc<Member>>, errand: Errand) {
-        let nodes = members.iter().map(|member| member.node.clone()).collect();
+        let nodes = company::wiring(&members, &self.stage.families(&members));
         let limits = *lock(&self.stage.limits);
         self.companies.add(Company::new(members, nodes, limits, errand));
         self.disband();

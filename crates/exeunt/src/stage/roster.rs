@@ -58,6 +58,8 @@ pub(crate) struct Part {
     pub(crate) front: Option<Arc<Front>>,
     pub(crate) post: Option<Arc<dyn Post>>,
     pub(crate) node: Node,
+    /// The mailboxes it feeds, and to how many of those above it they are outside of the family.
+    pub(crate) feeds_outside: Vec<(MailboxId, usize)>,
     /// Names, looked up when it is spawned.
     pub(crate) after: Vec<String>,
     pub(crate) limits: OwnLimits,
@@ -97,6 +99,14 @@ impl Part {
         life.is_supervised = self.is_supervised();
         life.is_restartable = self.restart.is_ever();
         life
+    }
+
+    /// What it feeds those feed who stand above it, also when it has left.
+    pub(super) fn tell_those_above(&self) {
+        for &(mailbox, families) in &self.feeds_outside {
+            let above = self.parent.iter().flat_map(|parent| parent.with_ancestors());
+            above.take(families).for_each(|above| above.note_fed_from_below(mailbox));
+        }
     }
 
     pub(super) fn thread(&self) -> thread::Builder {
@@ -175,6 +185,19 @@ impl Roster {
 
     fn has_any_below(&self, index: usize) -> bool {
         self.families.contains_key(&Some(index))
+    }
+
+    /// These, and all below them.
+    pub(super) fn families(&self, members: &[Arc<Member>]) -> Vec<Arc<Member>> {
+        let mut all = members.to_vec();
+        let mut looked_below = 0;
+        while let Some(member) = all.get(looked_below) {
+            looked_below += 1;
+            if member.life.has_had_children() {
+                all.extend(self.children(member.life.index));
+            }
+        }
+        all
     }
 
     /// The children of somebody, and whom those of them have left behind who were given up.

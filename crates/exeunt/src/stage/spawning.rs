@@ -71,7 +71,10 @@ impl Stage {
             supervision.add_member(life.index, part.restart, part.is_significant, supervisor);
         }
         match part.thread().spawn(work) {
-            Ok(thread) => drop(roster.enter(part.member(Arc::clone(&life), thread))),
+            Ok(thread) => {
+                part.tell_those_above();
+                drop(roster.enter(part.member(Arc::clone(&life), thread)));
+            }
             Err(error) => {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
