@@ -129,6 +129,9 @@ impl Default for Signals {
 
 impl Signals {
     /// Chooses the signals: by their names, as [`Signal::TERM`], or by the numbers of `libc` and the like.
+    ///
+    /// None at all are of use only with [`snapshot_on`](Signals::snapshot_on), and otherwise an error of
+    /// [`install`](Signals::install): a list from somewhere else, say, that happens to be empty, and no Ctrl-C would drain.
     pub fn new(signals: impl IntoIterator<Item = impl Into<Signal>>) -> Signals {
         let numbers = signals.into_iter().map(|signal| signal.into().0).collect();
         Signals { numbers, snapshot: None, even_if_ignored: false }
@@ -171,8 +174,8 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// [`SignalError`] names the signal, or the system that has the signals already: at most one of
-    /// a process can. On Windows also if the program has a handler of `ctrlc`.
+    /// [`SignalError`] names the signal, the system for which none was chosen, or the one that has the signals already: at
+    /// most one of a process can. On Windows also if the program has a handler of `ctrlc`.
     pub fn install(self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut owner = lock(&OWNER);
         owner.check_free_for(handle)?;
@@ -206,6 +209,9 @@ impl Signals {
 
     /// Those that begin the drain, but for the ignored.
     fn to_take(&self, handle: &SystemHandle, ignored: u64) -> Result<Vec<i32>, SignalError> {
+        if self.numbers.is_empty() && self.snapshot.is_none() {
+            return Err(SignalError(Cause::None(handle.clone())));
+        }
         let mut taken = Vec::new();
         for &signal in &self.numbers {
             if FORBIDDEN.contains(&signal) || DO_NOT_END.contains(&signal) {

@@ -11,6 +11,7 @@ pub struct SignalError(pub(super) Cause);
 
 pub(super) enum Cause {
     Owned(SystemHandle),
+    None(SystemHandle),
     Unfit(Signal),
     NoSnapshot(Signal),
     Signal(Signal, io::Error),
@@ -48,6 +49,14 @@ impl fmt::Display for SignalError {
                     owner.name()
                 )
             }
+            Cause::None(system) => {
+                write!(
+                    f,
+                    "no signal was chosen for the system `{}`; one that is to have none does \
+                    without, by `System::wait`",
+                    system.name()
+                )
+            }
             Cause::Unfit(signal) => {
                 write!(
                     f,
@@ -72,7 +81,7 @@ impl std::error::Error for SignalError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Cause::Signal(_, error) | Cause::System(error) => Some(error),
-            Cause::Owned(_) | Cause::Unfit(_) | Cause::NoSnapshot(_) => None,
+            Cause::Owned(_) | Cause::None(_) | Cause::Unfit(_) | Cause::NoSnapshot(_) => None,
         }
     }
 }

@@ -123,3 +123,15 @@ fn s5_one_owner_at_a_time_and_a_clear_error_for_the_second() {
     let error = Signals::new([1234]).install(&first.handle()).unwrap_err();
     assert!(error.to_string().contains("signal 1234"), "{error}");
 }
+
+#[test]
+fn s5_no_signals_at_all_are_an_error_unless_one_prints_the_snapshot() {
+    let _alone = lock(&STAGE_DOOR);
+    let system = System::new("deaf");
+    let none = || Signals::new([0; 0]);
+    let error = none().install(&system.handle()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("no signal was chosen for the system `deaf`"), "{text}");
+    assert!(lock(&OWNER).handle != Some(system.handle()) && !error.is_owned());
+    drop(none().snapshot_on(number::SIGUSR2).install(&system.handle()).unwrap());
+}
