@@ -55,7 +55,7 @@ fn a_zero_capacity_is_an_error_that_says_so() {
 
         let (addr, inbox) = exeunt::mailbox::<u32>(0);
         assert_eq!(addr.send(1), Err(SendError::Closed(1, "an actor that is not spawned".into())));
-        let builder = system.actor("b").capacity(8).inbox(inbox);
+        let builder = system.actor("b").inbox(inbox);
         let error = builder.spawn(Play::idle()).unwrap_err();
         assert!(error.is_zero_capacity() && error.name() == "b");
 
@@ -337,6 +337,17 @@ fn what_could_never_have_an_effect_is_an_error_that_says_so() {
         }
         let pool = system.pool("a", 2).significant().spawn_with(idle).unwrap_err();
         assert!(pool.is_pointless() && pool.name() == "a/1", "{pool}");
+
+        for comes_after in [false, true] {
+            let (addr, inbox) = exeunt::mailbox(8);
+            let (unhandled, returned) = mpsc::channel();
+            addr.send(()).unwrap();
+            let a = system.actor("a").returned(move |()| unhandled.send(()).unwrap());
+            let a =
+                if comes_after { a.inbox(inbox).unbounded() } else { a.capacity(8).inbox(inbox) };
+            refused(a.spawn(idle()).unwrap_err(), "its inbox has one already");
+            assert!(addr.is_closed() && returned.iter().count() == 1);
+        }
 
         // What has an effect is none: no restart at all, within whatever time.
         let once = Restart::on_failure().intensity(0, Duration::ZERO);

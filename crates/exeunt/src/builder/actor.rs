@@ -84,9 +84,10 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     }
 
     /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY)
-    /// unless set. Without effect if it has an [`inbox`](ActorBuilder::inbox) already.
+    /// unless set. An [`inbox`](ActorBuilder::inbox) has its capacity since it was made: to set another one is an error of
+    /// [`spawn`](ActorBuilder::spawn).
     pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
-        self.mailbox.capacity = capacity.into();
+        self.mailbox.capacity = Some(capacity.into());
         self
     }
 
@@ -141,7 +142,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         self
     }
 
-    /// Gives it a mailbox that was [made before it](crate::mailbox()).
+    /// Gives it a mailbox that was [made before it](crate::mailbox()), with a capacity.
     pub fn inbox(mut self, inbox: Inbox<M>) -> Self {
         self.mailbox.inbox = Some(inbox);
         self
@@ -220,8 +221,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         make: impl FnMut() -> A + Send + 'static,
     ) -> Result<Addr<M>, SpawnError> {
         let unread = self.mailbox.open(&self.common.name);
-        let unread =
-            unread.map_err(|messages| self.common.error(SpawnCause::Capacity(messages)))?;
+        let unread = unread.map_err(|cause| self.common.error(cause))?;
         let mailbox = unread.mailbox();
         let address = Addr::new(Arc::clone(mailbox));
         let spawned = match self.threads {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::capacity::Capacity;
+use crate::error::SpawnCause;
 use crate::mailbox::{DeadLetters, Inbox, Mailbox, Overflow};
 
 pub(crate) struct MailboxOptions<M: Send + 'static> {
-    pub(crate) capacity: Capacity,
+    /// Unless set, the default; of an inbox that was there before, its own.
+    pub(crate) capacity: Option<Capacity>,
     pub(crate) urgent: Option<Capacity>,
     pub(crate) overflow: Overflow,
     /// One that was there before.
@@ -17,7 +19,7 @@ pub(crate) struct MailboxOptions<M: Send + 'static> {
 impl<M: Send + 'static> Default for MailboxOptions<M> {
     fn default() -> MailboxOptions<M> {
         MailboxOptions {
-            capacity: Capacity::default(),
+            capacity: None,
             urgent: None,
             overflow: Overflow::default(),
             inbox: None,
@@ -27,12 +29,12 @@ impl<M: Send + 'static> Default for MailboxOptions<M> {
 }
 
 impl<M: Send + 'static> MailboxOptions<M> {
-    /// The mailbox of whoever is called that, with all that was chosen for it. The error is a capacity that none can
-    /// have.
-    pub(crate) fn open(self, name: &Arc<str>) -> Result<Unread<M>, usize> {
+    /// The mailbox of whoever is called that, with all that was chosen for it.
+    pub(crate) fn open(self, name: &Arc<str>) -> Result<Unread<M>, SpawnCause> {
+        let has_two_capacities = self.inbox.is_some() && self.capacity.is_some();
         let mailbox = match self.inbox {
             Some(inbox) => inbox.into_mailbox(),
-            None => Mailbox::new(self.capacity),
+            None => Mailbox::new(self.capacity.unwrap_or_default()),
         };
         // Whatever goes wrong from here on, who has the address must not wait for anybody.
         let unread = Unread { mailbox, is_read: false };
@@ -43,8 +45,12 @@ impl<M: Send + 'static> MailboxOptions<M> {
         }
         for capacity in [Some(mailbox.capacity), self.urgent].into_iter().flatten() {
             if let (Capacity::Bounded(messages), false) = (capacity, capacity.is_fit_for::<M>()) {
-                return Err(messages);
+                return Err(SpawnCause::Capacity(messages));
             }
+        }
+        if has_two_capacities {
+            let why = "a capacity, since its inbox has one already";
+            return Err(SpawnCause::Pointless(why.to_owned()));
         }
         if let Some(capacity) = self.urgent {
             mailbox.open_urgent_lane(capacity);

@@ -12,6 +12,7 @@ use crate::address::Addr;
 use crate::builder::MailboxOptions;
 use crate::capacity::Capacity;
 use crate::ending::WayOut;
+use crate::error::SpawnError;
 use crate::life::{self, Life};
 use crate::mailbox::{Inbox, Overflow};
 use crate::notice::{self, Notice};
@@ -80,9 +81,9 @@ impl<A: Actor> StepperBuilder<A> {
     }
 
     /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) unless
-    /// set. Without effect if it has an [`inbox`](StepperBuilder::inbox) already.
+    /// set. An [`inbox`](StepperBuilder::inbox) has one since it was made: to set another one panics.
     pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
-        self.mailbox.capacity = capacity.into();
+        self.mailbox.capacity = Some(capacity.into());
         self
     }
 
@@ -141,7 +142,7 @@ impl<A: Actor> StepperBuilder<A> {
     /// # Panics
     ///
     /// If it has a restart policy, since there is only this one value; if it spawns a child; and if no
-    /// mailbox can have the capacity.
+    /// mailbox can have the capacity, or its inbox has one already.
     #[track_caller]
     pub fn start(self, actor: A) -> Stepper<A> {
         assert!(!self.restart.is_ever(), "`{}` can be restarted: use `start_with`", self.name);
@@ -157,7 +158,7 @@ impl<A: Actor> StepperBuilder<A> {
     ///
     /// # Panics
     ///
-    /// If it spawns a child; and if no mailbox can have the capacity.
+    /// If it spawns a child; and if no mailbox can have the capacity, or its inbox has one already.
     #[track_caller]
     pub fn start_with(self, make: impl FnMut() -> A + 'static) -> Stepper<A> {
         let mut stepper = self.prepare(Box::new(make));
@@ -172,7 +173,7 @@ impl<A: Actor> StepperBuilder<A> {
     fn prepare(self, make: Box<dyn FnMut() -> A>) -> Stepper<A> {
         let mailbox = match self.mailbox.open(&self.name) {
             Ok(unread) => unread.leave_to_its_reader(),
-            Err(messages) => panic!("`{}`: no mailbox can hold {messages} messages", self.name),
+            Err(cause) => panic!("{}", SpawnError { name: self.name, cause }),
         };
         let stage = Arc::new(Stage::new(format!("stepper {}", self.name)));
         let mut life = Life::new(self.name, INDEX, false, Arc::clone(&stage));
