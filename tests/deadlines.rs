@@ -1255,7 +1255,7 @@ fn d1_a_drain_that_takes_longer_than_a_second_says_whom_it_waits_for() {
         let (tell, told) = mpsc::channel();
         let mut system = System::new("slow");
         system.observe(move |notice| {
-            if let Notice::Waiting { on, until_deadline } = notice {
+            if let Notice::Waiting { on, until_deadline, given_up_next: None } = notice {
                 tell.send((on.clone(), *until_deadline, notice.to_string())).unwrap();
             }
         });
@@ -1277,5 +1277,41 @@ fn d1_a_drain_that_takes_longer_than_a_second_says_whom_it_waits_for() {
         assert!(text.starts_with("waiting for `slow` (2 left); deadline in "), "{text}");
         drop(keeper);
         assert!(system.wait().is_complete());
+    });
+}
+
+#[test]
+fn d1_d3_of_who_has_met_its_deadline_a_drain_says_until_when_it_waits() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("slow");
+        system.set_drain_budget(20 * HANG).set_grace(HANG);
+        system.observe(move |notice| {
+            if let Notice::Waiting { until_deadline, given_up_next, .. } = notice {
+                tell.send((*until_deadline, given_up_next.clone())).unwrap();
+            }
+        });
+        for (name, limit) in [("patient", HANG), ("slow", ms(100))] {
+            let trap = trap.clone();
+            let actor = Play::new(move |(), _| {
+                trap.walk_in();
+                Ok(())
+            });
+            let actor = system.actor(name).feeds_nothing().stall_limit(limit).spawn(actor);
+            actor.unwrap().send(()).unwrap();
+            keeper.catches();
+        }
+        system.handle().shutdown();
+        let (until_deadline, slow, given_up_in) = loop {
+            if let (until_deadline, Some((name, time))) = next(&told) {
+                break (until_deadline, name, time);
+            }
+        };
+        // That of the patient one, and not the end of the grace.
+        assert!(until_deadline.is_some_and(|left| left > ms(100)), "{until_deadline:?}");
+        assert!(slow == "slow" && given_up_in <= HANG, "{slow}, {given_up_in:?}");
+        drop(keeper);
+        assert_eq!(line(&system.wait(), "slow").ended, Ended::Overdue);
     });
 }

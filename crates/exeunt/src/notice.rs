@@ -68,8 +68,10 @@ pub enum Notice {
     Waiting {
         /// Those whose turn it is, each with the messages that are left.
         on: Vec<(String, usize)>,
-        /// Until the first of their deadlines comes, if nothing more happens.
+        /// Until the first of the deadlines comes that are still to come, if nothing more happens.
         until_deadline: Option<Duration>,
+        /// Of those who have met theirs, who is given up first, if it does not come back, and until then.
+        given_up_next: Option<(String, Duration)>,
     },
     /// An actor's deadline has come: what is left is returned.
     Overdue {

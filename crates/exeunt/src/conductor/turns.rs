@@ -218,18 +218,28 @@ impl Conductor<'_> {
         drain.next_word = now + SAY_EVERY;
         let next_word = drain.next_word;
         let mut first_deadline: Option<Instant> = None;
+        let mut first_given_up: Option<(Instant, usize)> = None;
         let mut on = Vec::new();
         for (&index, state) in &self.states {
             let (State::InTurn(turn) | State::Settling(turn)) = state else { continue };
             let Some(member) = self.stage.member(index) else { continue };
             let (clock, to_come) = self.terms_of(index, now);
-            // Who has met its deadline has its grace left.
-            let deadline = turn.next_limit(&clock, member.limits, to_come);
-            first_deadline = [first_deadline, deadline].into_iter().flatten().min();
+            let limit = turn.next_limit(&clock, member.limits, to_come);
+            match turn.halted {
+                None => first_deadline = first_deadline.into_iter().chain(limit).min(),
+                // Its children have deadlines of their own.
+                Some(_) if self.companies.family_of(index).is_some() => {}
+                Some(_) => {
+                    let given_up = limit.map(|limit| (limit, on.len()));
+                    first_given_up = first_given_up.into_iter().chain(given_up).min();
+                }
+            }
             on.push((member.life.name.to_string(), member.queued()));
         }
         let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
-        self.stage.emit(|| Notice::Waiting { on, until_deadline });
+        let given_up_next =
+            first_given_up.map(|(at, who)| (on[who].0.clone(), at.saturating_duration_since(now)));
+        self.stage.emit(|| Notice::Waiting { on, until_deadline, given_up_next });
         Some(next_word)
     }
 }

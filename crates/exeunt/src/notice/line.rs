@@ -32,7 +32,9 @@ impl Notice {
             }
             Notice::Draining { name, queued: 0 } => write!(f, "`{name}`: its turn"),
             Notice::Draining { name, queued } => write!(f, "`{name}`: its turn, {queued} queued"),
-            Notice::Waiting { on, until_deadline } => waiting(f, on, *until_deadline),
+            Notice::Waiting { on, until_deadline, given_up_next } => {
+                waiting(f, on, *until_deadline, given_up_next.as_ref())
+            }
             Notice::Overdue { name, doing, stuck_for } => {
                 write!(f, "`{name}` has met its deadline, {}", doing_for(doing, *stuck_for))
             }
@@ -116,6 +118,7 @@ fn waiting(
     f: &mut impl Write,
     on: &[(String, usize)],
     until_deadline: Option<Duration>,
+    given_up_next: Option<&(String, Duration)>,
 ) -> fmt::Result {
     f.write_str("waiting for ")?;
     for (i, (name, left)) in on.iter().enumerate() {
@@ -125,10 +128,14 @@ fn waiting(
             write!(f, " ({left} left)")?;
         }
     }
-    match until_deadline {
-        Some(time) => write!(f, "; deadline in {time:.1?}"),
-        None => f.write_str("; no deadline"),
+    match (until_deadline, given_up_next) {
+        (None, None) => f.write_str("; no deadline")?,
+        (None, Some(_)) => {}
+        (Some(time), _) => write!(f, "; deadline in {time:.1?}")?,
     }
+    let Some((name, time)) = given_up_next else { return Ok(()) };
+    let its = if until_deadline.is_some() { "its own" } else { "its deadline" };
+    write!(f, "; `{name}` has met {its}, and is given up in {time:.1?}")
 }
 
 fn restarting(
@@ -202,9 +209,26 @@ mod tests {
 
     #[test]
     fn who_has_nothing_left_is_waited_for_without_a_figure() {
+        let waiting = waiting(Some(Duration::from_secs(4)), None);
+        assert_eq!(waiting, "waiting for `listener`, `log` (3 left); deadline in 4.0s");
+    }
+
+    #[test]
+    fn d3_the_end_of_a_grace_is_not_said_to_be_a_deadline() {
+        let (deadline, grace) = (Duration::from_secs(4), Duration::from_millis(500));
+        let both = "waiting for `listener`, `log` (3 left)";
+        let met = |its| format!("`log` has met {its}, and is given up in 500.0ms");
+        assert_eq!(waiting(None, Some(grace)), format!("{both}; {}", met("its deadline")));
+        let all = format!("{both}; deadline in 4.0s; {}", met("its own"));
+        assert_eq!(waiting(Some(deadline), Some(grace)), all);
+        assert_eq!(waiting(None, None), format!("{both}; no deadline"));
+    }
+
+    /// Said of a listener that has nothing left, and a log that has, whose grace it may be.
+    fn waiting(until_deadline: Option<Duration>, grace: Option<Duration>) -> String {
         let on = vec![("listener".to_owned(), 0), ("log".to_owned(), 3)];
-        let waiting = Notice::Waiting { on, until_deadline: Some(Duration::from_secs(4)) };
-        assert_eq!(waiting.to_string(), "waiting for `listener`, `log` (3 left); deadline in 4.0s");
+        let given_up_next = grace.map(|grace| ("log".to_owned(), grace));
+        Notice::Waiting { on, until_deadline, given_up_next }.to_string()
     }
 
     #[test]
