@@ -1,13 +1,30 @@
 //! A lane: one of the channels of a mailbox, and what lies in it.
 
+use std::cell::Cell;
+
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use crate::capacity::Capacity;
 
 /// What lies in a channel: a message, and whose it is while its `send` has not returned.
 pub(crate) struct Parcel<M> {
-    pub(crate) message: M,
+    /// In a cell, so that the values which a message never has are no use to whoever wraps the parcel. The channel hands it on in
+    /// a `Result`: if that kept its tag in an enum's own, the message would be copied as a tag and a rest, and such a rest is
+    /// loaded across two stores, which the processor cannot forward.
+    message: Cell<M>,
     pub(super) ticket: Ticket,
+}
+
+impl<M> Parcel<M> {
+    #[inline(always)] // for the same reason as `Mailbox::offer`
+    pub(super) fn new(message: M, ticket: Ticket) -> Parcel<M> {
+        Parcel { message: Cell::new(message), ticket }
+    }
+
+    #[inline(always)] // for the same reason as `unwind::catch`
+    pub(super) fn open(self) -> M {
+        self.message.into_inner()
+    }
 }
 
 /// Tells a message from those of all other senders that are inside a send at the same moment.
@@ -39,7 +56,7 @@ impl<M> Lane<M> {
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn take(&self) -> Option<M> {
         match self.receiver.try_recv() {
-            Ok(parcel) => Some(parcel.message),
+            Ok(parcel) => Some(parcel.open()),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
         }
     }

@@ -136,14 +136,14 @@ impl<M: Send + 'static> Mailbox<M> {
     ) -> Result<(), M> {
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
-        let mut parcel = Some(Parcel { message, ticket });
+        let mut parcel = Some(Parcel::new(message, ticket));
         // Asked before, since it takes the same lock.
         let is_family = self.is_of_the_family();
         // Taken and counted, both or neither. If the system has had the last word, neither: then
         // the mailbox is closed.
         let returned = owner.take_overflowed(|| self.make_room(&mut parcel, is_family));
         self.bury_by(&mut undertaker, returned);
-        parcel.map_or(Ok(()), |parcel| Err(parcel.message))
+        parcel.map_or(Ok(()), |parcel| Err(parcel.open()))
     }
 
     /// Puts the parcel in, and gives what has to go for it. Leaves it where it is if the mailbox is
@@ -161,7 +161,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 // The reader may have emptied the mailbox since it was found full, and sleep.
                 Ok(()) => self.porter.wake(),
                 Err(TrySendError::Full(ours)) if self.overflow() == Overflow::DropNewest => {
-                    returned.push(ours.message);
+                    returned.push(ours.open());
                 }
                 // Others may be quicker to take the place. Then the next message goes: each of
                 // them has put one in.
@@ -296,7 +296,7 @@ mod tests {
     fn m1_a_message_may_be_displaced_while_its_own_send_looks_again() {
         let (mailbox, life, returned) = full(Overflow::DropOldest);
         assert_eq!(mailbox.take(), Some(1));
-        assert!(mailbox.ordinary.sender.try_send(Parcel { message: 2, ticket: Ticket(1) }).is_ok());
+        assert!(mailbox.ordinary.sender.try_send(Parcel::new(2, Ticket(1))).is_ok());
         assert_eq!(displace(&mailbox, &life, 3), Ok(()));
         assert_eq!(mailbox.evict(), [3]);
         assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));

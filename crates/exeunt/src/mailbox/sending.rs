@@ -29,10 +29,10 @@ impl<M: Send + 'static> Mailbox<M> {
         }
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
-        match lane.sender.try_send(Parcel { message, ticket }) {
+        match lane.sender.try_send(Parcel::new(message, ticket)) {
             Ok(()) => self.look_again(ticket).map_err(Refusal::Closed),
-            Err(TrySendError::Full(parcel)) => Err(Refusal::Full(parcel.message)),
-            Err(TrySendError::Disconnected(parcel)) => Err(Refusal::Closed(parcel.message)),
+            Err(TrySendError::Full(parcel)) => Err(Refusal::Full(parcel.open())),
+            Err(TrySendError::Disconnected(parcel)) => Err(Refusal::Closed(parcel.open())),
         }
     }
 
@@ -63,10 +63,12 @@ impl<M: Send + 'static> Mailbox<M> {
             },
         };
         match ready.index() {
-            index if index == room => match ready.send(&lane.sender, Parcel { message, ticket }) {
-                Ok(()) => self.look_again(ticket).map_err(Waited::Closed),
-                Err(error) => Err(Waited::Closed(error.0.message)),
-            },
+            index if index == room => {
+                match ready.send(&lane.sender, Parcel::new(message, ticket)) {
+                    Ok(()) => self.look_again(ticket).map_err(Waited::Closed),
+                    Err(error) => Err(Waited::Closed(error.0.open())),
+                }
+            }
             index if index == closing => {
                 let _ = ready.recv(over.receiver());
                 Err(Waited::Closed(message))
@@ -138,7 +140,7 @@ impl<M: Send + 'static> Mailbox<M> {
             last_word.strays.extend(lane.receiver.try_iter());
         }
         match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
-            Some(at) => Err(last_word.strays.swap_remove(at).message),
+            Some(at) => Err(last_word.strays.swap_remove(at).open()),
             None => Ok(()),
         }
     }
@@ -186,7 +188,7 @@ mod tests {
         // Two senders had looked before the closing, and send after the end.
         let [first, second] = [Ticket(1), Ticket(2)];
         for (message, ticket) in [("a", first), ("b", second)] {
-            assert!(mailbox.ordinary.sender.try_send(Parcel { message, ticket }).is_ok());
+            assert!(mailbox.ordinary.sender.try_send(Parcel::new(message, ticket)).is_ok());
         }
         assert_eq!(mailbox.look_again(second), Err("b"));
         assert_eq!(mailbox.look_again(first), Err("a"));
@@ -197,7 +199,7 @@ mod tests {
     fn m1_a_late_send_before_the_last_look_is_accepted() {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
         mailbox.close();
-        assert!(mailbox.ordinary.sender.try_send(Parcel { message: 1, ticket: Ticket(1) }).is_ok());
+        assert!(mailbox.ordinary.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
         assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
         assert!(!mailbox.finish());
         assert_eq!(mailbox.evict(), [1]);
@@ -209,9 +211,7 @@ mod tests {
         assert!(mailbox.finish());
         let lanes = [&mailbox.ordinary, mailbox.urgent().unwrap()];
         for (lane, ticket) in lanes.into_iter().cycle().zip(1..=4) {
-            assert!(
-                lane.sender.try_send(Parcel { message: ticket, ticket: Ticket(ticket) }).is_ok()
-            );
+            assert!(lane.sender.try_send(Parcel::new(ticket, Ticket(ticket))).is_ok());
         }
         for ticket in [3, 2, 4, 1] {
             assert_eq!(mailbox.look_again(Ticket(ticket)), Err(ticket));
