@@ -67,7 +67,7 @@ const BELL: &[Mutant] = &[
     ("flag_after_ring", FLAG, "        atomic::fence(Ordering::SeqCst);\n"),
     (
         "no_wake_up",
-        "            // Full means that it is ringing already.\n            let _ = wire.sender.try_send(());\n",
+        "if let Some(wire) = self.wire.get() {\n            wire.pull();\n        }\n",
         "",
     ),
     (
@@ -84,8 +84,8 @@ const BELL: &[Mutant] = &[
 
 /// What `flag_after_ring` moves to the end of the ring.
 const FLAG: &str = "        self.rung.swap(true, Ordering::SeqCst);\n        // Pairs with that of who is about to sleep: it sees that it was rung, or we see that it waits.\n        atomic::fence(Ordering::SeqCst);\n";
-const RING: &str = "            let _ = wire.sender.try_send(());\n        }\n    }\n\n    /// Whether it was rung";
-const RUNG_LATE: &str = "            let _ = wire.sender.try_send(());\n        }\n        self.rung.swap(true, Ordering::SeqCst);\n    }\n\n    /// Whether it was rung";
+const RING: &str = "            wire.pull();\n        }\n    }\n\n    /// Whether it was rung";
+const RUNG_LATE: &str = "            wire.pull();\n        }\n        self.rung.swap(true, Ordering::SeqCst);\n    }\n\n    /// Whether it was rung";
 
 /// What `asleep_before_reader` turns round.
 const ASLEEP: &str = "        let reader = self.reader.get_or_init(thread::current);\n        debug_assert_eq!(reader.id(), thread::current().id(), \"another thread would be woken\");\n        self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n";
@@ -103,12 +103,28 @@ const PORTER: &[Mutant] = &[
         "        self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n        self.reader.get_or_init(thread::current);\n",
     ),
     ("no_wake_up", "self.reader.get().into_iter().for_each(Thread::unpark);", ""),
+    ("no_wire_pulled", "watchers.drain(..).for_each(|wire| wire.pull());", "watchers.clear();"),
+    (
+        "watched_without_lock",
+        WATCH,
+        "        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n        self.watchers().push(Arc::clone(wire));\n",
+    ),
+    (
+        "unwatched_blindly",
+        "if watchers.is_empty() {\n            self.state",
+        "{\n            self.state",
+    ),
+    ("unseen_watch", "self.state.fetch_or(WATCHED, Ordering::SeqCst);", ""),
 ];
+
+/// What `watched_without_lock` turns round.
+const WATCH: &str = "        let mut watchers = self.watchers();\n        watchers.push(Arc::clone(wire));\n        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let waiters = read("waiters.rs");
     write("waiters", &waiters);
+    write("wire", &read("mailbox/wire.rs"));
     read_in("event", &read("event.rs"), EVENT);
     read_in("bell", &read("mailbox/bell.rs"), BELL);
     read_in("porter", &read("mailbox/porter.rs"), PORTER);

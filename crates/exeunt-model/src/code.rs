@@ -1,5 +1,5 @@
 //! Code of exeunt itself, under [loom](https://docs.rs/loom), which runs it in every order that the memory
-//! model allows: `event.rs`, `waiters.rs`, `mailbox/bell.rs` and `mailbox/porter.rs`, as they stand.
+//! model allows: `event.rs`, `waiters.rs`, and of `mailbox/` `bell.rs`, `wire.rs` and `porter.rs`, as they stand.
 //!
 //! The build script reads them in, with loom's locks and atomics in the place of the standard library's
 //! ([`sync`]), and with channels that do what crossbeam's promise ([`channel`]): crossbeam's own cannot be run
@@ -92,6 +92,12 @@ mod waiters {
     include!(concat!(env!("OUT_DIR"), "/waiters.rs"));
 }
 
+/// `exeunt/src/mailbox/wire.rs`.
+#[allow(missing_debug_implementations, unused)]
+mod wire {
+    include!(concat!(env!("OUT_DIR"), "/wire.rs"));
+}
+
 macro_rules! read_in {
     ($($name:ident)*) => {
         $(
@@ -128,6 +134,10 @@ read_in! {
     porter_no_look_before_sleep
     porter_asleep_before_reader
     porter_no_wake_up
+    porter_no_wire_pulled
+    porter_watched_without_lock
+    porter_unwatched_blindly
+    porter_unseen_watch
 }
 
 mod tests;

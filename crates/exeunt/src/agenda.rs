@@ -13,7 +13,7 @@ use crate::actor::Actor;
 use crate::answers::{Answers, How};
 use crate::clock::Clock;
 use crate::life::Life;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Wire};
 use crate::timer::{Missed, Rope, Timer};
 use crate::timers::Timers;
 use crate::unwind;
@@ -254,6 +254,16 @@ impl<A: Actor> Agenda<A> {
     pub(crate) fn add_to<'a>(&'a self, select: &mut Select<'a>) {
         self.answers.add_to(select);
         self.inputs.iter().for_each(|input| input.add_to(select));
+    }
+
+    /// Whoever puts something into one of the mailboxes beside the actor's own pulls the wire from here on. `false` if
+    /// something is there already.
+    pub(crate) fn watch(&self, wire: &Arc<Wire>) -> bool {
+        self.inputs.iter().all(|input| input.watch(wire))
+    }
+
+    pub(crate) fn unwatch(&self, wire: &Arc<Wire>) {
+        self.inputs.iter().for_each(|input| input.unwatch(wire));
     }
 
     // How it ends.

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Select, select};
 use crate::actor::Actor;
 use crate::cell::{self, Failure};
 use crate::life::{Activity, Life, Outcome, Summons};
-use crate::mailbox::{self, Mailbox};
+use crate::mailbox::{self, Mailbox, Wire};
 use crate::notice::{Notice, ReturnedBecause};
 use crate::unwind;
 
@@ -150,14 +150,15 @@ where
 
 /// Nobody is made anew in a drain only to be told that its turn has come.
 fn wait_for_work<M: Send + 'static>(life: &Life, mailbox: Option<&Mailbox<M>>) {
-    let mut select = Select::new();
-    select.recv(life.stopping.receiver());
-    select.recv(life.must_stop.receiver());
-    if let Some(mailbox) = mailbox {
-        select.recv(mailbox.receiver());
-        mailbox.urgent_receiver().map(|urgent| select.recv(urgent));
+    let work = Arc::new(Wire::new());
+    if mailbox.is_none_or(|mailbox| mailbox.watch(&work)) {
+        let mut select = Select::new();
+        select.recv(life.stopping.receiver());
+        select.recv(life.must_stop.receiver());
+        select.recv(work.receiver());
+        select.ready();
     }
-    select.ready();
+    mailbox.into_iter().for_each(|mailbox| mailbox.unwatch(&work));
 }
 
 /// `None` if there is nothing more to wait for.

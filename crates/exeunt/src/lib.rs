@@ -100,7 +100,7 @@
 //!
 //! A send costs what crossbeam-channel's send costs: messages are not boxed, and there is no lock, no
 //! allocation and no read-modify-write beside the channel's own. An actor takes its messages from the
-//! channel directly; if there are none it sleeps, in a `select!` if it waits for other channels too. Nothing
+//! channel directly; if there are none it sleeps, in a `select` if it waits for other channels too. Nothing
 //! polls. A system has two threads of its own beside those of its actors, asleep until something happens.
 //! `cargo bench -p exeunt` measures it against the plain channel.
 //!

@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
-use crossbeam_channel::Receiver;
-
 use crate::capacity::Capacity;
 use crate::event::Flag;
 use crate::life::{Life, Outcome};
@@ -20,6 +18,7 @@ mod closing;
 mod inbox;
 mod lane;
 mod bell;
+mod wire;
 mod porter;
 mod crew;
 mod dead_letters;
@@ -41,6 +40,7 @@ pub use overflow::Overflow;
 use porter::Porter;
 pub(crate) use post::{Burial, Post};
 pub(crate) use sending::{Refusal, Waited};
+pub(crate) use wire::Wire;
 
 pub(crate) struct Mailbox<M> {
     /// Tells it from all other mailboxes of the process, those that are gone included.
@@ -292,9 +292,15 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.sleep(until, || !self.is_empty() || self.bell.is_rung_before_sleep());
     }
 
-    /// What to wait for beside other channels.
-    pub(crate) fn receiver(&self) -> &Receiver<Parcel<M>> {
-        &self.ordinary.receiver
+    /// From here on, and until it is [unwatched](Mailbox::unwatch), whoever puts something in pulls the wire, once: for a
+    /// thread that waits in a `select`. `false` if something is in it already.
+    pub(crate) fn watch(&self, wire: &Arc<Wire>) -> bool {
+        self.porter.watch(wire);
+        self.is_empty()
+    }
+
+    pub(crate) fn unwatch(&self, wire: &Arc<Wire>) {
+        self.porter.unwatch(wire);
     }
 
     /// Tells the futures that wait for room as often as there is some, in their order; the reader in
@@ -322,11 +328,6 @@ impl<M: Send + 'static> Mailbox<M> {
     #[inline]
     pub(crate) fn take_urgent(&self) -> Option<M> {
         self.urgent.get().and_then(Lane::take)
-    }
-
-    /// What to wait for beside the ordinary lane.
-    pub(crate) fn urgent_receiver(&self) -> Option<&Receiver<Parcel<M>>> {
-        self.urgent.get().map(|lane| &lane.receiver)
     }
 
     /// The end of a mailbox that no actor will read.

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::ending::{self, Fate, Over, Remains, WayOut};
 use crate::flood::Flood;
 use crate::life::{Activity, Life, Outcome, Summons};
-use crate::mailbox::{Bell, Mailbox};
+use crate::mailbox::{Bell, Mailbox, Wire};
 use crate::patience::{Advice, Patience};
 use crate::report::ActorReport;
 use crate::unwind;
@@ -74,6 +74,8 @@ pub(crate) struct Runner<'a, A: Actor> {
     life: &'a Arc<Life>,
     mailbox: &'a Arc<Mailbox<A::Msg>>,
     bell: &'a Bell,
+    /// By which it is woken when it waits in a `select`. Made when it does for the first time.
+    wire: Option<Arc<Wire>>,
     /// Where it is told that its children have left, when they were told to.
     children: Option<Receiver<Vec<ActorReport>>>,
     /// What there is to do beside messages from the mailbox.
@@ -139,6 +141,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             life,
             mailbox,
             bell,
+            wire: None,
             children: None,
             next: None,
             patience: Patience::new(),

@@ -148,8 +148,9 @@ macro_rules! scenes_of_a_porter {
                     // sequentially consistent, is what loom does not know and `litmus` says.
                     fence(Ordering::SeqCst);
                     // sending.rs, `look_again`
-                    if porter.look().is_asleep() {
-                        porter.rouse();
+                    let word = porter.look();
+                    if !word.is_nothing() {
+                        porter.announce(word);
                     }
                 }
             });
@@ -178,6 +179,51 @@ macro_rules! scenes_of_a_porter {
             }
             sender.join().unwrap();
             ringer.join().unwrap();
+        }
+
+        /// Two wait in a `select`, and whoever sends wakes both: one of them, which takes what it finds and goes on
+        /// waiting, and one that is woken by something else as well, and goes.
+        fn calls() {
+            let porter = Arc::new($porter::Porter::new());
+            let sent = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+            let sender = thread::spawn({
+                let (porter, sent) = (Arc::clone(&porter), sent.clone());
+                move || {
+                    for sent in sent {
+                        sent.store(true, Ordering::Release);
+                        fence(Ordering::SeqCst); // as above
+                        let word = porter.look();
+                        if !word.is_nothing() {
+                            porter.announce(word);
+                        }
+                    }
+                }
+            });
+            let passer_by = thread::spawn({
+                let porter = Arc::clone(&porter);
+                move || {
+                    let wire = Arc::new(super::super::wire::Wire::new());
+                    porter.watch(&wire);
+                    porter.unwatch(&wire);
+                }
+            });
+            // runner/sleep.rs, `select`
+            let wire = Arc::new(super::super::wire::Wire::new());
+            for sent in &sent {
+                while !sent.load(Ordering::Acquire) {
+                    porter.watch(&wire);
+                    fence(Ordering::SeqCst); // as above, crossbeam's before it says "empty"
+                    if !sent.load(Ordering::Acquire) {
+                        wire.receiver().ready();
+                    }
+                    porter.unwatch(&wire);
+                    let _ = wire.pick_up();
+                    thread::yield_now();
+                }
+            }
+            assert!(!wire.pick_up(), "it would be woken for nothing");
+            sender.join().unwrap();
+            passer_by.join().unwrap();
         }
     };
 }
@@ -245,8 +291,12 @@ is_missed!(bell_no_wake_up scenes_of_a_bell: the_wake_up rung);
 is_missed!(bell_rung_blindly scenes_of_a_bell: the_swap_of_who_rings rung);
 is_missed!(bell_silenced_blindly scenes_of_a_bell: the_swap_of_who_silences rung);
 
-holds!(porter scenes_of_a_porter 3: m1_o3_no_message_and_no_ring_is_slept_through wakes);
+holds!(porter scenes_of_a_porter 3: m1_o3_no_message_and_no_ring_is_slept_through wakes, m1_whoever_watches_is_called calls);
 is_missed!(porter_look_before_asleep scenes_of_a_porter: the_word_before_the_look wakes);
 is_missed!(porter_no_look_before_sleep scenes_of_a_porter: the_look_before_the_sleep wakes);
 is_missed!(porter_asleep_before_reader scenes_of_a_porter: the_name_before_the_word wakes);
 is_missed!(porter_no_wake_up scenes_of_a_porter: the_wake_up wakes);
+is_missed!(porter_no_wire_pulled scenes_of_a_porter: the_wire calls);
+is_missed!(porter_watched_without_lock scenes_of_a_porter: the_lock_of_who_watches calls);
+is_missed!(porter_unwatched_blindly scenes_of_a_porter: the_others_who_watch calls);
+is_missed!(porter_unseen_watch scenes_of_a_porter: the_word_of_who_watches calls);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use crate::life::{Activity, Life};
-use crate::mailbox::{self, Inbox, Mailbox};
+use crate::mailbox::{self, Inbox, Mailbox, Wire};
 use crate::notice::{Notice, ReturnedBecause};
 use crate::unwind;
 
@@ -14,6 +14,11 @@ use crate::unwind;
 pub(crate) trait Input<M> {
     fn take(&mut self) -> Taken<M>;
     fn add_to<'a>(&'a self, select: &mut Select<'a>);
+    /// Whoever puts something into a mailbox that it is pulls the wire from here on. `false` if something is there already.
+    fn watch(&self, _wire: &Arc<Wire>) -> bool {
+        true
+    }
+    fn unwatch(&self, _wire: &Arc<Wire>) {}
     /// The actor's turn has come, or that of its ring.
     fn last_call(&mut self) {}
     /// The actor's turn has come.
@@ -146,8 +151,15 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     }
 
     fn add_to<'a>(&'a self, select: &mut Select<'a>) {
-        select.recv(self.mailbox.receiver());
         select.recv(self.mailbox.bell.receiver());
+    }
+
+    fn watch(&self, wire: &Arc<Wire>) -> bool {
+        self.mailbox.watch(wire)
+    }
+
+    fn unwatch(&self, wire: &Arc<Wire>) {
+        self.mailbox.unwatch(wire);
     }
 
     fn close(&mut self) {

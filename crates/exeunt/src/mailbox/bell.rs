@@ -3,20 +3,16 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{self, AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
-/// Makes the actor look up when it works, and wakes it when it waits in a `select`. (Who only waits for its mailbox is woken by
-/// the [porter](super::porter).)
+use super::wire::Wire;
+
+/// Makes the actor look up when it works, and wakes it when it waits in a `select`. (Who only waits for its mailbox, and who waits
+/// for what comes into it, is woken by the [porter](super::porter).)
 pub(crate) struct Bell {
     rung: AtomicBool,
     /// Made by the first who waits for it.
     wire: OnceLock<Wire>,
-}
-
-/// One place: a bell that is ringing need not be rung.
-struct Wire {
-    sender: Sender<()>,
-    receiver: Receiver<()>,
 }
 
 impl Bell {
@@ -29,8 +25,7 @@ impl Bell {
         // Pairs with that of who is about to sleep: it sees that it was rung, or we see that it waits.
         atomic::fence(Ordering::SeqCst);
         if let Some(wire) = self.wire.get() {
-            // Full means that it is ringing already.
-            let _ = wire.sender.try_send(());
+            wire.pull();
         }
     }
 
@@ -50,26 +45,23 @@ impl Bell {
 
     /// What to wait for, with other channels. It does not wait if the bell is rung already.
     pub(crate) fn receiver(&self) -> &Receiver<()> {
-        let wire = self.wire.get_or_init(|| {
-            let (sender, receiver) = crossbeam_channel::bounded(1);
-            Wire { sender, receiver }
-        });
+        let wire = self.wire.get_or_init(Wire::new);
         if self.is_rung_before_sleep() {
-            let _ = wire.sender.try_send(());
+            wire.pull();
         }
-        &wire.receiver
+        wire.receiver()
     }
 
     /// Takes note that it woke somebody, and says whether it did. What it was rung for is still to be
     /// [heard](Bell::heard).
     pub(crate) fn pick_up(&self) -> bool {
-        self.wire.get().is_some_and(|wire| wire.receiver.try_recv().is_ok())
+        self.wire.get().is_some_and(Wire::pick_up)
     }
 
     /// The second half of a ring whose first half was heard already: what wakes comes late.
     #[cfg(test)]
     pub(crate) fn wake_late(&self) {
-        assert!(self.wire.get().is_some_and(|wire| wire.sender.try_send(()).is_ok()));
+        self.wire.get().into_iter().for_each(Wire::pull);
     }
 
     #[cold]

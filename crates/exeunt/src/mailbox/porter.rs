@@ -1,22 +1,30 @@
 //! The porter of a mailbox: knows whether it is closed, and whether its reader sleeps.
 //!
 //! Both are in one word. A send looks at it anyway once its message is in the channel, to learn whether the mailbox was
-//! closed meanwhile; with the same look it learns whether there is somebody to wake. So a reader that has only its mailbox
-//! to wait for need not wait in the channel, which would let it sleep only after 22 rounds of spinning and giving way.
+//! closed meanwhile; with the same look it learns whether there is somebody to wake. So nobody waits in the channel itself
+//! to read from it, which would cost every message more (`mailbox.md`).
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
+use super::wire::Wire;
+use crate::unwind;
+
 const CLOSED: u8 = 1;
+/// The one who reads it is parked.
 const ASLEEP: u8 = 2;
+/// Somebody waits for it in a `select`, beside other things.
+const WATCHED: u8 = 4;
 
 pub(super) struct Porter {
     state: AtomicU8,
     /// Who sleeps: the one thread that reads, from its first sleep on. It is the same for all incarnations of an actor, and a
     /// mailbox whose actor was refused its thread is nobody else's.
     reader: OnceLock<Thread>,
+    /// Who watches it: by which wire each is woken.
+    watchers: Mutex<Vec<Arc<Wire>>>,
 }
 
 /// What a sender sees that looks once more.
@@ -25,7 +33,7 @@ pub(super) struct Word(u8);
 
 impl Porter {
     pub(super) fn new() -> Porter {
-        Porter { state: AtomicU8::new(0), reader: OnceLock::new() }
+        Porter { state: AtomicU8::new(0), reader: OnceLock::new(), watchers: Mutex::default() }
     }
 
     /// Whether the mailbox is closed: the first look of a send.
@@ -45,19 +53,47 @@ impl Porter {
         self.state.fetch_or(CLOSED, Ordering::SeqCst) & CLOSED == 0
     }
 
-    /// Wakes the reader, if it sleeps.
+    /// Wakes the reader, if it is parked. Who watches has a bell for what does not come through the mailbox.
     pub(super) fn wake(&self) {
-        if self.look().is_asleep() {
-            self.rouse();
+        self.rouse(self.look());
+    }
+
+    /// A message was put in: wakes all who were seen to sleep over that.
+    #[cold]
+    pub(super) fn announce(&self, seen: Word) {
+        self.rouse(seen);
+        if seen.is_watched() {
+            let mut watchers = self.watchers();
+            watchers.drain(..).for_each(|wire| wire.pull());
+            self.state.fetch_and(!WATCHED, Ordering::SeqCst);
         }
     }
 
-    #[cold]
-    pub(super) fn rouse(&self) {
+    fn rouse(&self, seen: Word) {
         // One of those who saw it asleep wakes it.
-        if self.state.fetch_and(!ASLEEP, Ordering::SeqCst) & ASLEEP != 0 {
+        if seen.is_asleep() && self.state.fetch_and(!ASLEEP, Ordering::SeqCst) & ASLEEP != 0 {
             self.reader.get().into_iter().for_each(Thread::unpark);
         }
+    }
+
+    /// Whoever puts something in from here on pulls the wire, once. What was put in before is there to be seen.
+    pub(super) fn watch(&self, wire: &Arc<Wire>) {
+        let mut watchers = self.watchers();
+        watchers.push(Arc::clone(wire));
+        self.state.fetch_or(WATCHED, Ordering::SeqCst);
+    }
+
+    /// Nobody pulls the wire any more.
+    pub(super) fn unwatch(&self, wire: &Arc<Wire>) {
+        let mut watchers = self.watchers();
+        watchers.retain(|other| !Arc::ptr_eq(other, wire));
+        if watchers.is_empty() {
+            self.state.fetch_and(!WATCHED, Ordering::SeqCst);
+        }
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Vec<Arc<Wire>>> {
+        unwind::lock(&self.watchers)
     }
 
     /// The reader sleeps until it is woken, or until that moment. Not if there is something to do: that is asked
@@ -100,6 +136,11 @@ impl Word {
     #[inline]
     pub(super) fn is_asleep(self) -> bool {
         self.0 & ASLEEP != 0
+    }
+
+    #[inline]
+    pub(super) fn is_watched(self) -> bool {
+        self.0 & WATCHED != 0
     }
 }
 
@@ -161,5 +202,25 @@ mod tests {
             });
             assert!(porter.look().is_nothing());
         });
+    }
+
+    #[test]
+    fn m1_whoever_watches_is_called_once_and_nobody_else() {
+        let (porter, wires) = (Porter::new(), [(); 3].map(|()| Arc::new(Wire::new())));
+        let announce = || porter.announce(porter.look());
+        let called = || wires.each_ref().map(|wire| wire.pick_up());
+        wires.iter().for_each(|wire| porter.watch(wire));
+        porter.wake();
+        assert_eq!(called(), [false; 3], "it was not for them");
+        porter.unwatch(&wires[1]);
+        assert!(porter.look().is_watched());
+        announce();
+        assert_eq!(called(), [true, false, true]);
+        assert!(porter.look().is_nothing());
+        porter.watch(&wires[1]);
+        porter.unwatch(&wires[1]);
+        assert!(porter.look().is_nothing());
+        announce();
+        assert_eq!(called(), [false; 3]);
     }
 }

@@ -123,9 +123,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     #[cold]
     fn heed(&self, word: Word, ticket: Ticket) -> Result<(), M> {
-        if word.is_asleep() {
-            self.porter.rouse();
-        }
+        self.porter.announce(word);
         if word.is_closed() { self.settle(ticket) } else { Ok(()) }
     }
 

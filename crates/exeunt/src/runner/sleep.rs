@@ -1,13 +1,15 @@
 //! How it sleeps: parked, if its mailbox, its bell and the time are all there is to wait for, and in a `select` if there are
-//! other channels, or other threads that read the same mailbox. `mailbox.md` says why.
+//! other channels, or other threads that read the same mailbox. In neither does it wait in the mailbox's own channel; `mailbox.md`
+//! says why.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Select;
 
 use super::{Affair, Next, Runner};
 use crate::actor::Actor;
-use crate::mailbox::Crew;
+use crate::mailbox::{Crew, Wire};
 
 impl<A: Actor> Runner<'_, A> {
     /// Sleeps until there is something to look at.
@@ -51,21 +53,25 @@ impl<A: Actor> Runner<'_, A> {
     }
 
     /// Sleeps in a `select` of all there is to wait for, or until that moment.
-    fn select(&self, due: Option<Instant>) {
-        let mut select = Select::new();
-        select.recv(self.mailbox.receiver());
-        select.recv(self.bell.receiver());
-        if let Some(urgent) = self.mailbox.urgent_receiver() {
-            select.recv(urgent);
+    fn select(&mut self, due: Option<Instant>) {
+        let wire = Arc::clone(self.wire.get_or_insert_with(|| Arc::new(Wire::new())));
+        let agenda = self.cell.agenda_now();
+        // All that is put in from here on wakes it, and what was put in before is seen.
+        if self.mailbox.watch(&wire) && agenda.watch(&wire) {
+            let mut select = Select::new();
+            select.recv(wire.receiver());
+            select.recv(self.bell.receiver());
+            if let Some(children) = &self.children {
+                select.recv(children);
+            }
+            agenda.add_to(&mut select);
+            match due {
+                None => drop(select.ready()),
+                Some(due) => drop(select.ready_deadline(due)),
+            }
         }
-        if let Some(children) = &self.children {
-            select.recv(children);
-        }
-        self.cell.agenda_now().add_to(&mut select);
-        match due {
-            None => drop(select.ready()),
-            Some(due) => drop(select.ready_deadline(due)),
-        }
-        let _ = self.bell.pick_up();
+        self.mailbox.unwatch(&wire);
+        agenda.unwatch(&wire);
+        let _ = (wire.pick_up(), self.bell.pick_up());
     }
 }
