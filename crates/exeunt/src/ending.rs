@@ -339,6 +339,7 @@ mod tests {
 
     use super::*;
     use crate::capacity::Capacity;
+    use crate::guarded::guarded;
     use crate::mailbox::Post;
     use crate::member::Member;
     use crate::stage::Stage;
@@ -364,6 +365,27 @@ mod tests {
         let (taken, bury) = member.take_over(ReturnedBecause::Abandoned);
         bury();
         taken
+    }
+
+    #[test]
+    fn f2_who_rests_in_a_drain_hears_of_work() {
+        guarded(|| {
+            let (mailbox, members, _returned) = crew(1);
+            let life = Arc::clone(&members[0].life);
+            // It has been there before, and then it comes.
+            wait_for_work(&life, Some(&*mailbox));
+            assert_eq!(mailbox.take(), Some(1));
+            let rests = std::thread::spawn({
+                let mailbox = Arc::clone(&mailbox);
+                move || wait_for_work(&life, Some(&*mailbox))
+            });
+            while !mailbox.is_watched() {
+                assert!(!rests.is_finished(), "there is nothing to do");
+                std::thread::yield_now();
+            }
+            assert!(mailbox.offer(&mailbox.ordinary, 2).is_ok());
+            assert!(rests.join().is_ok());
+        });
     }
 
     #[test]

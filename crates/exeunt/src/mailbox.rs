@@ -303,6 +303,11 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.unwatch(wire);
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.porter.look().is_watched()
+    }
+
     /// Tells the futures that wait for room as often as there is some, in their order; the reader in
     /// that seat calls it when it has heard its bell, and has taken what is next.
     ///
@@ -429,6 +434,20 @@ mod tests {
             mailbox.add_address();
             assert!(wakes(&mailbox, Mailbox::remove_address));
             assert!(mailbox.bell.heard());
+        }
+    }
+
+    #[test]
+    fn m1_who_watches_hears_of_whatever_comes_and_sees_what_has_come_before() {
+        let wire = Arc::new(Wire::new());
+        for mailbox in [Mailbox::<u32>::new(Capacity::Bounded(4)), with_two_lanes()] {
+            for lane in mailbox.lanes() {
+                assert!(mailbox.watch(&wire) && !wire.pick_up());
+                assert!(mailbox.offer(lane, 1).is_ok() && wire.pick_up());
+                assert!(!mailbox.watch(&wire));
+                assert!(mailbox.wait_for_room(lane, 2, None, None).is_ok() && wire.pick_up());
+                while lane.take().is_some() {}
+            }
         }
     }
 

@@ -190,7 +190,7 @@ mod tests {
     use super::super::tests::wakes;
     use super::*;
     use crate::capacity::Capacity;
-    use crate::mailbox::Post;
+    use crate::mailbox::{Post, Wire};
 
     /// A mailbox of one place that is full with 1, whose actor has no thread.
     fn full(overflow: Overflow) -> (Arc<Mailbox<u32>>, Arc<Life>, mpsc::Receiver<u32>) {
@@ -235,6 +235,16 @@ mod tests {
         let (mailbox, life, _returned) = full(Overflow::DropOldest);
         assert_eq!(mailbox.take(), Some(1));
         assert!(wakes(&mailbox, |it| assert_eq!(displace(it, &life, 2), Ok(()))));
+    }
+
+    #[test]
+    fn m1_what_takes_room_that_came_meanwhile_wakes_whoever_watches() {
+        let (mailbox, life, _returned) = full(Overflow::DropOldest);
+        assert_eq!(mailbox.take(), Some(1));
+        let wire = Arc::new(Wire::new());
+        assert!(mailbox.watch(&wire));
+        assert_eq!(displace(&mailbox, &life, 2), Ok(()));
+        assert!(wire.pick_up());
     }
 
     #[test]
