@@ -13,8 +13,9 @@ pub(crate) mod table;
 /// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
 ///
 /// `Display` is a table that fits a terminal of 80 columns. More than eight children of one parent that left alike are
-/// one line of it, `(2000 of listener)`; [`actors`](Report::actors) has them all. With the feature `serde` it
-/// serialises; durations are in milliseconds.
+/// one line of it, `(2000 of listener)`, and so are more than 32 others that did, without a restart or a message that
+/// failed or was returned, and whose names differ by their numbers alone, `(500 like shard 7)`;
+/// [`actors`](Report::actors) has them all. With the feature `serde` it serialises; durations are in milliseconds.
 ///
 /// # Examples
 ///
@@ -523,6 +524,47 @@ mod tests {
         assert_eq!(lines[14], "  `guest 2000` and 19 others: no line (absorbed)");
         assert_eq!(lines[15], "  `peer 0`: 0 (absorbed)");
         assert_eq!(lines[22], "  and 3 of something else (absorbed)");
+    }
+
+    #[test]
+    fn r1_of_others_that_left_alike_so_do_more_than_can_be_read_and_nobody_with_a_story() {
+        let shards = |count: u32| -> Vec<ActorReport> {
+            (0..count).map(|n| actor(&format!("s{n}/{n}"), Ended::Drained)).collect()
+        };
+        let lines = |actors: &[ActorReport]| -> Vec<String> {
+            report(actors.to_vec()).to_string().lines().skip(2).map(str::to_owned).collect()
+        };
+        assert_eq!(lines(&shards(32)).len(), 32);
+        let many = shards(1000);
+        let sum = lines(&many);
+        assert_eq!(sum.len(), 1);
+        assert!(
+            sum[0].starts_with("  (1000 like s0/0)     drained     1.20 s 1000000000"),
+            "{sum:?}"
+        );
+
+        let plain = || actor("s7/7", Ended::Drained);
+        let pool = ActorReport { threads: vec![plain()], ..plain() };
+        let others = [
+            actor("s/", Ended::Drained),
+            actor("s7/7", Ended::Completed),
+            actor("s7/7", Ended::Overdue),
+            actor("s7/7", Ended::Failed),
+            actor("s7/7", Ended::Daemon),
+            ActorReport { is_task: true, ..plain() },
+            ActorReport { restarts: 1, ..plain() },
+            ActorReport { failed: 1, ..plain() },
+            ActorReport { returned: 1, ..plain() },
+            ActorReport { overflowed: 1, ..plain() },
+            ActorReport { error: Some("it was late".to_owned()), ..plain() },
+            child("s7/7".to_owned(), Ended::Drained, None),
+            pool,
+        ];
+        for other in others {
+            let alone = lines(std::slice::from_ref(&other));
+            let all = lines(&[&many[..], &[other]].concat());
+            assert_eq!((&all[0], &all[1..]), (&sum[0], &alone[..]));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Children that left alike, as one line of the table: of a thousand connections those are of interest that left in another
+//! Those who left alike, as one line of the table: of a thousand connections those are of interest that left in another
 //! way than all others.
 
 use std::borrow::Cow;
@@ -6,8 +6,12 @@ use std::collections::HashMap;
 
 use super::{ActorReport, Ended};
 
-/// So many of them have a line each, and so many different errors of theirs are told.
+/// So many children have a line each, and so many different errors of theirs are told.
 const SHOWN: usize = 8;
+
+/// So many of those who are nobody's children have: each was spelled out by the program, and how the work was shared
+/// among the members of a router, say, is of interest as long as it can be read.
+const SHOWN_OF_OTHERS: usize = 32;
 
 /// The lines of the table.
 #[derive(Default)]
@@ -24,12 +28,45 @@ struct Failures<'a> {
     others: usize,
 }
 
-/// Whose children they are, how they ended, and whether they have figures.
-type Kind<'a> = (&'a str, Ended, bool);
+/// Who they are, how they ended, and whether they have figures.
+type Kind<'a> = (Who<'a>, Ended, bool);
+
+#[derive(PartialEq, Eq, Hash)]
+enum Who<'a> {
+    ChildrenOf(&'a str),
+    /// Nobody's children, whose names differ by their numbers alone.
+    Called(String),
+}
 
 fn kind(line: &ActorReport) -> Option<Kind<'_>> {
-    let parent = line.parent.as_deref().filter(|_| line.may_be_summed_up())?;
-    Some((parent, line.ended, line.is_task))
+    let who = match &line.parent {
+        Some(parent) => line.may_be_summed_up().then_some(Who::ChildrenOf(parent)),
+        None => is_plain(line).then(|| Who::Called(without_numbers(&line.name))),
+    };
+    Some((who?, line.ended, line.is_task))
+}
+
+/// Whether there is nothing to say of it but what it handled. A pool has lines for its threads.
+fn is_plain(line: &ActorReport) -> bool {
+    let ActorReport { failed, returned, overflowed, restarts, .. } = line;
+    matches!(line.ended, Ended::Completed | Ended::Drained)
+        && [failed, returned, overflowed, restarts] == [&0; 4]
+        && line.error.is_none()
+        && line.threads.is_empty()
+        && !line.is_of_many()
+}
+
+/// With a NUL, which no name holds, for each of them.
+fn without_numbers(name: &str) -> String {
+    let mut rest = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '0'..='9' if rest.ends_with('\0') => {}
+            '0'..='9' => rest.push('\0'),
+            _ => rest.push(c),
+        }
+    }
+    rest
 }
 
 impl<'a> Rows<'a> {
@@ -37,15 +74,15 @@ impl<'a> Rows<'a> {
     pub(super) fn of(actors: &'a [ActorReport]) -> Rows<'a> {
         let mut alike: HashMap<Kind<'a>, usize> = HashMap::new();
         actors.iter().filter_map(kind).for_each(|kind| *alike.entry(kind).or_default() += 1);
-        alike.retain(|_, count| *count > SHOWN);
+        alike.retain(|(who, ..), count| *count > who.shown());
         let (mut rows, mut sums) = (Rows::default(), HashMap::new());
         for line in actors {
             let Some((kind, count)) = kind(line).and_then(|kind| alike.get_key_value(&kind)) else {
                 rows.lines.push(Cow::Borrowed(line));
                 continue;
             };
-            let sum = *sums.entry(*kind).or_insert_with(|| {
-                rows.lines.push(Cow::Owned(sum(*kind, *count)));
+            let sum = *sums.entry(kind).or_insert_with(|| {
+                rows.lines.push(Cow::Owned(sum(&kind.0, line, *count)));
                 rows.lines.len() - 1
             });
             rows.lines[sum].to_mut().add(line);
@@ -82,7 +119,21 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn sum((parent, ended, is_task): Kind<'_>, count: usize) -> ActorReport {
-    let name = format!("({count} of {parent})");
+impl Who<'_> {
+    /// How many of them have a line each.
+    fn shown(&self) -> usize {
+        match self {
+            Who::ChildrenOf(_) => SHOWN,
+            Who::Called(_) => SHOWN_OF_OTHERS,
+        }
+    }
+}
+
+fn sum(who: &Who<'_>, first: &ActorReport, count: usize) -> ActorReport {
+    let name = match who {
+        Who::ChildrenOf(parent) => format!("({count} of {parent})"),
+        Who::Called(_) => format!("({count} like {})", first.name),
+    };
+    let ActorReport { ended, is_task, .. } = *first;
     ActorReport { name, ended, is_task, ..ActorReport::of_many() }
 }
