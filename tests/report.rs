@@ -1,7 +1,8 @@
 //! Clause R1: the report as data, as a table, as JSON and as a status; and the snapshot, which is
 //! the report of what is still going on.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use exeunt::{
     Capacity, Ended, Error, Exit, INCOMPLETE, Reason, Report, Signal, State, Status, System,
@@ -9,7 +10,7 @@ use exeunt::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    HANG, Play, guarded, in_time, late_unless, leaving, line, ms, standing, trap, until,
+    HANG, OnDrop, Play, guarded, in_time, late_unless, leaving, line, ms, standing, trap, until,
 };
 
 /// How long whoever has met its deadline has to come back, at least. One of them does, and one does not.
@@ -86,6 +87,57 @@ fn motley_within(grace: Duration, more: impl Fn(&mut System)) -> Report {
     let report = system.shutdown();
     drop((daemon, culprit, sink, stuck, overdue));
     report
+}
+
+#[test]
+fn r1_f3_whose_failure_begins_the_drain_took_its_whole_life_though_its_end_is_heard_of_late() {
+    // Its turn is the first in the drain, or it has none, since it waits for another.
+    for is_last in [true, false] {
+        guarded(move || {
+            let mut system = System::new("cause");
+            let handle = system.handle();
+            let late = OnDrop(move || until(|| handle.is_draining()));
+            let sink = system
+                .actor("cause")
+                .spawn(Play::<()>::new(|(), _| Err(Error::msg("planned"))).holding(late));
+            let sink = sink.unwrap();
+            let spawned = Instant::now();
+            let other = (!is_last).then(|| system.spawn("other", Play::<()>::idle()));
+            thread::sleep(ms(50)); // it lives so long
+            let lived = spawned.elapsed();
+            sink.send(()).unwrap();
+            let report = system.wait();
+            assert!(matches!(&report.reason, Reason::Failure { name, .. } if name == "cause"));
+            assert!(line(&report, "cause").took >= lived, "{report}");
+            drop(other);
+        });
+    }
+}
+
+#[test]
+fn r1_f3_who_fails_in_a_turn_of_its_own_took_from_that_on() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = System::new("cause");
+        let handle = system.handle();
+        let late = OnDrop(move || until(|| handle.is_draining()));
+        let cause = Play::<()>::idle().stopped(move |_| {
+            trap.walk_in();
+            Err(Error::msg("planned"))
+        });
+        let started = Instant::now();
+        let cause = system.spawn("cause", cause.holding(late));
+        thread::sleep(ms(50)); // that is not its turn
+        let called = Instant::now();
+        cause.stop();
+        keeper.catches();
+        thread::sleep(ms(50)); // that is
+        keeper.opens();
+        let report = system.wait();
+        let took = line(&report, "cause").took;
+        assert!(took >= ms(50) && took <= called.elapsed(), "{report}");
+        assert!(called - started >= ms(50));
+    });
 }
 
 #[test]

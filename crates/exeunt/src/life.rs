@@ -59,6 +59,8 @@ pub(crate) struct Life {
     pub(crate) last_call: Flag,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
+    /// It failed, and nothing absorbed that, before the drain had begun.
+    failed_first: AtomicBool,
     /// It reads its mailbox no more.
     resigned: AtomicBool,
     /// It has let go of its mailbox.
@@ -100,6 +102,7 @@ impl Life {
             ring: OnceLock::new(),
             last_call: Flag::new(),
             called: AtomicBool::new(false),
+            failed_first: AtomicBool::new(false),
             resigned: AtomicBool::new(false),
             left: AtomicBool::new(false),
             departure: Departure::default(),
@@ -177,6 +180,16 @@ impl Life {
     }
 
     // How far its turn is: what has once been said stays so.
+
+    pub(crate) fn set_failed_first(&self) {
+        self.failed_first.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it failed, and nothing absorbed that, before the drain had begun: it may be what began it, and have been
+    /// on its way out since then.
+    pub(crate) fn has_failed_first(&self) -> bool {
+        self.failed_first.load(Ordering::SeqCst)
+    }
 
     /// It, or the system in its place, reads its mailbox no more. Whether that is news.
     pub(crate) fn resign_once(&self) -> bool {

@@ -104,7 +104,8 @@ pub struct ActorReport {
     /// How it ended.
     pub ended: Ended,
     /// From the beginning of its turn to its end. If it had no turn: from the beginning of the
-    /// drain, or, if it ended before that, from its own.
+    /// drain, or, if it ended before that, from its own. Whoever begins the drain by its failure has
+    /// ended before it.
     pub took: Duration,
     /// The messages for which its handler returned `Ok`.
     pub handled: u64,

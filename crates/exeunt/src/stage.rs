@@ -174,6 +174,9 @@ impl Stage {
 
     /// A member has failed, and nothing absorbs it.
     pub(crate) fn fail(self: &Arc<Self>, name: &str, error: &str) {
+        // It says so itself, unless it was the conductor who had enough of it, and before anybody can begin the drain for it.
+        let itself = life::current().filter(|_| !self.is_draining());
+        itself.iter().for_each(|itself| itself.set_failed_first());
         let (name, error) = (name.to_owned(), error.to_owned());
         self.emit(|| Notice::Failed { name: name.clone(), error: error.clone() });
         self.shutdown(Reason::Failure { name, error });

@@ -123,21 +123,31 @@ impl Conductor<'_> {
         self.send_away(members.collect());
     }
 
+    /// From when on it is told how long it took to leave.
+    fn measured_from(&self, member: &Member, ended: Ended) -> Instant {
+        let turn = match self.states.get(&member.life.index) {
+            Some(State::InTurn(turn) | State::Settling(turn)) => Some(turn.began),
+            _ => None,
+        };
+        let Some(drain) = &self.drain else { return turn.unwrap_or(member.started) };
+        // Who begins it by its failure has ended before it, also if we hear of its end only after that.
+        match ended == Ended::Failed && member.life.has_failed_first() {
+            true => turn.filter(|&turn| turn < drain.began).unwrap_or(member.started),
+            false => turn.unwrap_or(drain.began.max(member.started)),
+        }
+    }
+
     fn line(&self, member: &Member, leaving: Leaving) -> ActorReport {
         let Leaving { ended, error, absorbed, figures } = leaving;
         let index = member.life.index;
         let drain = self.drain.as_ref();
-        let began = match self.states.get(&index) {
-            Some(State::InTurn(turn) | State::Settling(turn)) => turn.began,
-            _ => drain.map_or(member.started, |drain| drain.began.max(member.started)),
-        };
         let handled_before = match drain {
             Some(drain) => drain.handled_before.get(&index).copied().unwrap_or(0),
             None => figures.handled,
         };
         ActorReport {
             is_task: member.capacity.is_none(),
-            took: began.elapsed(),
+            took: self.measured_from(member, ended).elapsed(),
             handled_while_draining: figures.handled.saturating_sub(handled_before),
             error,
             absorbed,
