@@ -34,7 +34,7 @@ use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
 use lane::Ticket;
-pub(crate) use lane::{Lane, Parcel};
+pub(crate) use lane::{Lane, Letter, Parcel};
 use losses::Losses;
 pub use overflow::Overflow;
 use porter::Porter;
@@ -281,10 +281,15 @@ impl<M: Send + 'static> Mailbox<M> {
 
     // The reader's side.
 
-    /// The next message, if there is one.
+    /// The next message, if there is one, as it lies in the channel: for who passes it on before it is opened.
     #[inline(always)] // for the same reason as `unwind::catch`
-    pub(crate) fn take(&self) -> Option<M> {
+    pub(crate) fn take_letter(&self) -> Option<Letter<M>> {
         self.ordinary.take()
+    }
+
+    /// The next message, if there is one.
+    pub(crate) fn take(&self) -> Option<M> {
+        self.take_letter().map(Letter::open)
     }
 
     /// Sleeps until something comes or the bell is rung, or until that moment. For the one thread that reads it.
@@ -332,7 +337,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// The next urgent message, if there is one.
     #[inline]
     pub(crate) fn take_urgent(&self) -> Option<M> {
-        self.urgent.get().and_then(Lane::take)
+        self.urgent.get().and_then(Lane::take).map(Letter::open)
     }
 
     /// The end of a mailbox that no actor will read.

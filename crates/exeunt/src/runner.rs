@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::ending::{self, Fate, Over, Remains, WayOut};
 use crate::flood::Flood;
 use crate::life::{Activity, Life, Outcome, Summons};
-use crate::mailbox::{Bell, Mailbox, Wire};
+use crate::mailbox::{Bell, Letter, Mailbox, Wire};
 use crate::patience::{Advice, Patience};
 use crate::report::ActorReport;
 use crate::unwind;
@@ -88,7 +88,7 @@ pub(crate) struct Runner<'a, A: Actor> {
 
 /// What is next.
 pub(crate) enum Next<M> {
-    Message(M),
+    Message(Letter<M>),
     Affair(Affair),
 }
 
@@ -109,7 +109,7 @@ pub(crate) enum Affair {
 impl<M> From<Job<M>> for Next<M> {
     fn from(job: Job<M>) -> Next<M> {
         match job {
-            Job::Message(message) => Next::Message(message),
+            Job::Message(message) => Next::Message(Letter::new(message)),
             Job::Answer(id, how) => Next::Affair(Affair::Answer(id, how)),
         }
     }
@@ -151,21 +151,21 @@ impl<'a, A: Actor> Runner<'a, A> {
 
     fn run(&mut self) -> Over {
         loop {
-            let next = self.wait_for_message().map(Next::Message).or_else(|| self.next.take());
-            match next {
-                // The one place at which a message is handled: so all of that is one function, and no
-                // message is handed on through memory.
-                Some(Next::Message(message)) => {
-                    if let Err(failure) = self.cell.handle(message) {
-                        return Over::Failed(failure);
-                    }
-                }
-                Some(Next::Affair(affair)) => {
-                    if let Err(over) = self.attend_to(affair) {
-                        return over;
-                    }
-                }
-                None => {}
+            let letter = match self.wait_for_message() {
+                Some(letter) => letter,
+                None => match self.next.take() {
+                    Some(Next::Message(letter)) => letter,
+                    Some(Next::Affair(affair)) => match self.attend_to(affair) {
+                        Ok(()) => continue,
+                        Err(over) => return over,
+                    },
+                    None => continue,
+                },
+            };
+            // The one place at which a message is handled: so all of that is one function, and no
+            // message is handed on through memory.
+            if let Err(failure) = self.cell.handle(letter.open()) {
+                return Over::Failed(failure);
             }
         }
     }
@@ -199,7 +199,7 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// Waits for the next message: looks first, and sleeps only when nothing comes of that. `None` if there is
     /// something else to do, which is put aside: so a message is on nothing's way, and nothing on its.
     #[inline(always)] // for the same reason as `unwind::catch`
-    fn wait_for_message(&mut self) -> Option<A::Msg> {
+    fn wait_for_message(&mut self) -> Option<Letter<A::Msg>> {
         let mut looks = 0;
         loop {
             if self.bell.heard() && self.is_next(Self::take_orders) {
@@ -209,8 +209,8 @@ impl<'a, A: Actor> Runner<'a, A> {
                 if self.is_next(Self::take_from_agenda) {
                     return None;
                 }
-            } else if let Some(message) = self.mailbox.take() {
-                return Some(message);
+            } else if let Some(letter) = self.mailbox.take_letter() {
+                return Some(letter);
             }
             // In its turn it has most often come to its end, and gives way to nobody first.
             if self.cell.agenda_now().is_in_turn() && self.is_next(Self::last_call) {
@@ -242,7 +242,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         if self.cell.agenda().is_in_use() {
             return self.take_from_agenda();
         }
-        self.mailbox.take().map(Next::Message)
+        self.mailbox.take_letter().map(Next::Message)
     }
 
     /// What its bell was rung for.

@@ -2,7 +2,7 @@
 
 use std::sync::MutexGuard;
 
-use super::{Mailbox, Parcel};
+use super::{Letter, Mailbox, Parcel};
 use crate::life::Life;
 use crate::unwind;
 
@@ -90,7 +90,7 @@ impl<M: Send + 'static> Mailbox<M> {
             return Vec::new();
         }
         last_word.gone = true;
-        self.lanes().flat_map(|lane| std::iter::from_fn(|| lane.take())).collect()
+        self.lanes().flat_map(|lane| std::iter::from_fn(|| lane.take().map(Letter::open))).collect()
     }
 
     pub(super) fn last_word(&self) -> MutexGuard<'_, LastWord<M>> {

@@ -6,24 +6,40 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use crate::capacity::Capacity;
 
+/// A message on its way, which shows nothing of itself before it is opened.
+///
+/// It is in a cell, so that the values which a message never has are no use to whoever wraps it, the `Result` of the channel say: if
+/// that kept its tag in an enum's own, the message would be copied as a tag and a rest, and such a rest is loaded across two
+/// stores, which the processor cannot forward.
+pub(crate) struct Letter<M>(Cell<M>);
+
+impl<M> Letter<M> {
+    #[inline(always)] // for the same reason as `Mailbox::offer`
+    pub(crate) fn new(message: M) -> Letter<M> {
+        Letter(Cell::new(message))
+    }
+
+    #[inline(always)] // for the same reason as `unwind::catch`
+    pub(crate) fn open(self) -> M {
+        self.0.into_inner()
+    }
+}
+
 /// What lies in a channel: a message, and whose it is while its `send` has not returned.
 pub(crate) struct Parcel<M> {
-    /// In a cell, so that the values which a message never has are no use to whoever wraps the parcel. The channel hands it on in
-    /// a `Result`: if that kept its tag in an enum's own, the message would be copied as a tag and a rest, and such a rest is
-    /// loaded across two stores, which the processor cannot forward.
-    message: Cell<M>,
+    letter: Letter<M>,
     pub(super) ticket: Ticket,
 }
 
 impl<M> Parcel<M> {
     #[inline(always)] // for the same reason as `Mailbox::offer`
     pub(super) fn new(message: M, ticket: Ticket) -> Parcel<M> {
-        Parcel { message: Cell::new(message), ticket }
+        Parcel { letter: Letter::new(message), ticket }
     }
 
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn open(self) -> M {
-        self.message.into_inner()
+        self.letter.open()
     }
 }
 
@@ -54,9 +70,9 @@ impl<M> Lane<M> {
 
     /// The next message, if there is one.
     #[inline(always)] // for the same reason as `unwind::catch`
-    pub(super) fn take(&self) -> Option<M> {
+    pub(super) fn take(&self) -> Option<Letter<M>> {
         match self.receiver.try_recv() {
-            Ok(parcel) => Some(parcel.open()),
+            Ok(parcel) => Some(parcel.letter),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
         }
     }

@@ -14,8 +14,8 @@ impl<A: Actor> Runner<'_, A> {
             }
         }
         if !self.cell.agenda().is_in_use() {
-            if let Some(message) = self.mailbox.take() {
-                return Some((Next::Message(message), Source::Mailbox));
+            if let Some(letter) = self.mailbox.take_letter() {
+                return Some((Next::Message(letter), Source::Mailbox));
             }
         } else if let Some(next) = self.take_from_agenda() {
             return Some((next, self.cell.agenda_now().last_source()));

@@ -159,7 +159,7 @@ fn attend_to<A: Actor>(
     life: &Life,
 ) -> Result<(), Over> {
     let message = match next {
-        Next::Message(message) => message,
+        Next::Message(letter) => letter.open(),
         Next::Affair(affair) => return runner.attend_to(affair),
     };
     let handled = match injected.pop_front() {
