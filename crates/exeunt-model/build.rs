@@ -103,11 +103,15 @@ const PORTER: &[Mutant] = &[
         "        self.state.fetch_or(ASLEEP, Ordering::SeqCst);\n        self.reader.get_or_init(thread::current);\n",
     ),
     ("no_wake_up", "self.reader.get().into_iter().for_each(Thread::unpark);", ""),
-    ("no_wire_pulled", "watchers.drain(..).for_each(|wire| wire.pull());", "watchers.clear();"),
+    (
+        "no_wire_pulled",
+        "watchers.pop_front().into_iter().for_each(|wire| wire.pull());",
+        "watchers.pop_front();",
+    ),
     (
         "watched_without_lock",
         WATCH,
-        "        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n        self.watchers().push(Arc::clone(wire));\n",
+        "        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n        self.watchers().push_back(Arc::clone(wire));\n",
     ),
     (
         "unwatched_blindly",
@@ -118,7 +122,7 @@ const PORTER: &[Mutant] = &[
 ];
 
 /// What `watched_without_lock` turns round.
-const WATCH: &str = "        let mut watchers = self.watchers();\n        watchers.push(Arc::clone(wire));\n        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n";
+const WATCH: &str = "        let mut watchers = self.watchers();\n        watchers.push_back(Arc::clone(wire));\n        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

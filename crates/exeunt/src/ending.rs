@@ -158,7 +158,11 @@ fn wait_for_work<M: Send + 'static>(life: &Life, mailbox: Option<&Mailbox<M>>) {
         select.recv(work.receiver());
         select.ready();
     }
-    mailbox.into_iter().for_each(|mailbox| mailbox.unwatch(&work));
+    if let Some(mailbox) = mailbox {
+        mailbox.unwatch(&work);
+        // It takes a while to begin anew.
+        mailbox.pass_on();
+    }
 }
 
 /// `None` if there is nothing more to wait for.
@@ -383,8 +387,12 @@ mod tests {
                 assert!(!rests.is_finished(), "there is nothing to do");
                 std::thread::yield_now();
             }
+            let other = Arc::new(Wire::new());
+            assert!(mailbox.watch(&other));
             assert!(mailbox.offer(&mailbox.ordinary, 2).is_ok());
             assert!(rests.join().is_ok());
+            // It may take its time to begin anew.
+            assert!(other.pick_up());
         });
     }
 

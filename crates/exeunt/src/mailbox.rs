@@ -297,8 +297,8 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.sleep(until, || !self.is_empty() || self.bell.is_rung_before_sleep());
     }
 
-    /// From here on, and until it is [unwatched](Mailbox::unwatch), whoever puts something in pulls the wire, once: for a
-    /// thread that waits in a `select`. `false` if something is in it already.
+    /// From here on, and until it is [unwatched](Mailbox::unwatch), what is put in pulls the wire, once, or that of another
+    /// who watches: for a thread that waits in a `select`. `false` if something is in it already.
     pub(crate) fn watch(&self, wire: &Arc<Wire>) -> bool {
         self.porter.watch(wire);
         self.is_empty()
@@ -306,6 +306,14 @@ impl<M: Send + 'static> Mailbox<M> {
 
     pub(crate) fn unwatch(&self, wire: &Arc<Wire>) {
         self.porter.unwatch(wire);
+    }
+
+    /// A thread that may have been woken for what lies in the mailbox does not take it now. So another one is woken for it,
+    /// if any sleeps.
+    pub(crate) fn pass_on(&self) {
+        if !self.is_empty() {
+            self.porter.announce(self.porter.look());
+        }
     }
 
     #[cfg(test)]

@@ -50,6 +50,7 @@ pub(crate) fn act<A: Actor>(
                 }
                 let mut runner = Runner::new(cell, &life, &mailbox);
                 let over = runner.run();
+                mailbox.pass_on();
                 runner.await_children();
                 (over, Remains::Whole(runner.cell))
             }

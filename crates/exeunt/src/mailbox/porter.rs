@@ -4,6 +4,7 @@
 //! closed meanwhile; with the same look it learns whether there is somebody to wake. So nobody waits in the channel itself
 //! to read from it, which would cost every message more (`mailbox.md`).
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::{self, Thread};
@@ -23,8 +24,8 @@ pub(super) struct Porter {
     /// Who sleeps: the one thread that reads, from its first sleep on. It is the same for all incarnations of an actor, and a
     /// mailbox whose actor was refused its thread is nobody else's.
     reader: OnceLock<Thread>,
-    /// Who watches it: by which wire each is woken.
-    watchers: Mutex<Vec<Arc<Wire>>>,
+    /// Who watches it, since longest first: by which wire each is woken.
+    watchers: Mutex<VecDeque<Arc<Wire>>>,
 }
 
 /// What a sender sees that looks once more.
@@ -58,14 +59,15 @@ impl Porter {
         self.rouse(self.look());
     }
 
-    /// A message was put in: wakes all who were seen to sleep over that.
+    /// A message was put in: wakes one of those who were seen to sleep over that. Whoever is woken so takes it, or announces
+    /// it to the next.
     #[cold]
     pub(super) fn announce(&self, seen: Word) {
         self.rouse(seen);
         if seen.is_watched() {
             let mut watchers = self.watchers();
-            watchers.drain(..).for_each(|wire| wire.pull());
-            self.state.fetch_and(!WATCHED, Ordering::SeqCst);
+            watchers.pop_front().into_iter().for_each(|wire| wire.pull());
+            self.note_watchers(&watchers);
         }
     }
 
@@ -76,10 +78,11 @@ impl Porter {
         }
     }
 
-    /// Whoever puts something in from here on pulls the wire, once. What was put in before is there to be seen.
+    /// What is put in from here on pulls the wire, once, or that of another who watches. What was put in before is there to
+    /// be seen.
     pub(super) fn watch(&self, wire: &Arc<Wire>) {
         let mut watchers = self.watchers();
-        watchers.push(Arc::clone(wire));
+        watchers.push_back(Arc::clone(wire));
         self.state.fetch_or(WATCHED, Ordering::SeqCst);
     }
 
@@ -87,12 +90,17 @@ impl Porter {
     pub(super) fn unwatch(&self, wire: &Arc<Wire>) {
         let mut watchers = self.watchers();
         watchers.retain(|other| !Arc::ptr_eq(other, wire));
+        self.note_watchers(&watchers);
+    }
+
+    /// Whether any are left.
+    fn note_watchers(&self, watchers: &VecDeque<Arc<Wire>>) {
         if watchers.is_empty() {
             self.state.fetch_and(!WATCHED, Ordering::SeqCst);
         }
     }
 
-    fn watchers(&self) -> MutexGuard<'_, Vec<Arc<Wire>>> {
+    fn watchers(&self) -> MutexGuard<'_, VecDeque<Arc<Wire>>> {
         unwind::lock(&self.watchers)
     }
 
@@ -205,22 +213,25 @@ mod tests {
     }
 
     #[test]
-    fn m1_whoever_watches_is_called_once_and_nobody_else() {
-        let (porter, wires) = (Porter::new(), [(); 3].map(|()| Arc::new(Wire::new())));
+    fn m1_of_those_who_watch_one_is_called_for_each_message() {
+        let (porter, wires) = (Porter::new(), [(); 4].map(|()| Arc::new(Wire::new())));
         let announce = || porter.announce(porter.look());
         let called = || wires.each_ref().map(|wire| wire.pick_up());
         wires.iter().for_each(|wire| porter.watch(wire));
         porter.wake();
-        assert_eq!(called(), [false; 3], "it was not for them");
+        assert_eq!(called(), [false; 4], "it was not for them");
         porter.unwatch(&wires[1]);
+        announce();
+        assert_eq!(called(), [true, false, false, false]);
+        announce();
         assert!(porter.look().is_watched());
         announce();
-        assert_eq!(called(), [true, false, true]);
+        assert_eq!(called(), [false, false, true, true]);
         assert!(porter.look().is_nothing());
         porter.watch(&wires[1]);
         porter.unwatch(&wires[1]);
         assert!(porter.look().is_nothing());
         announce();
-        assert_eq!(called(), [false; 3]);
+        assert_eq!(called(), [false; 4]);
     }
 }

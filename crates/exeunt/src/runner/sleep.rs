@@ -72,6 +72,11 @@ impl<A: Actor> Runner<'_, A> {
         }
         self.mailbox.unwatch(&wire);
         agenda.unwatch(&wire);
-        let _ = (wire.pick_up(), self.bell.pick_up());
+        let _ = self.bell.pick_up();
+        let has_more_to_do =
+            due.is_some() || agenda.is_in_use() || self.bell.is_rung_before_sleep();
+        if wire.pick_up() && has_more_to_do {
+            self.mailbox.pass_on();
+        }
     }
 }

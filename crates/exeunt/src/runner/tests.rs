@@ -147,6 +147,47 @@ fn who_is_told_that_its_children_have_left_waits_for_them_no_more() {
     assert_eq!((life.doing().as_str(), life.is_waiting()), ("between two messages", false));
 }
 
+/// Two read the mailbox: one that sleeps in a `select` as well, behind the other.
+fn scene_of_a_crew() -> (Arc<Life>, Arc<Mailbox<u32>>, Arc<Wire>) {
+    let (life, mailbox) = scene();
+    mailbox.staff(2);
+    (life, mailbox, Arc::new(Wire::new()))
+}
+
+#[test]
+fn m1_who_is_woken_for_a_message_and_may_have_something_else_to_do_wakes_the_next() {
+    guarded(|| {
+        let (life, mailbox, other) = scene_of_a_crew();
+        let (_beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+        let mut inbox = Some(inbox);
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                start(&life, &mailbox, || Attaches(inbox.take())).sleep();
+            });
+            while !mailbox.is_watched() {
+                assert!(!sleeper.is_finished(), "there is nothing to do");
+                std::thread::yield_now();
+            }
+            assert!(mailbox.watch(&other));
+            assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        });
+        assert!(other.pick_up());
+    });
+}
+
+#[test]
+fn m1_who_goes_wakes_another_for_what_it_may_have_been_woken_for() {
+    let (life, mailbox, other) = scene_of_a_crew();
+    mailbox.watch(&other);
+    // Before anybody slept over it, as far as the other one can know.
+    assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok() && other.pick_up());
+    mailbox.watch(&other);
+    life.must_stop.set();
+    mailbox.bell.ring();
+    assert!(matches!(act(Arc::clone(&life), Arc::clone(&mailbox), || Anybody), Outcome::Overdue));
+    assert!(other.pick_up());
+}
+
 #[test]
 fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
     let (life, mailbox) = scene();
