@@ -24,6 +24,7 @@ pub(crate) enum Workload {
     Ask,
     FanIn,
     Pool,
+    PoolIdle,
     Pipeline,
     Drain,
     Spawn,
@@ -43,13 +44,14 @@ pub(crate) struct Scale {
 
 impl Workload {
     /// Those that are neither the ledger nor of Savina, in their order.
-    const OWN: [Workload; 12] = [
+    const OWN: [Workload; 13] = [
         Workload::Keeps,
         Workload::TellBounded,
         Workload::TellUnbounded,
         Workload::Ask,
         Workload::FanIn,
         Workload::Pool,
+        Workload::PoolIdle,
         Workload::Pipeline,
         Workload::Drain,
         Workload::Spawn,
@@ -77,6 +79,7 @@ impl Workload {
             Workload::Ask => "ask",
             Workload::FanIn => "fan-in",
             Workload::Pool => "pool",
+            Workload::PoolIdle => "pool-idle",
             Workload::Pipeline => "pipeline",
             Workload::Drain => "drain",
             Workload::Spawn => "spawn",
@@ -96,6 +99,7 @@ impl Workload {
     pub(crate) fn group(self) -> &'static str {
         match self {
             Workload::TellBounded | Workload::TellUnbounded => "tell",
+            Workload::Pool | Workload::PoolIdle => "pool",
             Workload::Savina(_) => "savina",
             other => other.name(),
         }
@@ -115,6 +119,7 @@ impl Workload {
             Workload::Ask => "a question and its answer",
             Workload::FanIn => "four senders, one actor, a mailbox of 1,024",
             Workload::Pool => "one sender, four threads on one mailbox of 1,024",
+            Workload::PoolIdle => "one message at a time to 64 sleeping threads on one mailbox",
             Workload::Pipeline => "one sender, three actors in a row, mailboxes of 1,024",
             Workload::Drain => "100,000 queued messages handled, nobody sending",
             Workload::Spawn => {
@@ -139,6 +144,7 @@ impl Workload {
             Workload::TellBounded | Workload::TellUnbounded | Workload::FanIn => &["ns a message"],
             Workload::Pool | Workload::Pipeline | Workload::Drain => &["ns a message"],
             Workload::Spawn => &["µs an actor", "KiB resident an actor", "of it beyond the stack"],
+            Workload::PoolIdle => &["wake-ups a message"],
             Workload::Shutdown => &["µs an actor"],
             Workload::Idle => &["wake-ups a second"],
             Workload::Savina(_) => &["ms"],
@@ -153,12 +159,13 @@ impl Workload {
     /// Whether it is measured again on fewer CPUs. The plays of Savina would take too long, and what is
     /// counted is the same.
     pub(crate) fn is_placed(self) -> bool {
-        !matches!(self, Workload::Keeps | Workload::Ledger | Workload::Idle | Workload::Savina(_))
+        let is_counted = matches!(self, Workload::Keeps | Workload::PoolIdle | Workload::Idle);
+        !is_counted && !matches!(self, Workload::Ledger | Workload::Savina(_))
     }
 
     /// Whether it is measured with a mailbox of [`SLOTS`] where the contender has one.
     pub(crate) fn is_bounded(self) -> bool {
-        matches!(self, Workload::FanIn | Workload::Pool | Workload::Pipeline)
+        matches!(self, Workload::FanIn | Workload::Pool | Workload::PoolIdle | Workload::Pipeline)
     }
 
     pub(crate) fn scale(self, quick: bool) -> Scale {
@@ -169,6 +176,7 @@ impl Workload {
             Workload::TellBounded | Workload::TellUnbounded => (25, 200_000, 3, 100_000),
             Workload::Ask => (25, 5_000, 3, 1_000),
             Workload::FanIn | Workload::Pool => (25, 200_000, 3, 100_000),
+            Workload::PoolIdle => (5, 300, 1, 100),
             Workload::Pipeline => (25, 100_000, 3, 50_000),
             Workload::Drain => (15, 100_000, 3, 100_000),
             Workload::Spawn => (10, 1_000, 1, 1_000),
@@ -195,6 +203,7 @@ impl Workload {
             Workload::Ask => ask::run::<C>(count),
             Workload::FanIn => fan_in::run::<C>(count),
             Workload::Pool => pool::run::<C>(count),
+            Workload::PoolIdle => pool::run_idle::<C>(count),
             Workload::Pipeline => pipeline::run::<C>(count),
             Workload::Drain => drain::run::<C>(count),
             Workload::Spawn => spawn::run::<C>(count),
