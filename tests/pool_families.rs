@@ -4,7 +4,7 @@
 use std::sync::mpsc;
 use std::thread;
 
-use exeunt::{ActorSnapshot, Addr, Context, Error, Report, Restart, System};
+use exeunt::{ActorSnapshot, Addr, Context, Ended, Error, Report, Restart, System, Topic};
 
 use crate::support::{HANG, NEVER, Play, figures, guarded, leaving, line, next, trap, until};
 
@@ -170,6 +170,55 @@ fn m4_f1_no_child_waits_for_room_in_a_pool_of_which_all_threads_wait_for_their_c
         let pool = line(&report, "pool");
         assert_eq!((pool.failed, pool.restarts), (threads as u64, threads as u64), "{report}");
     }
+}
+
+/// A pool of two threads, each with an inbox of its own for one value, and with a child that waits for room in those of both.
+#[test]
+fn m4_f1_no_child_waits_for_room_in_what_another_thread_of_its_pool_reads_no_more() {
+    let report = guarded(|| {
+        let (trap, keeper) = trap();
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("m4");
+        let topic = Topic::new("numbers");
+        let weak = topic.downgrade();
+        let make = move || {
+            let (trap, weak, tell) = (trap.clone(), weak.clone(), tell.clone());
+            let player = Play::new(move |n: u32, _| match n {
+                0 => {
+                    trap.walk_in();
+                    Err(Error::msg("planned"))
+                }
+                _ => Ok(()),
+            });
+            player.started(move |cx| {
+                let Some(topic) = weak.upgrade() else { return Ok(()) };
+                topic.subscription().capacity(1).subscribe(cx, |n| n);
+                let child = Play::new(move |(), _| {
+                    let _ = topic.publish(2);
+                    Ok(())
+                });
+                Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
+            })
+        };
+        let restart = Restart::on_failure().intensity(9, HANG);
+        let pool = system.pool("pool", 2).restart(restart).spawn_with(make).unwrap();
+        let children = [next(&told), next(&told)];
+        for _ in &children {
+            pool.send(0).unwrap();
+            keeper.catches();
+        }
+        assert_eq!(topic.publish(1).accepted, 2);
+        let handle = system.handle();
+        children.iter().for_each(|child| child.send(()).unwrap());
+        until(|| handle.snapshot().iter().filter(|&actor| waits_for_room(actor)).count() == 2);
+        keeper.opens();
+        // They have begun anew, although each awaited a child that waited for the other.
+        children.iter().for_each(|_| drop(next(&told)));
+        system.shutdown()
+    });
+    // What was published first was returned.
+    assert!(report.actors.iter().all(|actor| actor.ended != Ended::Overdue), "{report}");
+    assert_eq!(figures(line(&report, "pool")), [0, 2, 2], "{report}");
 }
 
 /// A ring of a pool, whose threads have children, and of `other`; and what to do about it while one thread of the pool is

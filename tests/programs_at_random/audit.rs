@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use exeunt::{ActorReport, Ended, Overflow, Reason, Report};
+use exeunt::{ActorReport, Ended, Overflow, Report};
 
 use super::Figures;
 use super::actors::{Account, Asked, Book, Shared};
-use super::play::STAGEHAND;
+use super::play::{STAGEHAND, Ways};
 use super::program::{Kind, Number, Policy, Program, Way};
+
+mod failures;
+mod topics;
+mod routers;
+mod figures;
 
 pub(crate) struct Audit<'a> {
     pub(crate) program: &'a Program,
@@ -15,6 +20,8 @@ pub(crate) struct Audit<'a> {
     pub(crate) report: &'a Report,
     pub(crate) accounts: Vec<Account>,
     pub(crate) asked: Asked,
+    /// What those who have no book have sent to several.
+    pub(crate) ways: Ways,
     /// What was left in the channels.
     pub(crate) left: Vec<(String, Number)>,
 }
@@ -44,6 +51,8 @@ impl Audit<'_> {
             self.d4_daemons_are_last(i);
             self.f1_restarts(i);
         }
+        self.topics();
+        self.routers();
         self.d1_nobody_is_cut_short();
         self.f1_restarts_of_children();
         self.f3_whose_failure_a_child_was();
@@ -52,53 +61,17 @@ impl Audit<'_> {
         self.figures()
     }
 
-    fn figures(&self) -> Figures {
-        let (accepted, refused): (Vec<_>, Vec<_>) =
-            self.accounts.iter().flatten().partition(|(.., accepted)| *accepted);
-        let sum = |figure: fn(&ActorReport) -> u64| self.report.actors.iter().map(figure).sum();
-        let answers = self.asked.iter().filter(|(.., answer)| answer.is_ok()).count();
-        let by = |way: Way| accepted.iter().filter(|(_, number, _)| number.way == way).count();
-        let all = 0..self.program.roles.len();
-        let in_rings = all.filter(|&i| self.drained(i) && !self.program.ring(i).is_empty());
-        let in_teams =
-            (0..self.program.roles.len()).filter(|&i| self.program.roles[i].team.is_some());
-        let children = || self.report.actors.iter().filter(|line| is_child(&line.name));
-        let of_children = |figure: fn(&ActorReport) -> u64| children().map(figure).sum();
-        let heard = self.books.values().map(|book| book.lock().unwrap().heard.len() as u64).sum();
-        Figures([
-            accepted.len() as u64,
-            refused.len() as u64,
-            sum(|line| line.handled),
-            sum(|line| line.failed),
-            sum(|line| line.returned),
-            sum(|line| line.overflowed),
-            sum(|line| line.restarts),
-            answers as u64,
-            (self.asked.len() - answers) as u64,
-            by(Way::Urgent) as u64,
-            by(Way::Channel) as u64,
-            self.left.len() as u64,
-            in_rings.count() as u64,
-            sum(|line| line.threads.len() as u64),
-            sum(|line| u64::from(line.ended == Ended::Abandoned)),
-            sum(|line| u64::from(line.ended == Ended::Daemon)),
-            in_teams.map(|i| self.line(i).restarts).sum(),
-            heard,
-            self.report.actors.iter().map(|line| line.cancelled).sum(),
-            self.books.values().map(|book| book.lock().unwrap().ticks.len() as u64).sum(),
-            of_children(|line| line.restarts),
-            of_children(|line| u64::from(line.ended == Ended::Failed)),
-        ])
-    }
-
     fn m1_m2_seen_once_or_never(&self, name: &str, book: &Book) {
-        let seen: Vec<Number> = [&book.handled[..], &book.failed, &book.returned].concat();
+        let seen = book.seen();
+        let (of_topics, seen) = seen.into_iter().partition(|number| number.way == Way::Topic);
+        self.m1_once_a_thread(name, of_topics);
         let unique: HashSet<Number> = seen.iter().copied().collect();
         assert_eq!(seen.len(), unique.len(), "{name} saw something twice\n{}", self.report);
         let (timed, seen): (Vec<Number>, Vec<Number>) =
             seen.into_iter().partition(|number| number.way == Way::Timer);
         self.m1_timers(name, book, &timed);
-        let unique: HashSet<Number> = seen.into_iter().collect();
+        let seen = seen.into_iter().filter(|number| number.way != Way::Router);
+        let unique: HashSet<Number> = seen.collect();
         let sent = self.accounts.iter().flatten().filter(|(to, ..)| to == name);
         let (accepted, refused): (Vec<_>, Vec<_>) = sent.partition(|(.., accepted)| *accepted);
         let accepted: HashSet<Number> = accepted.iter().map(|(_, number, _)| *number).collect();
@@ -128,7 +101,9 @@ impl Audit<'_> {
         for seen in [&book.handled, &book.failed] {
             let mut last: HashMap<(u32, Way), u32> = HashMap::new();
             for number in seen.iter().filter(|number| number.way != Way::Timer) {
-                let before = last.insert((number.sender, number.way), number.place);
+                // A router puts it into the same mailbox.
+                let way = if number.way == Way::Router { Way::Ordinary } else { number.way };
+                let before = last.insert((number.sender, way), number.place);
                 assert!(before < Some(number.place), "{name}: {number:?} after {before:?}");
             }
         }
@@ -185,17 +160,20 @@ impl Audit<'_> {
         let book = self.books[name].lock().unwrap();
         let unique: HashSet<Number> = book.heard.iter().map(|(_, number, _)| *number).collect();
         assert_eq!(unique.len(), book.heard.len(), "{name} heard of one ask twice");
-        // An incarnation may be over though none follows it: who falls with a child, or stops for others, and finds
-        // nothing to do in a drain, is not made anew.
+        if self.has_left_well(name) && self.has_one_incarnation(name) {
+            assert_eq!(book.heard.len(), book.asked, "{name}\n{}", self.report);
+        }
+    }
+
+    /// An incarnation may be over though none follows it: who falls with a child, or stops for others, and finds
+    /// nothing to do in a drain, is not made anew.
+    fn has_one_incarnation(&self, name: &str) -> bool {
         let is_over = |line: &ActorReport| match line.name == name {
             true => line.failed + line.restarts > 0,
             false => is_above(name, &line.name) && line.ended == Ended::Failed,
         };
-        let has_been_over = self.report.actors.iter().any(is_over);
         let may_stop = !is_child(name) && self.program.is_taken_along(Self::index_of(name));
-        if self.has_left_well(name) && !has_been_over && !may_stop {
-            assert_eq!(book.heard.len(), book.asked, "{name}\n{}", self.report);
-        }
+        !may_stop && !self.report.actors.iter().any(is_over)
     }
 
     /// Whose name that is, or whose child's.
@@ -213,8 +191,17 @@ impl Audit<'_> {
 
     /// Whether it left in its turn: not before, because it was told to or had failed.
     fn drained(&self, i: usize) -> bool {
-        let has_left_early = self.is_told_to_stop(i) || self.program.may_leave_with_others(i);
+        let has_left_early = self.is_told_to_stop(i)
+            || self.program.may_leave_with_others(i)
+            || self.has_ended_by_itself(i);
         self.line(i).ended == Ended::Drained && !has_left_early
+    }
+
+    /// Whether nobody could reach it any more. If the drain began at that moment it counts as drained.
+    fn has_ended_by_itself(&self, i: usize) -> bool {
+        let name = format!("a{i}");
+        let book = self.books[&name].lock().unwrap();
+        book.is_stopped && !book.has_had_its_turn && self.has_one_incarnation(&name)
     }
 
     fn is_told_to_stop(&self, i: usize) -> bool {
@@ -228,27 +215,69 @@ impl Audit<'_> {
     }
 
     fn o1_order(&self, i: usize) {
-        for to in self.program.downstream(i).into_iter().filter(|&to| self.drained(to)) {
+        let by_children = self.edge_of_children(i);
+        let downstream = self.program.downstream(i).into_iter().chain(by_children);
+        for to in downstream.filter(|&to| self.drained(to)) {
             assert!(self.place(i) < self.place(to), "a{to} left before a{i}\n{}", self.report);
         }
     }
 
+    /// Whom the children of `i` feed and it does not, if one of those who say so was there when the drain began.
+    pub(super) fn edge_of_children(&self, i: usize) -> Option<usize> {
+        let (name, role) = (format!("a{i}"), &self.program.roles[i]);
+        // Each thread of a pool has a wiring of its own.
+        let early = self.books[&name].lock().unwrap().early_families;
+        let is_certain = early == role.threads && self.has_one_incarnation(&name);
+        let mut children = role.children.iter().zip('a'..);
+        // Who leaves in the drain was there.
+        let has_stayed = |letter: char| {
+            let child = format!("{name}{letter}");
+            let mut lines = self.lines(&child).peekable();
+            lines.peek().is_some() && lines.all(|line| line.ended == Ended::Drained)
+        };
+        let is_heard = children.any(|(child, letter)| child.is_declared && has_stayed(letter));
+        role.children_feed.filter(|_| is_certain && is_heard)
+    }
+
+    /// Whether the one is fed by children only, the other among them, of whom perhaps none had said so when the drain began.
+    fn is_fed_by_children_in_vain(&self, to: &str, name: &str) -> bool {
+        let (to, of) = (Self::index_of(to), Self::index_of(name));
+        let is_fed = self.program.roles[of].children_feed == Some(to);
+        is_child(name) && is_fed && self.edge_of_children(of).is_none()
+    }
+
     fn o2_o4_nobody_is_refused(&self) {
         for (name, book) in self.books {
-            // A daemon goes on when others have left, and so may who was given up.
-            let goes_on = self.lines(name).any(|line| line.ended == Ended::Abandoned)
-                || self.role_of(name).is_daemon;
-            for (to, has_waited) in book.lock().unwrap().closed.iter().filter(|_| !goes_on) {
-                let may_be = match (is_above(to, name), Self::index_of(to) == Self::index_of(name))
-                {
-                    (true, _) => self.may_refuse_its_child(to, *has_waited),
-                    // What a parent sends to a child that leaves with it is between the two.
-                    (_, true) => is_above(name, to) || self.may_refuse_its_sibling(to),
-                    _ => self.may_refuse_others(Self::index_of(to)),
-                };
+            let closed = book.lock().unwrap().closed.clone();
+            for (to, has_waited) in &closed {
+                let may_be = self.may_refuse(to, name, *has_waited);
                 assert!(may_be, "{name} was refused by {to}\n{}", self.report);
             }
         }
+    }
+
+    /// Whether the one may be closed to the other, who sends to it.
+    fn may_refuse(&self, to: &str, name: &str, has_waited: bool) -> bool {
+        // A daemon goes on when others have left, and so may who was given up.
+        let goes_on = self.lines(name).any(|line| line.ended == Ended::Abandoned)
+            || self.role_of(name).is_daemon;
+        goes_on
+            || match (is_above(to, name), Self::index_of(to) == Self::index_of(name)) {
+                (true, _) => self.may_refuse_its_child(to, has_waited),
+                // What a parent sends to a child that leaves with it is between the two.
+                (_, true) => is_above(name, to) || self.may_refuse_its_sibling(to),
+                _ if has_waited && self.is_task_of_its_ring(to, name) => true,
+                _ if self.is_fed_by_children_in_vain(to, name) => true,
+                _ => self.may_refuse_others(Self::index_of(to)),
+            }
+    }
+
+    /// Whether the one is a task below somebody who drains as one with the other. Nobody looks whether such a task waits for
+    /// room when the ring closes; who waited before he was known to be of the ring is refused then.
+    fn is_task_of_its_ring(&self, to: &str, name: &str) -> bool {
+        let children = self.program.all_children();
+        let is_task = children.iter().any(|(one, child)| one == name && child.rounds.is_some());
+        is_task && self.program.ring(Self::index_of(name)).contains(&Self::index_of(to))
     }
 
     fn lines(&self, name: &str) -> impl Iterator<Item = &ActorReport> {
@@ -281,21 +310,26 @@ impl Audit<'_> {
     }
 
     fn o3_all_is_handled(&self, i: usize) {
-        let (role, line) = (&self.program.roles[i], self.line(i));
+        let (role, line, drained) = (&self.program.roles[i], self.line(i), self.drained(i));
         let book = self.books[&format!("a{i}")].lock().unwrap();
         if line.ended == Ended::Drained {
-            assert_eq!(line.returned, line.overflowed, "a{i}\n{}", self.report);
-            let drops = matches!(role.overflow, Overflow::DropNewest | Overflow::DropOldest);
+            // What he reads is an incarnation's.
+            let reads = self.program.papers_of(i).next().is_some();
+            let is_certain = !reads || self.has_one_incarnation(&format!("a{i}"));
+            assert!(!is_certain || line.returned == line.overflowed, "a{i}\n{}", self.report);
+            let papers = self.program.papers_of(i).map(|(_, paper)| paper.overflow);
+            let drops = |overflow| matches!(overflow, Overflow::DropNewest | Overflow::DropOldest);
+            let drops = papers.chain([role.overflow]).any(drops);
             assert!(drops || line.overflowed == 0, "a{i}\n{}", self.report);
             // Who was about to begin anew, and found nothing to do, need not have stopped twice.
             assert!(book.is_stopped, "a{i} has not said goodbye\n{}", self.report);
         }
         // A failure may have begun the drain before anything was put there; and who fails in its turn, with nothing
         // in its mailbox, is not made anew for the sake of a channel.
+        let name = format!("a{i}");
         let is_certain =
-            role.threads == 1 && line.failed + line.restarts == 0 && !self.report.is_failure();
-        if self.drained(i) && is_certain {
-            let name = format!("a{i}");
+            role.threads == 1 && self.has_one_incarnation(&name) && !self.report.is_failure();
+        if drained && is_certain {
             let left =
                 self.left.iter().any(|(to, number)| *to == name && number.sender == STAGEHAND);
             assert!(!left, "a{i} has left what was in its channel\n{}", self.report);
@@ -314,7 +348,8 @@ impl Audit<'_> {
         let line = self.line(i);
         let late: usize = scripts.len() + roles.iter().map(|role| role.threads).sum::<usize>();
         let has_readers = line.threads.iter().any(|thread| thread.ended == Ended::Drained);
-        if has_readers && roles.iter().all(|role| role.children.is_empty()) {
+        let reads_papers = self.program.papers_of(i).next().is_some();
+        if has_readers && !reads_papers && roles.iter().all(|role| role.children.is_empty()) {
             let returned = line.returned - line.overflowed;
             assert!(returned <= late as u64, "a{i}\n{}", self.report);
         }
@@ -345,80 +380,6 @@ impl Audit<'_> {
         let after = self.report.actors.iter().skip(self.place(i));
         let others = after.filter(|_| is_dismissed).map(|line| self.role_of(&line.name));
         assert!(others.into_iter().all(|role| role.is_daemon), "a{i}\n{}", self.report);
-    }
-
-    /// Nobody begins anew but for a failure, its own or of somebody by whom it is taken along, and each counts once.
-    fn f1_restarts(&self, i: usize) {
-        let role = &self.program.roles[i];
-        let others = (0..self.program.roles.len()).filter(|&j| self.program.takes_along(j, i));
-        let failures: u64 = others.map(|j| self.failures_in(&format!("a{j}"))).sum();
-        let most = match role.policy {
-            Policy::OnFailure => failures * role.threads as u64,
-            Policy::Never | Policy::Temporary => 0,
-        };
-        assert!(self.line(i).restarts <= most, "a{i}\n{}", self.report);
-    }
-
-    /// Of somebody, and of those below it.
-    fn failures_in(&self, name: &str) -> u64 {
-        let is_meant = |other: &str| other == name || is_above(name, other);
-        let lines = self.report.actors.iter().filter(|line| is_meant(&line.name));
-        let books = self.books.iter().filter(|(name, _)| is_meant(name));
-        let tripped = books.map(|(_, book)| book.lock().unwrap().tripped);
-        lines.map(|line| line.failed).chain(tripped).sum()
-    }
-
-    /// Nor does a child.
-    fn f1_restarts_of_children(&self) {
-        for (name, child) in self.program.all_children() {
-            let restarts: u64 = self.lines(&name).map(|line| line.restarts).sum();
-            let most = match child.policy {
-                Policy::OnFailure => self.failures_in(&name),
-                Policy::Never | Policy::Temporary => 0,
-            };
-            assert!(restarts <= most, "{name}\n{}", self.report);
-        }
-    }
-
-    /// A child's failure is nobody's, or its parent's, unless that was leaving.
-    fn f3_whose_failure_a_child_was(&self) {
-        for (name, child) in self.program.all_children() {
-            for line in self.lines(&name).filter(|line| line.ended == Ended::Failed) {
-                let is_absorbed = child.policy == Policy::Temporary;
-                assert!(line.absorbed || !is_absorbed, "{name}\n{}", self.report);
-                assert!(child.policy != Policy::OnFailure, "{name}\n{}", self.report);
-                let has_fallen = child.policy == Policy::Never && line.absorbed;
-                let parent = &name[..name.len() - 1];
-                // One that would begin anew, and finds in a drain that there is nothing to do, leaves well.
-                let begins_anew = self.role_of(&name).policy == Policy::OnFailure;
-                let is_well = (!begins_anew || is_child(parent)) && self.has_left_well(parent);
-                assert!(!has_fallen || !is_well, "{name} and {parent}\n{}", self.report);
-            }
-        }
-    }
-
-    /// And that no other is.
-    fn f3_whose_failure_it_was(&self) {
-        for (i, role) in self.program.roles.iter().enumerate() {
-            let line = self.line(i);
-            let is_absorbed = line.ended != Ended::Failed || line.absorbed;
-            match (role.policy, role.team) {
-                (Policy::Never, None) => {
-                    assert!(!line.absorbed, "a{i}\n{}", self.report);
-                }
-                (Policy::Temporary, _) => assert!(is_absorbed, "a{i}\n{}", self.report),
-                (Policy::OnFailure, _) if !self.program.is_bounded(i) => {
-                    assert!(line.ended != Ended::Failed, "a{i}\n{}", self.report);
-                }
-                _ => {}
-            }
-        }
-        if let (Reason::Failure { name, .. }, false) = (&self.report.reason, self.program.hangs) {
-            // Of a pool it is named by its thread.
-            let name = name.split('/').next().unwrap();
-            let is_its = |line: &ActorReport| line.ended == Ended::Failed && !line.absorbed;
-            assert!(self.lines(name).any(is_its), "{name}\n{}", self.report);
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Programs at random, against a sequential account of them: who is spawned (with which wiring, cycles
 //! included, capacity, urgent lane, overflow, channel beside the mailbox, policy, groups and their strategies, deadline,
-//! children and theirs, tasks among them, with policies of their own, as a daemon or not, and with how many threads), who sends what to whom and how, who is asked, who fails, who never returns, who is told to
+//! children and theirs, tasks among them, with policies of their own, as a daemon or not, and with how many threads; who publishes in a topic that some of those read to whom it sends, and routes to some of them), who sends what to whom and how, who is asked, who fails, who never returns, who is told to
 //! stop, and when the drain begins, all of it thrown from one seed.
 //!
 //! Every message has a number of its own, and says by it what its handler will do. Each who sends keeps an
@@ -8,13 +8,16 @@
 //! against the report:
 //!
 //! - M1: what was accepted was seen exactly once, as the report says;
-//!   what a timer was to bring was seen once, or is counted as cancelled;
+//!   what a timer was to bring was seen once, or is counted as cancelled; what was published was seen by as many as its topic
+//!   says, what was routed by one of the members;
 //! - M2: what was refused came back, and was seen never;
-//! - M3: what one sender sent to one actor was handled in its order, in each lane and from each channel;
+//! - M3: what one sender sent to one actor was handled in its order, in each lane, from each channel and in each topic; what has
+//!   one key goes to one;
 //! - M5: every ask ended, with the answer to its own question if with one at all; who came to a good end had heard of all that it
 //!   had asked without waiting;
-//! - O1: who feeds others left before them, declared or not;
-//! - O2: nobody that drains was refused by whom it feeds, unless that one had left for a reason of its own;
+//! - O1: who feeds others left before them, declared or not, or declared by children only;
+//! - O2: nobody that drains was refused by whom it feeds, unless that one had left for a reason of its own; nobody
+//!   of whom that holds was passed over by a router, or by a topic to which it had subscribed;
 //! - O3: who drained had handled all but what overflowed, and what lay in its channel when the drain began; its
 //!   `stopped` hook was the last that was called; no child was refused by one above it that ended well, whenever it left and
 //!   with whom, unless it waited for room while that one began anew;
@@ -35,6 +38,8 @@
 
 mod program;
 mod actors;
+mod papers;
+mod routes;
 mod play;
 mod audit;
 
@@ -66,7 +71,7 @@ fn m1_m2_m3_m5_o1_o2_o3_o4_d1_d3_r1_programs_at_random() {
 
 /// What there was to be held against what.
 #[derive(Default)]
-struct Figures([u64; 22]);
+struct Figures([u64; 28]);
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,6 +98,12 @@ impl fmt::Debug for Figures {
             "ticks",
             "restarts of children",
             "children that failed for good",
+            "heard in topics",
+            "refused in topics",
+            "that had to be heard in topics",
+            "edges that children declared",
+            "routed",
+            "routers whose turns are known",
         ];
         f.debug_map().entries(names.iter().zip(self.0)).finish()
     }

@@ -16,7 +16,9 @@ use super::actors::{
     Account, Asked, Curtain, Friend, Letter, Offspring, Player, Shared, returned_to,
 };
 use super::audit::Audit;
-use super::program::{Child, Deed, Kind, Number, Program, Team, Way};
+use super::papers::{Edition, Kiosk, Press};
+use super::program::{Child, Deed, Kind, Number, Paper, Program, Team, Way};
+use super::routes::{Route, Routed};
 use crate::support::dice::Dice;
 use crate::support::{HANG, ms};
 
@@ -26,11 +28,34 @@ pub(crate) const STAGEHAND: u32 = 900;
 /// A channel to one of the actors, with both its ends.
 type Channel = Option<(Sender<Letter>, Receiver<Letter>)>;
 
+/// How long one who belongs to nobody waits for room, if it does not wait as long as it takes.
+const SOON: Duration = Duration::from_micros(200);
+
+/// What one script has sent.
+type Script = (Account, Ways);
+
+/// What went to several, or to one of several, and was sent by nobody who has a book.
+#[derive(Default)]
+pub(crate) struct Ways {
+    pub(crate) published: Vec<Edition>,
+    pub(crate) routed: Vec<Routed>,
+}
+
+impl Ways {
+    fn add(&mut self, other: Ways) {
+        self.published.extend(other.published);
+        self.routed.extend(other.routed);
+    }
+}
+
 /// Who is there to be sent to.
 #[derive(Clone)]
 struct Cast {
     addrs: Vec<Addr<Letter>>,
     channels: Vec<Channel>,
+    presses: Vec<Option<Press>>,
+    /// To all.
+    route: Option<Route>,
 }
 
 /// Lets those come back that hang, however the play ends.
@@ -67,7 +92,7 @@ pub(crate) fn play(seed: u64) -> Figures {
     curtain.rises.set();
     let books = spawning.books;
     let asked: Arc<Mutex<Asked>> = Arc::default();
-    let senders: Vec<thread::JoinHandle<Account>> = program
+    let senders: Vec<thread::JoinHandle<Script>> = program
         .scripts
         .iter()
         .map(|script| {
@@ -75,8 +100,8 @@ pub(crate) fn play(seed: u64) -> Figures {
             thread::spawn(move || perform(&script, &cast, &asked))
         })
         .collect();
-    let Cast { addrs, channels } = cast;
-    drop(addrs);
+    let channels = cast.channels.clone();
+    drop(cast);
     // A yield takes as long as others want it to.
     let began = Instant::now();
     while began.elapsed() < program.patience {
@@ -84,13 +109,18 @@ pub(crate) fn play(seed: u64) -> Figures {
     }
     let mut accounts = vec![put_into_each(&channels)];
     let report = system.shutdown();
-    accounts.extend(senders.into_iter().map(|sender| sender.join().unwrap()));
+    let mut ways = Ways::default();
+    for sender in senders {
+        let (account, its_ways) = sender.join().unwrap();
+        accounts.push(account);
+        ways.add(its_ways);
+    }
     drop(falls);
     await_all(&books, &report);
     accounts.extend(books.values().map(|book| book.lock().unwrap().sent.clone()));
     let left = take_back(&channels, &mut accounts);
     let asked = std::mem::take(&mut *asked.lock().unwrap());
-    Audit { program: &program, books: &books, report: &report, accounts, asked, left }.hold()
+    Audit { program: &program, books: &books, report: &report, accounts, asked, ways, left }.hold()
 }
 
 /// A daemon that was in the middle of something, and who was given up, come to their end after the report; the books are
@@ -172,7 +202,11 @@ impl Spawning<'_> {
             early.map(|i| (i, exeunt::mailbox(roles[i].capacity))).collect();
         let addrs_of_early: BTreeMap<usize, Addr<Letter>> =
             early.iter().map(|(&i, (addr, _))| (i, addr.clone())).collect();
-        let mut cast = Cast { addrs: Vec::new(), channels: Vec::new() };
+        let papers = roles.iter().enumerate();
+        let presses =
+            papers.map(|(i, role)| Some(Press::new(&format!("t{i}"), role.paper.as_ref()?)));
+        let presses = presses.collect();
+        let mut cast = Cast { addrs: Vec::new(), channels: Vec::new(), presses, route: None };
         for (i, role) in roles.iter().enumerate() {
             let ring = self.program.ring(i);
             let friend = |to: usize, addr: &Addr<Letter>| Friend {
@@ -186,12 +220,15 @@ impl Spawning<'_> {
             let before = role.feeds.iter().map(|&to| friend(to, &cast.addrs[to]));
             let after = role.feeds_back.iter().map(|&to| friend(to, &addrs_of_early[&to]));
             let feeds: Vec<Friend> = before.chain(after).collect();
+            let for_children = role.children_feed.map(|to| friend(to, &cast.addrs[to]));
             let inbox = early.remove(&i).map(|(_, inbox)| inbox);
             let channel: Channel = role.has_channel.then(crossbeam_channel::unbounded);
             let receiver = channel.as_ref().map(|(_, receiver)| receiver.clone());
-            cast.addrs.push(self.one(i, inbox, feeds, receiver));
+            cast.addrs.push(self.one(i, inbox, feeds, for_children, receiver, &cast.presses));
             cast.channels.push(channel);
         }
+        let all: Vec<Friend> = cast.addrs.iter().map(Friend::of_nobody).collect();
+        cast.route = Route::over(&all.iter().collect::<Vec<_>>(), self.program.turns);
         cast
     }
 
@@ -200,7 +237,9 @@ impl Spawning<'_> {
         i: usize,
         inbox: Option<Inbox<Letter>>,
         feeds: Vec<Friend>,
+        children_feed: Option<Friend>,
         channel: Option<Receiver<Letter>>,
+        presses: &[Option<Press>],
     ) -> Addr<Letter> {
         let role = &self.program.roles[i];
         let name = format!("a{i}");
@@ -238,6 +277,15 @@ impl Spawning<'_> {
                 builder = builder.feeds(&friend.addr);
             }
         }
+        let press = presses[i].clone();
+        let kiosk = |(of, paper): (usize, &Paper)| Some(presses[of].as_ref()?.kiosk(paper));
+        let kiosks: Vec<Kiosk> = self.program.papers_of(i).filter_map(kiosk).collect();
+        let is_member = |friend: &&Friend| {
+            let members = role.routing.iter().flat_map(|routing| &routing.members);
+            members.into_iter().any(|to| friend.name == format!("a{to}"))
+        };
+        let members: Vec<&Friend> = feeds.iter().filter(is_member).collect();
+        let route = role.routing.as_ref().and_then(|routing| Route::over(&members, routing.turns));
         let is_pool = role.threads > 1;
         let (sends, made) = (Arc::new(AtomicU32::new(0)), AtomicU32::new(0));
         let me = 1_000 * (i as u32 + 1);
@@ -249,7 +297,11 @@ impl Spawning<'_> {
                 children: children.clone(),
                 to_children: Vec::new(),
                 feeds: feeds.clone(),
+                children_feed: children_feed.clone(),
                 channel: channel.clone(),
+                press: press.clone(),
+                kiosks: kiosks.clone(),
+                route: route.clone(),
                 sends: Arc::clone(&sends),
                 // One thread after the other is one sender; several at once are several.
                 me: me + if is_pool { made.fetch_add(1, Ordering::Relaxed) } else { 0 },
@@ -274,8 +326,8 @@ impl Spawning<'_> {
     }
 }
 
-fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Account {
-    let mut account = Account::new();
+fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Script {
+    let (mut account, mut ways) = (Account::new(), Ways::default());
     let plain = |number| Letter { number, reply: None };
     let addrs = &cast.addrs;
     for &deed in script {
@@ -288,6 +340,15 @@ fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Account {
                 thread::yield_now();
                 continue;
             }
+            Deed::Route(number) => {
+                ways.routed.extend(cast.route.as_ref().map(|route| route.send(number)));
+                continue;
+            }
+            Deed::Publish(to, number) => {
+                let publish = |press: &Press| press.publish(number, Some(SOON));
+                ways.published.extend(cast.presses[to].as_ref().map(publish));
+                continue;
+            }
             Deed::Send(to, number) => {
                 (to, number, addrs[to].send(plain(number)).err().map(SendError::into_message))
             }
@@ -296,7 +357,7 @@ fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Account {
                 (to, number, sent.err().map(TrySendError::into_message))
             }
             Deed::SendTimeout(to, number) => {
-                let sent = addrs[to].send_timeout(plain(number), Duration::from_micros(200));
+                let sent = addrs[to].send_timeout(plain(number), SOON);
                 (to, number, sent.err().map(SendTimeoutError::into_message))
             }
             Deed::SendUrgent(to, number) => {
@@ -329,5 +390,5 @@ fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Account {
         back.iter().for_each(|letter| assert_eq!(letter.number, number, "another's message"));
         account.push((addrs[to].name().to_owned(), number, is_accepted));
     }
-    account
+    (account, ways)
 }

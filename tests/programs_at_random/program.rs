@@ -1,13 +1,21 @@
 //! The program: who is spawned, and who does what, all of it thrown from one seed.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use exeunt::{AutoShutdown, Capacity, Overflow, Restart, Strategy};
+use exeunt::{AutoShutdown, Capacity, Overflow, Restart};
+
+pub(crate) use deeds::{Deed, Kind, Number, Way};
+pub(crate) use teams::Team;
+pub(crate) use ways::{Paper, Routing, Turns};
 
 use crate::support::dice::Dice;
 use crate::support::ms;
+
+mod wiring;
+mod teams;
+mod ways;
+mod deeds;
 
 pub(crate) struct Program {
     /// In the order of spawning.
@@ -18,6 +26,8 @@ pub(crate) struct Program {
     pub(crate) scripts: Vec<Vec<Deed>>,
     /// After what time the drain begins.
     pub(crate) patience: Duration,
+    /// Whose turn it is in the router by which they send to one of all.
+    pub(crate) turns: Turns,
     /// Whether some handlers never return.
     pub(crate) hangs: bool,
 }
@@ -30,6 +40,8 @@ pub(crate) struct Role {
     /// two wait for each other.
     pub(crate) feeds_back: Vec<usize>,
     pub(crate) is_declared: bool,
+    /// Whom it does not feed, but those of its children do who say whom they feed.
+    pub(crate) children_feed: Option<usize>,
     pub(crate) capacity: Capacity,
     /// Of the urgent lane, if it has one.
     pub(crate) urgent: Option<usize>,
@@ -46,6 +58,8 @@ pub(crate) struct Role {
     pub(crate) children: Vec<Child>,
     /// Whether it takes from a channel too.
     pub(crate) has_channel: bool,
+    pub(crate) paper: Option<Paper>,
+    pub(crate) routing: Option<Routing>,
 }
 
 /// A child: it is sent to by its parent, and sends to that one, to all to whom that one sends, and to those of its siblings
@@ -85,71 +99,10 @@ impl Policy {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Team {
-    pub(crate) strategy: Strategy,
-    /// How many restarts it absorbs, if not all.
-    pub(crate) most: Option<u32>,
-    pub(crate) auto_shutdown: AutoShutdown,
-    pub(crate) is_within_the_one_before: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Deed {
-    Send(usize, Number),
-    TrySend(usize, Number),
-    SendTimeout(usize, Number),
-    SendUrgent(usize, Number),
-    TrySendUrgent(usize, Number),
-    /// Puts it into the channel.
-    Put(usize, Number),
-    Ask(usize, Number),
-    Stop(usize),
-    Pause,
-}
-
-/// The number of a message: who sent it first, its place among those of the same sender, on which way it
-/// came, and what is to be done about it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Number {
-    pub(crate) sender: u32,
-    pub(crate) place: u32,
-    pub(crate) way: Way,
-    pub(crate) kind: Kind,
-}
-
-/// Each way keeps the order of a sender, and has none with the others.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Way {
-    Ordinary,
-    Urgent,
-    Channel,
-    /// By a timer of its own, of which several come in any order.
-    Timer,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Kind {
-    Work,
-    /// Is sent on to all that the actor feeds.
-    Pass,
-    /// Is sent on past those that wait.
-    Hurry,
-    /// All that the actor feeds, and may wait for, are asked, and the answers awaited asleep.
-    Ask,
-    /// The actor sets a timer, and has one that ticks from then on.
-    Time,
-    Fail,
-    Panic,
-    Dawdle,
-    /// Its handler does not return before all is over.
-    Hang,
-}
-
 /// What each role and each script is has a line of its own.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Program { roles, teams, scripts, patience, hangs } = self;
+        let Program { roles, teams, scripts, patience, turns, hangs } = self;
         for (i, role) in roles.iter().enumerate() {
             writeln!(f, "a{i}: {role:?}")?;
         }
@@ -159,7 +112,7 @@ impl fmt::Display for Program {
         for (i, script) in scripts.iter().enumerate() {
             writeln!(f, "script {i}: {script:?}")?;
         }
-        write!(f, "after {patience:?}, with handlers that hang: {hangs}")
+        write!(f, "after {patience:?}, by {turns:?}, with handlers that hang: {hangs}")
     }
 }
 
@@ -182,6 +135,10 @@ impl Program {
                 }
             }
         }
+        for (i, role) in roles.iter_mut().enumerate() {
+            role.paper = Paper::thrown(i, role, dice);
+            role.routing = Routing::thrown(role, dice);
+        }
         // More of them where there is more to be done about them.
         let failures = dice.below(3) * if teams.is_empty() { 2 } else { 5 };
         let scripts = (0..1 + dice.below(3))
@@ -197,37 +154,10 @@ impl Program {
             })
             .collect();
         let patience = Duration::from_micros(dice.below(4) * dice.below(1_000));
-        Program { roles, teams, scripts, patience, hangs }
-    }
-
-    /// To whom `i` may send, as far as the order knows. For a daemon nobody waits.
-    fn edges(&self, i: usize) -> BTreeSet<usize> {
-        let role = &self.roles[i];
-        if role.is_daemon {
-            return BTreeSet::new();
-        }
-        let undeclared = (!role.is_declared).then_some(0..i).into_iter().flatten();
-        undeclared
-            .chain(role.feeds.iter().copied())
-            .chain(role.feeds_back.iter().copied())
-            .collect()
-    }
-
-    /// Who drains as one with `i`: those to whom there is a way, and from whom there is one back.
-    pub(crate) fn ring(&self, i: usize) -> BTreeSet<usize> {
-        let reached = |from: usize| {
-            let (mut reached, mut way) = (BTreeSet::new(), vec![from]);
-            while let Some(at) = way.pop() {
-                way.extend(self.edges(at).into_iter().filter(|&to| reached.insert(to)));
-            }
-            reached
-        };
-        reached(i).into_iter().filter(|&other| other != i && reached(other).contains(&i)).collect()
-    }
-
-    /// Those whom `i` feeds and with whom it does not drain as one.
-    pub(crate) fn downstream(&self, i: usize) -> BTreeSet<usize> {
-        &self.edges(i) - &self.ring(i)
+        let turns = Turns::thrown(dice);
+        let mut program = Program { roles, teams, scripts, patience, turns, hangs };
+        program.let_children_feed(dice);
+        program
     }
 
     /// All who are somebody's children, by name.
@@ -241,75 +171,6 @@ impl Program {
             }
         }
         all
-    }
-
-    // Groups.
-
-    /// The groups that one is in, from the inside out, each with what of it is in there: a group, or itself.
-    fn places(&self, i: usize) -> Vec<(usize, Unit)> {
-        let Some(inner) = self.roles[i].team else { return Vec::new() };
-        let mut places = vec![(inner, Unit::Member(i))];
-        if self.teams[inner].is_within_the_one_before {
-            places.push((inner - 1, Unit::Team(inner)));
-        }
-        places
-    }
-
-    /// Whether `i` may have to begin anew, or to leave, because `fallen` has failed.
-    pub(crate) fn takes_along(&self, fallen: usize, i: usize) -> bool {
-        let of_fallen = self.places(fallen);
-        let is_taken = |(team, unit): &(usize, Unit)| {
-            let other = of_fallen.iter().find(|(other, _)| other == team);
-            other.is_some_and(|(_, fallen)| match self.teams[*team].strategy {
-                Strategy::OneForAll => true,
-                Strategy::RestForOne => fallen <= unit,
-                _ => fallen == unit,
-            })
-        };
-        fallen == i || self.places(i).iter().any(is_taken)
-    }
-
-    /// Whether it may have to stop for somebody else, and so may be found resting by those who send to it.
-    pub(crate) fn is_taken_along(&self, i: usize) -> bool {
-        (0..self.roles.len()).any(|other| other != i && self.takes_along(other, i))
-    }
-
-    /// Whether its failure can be too much for its group.
-    pub(crate) fn is_bounded(&self, i: usize) -> bool {
-        self.roles[i].team.is_some_and(|team| self.teams[team].most.is_some())
-    }
-
-    /// Whether it may have its turn before the order says so: with its group, or because others of it begin anew and
-    /// it does not.
-    pub(crate) fn may_leave_with_others(&self, i: usize) -> bool {
-        let leaves =
-            |(team, _): &(usize, Unit)| self.teams[*team].auto_shutdown != AutoShutdown::Never;
-        let is_dismissed = self.roles[i].policy != Policy::OnFailure && self.is_taken_along(i);
-        is_dismissed || self.places(i).iter().any(leaves)
-    }
-}
-
-/// What a strategy is applied to, in the order in which they are added: a group within another comes before all members.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Unit {
-    Team(usize),
-    Member(usize),
-}
-
-impl Team {
-    fn thrown(i: usize, dice: &mut Dice) -> Team {
-        Team {
-            strategy: [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]
-                [dice.below(3)],
-            most: (dice.below(3) == 0).then(|| dice.below(3)),
-            auto_shutdown: [
-                AutoShutdown::Never,
-                AutoShutdown::Never,
-                AutoShutdown::AnySignificant,
-                AutoShutdown::AllSignificant,
-            ][dice.below(4)],
-            is_within_the_one_before: i > 0 && dice.below(2) == 0,
-        }
     }
 }
 
@@ -327,6 +188,7 @@ impl Role {
             feeds: (0..i).filter(|_| dice.below(2) == 0).collect(),
             feeds_back: Vec::new(),
             is_declared,
+            children_feed: None,
             capacity: match dice.below(4) {
                 0 => Capacity::Unbounded,
                 n => Capacity::Bounded([1, 2, 64][n - 1]),
@@ -356,6 +218,8 @@ impl Role {
             },
             children: (0..[0, 0, 0, 1, 1, 2][dice.below(6)]).map(|_| Child::thrown(dice)).collect(),
             has_channel: dice.below(4) == 0,
+            paper: None,
+            routing: None,
         }
     }
 }
@@ -380,49 +244,6 @@ impl Child {
             has_task: rounds.is_none() && dice.below(5) == 0,
             policy: [Policy::Never, Policy::Temporary, Policy::OnFailure][dice.below(3)],
             fails_every: [0, 0, 0, 2, 10, 30][dice.below(6)],
-        }
-    }
-}
-
-impl Deed {
-    fn thrown(sender: usize, place: usize, roles: usize, failures: usize, dice: &mut Dice) -> Deed {
-        let kind = match dice.below(200) {
-            n if n < failures => [Kind::Fail, Kind::Panic][n % 2],
-            n if n < 12 => Kind::Dawdle,
-            n if n < 80 => Kind::Pass,
-            n if n < 100 => Kind::Hurry,
-            n if n < 120 => Kind::Ask,
-            n if n < 135 => Kind::Time,
-            _ => Kind::Work,
-        };
-        let (sender, place) = (sender as u32, place as u32);
-        let number = |way| Number { sender, place, way, kind };
-        let to = dice.below(roles);
-        match dice.below(100) {
-            0 => Deed::Stop(to),
-            1..10 => Deed::Pause,
-            10..20 => Deed::Ask(to, number(Way::Ordinary)),
-            20..40 => Deed::TrySend(to, number(Way::Ordinary)),
-            40..60 => Deed::SendTimeout(to, number(Way::Ordinary)),
-            60..65 => Deed::SendUrgent(to, number(Way::Urgent)),
-            65..72 => Deed::TrySendUrgent(to, number(Way::Urgent)),
-            72..80 => Deed::Put(to, number(Way::Channel)),
-            _ => Deed::Send(to, number(Way::Ordinary)),
-        }
-    }
-
-    /// The same, of a message whose handler does not return.
-    fn hanging(self) -> Deed {
-        let hang = |number| Number { kind: Kind::Hang, ..number };
-        match self {
-            Deed::Send(to, number) => Deed::Send(to, hang(number)),
-            Deed::TrySend(to, number) => Deed::TrySend(to, hang(number)),
-            Deed::SendTimeout(to, number) => Deed::SendTimeout(to, hang(number)),
-            Deed::SendUrgent(to, number) => Deed::SendUrgent(to, hang(number)),
-            Deed::TrySendUrgent(to, number) => Deed::TrySendUrgent(to, hang(number)),
-            Deed::Put(to, number) => Deed::Put(to, hang(number)),
-            Deed::Ask(to, number) => Deed::Ask(to, hang(number)),
-            Deed::Stop(_) | Deed::Pause => self,
         }
     }
 }

@@ -146,6 +146,9 @@ impl Life {
         let is_news = !orders.be_deaf();
         drop(orders);
         self.pool.iter().filter(|_| is_news).for_each(|pool| pool.one_less_listens());
+        // This incarnation reads them no more, and a child of another thread of its pool, for whom that one may wait, is
+        // none of its own.
+        self.annexes().iter().for_each(|annex| annex.close());
     }
 
     /// Another thread makes room. Of one who stands for a pool.
