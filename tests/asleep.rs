@@ -5,11 +5,13 @@
 //! when it goes to sleep. Each waits for what comes of that before it does the next: a wake-up that is lost is not made
 //! good by the message after it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use exeunt::{Addr, Context, Inbox, Reply, System, TaskContext, Timer, WeakAddr};
+use exeunt::{Actor, Addr, Context, Inbox, Reply, System, TaskContext, Timer, WeakAddr};
 
 use crate::support::dice::Dice;
 use crate::support::rounds::rounds;
@@ -244,5 +246,74 @@ fn visits(mut dice: Dice) {
             system.wait()
         }
     };
+    assert!(report.is_complete() && !report.is_failure(), "{report}");
+}
+
+enum Work {
+    /// To be told at once. And after so many microseconds the thread that has told it is to be at leisure, if any.
+    Tell(Fact, Option<u64>),
+    Leisure,
+}
+
+/// A thread of a pool, which at its leisure does nothing as long as something is left to be told: not more than one at once.
+struct Hand {
+    is_something_left: Arc<AtomicBool>,
+    is_one_at_leisure: Arc<AtomicBool>,
+}
+
+impl Actor for Hand {
+    type Msg = Work;
+
+    fn handle(&mut self, work: Work, cx: &mut Context<Self>) -> exeunt::Result {
+        match work {
+            Work::Tell(fact, leisure) => {
+                let leisure = leisure.map(Duration::from_micros);
+                leisure.into_iter().for_each(|after| drop(cx.send_after(after, Work::Leisure)));
+                fact.send(())?;
+            }
+            Work::Leisure if self.is_one_at_leisure.swap(true, Ordering::SeqCst) => {}
+            Work::Leisure => {
+                while self.is_something_left.load(Ordering::SeqCst) {
+                    thread::yield_now();
+                }
+                self.is_one_at_leisure.store(false, Ordering::SeqCst);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which of them is woken for a message may find that its leisure has come, and takes that first: then another one is woken.
+#[test]
+fn m1_of_a_pool_nobody_sleeps_over_what_another_was_woken_for() {
+    guarded_while_alive(|signs| {
+        let seed = Dice::seeded().below(u64::MAX);
+        rounds(ROUNDS / 10, |round| {
+            has_leisure(Dice::new(seed.wrapping_add(round)));
+            let _ = signs.send(());
+        });
+    });
+}
+
+fn has_leisure(mut dice: Dice) {
+    let mut system = System::new("pool");
+    let (is_something_left, is_one_at_leisure) = (Arc::default(), Arc::default());
+    let left: Arc<AtomicBool> = Arc::clone(&is_something_left);
+    let threads = dice.between(2, 3);
+    let pool = system.pool("pool", usize::try_from(threads).unwrap()).spawn_with(move || Hand {
+        is_something_left: Arc::clone(&is_something_left),
+        is_one_at_leisure: Arc::clone(&is_one_at_leisure),
+    });
+    let pool = pool.unwrap();
+    for _ in 0..20 * DEEDS {
+        dice.moment(2 * MICROS_TO_SLEEP);
+        let leisure = (dice.below(2) == 0).then(|| dice.below(4 * MICROS_TO_SLEEP));
+        let (fact, told) = mpsc::channel();
+        left.store(true, Ordering::SeqCst);
+        pool.send(Work::Tell(fact, leisure)).unwrap();
+        next(&told);
+        left.store(false, Ordering::SeqCst);
+    }
+    let report = system.shutdown();
     assert!(report.is_complete() && !report.is_failure(), "{report}");
 }
