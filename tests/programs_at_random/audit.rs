@@ -266,18 +266,9 @@ impl Audit<'_> {
                 (true, _) => self.may_refuse_its_child(to, has_waited),
                 // What a parent sends to a child that leaves with it is between the two.
                 (_, true) => is_above(name, to) || self.may_refuse_its_sibling(to),
-                _ if has_waited && self.is_task_of_its_ring(to, name) => true,
                 _ if self.is_fed_by_children_in_vain(to, name) => true,
                 _ => self.may_refuse_others(Self::index_of(to)),
             }
-    }
-
-    /// Whether the one is a task below somebody who drains as one with the other. Nobody looks whether such a task waits for
-    /// room when the ring closes; who waited before he was known to be of the ring is refused then.
-    fn is_task_of_its_ring(&self, to: &str, name: &str) -> bool {
-        let children = self.program.all_children();
-        let is_task = children.iter().any(|(one, child)| one == name && child.rounds.is_some());
-        is_task && self.program.ring(Self::index_of(name)).contains(&Self::index_of(to))
     }
 
     fn lines(&self, name: &str) -> impl Iterator<Item = &ActorReport> {

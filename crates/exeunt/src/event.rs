@@ -273,6 +273,12 @@ impl Flag {
         self.channel.get_or_init(|| self.open_channel())
     }
 
+    /// Whether anybody has ever waited for it.
+    #[cfg(all(test, feature = "async"))]
+    pub(crate) fn was_awaited(&self) -> bool {
+        self.channel.get().is_some()
+    }
+
     #[cfg(feature = "async")]
     pub(crate) fn waiters(&self) -> &Waiters {
         &self.waiters

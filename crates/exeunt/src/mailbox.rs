@@ -316,6 +316,12 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
+    /// Whether a sender has ever waited for its closing.
+    #[cfg(all(test, feature = "async"))]
+    pub(crate) fn closing_was_awaited(&self) -> bool {
+        self.closing.was_awaited()
+    }
+
     #[cfg(test)]
     pub(crate) fn is_watched(&self) -> bool {
         self.porter.look().is_watched()

@@ -382,4 +382,33 @@ mod tests {
         }
         assert_eq!(conductor.ring_of(1).len(), 2);
     }
+
+    /// A child of one of them waits for room in the mailbox of the other when both close.
+    #[test]
+    fn o4_who_becomes_one_of_the_ring_while_it_waits_for_room_waits_on() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
+        let to = &mailboxes[1];
+        to.belong_to(&ring[1].life);
+        let mut child = Life::new("child", 5, false, Arc::clone(&scene.stage));
+        child.parent = Some(Arc::clone(&ring[0].life));
+        assert!(to.offer(&to.ordinary, 1).is_ok());
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                crate::life::set_current(Arc::new(child));
+                to.wait_for_room(&to.ordinary, 2, None, None).is_ok()
+            });
+            while !to.closing_was_awaited() {
+                std::thread::yield_now();
+            }
+            conductor.close_ring(&ring);
+            while !to.ended.was_awaited() && !waits.is_finished() {
+                std::thread::yield_now();
+            }
+            assert_eq!(to.take(), Some(1));
+            assert!(waits.join().is_ok_and(|is_sent| is_sent));
+        });
+    }
 }

@@ -113,15 +113,19 @@ impl<M: Send + 'static> Mailbox<M> {
             return Ok(self.dead_letters.wait());
         };
         let nobody = never();
-        let interrupt = interrupt.map_or(&nobody, Event::receiver);
+        let interrupted = interrupt.map_or(&nobody, Event::receiver);
         let timeout = deadline.map_or_else(never, crossbeam_channel::at);
         let (over, deafness) = self.what_ends_a_wait();
         let deaf = deafness.as_ref().map_or(&nobody, Event::receiver);
         select! {
             recv(home) -> hook => Ok(self.dead_letters.undertaker(hook.ok().flatten())),
-            recv(over.receiver()) -> _ => Err(Waited::Closed(())),
+            recv(over.receiver()) -> _ => match self.is_open_for_family() {
+                // It has become one of its ring with the closing.
+                true => self.wait_for_undertaker(interrupt, deadline),
+                false => Err(Waited::Closed(())),
+            },
             recv(deaf) -> _ => Err(Waited::Closed(())),
-            recv(interrupt) -> _ => Err(Waited::Interrupted(())),
+            recv(interrupted) -> _ => Err(Waited::Interrupted(())),
             recv(timeout) -> _ => Err(Waited::Timeout(())),
         }
     }

@@ -51,9 +51,9 @@ impl<M: Send + 'static> Mailbox<M> {
         let (over, deafness) = self.what_ends_a_wait();
         let closing = select.recv(over.receiver());
         let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
-        let interrupt = interrupt.map(Event::receiver);
-        if let Some(interrupt) = interrupt {
-            select.recv(interrupt);
+        let interrupted = interrupt.map(Event::receiver);
+        if let Some(interrupted) = interrupted {
+            select.recv(interrupted);
         }
         let ready = match deadline {
             None => select.select(),
@@ -71,7 +71,11 @@ impl<M: Send + 'static> Mailbox<M> {
             }
             index if index == closing => {
                 let _ = ready.recv(over.receiver());
-                Err(Waited::Closed(message))
+                match self.is_open_for_family() {
+                    // It has become one of its ring with the closing.
+                    true => self.wait_for_room(lane, message, interrupt, deadline),
+                    false => Err(Waited::Closed(message)),
+                }
             }
             index if Some(index) == deaf => {
                 let _ = deafness.as_ref().map(|deafness| ready.recv(deafness.receiver()));
@@ -79,7 +83,7 @@ impl<M: Send + 'static> Mailbox<M> {
             }
             _ => {
                 // A selected operation has to be completed.
-                let _ = interrupt.map(|interrupt| ready.recv(interrupt));
+                let _ = interrupted.map(|interrupted| ready.recv(interrupted));
                 Err(Waited::Interrupted(message))
             }
         }
@@ -101,7 +105,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
     #[cold]
-    fn is_open_for_family(&self) -> bool {
+    pub(super) fn is_open_for_family(&self) -> bool {
         self.is_of_the_family() && !self.last_word().gone
     }
 
