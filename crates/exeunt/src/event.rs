@@ -274,7 +274,8 @@ impl Flag {
     }
 
     /// Whether anybody has ever waited for it.
-    #[cfg(all(test, feature = "async"))]
+    #[cfg(test)]
+    #[cfg(feature = "async")]
     pub(crate) fn was_awaited(&self) -> bool {
         self.channel.get().is_some()
     }

@@ -317,7 +317,8 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// Whether a sender has ever waited for its closing.
-    #[cfg(all(test, feature = "async"))]
+    #[cfg(test)]
+    #[cfg(feature = "async")]
     pub(crate) fn closing_was_awaited(&self) -> bool {
         self.closing.was_awaited()
     }
