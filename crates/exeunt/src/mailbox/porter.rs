@@ -93,7 +93,7 @@ impl Porter {
         self.note_watchers(&watchers);
     }
 
-    /// Whether any are left.
+    /// Senders need not look at the list when nobody is left in it.
     fn note_watchers(&self, watchers: &VecDeque<Arc<Wire>>) {
         if watchers.is_empty() {
             self.state.fetch_and(!WATCHED, Ordering::SeqCst);
