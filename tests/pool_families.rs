@@ -6,7 +6,7 @@ use std::thread;
 
 use exeunt::{ActorSnapshot, Addr, Context, Ended, Error, Report, Restart, System, Topic};
 
-use crate::support::{HANG, NEVER, Play, figures, guarded, leaving, line, next, trap, until};
+use crate::support::{HANG, NEVER, Play, Trap, figures, guarded, leaving, line, next, trap, until};
 
 /// Spawns a child that says goodbye to somebody. Its address is to be kept for as long as it is to stay.
 fn spawn_one_who_says_goodbye(cx: &Context<Play<u32>>, to: &Addr<u32>) -> Addr<()> {
@@ -119,6 +119,17 @@ fn o3_f1_a_pool_waits_for_the_children_of_one_of_its_threads_that_fails() {
     });
 }
 
+/// Walks into the trap at a zero, and fails when it comes out.
+fn fails_when_let_out(trap: Trap) -> Play<u32> {
+    Play::new(move |n, _| match n {
+        0 => {
+            trap.walk_in();
+            Err(Error::msg("planned"))
+        }
+        _ => Ok(()),
+    })
+}
+
 /// A pool of which all threads begin anew while their children wait for room in it.
 fn all_begin_anew(threads: usize) -> Report {
     let (trap, keeper) = trap();
@@ -128,14 +139,8 @@ fn all_begin_anew(threads: usize) -> Report {
     system.set_stall_limit(HANG);
     let to = pool.clone();
     let make = move || {
-        let (trap, to, tell) = (trap.clone(), to.clone(), tell.clone());
-        let player = Play::new(move |n: u32, _| match n {
-            0 => {
-                trap.walk_in();
-                Err(Error::msg("planned"))
-            }
-            _ => Ok(()),
-        });
+        let (to, tell) = (to.clone(), tell.clone());
+        let player = fails_when_let_out(trap.clone());
         player.started(move |cx| {
             let to = to.clone();
             let child = Play::new(move |(), _| {
@@ -182,14 +187,8 @@ fn m4_f1_no_child_waits_for_room_in_what_another_thread_of_its_pool_reads_no_mor
         let topic = Topic::new("numbers");
         let weak = topic.downgrade();
         let make = move || {
-            let (trap, weak, tell) = (trap.clone(), weak.clone(), tell.clone());
-            let player = Play::new(move |n: u32, _| match n {
-                0 => {
-                    trap.walk_in();
-                    Err(Error::msg("planned"))
-                }
-                _ => Ok(()),
-            });
+            let (weak, tell) = (weak.clone(), tell.clone());
+            let player = fails_when_let_out(trap.clone());
             player.started(move |cx| {
                 let Some(topic) = weak.upgrade() else { return Ok(()) };
                 topic.subscription().capacity(1).subscribe(cx, |n| n);

@@ -135,6 +135,13 @@ macro_rules! scenes_of_a_bell {
 
 macro_rules! scenes_of_a_porter {
     ($porter:ident) => {
+        /// sending.rs
+        fn look_again(porter: &$porter::Porter) {
+            if !porter.look().is_nothing() {
+                porter.announce();
+            }
+        }
+
         /// One sends, and one rings; the reader, which sleeps whenever there is nothing, finds both.
         fn wakes() {
             let porter = Arc::new($porter::Porter::new());
@@ -147,11 +154,7 @@ macro_rules! scenes_of_a_porter {
                     // Stands for crossbeam's: that two looks at two words do not miss each other, both being
                     // sequentially consistent, is what loom does not know and `litmus` says.
                     fence(Ordering::SeqCst);
-                    // sending.rs, `look_again`
-                    let word = porter.look();
-                    if !word.is_nothing() {
-                        porter.announce(word);
-                    }
+                    look_again(&porter);
                 }
             });
             let ringer = thread::spawn({
@@ -190,19 +193,13 @@ macro_rules! scenes_of_a_porter {
         pub(super) fn called(is_passed_on: bool) {
             let porter = Arc::new($porter::Porter::new());
             let queue = Arc::new(AtomicUsize::new(0));
-            let announce = |porter: &$porter::Porter| {
-                let word = porter.look();
-                if !word.is_nothing() {
-                    porter.announce(word);
-                }
-            };
             let sender = thread::spawn({
                 let (porter, queue) = (Arc::clone(&porter), Arc::clone(&queue));
                 move || {
                     for _ in 0..2 {
                         queue.fetch_add(1, Ordering::AcqRel);
                         fence(Ordering::SeqCst); // as above
-                        announce(&porter);
+                        look_again(&porter);
                     }
                 }
             });
@@ -215,7 +212,7 @@ macro_rules! scenes_of_a_porter {
                     // mailbox.rs, `pass_on`
                     fence(Ordering::SeqCst); // as above
                     if is_passed_on && queue.load(Ordering::Acquire) > 0 {
-                        announce(&porter);
+                        porter.announce();
                     }
                 }
             });

@@ -163,7 +163,7 @@ impl<M: Send + 'static> Mailbox<M> {
         while let Some(ours) = parcel.take() {
             match self.ordinary.sender.try_send(ours) {
                 // The reader may have emptied the mailbox since it was found full, and sleep.
-                Ok(()) => self.porter.announce(self.porter.look()),
+                Ok(()) => self.porter.announce(),
                 Err(TrySendError::Full(ours)) if self.overflow() == Overflow::DropNewest => {
                     returned.push(ours.open());
                 }

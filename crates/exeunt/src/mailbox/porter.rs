@@ -56,25 +56,22 @@ impl Porter {
 
     /// Wakes the reader, if it is parked. Who watches has a bell for what does not come through the mailbox.
     pub(super) fn wake(&self) {
-        self.rouse(self.look());
-    }
-
-    /// A message was put in: wakes one of those who were seen to sleep over that. Whoever is woken so takes it, or announces
-    /// it to the next.
-    #[cold]
-    pub(super) fn announce(&self, seen: Word) {
-        self.rouse(seen);
-        if seen.is_watched() {
-            let mut watchers = self.watchers();
-            watchers.pop_front().into_iter().for_each(|wire| wire.pull());
-            self.note_watchers(&watchers);
+        // One of those who see it asleep wakes it.
+        if self.look().is_asleep() && self.state.fetch_and(!ASLEEP, Ordering::SeqCst) & ASLEEP != 0
+        {
+            self.reader.get().into_iter().for_each(Thread::unpark);
         }
     }
 
-    fn rouse(&self, seen: Word) {
-        // One of those who saw it asleep wakes it.
-        if seen.is_asleep() && self.state.fetch_and(!ASLEEP, Ordering::SeqCst) & ASLEEP != 0 {
-            self.reader.get().into_iter().for_each(Thread::unpark);
+    /// A message was put in: wakes one of those who sleep over that. Whoever is woken so takes it, or announces it to the
+    /// next.
+    #[cold]
+    pub(super) fn announce(&self) {
+        self.wake();
+        if self.look().is_watched() {
+            let mut watchers = self.watchers();
+            watchers.pop_front().into_iter().for_each(|wire| wire.pull());
+            self.note_watchers(&watchers);
         }
     }
 
@@ -215,23 +212,22 @@ mod tests {
     #[test]
     fn m1_of_those_who_watch_one_is_called_for_each_message() {
         let (porter, wires) = (Porter::new(), [(); 4].map(|()| Arc::new(Wire::new())));
-        let announce = || porter.announce(porter.look());
         let called = || wires.each_ref().map(|wire| wire.pick_up());
         wires.iter().for_each(|wire| porter.watch(wire));
         porter.wake();
         assert_eq!(called(), [false; 4], "it was not for them");
         porter.unwatch(&wires[1]);
-        announce();
+        porter.announce();
         assert_eq!(called(), [true, false, false, false]);
-        announce();
+        porter.announce();
         assert!(porter.look().is_watched());
-        announce();
+        porter.announce();
         assert_eq!(called(), [false, false, true, true]);
         assert!(porter.look().is_nothing());
         porter.watch(&wires[1]);
         porter.unwatch(&wires[1]);
         assert!(porter.look().is_nothing());
-        announce();
+        porter.announce();
         assert_eq!(called(), [false; 4]);
     }
 }

@@ -127,7 +127,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     #[cold]
     fn heed(&self, word: Word, ticket: Ticket) -> Result<(), M> {
-        self.porter.announce(word);
+        self.porter.announce();
         if word.is_closed() { self.settle(ticket) } else { Ok(()) }
     }
 

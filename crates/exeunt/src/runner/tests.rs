@@ -147,17 +147,17 @@ fn who_is_told_that_its_children_have_left_waits_for_them_no_more() {
     assert_eq!((life.doing().as_str(), life.is_waiting()), ("between two messages", false));
 }
 
-/// Two read the mailbox: one that sleeps in a `select` as well, behind the other.
-fn scene_of_a_crew() -> (Arc<Life>, Arc<Mailbox<u32>>, Arc<Wire>) {
+/// Two read the mailbox.
+fn scene_of_a_crew() -> (Arc<Life>, Arc<Mailbox<u32>>) {
     let (life, mailbox) = scene();
     mailbox.staff(2);
-    (life, mailbox, Arc::new(Wire::new()))
+    (life, mailbox)
 }
 
 #[test]
 fn m1_who_is_woken_for_a_message_and_may_have_something_else_to_do_wakes_the_next() {
     guarded(|| {
-        let (life, mailbox, other) = scene_of_a_crew();
+        let ((life, mailbox), other) = (scene_of_a_crew(), Arc::new(Wire::new()));
         let (_beside, inbox) = crate::mailbox::mailbox::<u32>(4);
         let mut inbox = Some(inbox);
         std::thread::scope(|scope| {
@@ -177,7 +177,7 @@ fn m1_who_is_woken_for_a_message_and_may_have_something_else_to_do_wakes_the_nex
 
 #[test]
 fn m1_who_goes_wakes_another_for_what_it_may_have_been_woken_for() {
-    let (life, mailbox, other) = scene_of_a_crew();
+    let ((life, mailbox), other) = (scene_of_a_crew(), Arc::new(Wire::new()));
     mailbox.watch(&other);
     // Before anybody slept over it, as far as the other one can know.
     assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok() && other.pick_up());
@@ -190,8 +190,7 @@ fn m1_who_goes_wakes_another_for_what_it_may_have_been_woken_for() {
 
 #[test]
 fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
-    let (life, mailbox) = scene();
-    mailbox.staff(2);
+    let (life, mailbox) = scene_of_a_crew();
     let runner = start(&life, &mailbox, || Anybody);
     // The other one has not said that it has nothing to do.
     assert!(!runner.is_the_last_to_work());
@@ -202,8 +201,7 @@ fn o5_of_a_crew_nobody_goes_while_another_may_still_send_to_it() {
 #[test]
 fn o4_one_of_a_crew_that_has_waited_for_its_ring_rests_no_more() {
     guarded(|| {
-        let (life, mailbox) = scene();
-        mailbox.staff(2);
+        let (life, mailbox) = scene_of_a_crew();
         let mut runner = start(&life, &mailbox, || Anybody);
         come_to_rest(&life);
         assert!(runner.waits_for_ring());
@@ -219,8 +217,7 @@ fn o4_one_of_a_crew_that_has_waited_for_its_ring_rests_no_more() {
 #[test]
 fn o5_the_last_of_a_pool_to_work_sleeps_while_its_children_leave() {
     guarded(|| {
-        let (life, mailbox) = scene();
-        mailbox.staff(2);
+        let (life, mailbox) = scene_of_a_crew();
         // The other one sleeps, and nobody has an address.
         assert!(mailbox.crew().unwrap().fall_asleep().is_none());
         let (left, children) = crossbeam_channel::bounded(1);
@@ -284,8 +281,7 @@ fn o5_what_another_thread_is_about_to_take_keeps_the_pool_alive() {
 
 #[test]
 fn o5_who_made_an_address_before_it_fell_asleep_keeps_the_pool_alive() {
-    let (life, mailbox) = scene();
-    mailbox.staff(2);
+    let (life, mailbox) = scene_of_a_crew();
     let runner = start(&life, &mailbox, || Anybody);
     // It did so after this one had seen that there was none.
     mailbox.add_address();
@@ -298,8 +294,7 @@ fn o5_who_made_an_address_before_it_fell_asleep_keeps_the_pool_alive() {
 #[test]
 fn o5_the_last_of_a_crew_to_fall_asleep_does_not_sleep_when_nobody_can_reach_them() {
     guarded(|| {
-        let (life, mailbox) = scene();
-        mailbox.staff(2);
+        let (life, mailbox) = scene_of_a_crew();
         let mut runner = start(&life, &mailbox, || Anybody);
         let crew = mailbox.crew().unwrap();
         // The other one fell asleep after this one had seen it awake.

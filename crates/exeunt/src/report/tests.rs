@@ -1,0 +1,159 @@
+use super::*;
+
+fn actor(name: &str, ended: Ended) -> ActorReport {
+    let figures = Figures { handled: 1_000_000, ..Figures::default() };
+    ActorReport {
+        id: Some(0),
+        took: Duration::from_millis(1_204),
+        handled_while_draining: 256,
+        ..ActorReport::with(name.to_owned(), ended, figures)
+    }
+}
+
+fn report(actors: Vec<ActorReport>) -> Report {
+    Report {
+        system: "words".to_owned(),
+        reason: Reason::Shutdown,
+        signal: None,
+        took: Duration::from_secs(2),
+        actors,
+        refused: Vec::new(),
+    }
+}
+
+#[test]
+fn r1_the_table_fits_eighty_columns() {
+    let long = actor("a name that is longer than its column is wide", Ended::Abandoned);
+    let longest = ActorReport {
+        handled: 999_999_999,
+        handled_while_draining: 999_999_999,
+        failed: 999_999,
+        returned: 99_999_999,
+        took: Duration::from_secs(599),
+        ..long
+    };
+    let text = report(vec![longest, actor("tally", Ended::Drained)]).to_string();
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert_eq!(text.lines().count(), 4, "{text}");
+}
+
+#[test]
+fn o4_how_often_somebody_sent_to_who_had_left_is_a_word_for_once() {
+    let refusals = |count| Refusals { from: "a".to_owned(), to: "b".to_owned(), count };
+    let refused = vec![refusals(1), refusals(2)];
+    let text = Report { refused, ..report(Vec::new()) }.to_string();
+    let lines: Vec<&str> = text.lines().skip(2).collect();
+    let wanted = ["once", "2 times"]
+        .map(|times| format!("  refused: `a` sent to `b` {times} after it had left"));
+    assert_eq!(lines, wanted);
+}
+
+#[test]
+fn r1_what_is_too_long_is_broken_between_words() {
+    let error = Some(format!("it said: {} and {}", "a few words ".repeat(9), "x".repeat(90)));
+    let text = report(vec![ActorReport { error, ..actor("a", Ended::Failed) }]).to_string();
+    let lines: Vec<&str> = text.lines().skip(3).collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(lines.len() >= 3 && lines[1].starts_with("    "), "{text}");
+    let words = lines[..lines.len() - 2].join(" ");
+    assert!(!words.split_whitespace().any(|word| word == "wor" || word == "fe"), "{text}");
+    assert!(text.contains("a few words a few words"), "{text}");
+}
+
+#[test]
+fn r1_a_figure_and_its_unit_stay_on_one_line() {
+    for length in 1..80 {
+        let system = "s".repeat(length);
+        let text = Report { system, ..report(Vec::new()) }.to_string();
+        assert!(text.contains("2.00 s\n"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+}
+
+fn child(name: String, ended: Ended, error: Option<&str>) -> ActorReport {
+    let (parent, error) = (Some("lobby".to_owned()), error.map(str::to_owned));
+    ActorReport { parent, absorbed: error.is_some(), error, ..actor(&name, ended) }
+}
+
+#[test]
+fn r1_children_that_left_alike_are_one_line_and_those_that_did_not_have_their_own() {
+    let of = |ended, error, names: std::ops::Range<u32>| {
+        names.map(move |n| child(format!("guest {n}"), ended, error))
+    };
+    let mut actors: Vec<ActorReport> = of(Ended::Completed, None, 0..2000).collect();
+    actors.insert(1000, child("odd".to_owned(), Ended::Abandoned, None));
+    actors.extend(of(Ended::Failed, Some("no line"), 2000..2020));
+    actors.extend((0..10).map(|n| child(format!("peer {n}"), Ended::Failed, Some(&n.to_string()))));
+    actors.extend(of(Ended::Drained, None, 2020..2028)); // not too many
+    actors.push(actor("lobby", Ended::Drained));
+    let text = report(actors).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2 + 3 + 8 + 1 + 9, "{text}");
+    assert!(
+        lines[2].starts_with("  (2000 of lobby)      completed   1.20 s 2000000000    512000"),
+        "{text}"
+    );
+    assert!(lines[3].starts_with("  odd                  abandoned"), "{text}");
+    assert!(lines[4].starts_with("  (30 of lobby)        failed"), "{text}");
+    assert!(lines[5].starts_with("  guest 2020           drained"), "{text}");
+    assert_eq!(lines[14], "  `guest 2000` and 19 others: no line (absorbed)");
+    assert_eq!(lines[15], "  `peer 0`: 0 (absorbed)");
+    assert_eq!(lines[22], "  and 3 of something else (absorbed)");
+}
+
+#[test]
+fn r1_of_others_that_left_alike_so_do_more_than_can_be_read_and_nobody_with_a_story() {
+    let shards = |count: u32| -> Vec<ActorReport> {
+        (0..count).map(|n| actor(&format!("s{n}/{n}"), Ended::Drained)).collect()
+    };
+    let lines = |actors: &[ActorReport]| -> Vec<String> {
+        report(actors.to_vec()).to_string().lines().skip(2).map(str::to_owned).collect()
+    };
+    assert_eq!(lines(&shards(32)).len(), 32);
+    let many = shards(1000);
+    let sum = lines(&many);
+    assert_eq!(sum.len(), 1);
+    assert!(sum[0].starts_with("  (1000 like s0/0)     drained     1.20 s 1000000000"), "{sum:?}");
+
+    let plain = || actor("s7/7", Ended::Drained);
+    let pool = ActorReport { threads: vec![plain()], ..plain() };
+    let others = [
+        actor("s/", Ended::Drained),
+        actor("s7/7", Ended::Completed),
+        actor("s7/7", Ended::Overdue),
+        actor("s7/7", Ended::Failed),
+        actor("s7/7", Ended::Daemon),
+        ActorReport { is_task: true, ..plain() },
+        ActorReport { restarts: 1, ..plain() },
+        ActorReport { failed: 1, ..plain() },
+        ActorReport { returned: 1, ..plain() },
+        ActorReport { overflowed: 1, ..plain() },
+        ActorReport { error: Some("it was late".to_owned()), ..plain() },
+        child("s7/7".to_owned(), Ended::Drained, None),
+        pool,
+    ];
+    for other in others {
+        let alone = lines(std::slice::from_ref(&other));
+        let all = lines(&[&many[..], &[other]].concat());
+        assert_eq!((&all[0], &all[1..]), (&sum[0], &alone[..]));
+    }
+}
+
+#[test]
+fn s3_the_status_tells_the_truth() {
+    let drained = || actor("a", Ended::Drained);
+    let interrupted = Signal(2);
+    let signalled = |actors| Report { signal: Some(interrupted), ..report(actors) };
+    let returned = ActorReport { returned: 1, ..drained() };
+    let failed = || actor("b", Ended::Failed);
+
+    assert_eq!(report(vec![drained()]).status(), Status::Success);
+    assert_eq!(report(vec![drained(), failed()]).status(), Status::Failure);
+    assert_eq!(report(vec![returned.clone()]).status(), Status::Incomplete);
+    assert_eq!(report(vec![returned.clone(), failed()]).status(), Status::Failure);
+    assert_eq!(signalled(vec![drained()]).status(), Status::Signal(interrupted));
+    assert_eq!(signalled(vec![returned]).status(), Status::Incomplete);
+    assert_eq!(signalled(vec![failed()]).status(), Status::Failure);
+    assert_eq!(signalled(vec![actor("a", Ended::Abandoned)]).status(), Status::Incomplete);
+    assert_eq!(signalled(vec![actor("a", Ended::Daemon)]).status(), Status::Signal(interrupted));
+}
