@@ -91,7 +91,11 @@ fn m5_f1_an_ask_of_a_child_ends_when_its_parent_waits_for_it_to_begin_anew() {
             let (report, heard) = guarded(move || asks_who_fails(threads, asks));
             let heard: Vec<Heard> = heard.into_iter().collect();
             assert_eq!(heard.len(), threads);
-            assert!(heard.iter().all(|end| matches!(end, Err(AskError::Ended(_)))), "{heard:?}");
+            // The first of a pool whose child has left begins anew, and may answer another one's child before that has woken.
+            let (first, others) = heard.split_first().unwrap();
+            assert!(matches!(first, Err(AskError::Ended(_))), "{heard:?}");
+            let is_fair = |end: &Heard| matches!(end, Err(AskError::Ended(_)) | Ok(1));
+            assert!(others.iter().all(is_fair), "{heard:?}");
             let is_well = |ended: Ended| matches!(ended, Ended::Completed | Ended::Drained);
             assert!(report.actors.iter().all(|line| is_well(line.ended)), "{report}");
             // What was asked is there for the next incarnation.
