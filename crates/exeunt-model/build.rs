@@ -124,14 +124,39 @@ const PORTER: &[Mutant] = &[
 /// What `watched_without_lock` turns round.
 const WATCH: &str = "        let mut watchers = self.watchers();\n        watchers.push_back(Arc::clone(wire));\n        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n";
 
+const ROOM: &[Mutant] = &[
+    (
+        "unseen",
+        "queue.waiting.insert(ticket, waiter);\n        self.note(&queue);",
+        "queue.waiting.insert(ticket, waiter);",
+    ),
+    (
+        "noted_without_lock",
+        "self.note(&queue);\n        drop(queue);\n        woken",
+        "let is_awaited = !queue.waiting.is_empty();\n        drop(queue);\n        self.awaited.store(is_awaited, Ordering::SeqCst);\n        woken",
+    ),
+    ("not_woken", "woken.into_iter().for_each(wake);", ""),
+    ("called_for_good", COME, "        let mut queue = self.queue();\n        let before"),
+    ("gone_for_good", GO, "        let mut queue = self.queue();\n        let waiter"),
+    (
+        "nothing_left_for_others",
+        "if self.is_awaited() {\n            self.call(room);\n        }",
+        "",
+    ),
+];
+
+/// What `called_for_good` and `gone_for_good` leave out: that one who was called is not any more.
+const COME: &str = "        let mut queue = self.queue();\n        queue.called.remove(&ticket);\n        let before";
+const GO: &str = "        let mut queue = self.queue();\n        queue.called.remove(&ticket);\n        let waiter";
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let waiters = read("waiters.rs");
-    write("waiters", &waiters);
+    write("waiters", &read("waiters.rs"));
     write("wire", &read("mailbox/wire.rs"));
     read_in("event", &read("event.rs"), EVENT);
     read_in("bell", &read("mailbox/bell.rs"), BELL);
     read_in("porter", &read("mailbox/porter.rs"), PORTER);
+    read_in("room", &read("mailbox/room.rs"), ROOM);
 }
 
 /// A source as loom is to see it, without its own tests.

@@ -1,5 +1,5 @@
 //! Code of exeunt itself, under [loom](https://docs.rs/loom), which runs it in every order that the memory
-//! model allows: `event.rs`, `waiters.rs`, and of `mailbox/` `bell.rs`, `wire.rs` and `porter.rs`, as they stand.
+//! model allows: `event.rs`, `waiters.rs`, and of `mailbox/` `bell.rs`, `wire.rs`, `porter.rs` and `room.rs`, as they stand.
 //!
 //! The build script reads them in, with loom's locks and atomics in the place of the standard library's
 //! ([`sync`]), and with channels that do what crossbeam's promise ([`channel`]): crossbeam's own cannot be run
@@ -138,6 +138,13 @@ read_in! {
     porter_watched_without_lock
     porter_unwatched_blindly
     porter_unseen_watch
+    room
+    room_unseen
+    room_noted_without_lock
+    room_not_woken
+    room_called_for_good
+    room_gone_for_good
+    room_nothing_left_for_others
 }
 
 mod tests;

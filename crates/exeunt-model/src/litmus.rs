@@ -356,6 +356,30 @@ mod tests {
         assert!(!loses(enter(strong), look_again(strong), close(weak), &by_fence));
     }
 
+    /// crossbeam-channel's `head`.
+    const HEAD: usize = 0;
+    /// `Room::awaited`.
+    const AWAITED: usize = 1;
+
+    #[test]
+    fn m4_who_waits_for_room_and_who_makes_some_cannot_miss_each_other() {
+        // Who has said that it waits is told by the channel that it is full, after a fence; whoever has taken a message finds that
+        // nobody waits.
+        let misses = |wait: Op, take: Op, look: Op| {
+            let sender = vec![wait, Fence(Consistent), Read(HEAD, Relaxed)];
+            allows(&[sender, vec![take, look]], &[&[0], &[0, 0]])
+        };
+        let wait = |order| Write(AWAITED, 1, order);
+        let take = |order| Swap(HEAD, 1, order);
+        let look = |order| Read(AWAITED, order);
+        let [strong, weak] = [Consistent, Synchronizing];
+        assert!(!misses(wait(strong), take(strong), look(strong)));
+        assert!(misses(wait(strong), take(weak), look(strong)));
+        assert!(misses(wait(strong), take(strong), look(weak)));
+        // Before a fence, the order of the word itself is of no account.
+        assert!(!misses(wait(weak), take(strong), look(strong)));
+    }
+
     const RUNG: usize = 0;
     const ORDER: usize = 1;
 

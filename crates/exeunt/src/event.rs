@@ -275,7 +275,6 @@ impl Flag {
 
     /// Whether anybody has ever waited for it.
     #[cfg(test)]
-    #[cfg(feature = "async")]
     pub(crate) fn was_awaited(&self) -> bool {
         self.channel.get().is_some()
     }

@@ -6,16 +6,7 @@
 //! mailbox its senders. A future looks, leaves its waker, and **looks again**: who brought it about in
 //! between has not seen the waker, but what was brought about is seen by the second look.
 //!
-//! Only room in a mailbox comes about without anybody to tell of it, since a channel knows no wakers. So
-//! a sender leaves its waker under a lock, and *then* rings the bell of the mailbox. The reader silences
-//! its bell, and *then* looks, under the same lock, who waits. Either it finds the waker; or the waker
-//! came after its look, and so the ring after the silencing: then the bell rings on, and there will be
-//! another look. A look wakes as many as there is room for, and rings again for those who are left
-//! ([`Mailbox::make_way`]). Thus a waker lies in the queue only while the bell rings, and nobody sleeps
-//! on a ringing bell ([`Bell`](crate::mailbox::Bell)). A mailbox that nobody reads yet keeps its bell
-//! ringing for its actor; one that nobody will read any more has been closed, which wakes all.
-//!
-//! A reader for whose room nobody waits pays nothing for all this: it looks at its bell in any case.
+//! For room in a mailbox it waits in one queue with the threads that do (`mailbox/room.rs`).
 
 use crate::address::Addr;
 #[cfg(doc)]
@@ -24,7 +15,7 @@ use crate::error::WaitError;
 use crate::event::Event;
 use crate::handle::ActorHandle;
 #[cfg(doc)]
-use crate::mailbox::{Mailbox, Overflow};
+use crate::mailbox::Overflow;
 use crate::reply::Reply;
 use crate::report::{ActorReport, Report};
 use crate::system::SystemHandle;

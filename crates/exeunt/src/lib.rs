@@ -178,7 +178,6 @@ mod error;
 mod mailbox;
 mod cell;
 mod runner;
-#[cfg_attr(not(feature = "async"), path = "waiters/nobody.rs")]
 mod waiters;
 mod agenda;
 mod timers;

@@ -12,7 +12,6 @@ use crate::event::Flag;
 use crate::life::{Life, Outcome};
 use crate::notice::{Notice, ReturnedBecause};
 use crate::timer::Ring;
-use crate::waiters::Waiters;
 
 mod closing;
 mod inbox;
@@ -20,6 +19,7 @@ mod lane;
 mod bell;
 mod wire;
 mod porter;
+mod room;
 mod crew;
 mod dead_letters;
 mod overflow;
@@ -39,6 +39,8 @@ use losses::Losses;
 pub use overflow::Overflow;
 use porter::Porter;
 pub(crate) use post::{Burial, Post};
+#[cfg(any(feature = "async", test))]
+pub(crate) use room::Waiter;
 pub(crate) use sending::{Refusal, Waited};
 pub(crate) use wire::Wire;
 
@@ -62,8 +64,6 @@ pub(crate) struct Mailbox<M> {
     closing: Flag,
     /// Set when the actor has ended: wakes those who wait for an answer.
     pub(crate) ended: Flag,
-    /// The futures that wait for room. Whoever is in it has rung the bell afterwards, or is about to.
-    pub(crate) room: Waiters,
     last_word: Mutex<LastWord<M>>,
     pub(crate) dead_letters: Office<M>,
     overflow: OnceLock<Overflow>,
@@ -100,7 +100,6 @@ impl<M: Send + 'static> Mailbox<M> {
             addresses: AtomicUsize::new(0),
             closing: Flag::new(),
             ended: Flag::new(),
-            room: Waiters::default(),
             last_word: Mutex::new(LastWord::new()),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
@@ -219,9 +218,9 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// Wakes the futures that wait to send.
+    /// Wakes those who wait to send.
     fn wake_senders(&self) {
-        self.room.wake_all();
+        self.lanes().for_each(|lane| lane.room.wake_all());
         self.dead_letters.waiters.wake_all();
     }
 
@@ -294,12 +293,14 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Sleeps until something comes or the bell is rung, or until that moment. For the one thread that reads it.
     pub(crate) fn sleep(&self, until: Option<Instant>) {
+        self.make_way();
         self.porter.sleep(until, || !self.is_empty() || self.bell.is_rung_before_sleep());
     }
 
     /// From here on, and until it is [unwatched](Mailbox::unwatch), what is put in pulls the wire, once, or that of another
     /// who watches: for a thread that waits in a `select`. `false` if something is in it already.
     pub(crate) fn watch(&self, wire: &Arc<Wire>) -> bool {
+        self.make_way();
         self.porter.watch(wire);
         self.is_empty()
     }
@@ -318,7 +319,6 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Whether a sender has ever waited for its closing.
     #[cfg(test)]
-    #[cfg(feature = "async")]
     pub(crate) fn closing_was_awaited(&self) -> bool {
         self.closing.was_awaited()
     }
@@ -328,25 +328,9 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.look().is_watched()
     }
 
-    /// Tells the futures that wait for room as often as there is some, in their order; the reader in
-    /// that seat calls it when it has heard its bell, and has taken what is next.
-    ///
-    /// As long as others are left it hears its bell again: so it never sleeps on room that somebody
-    /// waits for, and nobody depends on what those do who were woken (they may never be polled again).
-    /// Who comes to wait has rung the bells of all; so each of them that makes room makes way.
-    pub(crate) fn make_way(&self, seat: usize) {
-        let receiver = &self.ordinary.receiver;
-        let room = receiver.capacity().unwrap_or(usize::MAX).saturating_sub(receiver.len());
-        if self.room.wake_first(room) {
-            self.ring(seat);
-        }
-    }
-
-    /// A new incarnation reads in that seat: those who rang for the one before have rung for it.
-    pub(crate) fn remind_of_waiters(&self, seat: usize) {
-        if !self.room.is_empty() {
-            self.ring(seat);
-        }
+    /// Before one sleeps who reads it.
+    fn make_way(&self) {
+        self.lanes().for_each(Lane::make_way);
     }
 
     /// The next urgent message, if there is one.

@@ -136,7 +136,6 @@ impl<'a, A: Actor> Runner<'a, A> {
             // Its turn came to the incarnation before: to this one the bell was not rung.
             bell.ring();
         }
-        mailbox.remind_of_waiters(life.seat);
         Runner {
             cell,
             life,
@@ -238,14 +237,6 @@ impl<'a, A: Actor> Runner<'a, A> {
         self.next.is_some()
     }
 
-    /// What is next, if there is anything.
-    fn take(&mut self) -> Option<Next<A::Msg>> {
-        if self.cell.agenda().is_in_use() {
-            return self.take_from_agenda();
-        }
-        self.mailbox.take_letter().map(Next::Message)
-    }
-
     /// What its bell was rung for.
     #[cold]
     fn take_orders(&mut self) -> Option<Next<A::Msg>> {
@@ -266,18 +257,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         } else if self.life.last_call.is_set() {
             self.life.count_cancelled(agenda.last_call());
         }
-        self.make_way()
-    }
-
-    /// Somebody may wait for room without a thread that the channel would wake: takes what is next
-    /// here, so that it can be told before that is handled, and not after.
-    fn make_way(&mut self) -> Option<Next<A::Msg>> {
-        if self.mailbox.room.is_empty() {
-            return None;
-        }
-        let next = self.take();
-        self.mailbox.make_way(self.life.seat);
-        next
+        None
     }
 
     #[cold]

@@ -1,7 +1,5 @@
-//! Those who wait without a thread: futures, each with a waker and a place in the queue.
-//!
-//! Without the feature `async` there are none; then `waiters/nobody.rs` stands in for this file, and
-//! those who wake the waiting have nothing to do.
+//! Those who wait without a thread: futures, each with a waker and a place in the queue. Without the feature `async` there are
+//! none.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +17,7 @@ pub(crate) struct Waiters {
     queue: Mutex<BTreeMap<Ticket, Waker>>,
 }
 
-/// A future's place in any queue. It keeps it for life, so that one who was woken and finds that
+/// The place in any queue of one who waits. It keeps it for life, so that one who was woken and finds that
 /// somebody was quicker does not go to the end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Ticket(u64);
@@ -34,40 +32,27 @@ impl Ticket {
 impl Waiters {
     /// Has this one woken, once. Whatever it waits for, it must look again *afterwards*: who brought
     /// it about before did not see it here.
+    #[cfg(feature = "async")]
     pub(crate) fn add(&self, ticket: Ticket, waker: &Waker) {
         let waker = waker.clone();
         let before = lock(&self.queue).insert(ticket, waker);
         let _ = unwind::drop_caught(before);
     }
 
+    #[cfg(feature = "async")]
     pub(crate) fn remove(&self, ticket: Ticket) {
         let waker = lock(&self.queue).remove(&ticket);
         let _ = unwind::drop_caught(waker);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.queue).is_empty()
     }
 
     pub(crate) fn wake_all(&self) {
         let queue = std::mem::take(&mut *lock(&self.queue));
         queue.into_values().for_each(wake);
     }
-
-    /// Wakes so many, and says whether there are others.
-    pub(crate) fn wake_first(&self, number: usize) -> bool {
-        let (first, are_others_left) = {
-            let mut queue = lock(&self.queue);
-            let first: Vec<Waker> =
-                (0..number).map_while(|_| queue.pop_first()).map(|(_, waker)| waker).collect();
-            (first, !queue.is_empty())
-        };
-        first.into_iter().for_each(wake);
-        are_others_left
-    }
 }
 
-fn wake(waker: Waker) {
+/// It is code of an executor's.
+pub(crate) fn wake(waker: Waker) {
     let _ = unwind::catch(|| waker.wake());
 }
 
@@ -78,6 +63,7 @@ impl Wake for Waiters {
     }
 }
 
+#[cfg(feature = "async")]
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,23 +87,9 @@ mod tests {
     #[test]
     fn who_came_first_is_woken_first_and_once() {
         let (waiters, tickets, counts) = three();
-        assert!(waiters.wake_first(1));
-        assert_eq!(woken(&counts), [1, 0, 0]);
         waiters.remove(tickets[1]);
-        assert!(waiters.wake_first(0));
-        assert!(!waiters.wake_first(7));
-        waiters.wake_all();
+        (0..2).for_each(|_| waiters.wake_all());
         assert_eq!(woken(&counts), [1, 0, 1]);
-        assert!(waiters.is_empty());
-    }
-
-    #[test]
-    fn who_comes_again_keeps_its_place() {
-        let (waiters, tickets, counts) = three();
-        assert!(waiters.wake_first(1));
-        waiters.add(tickets[0], &Waker::from(Arc::clone(&counts[0])));
-        assert!(waiters.wake_first(1));
-        assert_eq!(woken(&counts), [2, 0, 0]);
     }
 
     #[test]

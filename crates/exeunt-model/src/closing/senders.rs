@@ -34,7 +34,7 @@ impl Closing {
                     false => Sending::WaitForRoom,
                 };
             }),
-            // wait_for_room: `select.select()`, which is ready for either
+            // wait_for_room: it offers again when it is called, for which `code` and `litmus` stand, or sleeps until the closing
             Sending::WaitForRoom => {
                 if has_room {
                     self.put(parcel, lane, name.clone(), steps);

@@ -238,6 +238,117 @@ macro_rules! scenes_of_a_porter {
     };
 }
 
+/// The one place of a mailbox, which is taken: what crossbeam-channel promises of it, as above.
+struct Only(AtomicUsize);
+
+impl Only {
+    fn new() -> Only {
+        Only(AtomicUsize::new(1))
+    }
+
+    fn change(&self, from: usize, to: usize) -> bool {
+        let changed = self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+        fence(Ordering::SeqCst);
+        changed.is_ok()
+    }
+
+    fn put(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.change(0, 1)
+    }
+
+    fn free(&self) -> usize {
+        1 - self.0.load(Ordering::Acquire)
+    }
+}
+
+macro_rules! scenes_of_room {
+    ($room:ident) => {
+        use super::super::waiters::Ticket;
+        use super::super::wire::Wire;
+
+        type Scene = Arc<($room::Room, Only)>;
+
+        /// mailbox/sending.rs, `wait_for_room`
+        fn send((room, only): &($room::Room, Only)) {
+            let (ticket, wire) = (Ticket::next(), Arc::new(Wire::new()));
+            loop {
+                let _ = wire.pick_up();
+                room.come(ticket, $room::Waiter::Thread(Arc::clone(&wire).into()));
+                if only.put() {
+                    break;
+                }
+                wire.receiver().ready();
+            }
+            room.go(ticket, || only.free());
+        }
+
+        /// mailbox/lane.rs, `take`
+        fn take((room, only): &($room::Room, Only)) -> bool {
+            let has_taken = only.change(1, 0);
+            if has_taken && room.is_awaited() {
+                room.call(|| only.free());
+            }
+            has_taken
+        }
+
+        fn spawn<T: 'static>(
+            scene: &Scene,
+            part: impl FnOnce(&($room::Room, Only)) -> T + 'static,
+        ) -> thread::JoinHandle<T> {
+            let scene = Arc::clone(scene);
+            thread::spawn(move || part(&scene))
+        }
+
+        /// The reader takes what is there once, and then is busy: who waits gets in.
+        fn one() {
+            let scene: Scene = Arc::new(($room::Room::new(), Only::new()));
+            let sender = spawn(&scene, send);
+            assert!(take(&scene));
+            sender.join().unwrap();
+        }
+
+        /// Two wait, and the reader makes room twice, each time when there is something to take.
+        fn two() {
+            let scene: Scene = Arc::new(($room::Room::new(), Only::new()));
+            let senders = [(); 2].map(|()| spawn(&scene, send));
+            for _ in 0..2 {
+                while !take(&scene) {
+                    thread::yield_now();
+                }
+            }
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+        }
+
+        /// Two wait, of whom one does not sleep, and gives up. There is room once, and it is not lost.
+        fn left() {
+            let scene: Scene = Arc::new(($room::Room::new(), Only::new()));
+            let other = spawn(&scene, |scene| {
+                // Who gives up has the better place.
+                let (room, only) = scene;
+                let ticket = Ticket::next();
+                room.come(ticket, $room::Waiter::Thread(Waker::noop().clone()));
+                room.go(ticket, || only.free());
+            });
+            let sender = spawn(&scene, send);
+            assert!(take(&scene));
+            other.join().unwrap();
+            sender.join().unwrap();
+        }
+
+        /// Somebody is quicker than who was called, who is called again.
+        fn again() {
+            let scene: Scene = Arc::new(($room::Room::new(), Only::new()));
+            let sender = spawn(&scene, send);
+            assert!(take(&scene));
+            if scene.1.put() {
+                assert!(take(&scene));
+            }
+            sender.join().unwrap();
+        }
+    };
+}
+
 macro_rules! holds {
     ($module:ident $scenes:ident $preemptions:literal: $($test:ident $scene:ident),*) => {
         mod $module {
@@ -316,3 +427,16 @@ is_missed!(porter_no_wire_pulled scenes_of_a_porter: the_wire calls);
 is_missed!(porter_watched_without_lock scenes_of_a_porter: the_lock_of_who_watches calls);
 is_missed!(porter_unwatched_blindly scenes_of_a_porter: the_others_who_watch calls);
 is_missed!(porter_unseen_watch scenes_of_a_porter: the_word_of_who_watches calls);
+
+holds!(room scenes_of_room 3:
+    m4_who_waits_for_room_gets_in_when_there_is_some one,
+    m4_of_two_who_wait_both_get_in two,
+    m4_the_room_of_who_gives_up_is_for_others left,
+    m4_who_was_called_in_vain_is_called_again again
+);
+is_missed!(room_unseen scenes_of_room: the_word_of_who_waits one);
+is_missed!(room_noted_without_lock scenes_of_room: the_lock_of_who_waits two);
+is_missed!(room_not_woken scenes_of_room: the_call one);
+is_missed!(room_called_for_good scenes_of_room: that_it_comes_back again);
+is_missed!(room_gone_for_good scenes_of_room: that_it_goes left);
+is_missed!(room_nothing_left_for_others scenes_of_room: what_it_leaves left);

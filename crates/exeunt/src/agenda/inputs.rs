@@ -123,12 +123,8 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     fn take(&mut self) -> Taken<M> {
         // Its bell is rung when its last address goes: heard before the look, not after it. What wakes may come a moment after
         // what is heard.
-        let is_rung = self.mailbox.bell.heard() || self.mailbox.bell.pick_up();
-        let item = self.mailbox.take();
-        if is_rung {
-            self.mailbox.make_way(0);
-        }
-        if let Some(item) = item {
+        let _ = self.mailbox.bell.heard() || self.mailbox.bell.pick_up();
+        if let Some(item) = self.mailbox.take() {
             return Taken::Item((self.map)(item));
         }
         if !self.is_closed && self.mailbox.is_deserted() && self.finish() {

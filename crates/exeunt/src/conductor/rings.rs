@@ -165,7 +165,7 @@ fn finish_together(posts: &[(Arc<dyn Post>, usize)]) -> bool {
     }
 }
 
-#[cfg(all(test, feature = "async"))]
+#[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Wake, Waker};
@@ -176,7 +176,7 @@ mod tests {
     use crate::capacity::Capacity;
     use crate::deadline::{DrainLimits, Turn};
     use crate::life::Life;
-    use crate::mailbox::Mailbox;
+    use crate::mailbox::{Mailbox, Waiter};
     use crate::order::Node;
     use crate::stage::Stage;
     use crate::waiters::Ticket;
@@ -260,7 +260,8 @@ mod tests {
         let ring = ring(&mut conductor, &scene.stage, &mailboxes);
         let lives = [0, 1].map(|i: usize| Arc::clone(&ring[i].life));
         let onlooker = Arc::new(Onlooker(lives, AtomicBool::new(false)));
-        mailboxes[0].room.add(Ticket::next(), &Waker::from(Arc::clone(&onlooker)));
+        let waiter = Waiter::Thread(Waker::from(Arc::clone(&onlooker)));
+        mailboxes[0].ordinary.room.come(Ticket::next(), waiter);
         conductor.close_ring(&ring);
         assert!(onlooker.1.load(Ordering::SeqCst));
     }

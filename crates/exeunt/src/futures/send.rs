@@ -9,7 +9,7 @@ use crate::address::Addr;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
 use crate::event::Event;
 use crate::life;
-use crate::mailbox::{self, Mailbox, Overflow};
+use crate::mailbox::{self, Mailbox, Overflow, Waiter};
 use crate::waiters::Ticket;
 
 /// Where a future stands in the queues of those who wake it.
@@ -160,12 +160,11 @@ impl<M: Send + 'static> Mailbox<M> {
     /// is of any use any more.
     fn queue_up(&self, ticket: Ticket, waker: &Waker) {
         self.dead_letters.waiters.add(ticket, waker);
-        self.room.add(ticket, waker);
-        self.ring_all();
+        self.ordinary.room.come(ticket, Waiter::Future(waker.clone()));
     }
 
     fn leave_queue(&self, ticket: Ticket) {
-        self.room.remove(ticket);
+        self.ordinary.leave_queue(ticket);
         self.dead_letters.waiters.remove(ticket);
     }
 }

@@ -90,7 +90,9 @@ impl<M: Send + 'static> Mailbox<M> {
             return Vec::new();
         }
         last_word.gone = true;
-        self.lanes().flat_map(|lane| std::iter::from_fn(|| lane.take().map(Letter::open))).collect()
+        self.lanes()
+            .flat_map(|lane| std::iter::from_fn(|| lane.take_in_place().map(Letter::open)))
+            .collect()
     }
 
     pub(super) fn last_word(&self) -> MutexGuard<'_, LastWord<M>> {

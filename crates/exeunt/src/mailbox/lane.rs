@@ -4,7 +4,9 @@ use std::cell::Cell;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
+use super::room::Room;
 use crate::capacity::Capacity;
+use crate::waiters::Ticket as Place;
 
 /// A message on its way, which shows nothing of itself before it is opened.
 ///
@@ -53,6 +55,7 @@ pub(super) struct Ticket(pub(super) usize);
 pub(crate) struct Lane<M> {
     pub(super) sender: Sender<Parcel<M>>,
     pub(super) receiver: Receiver<Parcel<M>>,
+    pub(crate) room: Room,
 }
 
 impl<M> Lane<M> {
@@ -65,15 +68,45 @@ impl<M> Lane<M> {
             Capacity::Bounded(_) => crossbeam_channel::bounded(1),
             Capacity::Unbounded => crossbeam_channel::unbounded(),
         };
-        Lane { sender, receiver }
+        Lane { sender, receiver, room: Room::new() }
     }
 
-    /// The next message, if there is one.
+    /// The next message, if there is one. Whoever waits for its place is woken before it is handled, which may take long.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn take(&self) -> Option<Letter<M>> {
+        let letter = self.take_in_place();
+        if letter.is_some() && self.room.is_awaited() {
+            self.call();
+        }
+        letter
+    }
+
+    /// The next message, of which another one takes the place.
+    #[inline(always)] // for the same reason as `unwind::catch`
+    pub(super) fn take_in_place(&self) -> Option<Letter<M>> {
         match self.receiver.try_recv() {
             Ok(parcel) => Some(parcel.letter),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
         }
+    }
+
+    /// Nothing will be taken before something comes: nobody is to wait for it who could bring it.
+    pub(super) fn make_way(&self) {
+        while self.room.is_awaited() && self.call() {}
+    }
+
+    /// That one waits for room no more.
+    pub(crate) fn leave_queue(&self, place: Place) {
+        self.room.go(place, || self.places());
+    }
+
+    #[cold]
+    fn call(&self) -> bool {
+        self.room.call(|| self.places())
+    }
+
+    /// How many are free.
+    fn places(&self) -> usize {
+        self.receiver.capacity().map_or(usize::MAX, |all| all.saturating_sub(self.receiver.len()))
     }
 }

@@ -3,7 +3,7 @@
 use crossbeam_channel::{TrySendError, never, select};
 
 use super::dead_letters::Undertaker;
-use super::{Mailbox, Parcel, Ticket, Waited};
+use super::{Letter, Mailbox, Parcel, Ticket, Waited};
 use crate::event::Event;
 use crate::life::Life;
 use crate::notice::ReturnedBecause;
@@ -170,7 +170,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 // Others may be quicker to take the place. Then the next message goes: each of
                 // them has put one in.
                 Err(TrySendError::Full(ours)) => {
-                    returned.extend(self.take());
+                    returned.extend(self.ordinary.take_in_place().map(Letter::open));
                     *parcel = Some(ours);
                 }
                 Err(TrySendError::Disconnected(ours)) => {

@@ -1,14 +1,17 @@
 //! The sender's side: how a message is put in, and taken back if the mailbox was closed meanwhile.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::{Select, TrySendError};
+use crossbeam_channel::{Receiver, Select, TrySendError};
 
 use super::lane::Ticket;
 use super::porter::Word;
-use super::{Lane, Mailbox, Parcel};
+use super::room::Waiter;
+use super::{Lane, Mailbox, Parcel, Wire};
 use crate::event::{Event, Flag};
 use crate::life;
+use crate::waiters;
 
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn is_closed(&self) -> bool {
@@ -40,52 +43,50 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn wait_for_room(
         &self,
         lane: &Lane<M>,
-        message: M,
+        mut message: M,
         interrupt: Option<&Event>,
         deadline: Option<Instant>,
     ) -> Result<(), Waited<M>> {
-        let here = 0_u8;
-        let ticket = Ticket((&raw const here).addr());
-        let mut select = Select::new();
-        let room = select.send(&lane.sender);
-        let (over, deafness) = self.what_ends_a_wait();
-        let closing = select.recv(over.receiver());
-        let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
-        let interrupted = interrupt.map(Event::receiver);
-        if let Some(interrupted) = interrupted {
-            select.recv(interrupted);
+        let place = Place::new(lane);
+        loop {
+            place.queue_up();
+            // Whoever made room before did not see us wait.
+            match self.offer(lane, message) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Full(back)) => message = back,
+                Err(Refusal::Closed(back)) => return Err(Waited::Closed(back)),
+            }
+            if let Err(waited) = self.sleep_until(place.wire.receiver(), interrupt, deadline) {
+                return Err(waited.with(message));
+            }
         }
+    }
+
+    /// Sleeps until `called`, or until another look tells more, as that the mailbox was closed. Who was that for whom the mailbox is open all
+    /// the same, or has become so with the closing, waits on.
+    fn sleep_until(
+        &self,
+        called: &Receiver<()>,
+        interrupt: Option<&Event>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Waited<()>> {
+        let (over, deafness) = self.what_ends_a_wait();
+        let mut select = Select::new();
+        select.recv(called);
+        select.recv(over.receiver());
+        let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
+        let interrupted = interrupt.map(|interrupt| select.recv(interrupt.receiver()));
         let ready = match deadline {
-            None => select.select(),
-            Some(deadline) => match select.select_deadline(deadline) {
+            None => select.ready(),
+            Some(deadline) => match select.ready_deadline(deadline) {
                 Ok(ready) => ready,
-                Err(_) => return Err(Waited::Timeout(message)),
+                Err(_) => return Err(Waited::Timeout(())),
             },
         };
-        match ready.index() {
-            index if index == room => {
-                match ready.send(&lane.sender, Parcel::new(message, ticket)) {
-                    Ok(()) => self.look_again(ticket).map_err(Waited::Closed),
-                    Err(error) => Err(Waited::Closed(error.0.open())),
-                }
-            }
-            index if index == closing => {
-                let _ = ready.recv(over.receiver());
-                match self.is_open_for_family() {
-                    // It has become one of its ring with the closing.
-                    true => self.wait_for_room(lane, message, interrupt, deadline),
-                    false => Err(Waited::Closed(message)),
-                }
-            }
-            index if Some(index) == deaf => {
-                let _ = deafness.as_ref().map(|deafness| ready.recv(deafness.receiver()));
-                Err(Waited::Closed(message))
-            }
-            _ => {
-                // A selected operation has to be completed.
-                let _ = interrupted.map(|interrupted| ready.recv(interrupted));
-                Err(Waited::Interrupted(message))
-            }
+        match Some(ready) {
+            ready if ready == deaf => Err(Waited::Closed(())),
+            ready if ready == interrupted => Err(Waited::Interrupted(())),
+            _ => Ok(()),
         }
     }
 
@@ -148,6 +149,32 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 }
 
+/// A thread's place among those who wait for room.
+struct Place<'a, M> {
+    lane: &'a Lane<M>,
+    ticket: waiters::Ticket,
+    /// By which it is called.
+    wire: Arc<Wire>,
+}
+
+impl<M> Place<'_, M> {
+    fn new(lane: &Lane<M>) -> Place<'_, M> {
+        Place { lane, ticket: waiters::Ticket::next(), wire: Arc::new(Wire::new()) }
+    }
+
+    /// From here on it is called when there is room.
+    fn queue_up(&self) {
+        let _ = self.wire.pick_up();
+        self.lane.room.come(self.ticket, Waiter::Thread(Arc::clone(&self.wire).into()));
+    }
+}
+
+impl<M> Drop for Place<'_, M> {
+    fn drop(&mut self) {
+        self.lane.leave_queue(self.ticket);
+    }
+}
+
 /// Why a message was not taken at once. Without the name that the errors of the interface have, so that who only looks
 /// for room pays nothing for it.
 pub(crate) enum Refusal<M> {
@@ -175,7 +202,6 @@ impl Waited<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::thread;
 
     use super::super::tests::with_two_lanes;

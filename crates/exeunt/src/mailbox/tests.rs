@@ -74,25 +74,17 @@ fn m1_o3_a_reader_does_not_sleep_over_what_has_come_before() {
 #[cfg(feature = "async")]
 #[test]
 fn m4_futures_that_wait_for_room_or_for_the_hook_are_woken_by_the_closing_and_by_the_end() {
+    use std::task::Waker;
+
     use crate::reply::tests::{Count, woken};
+    use crate::waiters::Ticket;
 
     let (count, mailbox) = (Arc::new(Count::default()), Mailbox::<u32>::new(Capacity::Bounded(4)));
     for (deed, so_far) in [(Mailbox::close as fn(&Mailbox<u32>), 2), (Mailbox::end, 4)] {
-        for waiters in [&mailbox.room, &mailbox.dead_letters.waiters] {
-            waiters.add(crate::waiters::Ticket::next(), &Arc::clone(&count).into());
-        }
+        let waker = || Waker::from(Arc::clone(&count));
+        mailbox.ordinary.room.come(Ticket::next(), Waiter::Future(waker()));
+        mailbox.dead_letters.waiters.add(Ticket::next(), &waker());
         deed(&mailbox);
         assert_eq!(woken(&count), so_far);
     }
-}
-
-#[cfg(feature = "async")]
-#[test]
-fn m4_a_new_incarnation_hears_of_futures_that_wait_for_room_and_of_nothing_else() {
-    let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
-    mailbox.remind_of_waiters(0);
-    assert!(!mailbox.bell.heard());
-    mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
-    mailbox.remind_of_waiters(0);
-    assert!(mailbox.bell.heard());
 }

@@ -1,5 +1,8 @@
 //! A wire: what wakes a thread that waits in a `select`.
 
+use std::sync::Arc;
+use std::task::Wake;
+
 use crossbeam_channel::{Receiver, Sender};
 
 /// One place: who is being called need not be called.
@@ -15,7 +18,7 @@ impl Wire {
     }
 
     /// Wakes whoever waits for it, now or next.
-    pub(super) fn pull(&self) {
+    pub(crate) fn pull(&self) {
         // Full means that it was pulled already.
         let _ = self.sender.try_send(());
     }
@@ -28,5 +31,11 @@ impl Wire {
     /// Takes note that it was pulled, and says whether it was.
     pub(crate) fn pick_up(&self) -> bool {
         self.receiver.try_recv().is_ok()
+    }
+}
+
+impl Wake for Wire {
+    fn wake(self: Arc<Self>) {
+        self.pull();
     }
 }

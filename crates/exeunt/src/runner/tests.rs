@@ -94,15 +94,6 @@ fn o3_o4_an_incarnation_hears_of_the_turn_that_came_to_the_one_before() {
     );
 }
 
-#[cfg(feature = "async")]
-#[test]
-fn m4_an_incarnation_hears_of_the_futures_that_waited_for_room_with_the_one_before() {
-    let (life, mailbox) = scene();
-    mailbox.room.add(crate::waiters::Ticket::next(), std::task::Waker::noop());
-    let _runner = start(&life, &mailbox, || Anybody);
-    assert!(mailbox.bell.heard());
-}
-
 #[test]
 fn o4_one_of_a_ring_to_which_something_has_come_does_not_rest() {
     let (life, mailbox) = scene();
