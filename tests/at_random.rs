@@ -6,6 +6,7 @@ mod support;
 
 mod stress;
 mod asleep;
+mod crowd;
 mod restarts_at_random;
 mod programs_at_random;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -5,8 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use exeunt::{Addr, AskError, Context, Ended, Error, Reply, Report, Restart, System};
 
-use crate::futures::block_on;
-use crate::support::{HANG, Play, guarded, line, next, trap, until};
+use crate::support::{HANG, Play, block_on, guarded, line, next, trap, until};
 
 enum Word {
     /// Fails, when it is let go.

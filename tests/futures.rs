@@ -11,7 +11,7 @@ use std::pin::{Pin, pin};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::Duration;
 
 use exeunt::{
@@ -20,29 +20,11 @@ use exeunt::{
 };
 
 use crate::support::{
-    HANG, NEVER, Play, figures, guarded, guarded_while_alive, line, ms, next, so_far, standing,
-    trap, until,
+    HANG, NEVER, Play, block_on, figures, guarded, guarded_while_alive, line, ms, next, so_far,
+    standing, trap, until,
 };
 
 // Executors
-
-/// The smallest executor there is.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 /// A future that is polled by hand, and is seen to be woken.
 struct ByHand<F> {

@@ -14,6 +14,11 @@ fn m1_o3_o5_nobody_sleeps_over_what_there_is_to_do() {
 }
 
 #[test]
+fn m4_nobody_waits_for_room_while_there_is_some() {
+    while_held_up("crowd::");
+}
+
+#[test]
 fn f1_f2_restarts_at_random() {
     while_held_up("restarts_at_random::");
 }

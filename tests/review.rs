@@ -7,10 +7,9 @@ use exeunt::{
     Addr, Backoff, Context, Ended, Event, Overflow, Restart, Router, SendError, Strategy, System,
 };
 
-use crate::futures::block_on;
 use crate::support::{
-    HANG, NEVER, Play, figures, guarded, guarded_for, in_time, late_unless, line, ms, next,
-    standing, trap, until,
+    HANG, NEVER, Play, block_on, figures, guarded, guarded_for, in_time, late_unless, line, ms,
+    next, standing, trap, until,
 };
 
 const OFTEN: Restart = Restart::on_failure().intensity(100, Duration::from_secs(60));

@@ -132,22 +132,25 @@ const ROOM: &[Mutant] = &[
     ),
     (
         "noted_without_lock",
-        "self.note(&queue);\n        drop(queue);\n        woken",
-        "let is_awaited = !queue.waiting.is_empty();\n        drop(queue);\n        self.awaited.store(is_awaited, Ordering::SeqCst);\n        woken",
+        "self.note(&queue);\n        drop(queue);\n        next",
+        "let is_awaited = !queue.waiting.is_empty();\n        drop(queue);\n        self.awaited.store(is_awaited, Ordering::SeqCst);\n        next",
     ),
-    ("not_woken", "woken.into_iter().for_each(wake);", ""),
-    ("called_for_good", COME, "        let mut queue = self.queue();\n        let before"),
-    ("gone_for_good", GO, "        let mut queue = self.queue();\n        let waiter"),
+    ("not_woken", "next.into_iter().for_each(wake);", ""),
+    ("called_for_good", COME, "        let before"),
+    ("gone_for_good", GO, "        let waiter"),
     (
         "nothing_left_for_others",
-        "if self.is_awaited() {\n            self.call(room);\n        }",
-        "",
+        "let _ = unwind::drop_caught(waiter);\n        self.call_if_awaited(has_room);",
+        "let _ = unwind::drop_caught(waiter);",
     ),
+    ("watched_for_ever", UNWATCH, "    pub(crate) fn unwatch(&self) {}\n"),
 ];
 
-/// What `called_for_good` and `gone_for_good` leave out: that one who was called is not any more.
-const COME: &str = "        let mut queue = self.queue();\n        queue.called.remove(&ticket);\n        let before";
-const GO: &str = "        let mut queue = self.queue();\n        queue.called.remove(&ticket);\n        let waiter";
+/// What `called_for_good` and `gone_for_good` leave out: that one who was called is on its way no more.
+const COME: &str = "        queue.has_looked(ticket);\n        let before";
+const GO: &str = "        queue.has_looked(ticket);\n        let waiter";
+/// What `watched_for_ever` leaves out.
+const UNWATCH: &str = "    pub(crate) fn unwatch(&self) {\n        self.patient.fetch_sub(1, Ordering::SeqCst);\n    }\n";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

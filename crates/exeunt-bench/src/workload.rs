@@ -23,6 +23,7 @@ pub(crate) enum Workload {
     TellUnbounded,
     Ask,
     FanIn,
+    Crowd,
     Pool,
     PoolIdle,
     Pipeline,
@@ -44,12 +45,13 @@ pub(crate) struct Scale {
 
 impl Workload {
     /// Those that are neither the ledger nor of Savina, in their order.
-    const OWN: [Workload; 13] = [
+    const OWN: [Workload; 14] = [
         Workload::Keeps,
         Workload::TellBounded,
         Workload::TellUnbounded,
         Workload::Ask,
         Workload::FanIn,
+        Workload::Crowd,
         Workload::Pool,
         Workload::PoolIdle,
         Workload::Pipeline,
@@ -78,6 +80,7 @@ impl Workload {
             Workload::TellUnbounded => "tell-unbounded",
             Workload::Ask => "ask",
             Workload::FanIn => "fan-in",
+            Workload::Crowd => "fan-in-crowd",
             Workload::Pool => "pool",
             Workload::PoolIdle => "pool-idle",
             Workload::Pipeline => "pipeline",
@@ -99,6 +102,7 @@ impl Workload {
     pub(crate) fn group(self) -> &'static str {
         match self {
             Workload::TellBounded | Workload::TellUnbounded => "tell",
+            Workload::FanIn | Workload::Crowd => "fan-in",
             Workload::Pool | Workload::PoolIdle => "pool",
             Workload::Savina(_) => "savina",
             other => other.name(),
@@ -118,6 +122,7 @@ impl Workload {
             Workload::TellUnbounded => "one sender, one actor, a mailbox without limit",
             Workload::Ask => "a question and its answer",
             Workload::FanIn => "four senders, one actor, a mailbox of 1,024",
+            Workload::Crowd => "64 senders, one actor, a mailbox of 16",
             Workload::Pool => "one sender, four threads on one mailbox of 1,024",
             Workload::PoolIdle => "one message at a time to 64 sleeping threads on one mailbox",
             Workload::Pipeline => "one sender, three actors in a row, mailboxes of 1,024",
@@ -141,8 +146,12 @@ impl Workload {
             Workload::Ledger => &["accepted", "came through", "lost", "stops with a loss"],
             Workload::Ask => &["p50, µs", "p99, µs"],
             Workload::Wakeup => &["p50, µs", "p99, µs", "CPU µs a message"],
-            Workload::TellBounded | Workload::TellUnbounded | Workload::FanIn => &["ns a message"],
-            Workload::Pool | Workload::Pipeline | Workload::Drain => &["ns a message"],
+            Workload::TellBounded | Workload::TellUnbounded => &["ns a message"],
+            Workload::FanIn
+            | Workload::Crowd
+            | Workload::Pool
+            | Workload::Pipeline
+            | Workload::Drain => &["ns a message"],
             Workload::Spawn => &["µs an actor", "KiB resident an actor", "of it beyond the stack"],
             Workload::PoolIdle => &["wake-ups a message"],
             Workload::Shutdown => &["µs an actor"],
@@ -163,9 +172,10 @@ impl Workload {
         !is_counted && !matches!(self, Workload::Ledger | Workload::Savina(_))
     }
 
-    /// Whether it is measured with a mailbox of [`SLOTS`] where the contender has one.
+    /// Whether it is measured with a bounded mailbox where the contender has one.
     pub(crate) fn is_bounded(self) -> bool {
-        matches!(self, Workload::FanIn | Workload::Pool | Workload::PoolIdle | Workload::Pipeline)
+        matches!(self, Workload::FanIn | Workload::Crowd | Workload::Pipeline)
+            || matches!(self, Workload::Pool | Workload::PoolIdle)
     }
 
     pub(crate) fn scale(self, quick: bool) -> Scale {
@@ -176,6 +186,7 @@ impl Workload {
             Workload::TellBounded | Workload::TellUnbounded => (25, 200_000, 3, 100_000),
             Workload::Ask => (25, 5_000, 3, 1_000),
             Workload::FanIn | Workload::Pool => (25, 200_000, 3, 100_000),
+            Workload::Crowd => (5, 320_000, 1, 32_000),
             Workload::PoolIdle => (5, 300, 1, 100),
             Workload::Pipeline => (25, 100_000, 3, 50_000),
             Workload::Drain => (15, 100_000, 3, 100_000),
@@ -202,6 +213,7 @@ impl Workload {
             Workload::TellUnbounded => tell::run::<C>(Mailbox::Unbounded, count),
             Workload::Ask => ask::run::<C>(count),
             Workload::FanIn => fan_in::run::<C>(count),
+            Workload::Crowd => fan_in::run_crowded::<C>(count),
             Workload::Pool => pool::run::<C>(count),
             Workload::PoolIdle => pool::run_idle::<C>(count),
             Workload::Pipeline => pipeline::run::<C>(count),

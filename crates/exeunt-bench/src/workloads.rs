@@ -21,7 +21,12 @@ use crate::workload::{FEW_SLOTS, SLOTS};
 
 /// A bounded mailbox where the contender has one.
 fn bounded<C: Contender>() -> Mailbox {
-    if C::ABOUT.no_bounded.is_some() { Mailbox::Unbounded } else { Mailbox::Bounded(SLOTS) }
+    bounded_at::<C>(SLOTS)
+}
+
+/// One of so many slots.
+fn bounded_at<C: Contender>(slots: usize) -> Mailbox {
+    if C::ABOUT.no_bounded.is_some() { Mailbox::Unbounded } else { Mailbox::Bounded(slots) }
 }
 
 /// So many actors that do nothing with each other, each of which has handled one message.

@@ -51,7 +51,7 @@ mod sync {
     pub(crate) mod atomic {
         pub(crate) use std::sync::atomic::AtomicU64;
 
-        pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
+        pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
     }
 }
 
@@ -145,6 +145,7 @@ read_in! {
     room_called_for_good
     room_gone_for_good
     room_nothing_left_for_others
+    room_watched_for_ever
 }
 
 mod tests;

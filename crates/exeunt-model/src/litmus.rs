@@ -380,6 +380,29 @@ mod tests {
         assert!(!misses(wait(weak), take(strong), look(strong)));
     }
 
+    /// `Room::patient`, changed when one does not wait awake any more.
+    const UNWATCHED: usize = 2;
+
+    #[test]
+    fn m4_what_is_left_to_one_who_waits_awake_cannot_be_missed_by_it() {
+        let misses = |unwatch, left_to_it| {
+            // It has found room, waits awake no more, and finds that there is no more room; whoever makes some leaves it to that one.
+            let room = [
+                vec![Swap(UNWATCHED, 1, unwatch), Read(HEAD, Consistent)],
+                vec![Swap(HEAD, 1, Consistent), Read(UNWATCHED, left_to_it)],
+            ];
+            // It finds that nobody is asleep, though somebody is who was seen before it was left to that one.
+            let sleeper = [
+                vec![Swap(UNWATCHED, 1, unwatch), Read(AWAITED, Consistent)],
+                vec![Read(AWAITED, Consistent), Read(UNWATCHED, left_to_it)],
+                vec![Write(AWAITED, 1, Consistent)],
+            ];
+            allows(&room, &[&[0, 0], &[0, 0]]) || allows(&sleeper, &[&[0, 0], &[1, 0], &[]])
+        };
+        assert!(!misses(Consistent, Consistent));
+        assert!(misses(Synchronizing, Consistent) && misses(Consistent, Synchronizing));
+    }
+
     const RUNG: usize = 0;
     const ORDER: usize = 1;
 

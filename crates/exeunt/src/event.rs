@@ -184,7 +184,6 @@ impl Event {
     }
 
     /// The futures that wait for it. They look at it once more when they are in the queue.
-    #[cfg(feature = "async")]
     pub(crate) fn waiters(&self) -> &Waiters {
         self.inner.flag.waiters()
     }
@@ -273,13 +272,6 @@ impl Flag {
         self.channel.get_or_init(|| self.open_channel())
     }
 
-    /// Whether anybody has ever waited for it.
-    #[cfg(test)]
-    pub(crate) fn was_awaited(&self) -> bool {
-        self.channel.get().is_some()
-    }
-
-    #[cfg(feature = "async")]
     pub(crate) fn waiters(&self) -> &Waiters {
         &self.waiters
     }

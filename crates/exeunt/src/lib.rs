@@ -179,6 +179,7 @@ mod mailbox;
 mod cell;
 mod runner;
 mod waiters;
+mod place;
 mod agenda;
 mod timers;
 mod answers;

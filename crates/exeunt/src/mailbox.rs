@@ -34,10 +34,11 @@ use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
 use lane::Ticket;
-pub(crate) use lane::{Lane, Letter, Parcel};
+pub(crate) use lane::{Lane, Letter, Parcel, Watch};
 use losses::Losses;
 pub use overflow::Overflow;
 use porter::Porter;
+pub(crate) use porter::park;
 pub(crate) use post::{Burial, Post};
 #[cfg(any(feature = "async", test))]
 pub(crate) use room::Waiter;
@@ -315,12 +316,6 @@ impl<M: Send + 'static> Mailbox<M> {
         if !self.is_empty() {
             self.porter.announce();
         }
-    }
-
-    /// Whether a sender has ever waited for its closing.
-    #[cfg(test)]
-    pub(crate) fn closing_was_awaited(&self) -> bool {
-        self.closing.was_awaited()
     }
 
     #[cfg(test)]

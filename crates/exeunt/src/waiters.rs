@@ -1,5 +1,4 @@
-//! Those who wait without a thread: futures, each with a waker and a place in the queue. Without the feature `async` there are
-//! none.
+//! Those who wait, each with a waker and a place in the queue: futures, and threads that would wait in a channel too long before they sleep.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,14 +31,12 @@ impl Ticket {
 impl Waiters {
     /// Has this one woken, once. Whatever it waits for, it must look again *afterwards*: who brought
     /// it about before did not see it here.
-    #[cfg(feature = "async")]
     pub(crate) fn add(&self, ticket: Ticket, waker: &Waker) {
         let waker = waker.clone();
         let before = lock(&self.queue).insert(ticket, waker);
         let _ = unwind::drop_caught(before);
     }
 
-    #[cfg(feature = "async")]
     pub(crate) fn remove(&self, ticket: Ticket) {
         let waker = lock(&self.queue).remove(&ticket);
         let _ = unwind::drop_caught(waker);
@@ -63,7 +60,6 @@ impl Wake for Waiters {
     }
 }
 
-#[cfg(feature = "async")]
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -257,8 +257,17 @@ impl Only {
         self.change(0, 1)
     }
 
-    fn free(&self) -> usize {
-        1 - self.0.load(Ordering::Acquire)
+    fn is_free(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 0
+    }
+}
+
+/// Wakes one who waits for room. Stands for `place.rs`'s alarm, since loom forgets that a thread was unparked which waited for a lock then.
+struct Call(super::wire::Wire);
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.0.pull();
     }
 }
 
@@ -271,23 +280,23 @@ macro_rules! scenes_of_room {
 
         /// mailbox/sending.rs, `wait_for_room`
         fn send((room, only): &($room::Room, Only)) {
-            let (ticket, wire) = (Ticket::next(), Arc::new(Wire::new()));
+            let (ticket, call) = (Ticket::next(), Arc::new(Call(Wire::new())));
             loop {
-                let _ = wire.pick_up();
-                room.come(ticket, $room::Waiter::Thread(Arc::clone(&wire).into()));
+                let _ = call.0.pick_up();
+                room.come(ticket, $room::Waiter::Thread(Arc::clone(&call).into()));
                 if only.put() {
                     break;
                 }
-                wire.receiver().ready();
+                call.0.receiver().ready();
             }
-            room.go(ticket, || only.free());
+            room.go(ticket, || only.is_free());
         }
 
         /// mailbox/lane.rs, `take`
         fn take((room, only): &($room::Room, Only)) -> bool {
             let has_taken = only.change(1, 0);
-            if has_taken && room.is_awaited() {
-                room.call(|| only.free());
+            if has_taken && room.is_awaited() && !room.is_watched() {
+                room.call(|| only.is_free());
             }
             has_taken
         }
@@ -328,12 +337,47 @@ macro_rules! scenes_of_room {
                 let (room, only) = scene;
                 let ticket = Ticket::next();
                 room.come(ticket, $room::Waiter::Thread(Waker::noop().clone()));
-                room.go(ticket, || only.free());
+                room.go(ticket, || only.is_free());
             });
             let sender = spawn(&scene, send);
             assert!(take(&scene));
             other.join().unwrap();
             sender.join().unwrap();
+        }
+
+        /// address.rs, `wait_patiently`, of one who looks once.
+        fn send_awake(scene: &($room::Room, Only), is_passed_on: bool) {
+            let (room, only) = scene;
+            if room.watch() {
+                let has_sent = only.put();
+                room.unwatch();
+                // Stands for that all of it is sequentially consistent, as above; `litmus` says that this suffices.
+                fence(Ordering::SeqCst);
+                if has_sent && is_passed_on {
+                    room.call_if_awaited(|| only.is_free());
+                }
+                if has_sent {
+                    return;
+                }
+            }
+            send(scene);
+        }
+
+        /// One waits awake, and one in the queue. The reader makes room twice, and leaves it to the one to see it.
+        fn awake() {
+            watched(true);
+        }
+
+        pub(super) fn watched(is_passed_on: bool) {
+            let scene: Scene = Arc::new(($room::Room::new(), Only::new()));
+            let senders =
+                [spawn(&scene, move |scene| send_awake(scene, is_passed_on)), spawn(&scene, send)];
+            for _ in 0..2 {
+                while !take(&scene) {
+                    thread::yield_now();
+                }
+            }
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
         }
 
         /// Somebody is quicker than who was called, who is called again.
@@ -432,7 +476,8 @@ holds!(room scenes_of_room 3:
     m4_who_waits_for_room_gets_in_when_there_is_some one,
     m4_of_two_who_wait_both_get_in two,
     m4_the_room_of_who_gives_up_is_for_others left,
-    m4_who_was_called_in_vain_is_called_again again
+    m4_who_was_called_in_vain_is_called_again again,
+    m4_who_waits_awake_calls_who_sleeps awake
 );
 is_missed!(room_unseen scenes_of_room: the_word_of_who_waits one);
 is_missed!(room_noted_without_lock scenes_of_room: the_lock_of_who_waits two);
@@ -440,3 +485,10 @@ is_missed!(room_not_woken scenes_of_room: the_call one);
 is_missed!(room_called_for_good scenes_of_room: that_it_comes_back again);
 is_missed!(room_gone_for_good scenes_of_room: that_it_goes left);
 is_missed!(room_nothing_left_for_others scenes_of_room: what_it_leaves left);
+is_missed!(room_watched_for_ever scenes_of_room: the_end_of_a_watch awake);
+
+/// What is left by who has waited awake, and has found room, is passed on by nobody.
+#[test]
+fn what_one_has_left_who_waited_awake() {
+    assert!(fails(3, || room::watched(false)), "the guard is not missed");
+}

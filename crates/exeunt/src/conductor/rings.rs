@@ -401,11 +401,11 @@ mod tests {
                 crate::life::set_current(Arc::new(child));
                 to.wait_for_room(&to.ordinary, 2, None, None).is_ok()
             });
-            while !to.closing_was_awaited() {
+            while !to.ordinary.room.is_awaited() {
                 std::thread::yield_now();
             }
             conductor.close_ring(&ring);
-            while !to.ended.was_awaited() && !waits.is_finished() {
+            while !to.ordinary.room.is_awaited() && !waits.is_finished() {
                 std::thread::yield_now();
             }
             assert_eq!(to.take(), Some(1));

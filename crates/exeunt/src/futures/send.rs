@@ -7,44 +7,10 @@ use std::task::{Context, Poll, Waker};
 
 use crate::address::Addr;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
-use crate::event::Event;
 use crate::life;
 use crate::mailbox::{self, Mailbox, Overflow, Waiter};
+use crate::place::Place;
 use crate::waiters::Ticket;
-
-/// Where a future stands in the queues of those who wake it.
-pub(super) struct Place {
-    pub(super) ticket: Ticket,
-    /// What tells the actor on whose thread it was polled last to wait no longer: its own order, and that whom it waits for
-    /// waits for it to leave.
-    ends: [Option<Event>; 2],
-}
-
-impl Place {
-    fn new() -> Place {
-        Place { ticket: Ticket::next(), ends: [None, None] }
-    }
-
-    /// Has the future woken when the actor that polls it, if it is one, must not wait any more, or when whom it waits for is
-    /// deaf to it.
-    pub(super) fn heed_ends(&mut self, deafness: Option<Event>, waker: &Waker) {
-        self.leave();
-        self.ends = [life::current().map(|me| me.interruption()), deafness];
-        self.ends.iter().flatten().for_each(|end| end.waiters().add(self.ticket, waker));
-    }
-
-    fn leave(&mut self) {
-        for end in self.ends.iter_mut().filter_map(Option::take) {
-            end.waiters().remove(self.ticket);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.leave();
-    }
-}
 
 /// What makes a refusal of a message, with the name of whom it was for.
 type Reason<M> = fn(M, Arc<str>) -> SendTimeoutError<M>;
@@ -128,7 +94,7 @@ impl<M: Send + 'static> SendFuture<M> {
 
     fn queue_up(&mut self, waker: &Waker) {
         let mailbox = self.addr.mailbox();
-        self.place.heed_ends(mailbox.deafness(), waker);
+        self.place.heed([life::current().map(|me| me.interruption()), mailbox.deafness()], waker);
         mailbox.queue_up(self.place.ticket, waker);
     }
 

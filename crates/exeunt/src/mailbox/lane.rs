@@ -71,12 +71,12 @@ impl<M> Lane<M> {
         Lane { sender, receiver, room: Room::new() }
     }
 
-    /// The next message, if there is one. Whoever waits for its place is woken before it is handled, which may take long.
+    /// The next message, if there is one. Who waits for its place is called before it is handled, which may take long.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn take(&self) -> Option<Letter<M>> {
         let letter = self.take_in_place();
         if letter.is_some() && self.room.is_awaited() {
-            self.call();
+            self.make_room();
         }
         letter
     }
@@ -92,21 +92,60 @@ impl<M> Lane<M> {
 
     /// Nothing will be taken before something comes: nobody is to wait for it who could bring it.
     pub(super) fn make_way(&self) {
-        while self.room.is_awaited() && self.call() {}
+        while self.room.is_awaited() && self.room.call(|| self.has_room()) {}
+    }
+
+    /// The caller waits for room awake, if not enough others do.
+    pub(crate) fn watch(&self) -> Option<Watch<'_, M>> {
+        self.room.watch().then(|| Watch(self))
     }
 
     /// That one waits for room no more.
     pub(crate) fn leave_queue(&self, place: Place) {
-        self.room.go(place, || self.places());
+        self.room.go(place, || self.has_room());
     }
 
     #[cold]
-    fn call(&self) -> bool {
-        self.room.call(|| self.places())
+    fn make_room(&self) {
+        if !self.room.is_watched() {
+            self.room.call(|| self.has_room());
+        }
     }
 
-    /// How many are free.
-    fn places(&self) -> usize {
-        self.receiver.capacity().map_or(usize::MAX, |all| all.saturating_sub(self.receiver.len()))
+    fn has_room(&self) -> bool {
+        !self.receiver.is_full()
+    }
+}
+
+/// A wait for room, awake. Who ends it without having found any [waits](super::Mailbox::wait_for_room) in the queue.
+pub(crate) struct Watch<'a, M>(&'a Lane<M>);
+
+impl<M> Watch<'_, M> {
+    /// What it has left is for others.
+    pub(crate) fn has_found_room(self) {
+        let Watch(lane) = self;
+        drop(self);
+        lane.room.call_if_awaited(|| lane.has_room());
+    }
+}
+
+impl<M> Drop for Watch<'_, M> {
+    fn drop(&mut self) {
+        self.0.room.unwatch();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m4_who_is_not_to_wait_awake_is_not_counted_among_those_who_do() {
+        let lane = Lane::<u32>::new(Capacity::Bounded(1));
+        let mut watches: Vec<_> = std::iter::from_fn(|| lane.watch()).collect();
+        assert!(!watches.is_empty() && lane.watch().is_none());
+        assert!(watches.pop().is_some() && lane.watch().is_some());
+        watches.into_iter().for_each(Watch::has_found_room);
+        assert!(!lane.room.is_watched());
     }
 }

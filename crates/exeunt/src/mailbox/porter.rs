@@ -116,7 +116,7 @@ impl Porter {
 }
 
 /// Sleeps for a while. `false` if it is too late for that.
-fn park(until: Option<Instant>) -> bool {
+pub(crate) fn park(until: Option<Instant>) -> bool {
     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
     match left {
         None => thread::park(),

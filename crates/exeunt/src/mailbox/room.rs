@@ -1,28 +1,40 @@
-//! Room in a lane: who waits for some, be it a thread or a future, and is woken by whoever makes it.
+//! Room in a lane: who waits for some, be it a thread or a future, and is woken when there is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 use crate::unwind;
 use crate::waiters::{Ticket, wake};
 
-/// Those who wait for room, first come, first served.
+/// So many may wait awake. Each of them gets what a yield is worth, and of more they would only take the CPU from each other.
+const PATIENT: usize = 4;
+
+/// So many messages are taken before somebody who sleeps is called although others wait awake: these might be quicker for ever.
+const FAIR: usize = 64;
+
+/// Those who wait for room: few *patient* ones, who stay awake and look for it, and the others asleep in a queue, first come, first served.
 ///
-/// Whoever waits comes, and *then* looks once more for room; whoever makes room does so, and *then* looks whether it is awaited. So
-/// at least one of the two sees the other: nobody waits while there is room for which nobody has been called.
+/// Whoever waits says so, and *then* looks once more for room; whoever makes room does so, and *then* looks whether somebody waits. So
+/// at least one of the two sees the other. Whoever has seen to its own message looks whether there is room for another one's, and calls the
+/// next: it takes one wake-up after the other, and not all at once, for most that are woken have more than one message to send.
+/// Thus nobody waits while there is room, but somebody is on the way to it.
 pub(crate) struct Room {
-    /// Whether anybody waits. Read by whoever takes a message.
+    /// Whether anybody waits in the queue. Read by whoever takes a message.
     awaited: AtomicBool,
+    /// How many wait awake.
+    patient: AtomicUsize,
+    /// How often it was left to them to see that there is room.
+    left_to_them: AtomicUsize,
     queue: Mutex<Queue>,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: BTreeMap<Ticket, Waiter>,
-    /// The threads that were woken, and have not looked yet. There is no need to wake others for the same room.
-    called: BTreeSet<Ticket>,
+    /// The thread that was woken, and has not looked yet. Nobody is called beside it.
+    called: Option<Ticket>,
 }
 
 pub(crate) enum Waiter {
@@ -35,50 +47,81 @@ pub(crate) enum Waiter {
 
 impl Room {
     pub(super) fn new() -> Room {
-        Room { awaited: AtomicBool::new(false), queue: Mutex::default() }
+        Room {
+            awaited: AtomicBool::new(false),
+            patient: AtomicUsize::new(0),
+            left_to_them: AtomicUsize::new(0),
+            queue: Mutex::default(),
+        }
     }
 
-    /// Whether whoever has taken a message is to [call](Room::call) somebody.
+    /// Whether anybody waits in the queue.
     #[inline]
-    pub(super) fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::SeqCst)
     }
 
-    /// That one waits from here on, and is woken once. It keeps its place, should somebody have been quicker than it.
+    /// Whether one of those who wait awake will see that there is room, and call the next. Not for ever: others are to have their turn.
+    pub(super) fn is_watched(&self) -> bool {
+        self.patient.load(Ordering::SeqCst) > 0
+            && self.left_to_them.fetch_add(1, Ordering::Relaxed) % FAIR != FAIR - 1
+    }
+
+    /// It will look for room, awake. `false` if enough others do.
+    pub(super) fn watch(&self) -> bool {
+        let is_one = self.patient.fetch_add(1, Ordering::SeqCst) < PATIENT;
+        if !is_one {
+            self.patient.fetch_sub(1, Ordering::SeqCst);
+        }
+        is_one
+    }
+
+    /// It looks no longer. If it has found room it is to call the next afterwards; otherwise it comes into the queue.
+    pub(super) fn unwatch(&self) {
+        self.patient.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// That one waits in the queue from here on, and is woken once. It keeps its place, should somebody have been quicker than it.
     pub(crate) fn come(&self, ticket: Ticket, waiter: Waiter) {
         let mut queue = self.queue();
-        queue.called.remove(&ticket);
+        queue.has_looked(ticket);
         let before = queue.waiting.insert(ticket, waiter);
         self.note(&queue);
         drop(queue);
         let _ = unwind::drop_caught(before);
     }
 
-    /// That one waits no more. If it was called, it has looked, and what it has left is for the next.
-    pub(super) fn go(&self, ticket: Ticket, room: impl FnOnce() -> usize) {
+    /// That one waits no more, and what it has left is for others.
+    pub(super) fn go(&self, ticket: Ticket, has_room: impl FnOnce() -> bool) {
         let mut queue = self.queue();
-        queue.called.remove(&ticket);
+        queue.has_looked(ticket);
         let waiter = queue.waiting.remove(&ticket);
         self.note(&queue);
         drop(queue);
         let _ = unwind::drop_caught(waiter);
+        self.call_if_awaited(has_room);
+    }
+
+    pub(super) fn call_if_awaited(&self, has_room: impl FnOnce() -> bool) {
         if self.is_awaited() {
-            self.call(room);
+            self.call(has_room);
         }
     }
 
-    /// Wakes as many as there is room for, but for the threads that are on their way. Whether it is to be called once more, by who will
-    /// make no room soon: those who were woken were futures, for which nobody may wait.
-    pub(super) fn call(&self, room: impl FnOnce() -> usize) -> bool {
+    /// Wakes the next in the queue, if there is room and nobody is on the way to it. Whether it is to be called again, by who will
+    /// make no room soon: that was a future, for which nobody may wait.
+    pub(super) fn call(&self, has_room: impl FnOnce() -> bool) -> bool {
         let mut queue = self.queue();
-        let room = room();
-        let free = room.saturating_sub(queue.called.len());
-        let woken: Vec<Waker> = (0..free).map_while(|_| queue.next()).collect();
-        let is_more_to_do = queue.called.len() < room && !queue.waiting.is_empty();
+        let next = match queue.called.is_none() && has_room() {
+            true => queue.next(),
+            false => None,
+        };
+        let is_to_be_called_again =
+            next.is_some() && queue.called.is_none() && !queue.waiting.is_empty();
         self.note(&queue);
         drop(queue);
-        woken.into_iter().for_each(wake);
-        is_more_to_do
+        next.into_iter().for_each(wake);
+        is_to_be_called_again
     }
 
     /// Wakes all: there is something else to be seen than room.
@@ -103,10 +146,13 @@ impl Queue {
     /// Who is to be woken next, and is called so.
     fn next(&mut self) -> Option<Waker> {
         let (ticket, waiter) = self.waiting.pop_first()?;
-        if waiter.is_thread() {
-            self.called.insert(ticket);
-        }
+        self.called = waiter.is_thread().then_some(ticket);
         Some(waiter.into_waker())
+    }
+
+    /// If that one was called, it is on its way no more.
+    fn has_looked(&mut self, ticket: Ticket) {
+        self.called.take_if(|called| *called == ticket);
     }
 }
 
@@ -162,45 +208,38 @@ mod tests {
     }
 
     #[test]
-    fn m4_who_came_first_is_woken_first_and_once() {
+    fn m4_who_came_first_is_woken_first_and_no_other_before_it_has_looked() {
         let scene = Scene::new([Waiter::Thread; 3]);
-        assert!(!scene.room.call(|| 0));
+        assert!(!scene.room.call(|| false));
         assert_eq!(scene.woken(), [0, 0, 0]);
-        assert!(!scene.room.call(|| 1));
+        (0..2).for_each(|_| assert!(!scene.room.call(|| true)));
         assert_eq!(scene.woken(), [1, 0, 0]);
-        assert!(!scene.room.call(|| 7));
-        assert_eq!(scene.woken(), [1, 1, 1]);
-        assert!(!scene.room.is_awaited());
-    }
-
-    #[test]
-    fn m4_for_the_room_of_a_thread_that_is_on_its_way_nobody_else_is_woken() {
-        let scene = Scene::new([Waiter::Thread; 3]);
-        assert!(!scene.room.call(|| 1) && !scene.room.call(|| 1));
+        // It had its message to send, and leaves no room; then some is made.
+        scene.room.go(scene.tickets[0], || false);
         assert_eq!(scene.woken(), [1, 0, 0]);
-        assert!(!scene.room.call(|| 2));
+        scene.room.call(|| true);
         assert_eq!(scene.woken(), [1, 1, 0]);
     }
 
     #[test]
     fn m4_who_was_called_in_vain_keeps_its_place() {
         let scene = Scene::new([Waiter::Thread; 3]);
-        scene.room.call(|| 1);
+        scene.room.call(|| true);
         scene.come(0, Waiter::Thread);
-        scene.room.call(|| 1);
+        scene.room.call(|| true);
         assert_eq!(scene.woken(), [2, 0, 0]);
     }
 
     #[test]
     fn m4_the_room_that_one_leaves_who_was_called_is_for_the_next() {
         let scene = Scene::new([Waiter::Thread; 3]);
-        scene.room.call(|| 1);
-        scene.room.go(scene.tickets[0], || 1);
-        assert_eq!(scene.woken(), [1, 1, 0]);
-        scene.room.go(scene.tickets[2], || 1);
+        scene.room.call(|| true);
+        // Who was not called, and goes, is not waited for.
+        scene.room.go(scene.tickets[1], || true);
+        assert_eq!(scene.woken(), [1, 0, 0]);
+        scene.room.go(scene.tickets[0], || true);
+        assert_eq!(scene.woken(), [1, 0, 1]);
         assert!(!scene.room.is_awaited());
-        scene.room.go(scene.tickets[1], || 1);
-        assert_eq!(scene.woken(), [1, 1, 0], "who has gone was woken");
     }
 
     #[test]
@@ -210,17 +249,35 @@ mod tests {
         assert_eq!(scene.woken(), [1, 1, 1]);
         assert!(!scene.room.is_awaited());
         scene.come(2, Waiter::Thread);
-        scene.room.call(|| 1);
+        scene.room.call(|| true);
         assert_eq!(scene.woken(), [1, 1, 2]);
+    }
+
+    #[test]
+    fn m4_only_few_wait_awake() {
+        let scene = Scene::new([Waiter::Thread; 3]);
+        assert!(!scene.room.is_watched());
+        (0..PATIENT).for_each(|_| assert!(scene.room.watch()));
+        assert!(!scene.room.watch());
+        (0..2).for_each(|_| scene.room.unwatch());
+        assert!(scene.room.watch() && scene.room.watch() && !scene.room.watch());
+    }
+
+    #[test]
+    fn m4_those_who_wait_awake_do_not_keep_the_others_asleep_for_ever() {
+        let room = Room::new();
+        assert!(room.watch());
+        let watched = (0..2 * FAIR).filter(|_| room.is_watched()).count();
+        assert_eq!(watched, 2 * FAIR - 2);
     }
 
     #[cfg(feature = "async")]
     #[test]
     fn m4_nobody_waits_for_a_future_that_was_woken() {
         let scene = Scene::new([Waiter::Future, Waiter::Thread, Waiter::Thread]);
-        assert!(scene.room.call(|| 1));
+        assert!(scene.room.call(|| true));
         assert_eq!(scene.woken(), [1, 0, 0]);
-        assert!(!scene.room.call(|| 1));
+        assert!(!scene.room.call(|| true));
         assert_eq!(scene.woken(), [1, 1, 0]);
     }
 }

@@ -1,17 +1,18 @@
 //! The sender's side: how a message is put in, and taken back if the mailbox was closed meanwhile.
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Select, TrySendError};
+use crossbeam_channel::TrySendError;
 
 use super::lane::Ticket;
 use super::porter::Word;
 use super::room::Waiter;
-use super::{Lane, Mailbox, Parcel, Wire};
+use super::{Lane, Mailbox, Parcel};
 use crate::event::{Event, Flag};
 use crate::life;
-use crate::waiters;
+use crate::place::{Alarm, Place};
 
 impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn is_closed(&self) -> bool {
@@ -47,46 +48,26 @@ impl<M: Send + 'static> Mailbox<M> {
         interrupt: Option<&Event>,
         deadline: Option<Instant>,
     ) -> Result<(), Waited<M>> {
-        let place = Place::new(lane);
+        let alarm = Alarm::new();
+        let mut stand = Stand::new(lane);
         loop {
-            place.queue_up();
-            // Whoever made room before did not see us wait.
+            let deafness = self.deafness();
+            stand.queue_up([interrupt.cloned(), deafness.clone()], &alarm);
+            // Whoever made room, or closed the mailbox, before did not see us wait.
             match self.offer(lane, message) {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Full(back)) => message = back,
                 Err(Refusal::Closed(back)) => return Err(Waited::Closed(back)),
             }
-            if let Err(waited) = self.sleep_until(place.wire.receiver(), interrupt, deadline) {
-                return Err(waited.with(message));
+            if deafness.is_some_and(|deafness| deafness.is_set()) {
+                return Err(Waited::Closed(message));
             }
-        }
-    }
-
-    /// Sleeps until `called`, or until another look tells more, as that the mailbox was closed. Who was that for whom the mailbox is open all
-    /// the same, or has become so with the closing, waits on.
-    fn sleep_until(
-        &self,
-        called: &Receiver<()>,
-        interrupt: Option<&Event>,
-        deadline: Option<Instant>,
-    ) -> Result<(), Waited<()>> {
-        let (over, deafness) = self.what_ends_a_wait();
-        let mut select = Select::new();
-        select.recv(called);
-        select.recv(over.receiver());
-        let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
-        let interrupted = interrupt.map(|interrupt| select.recv(interrupt.receiver()));
-        let ready = match deadline {
-            None => select.ready(),
-            Some(deadline) => match select.ready_deadline(deadline) {
-                Ok(ready) => ready,
-                Err(_) => return Err(Waited::Timeout(())),
-            },
-        };
-        match Some(ready) {
-            ready if ready == deaf => Err(Waited::Closed(())),
-            ready if ready == interrupted => Err(Waited::Interrupted(())),
-            _ => Ok(()),
+            if interrupt.is_some_and(Event::is_set) {
+                return Err(Waited::Interrupted(message));
+            }
+            if !alarm.sleep(deadline) {
+                return Err(Waited::Timeout(message));
+            }
         }
     }
 
@@ -149,29 +130,28 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 }
 
-/// A thread's place among those who wait for room.
-struct Place<'a, M> {
+/// A thread among those who wait for room.
+struct Stand<'a, M> {
     lane: &'a Lane<M>,
-    ticket: waiters::Ticket,
-    /// By which it is called.
-    wire: Arc<Wire>,
+    place: Place,
 }
 
-impl<M> Place<'_, M> {
-    fn new(lane: &Lane<M>) -> Place<'_, M> {
-        Place { lane, ticket: waiters::Ticket::next(), wire: Arc::new(Wire::new()) }
+impl<M> Stand<'_, M> {
+    fn new(lane: &Lane<M>) -> Stand<'_, M> {
+        Stand { lane, place: Place::new() }
     }
 
-    /// From here on it is called when there is room.
-    fn queue_up(&self) {
-        let _ = self.wire.pick_up();
-        self.lane.room.come(self.ticket, Waiter::Thread(Arc::clone(&self.wire).into()));
+    /// From here on it is woken when there is room, when the mailbox is closed, and by these.
+    fn queue_up(&mut self, ends: [Option<Event>; 2], alarm: &Arc<Alarm>) {
+        let waker = Waker::from(Arc::clone(alarm));
+        self.place.heed(ends, &waker);
+        self.lane.room.come(self.place.ticket, Waiter::Thread(waker));
     }
 }
 
-impl<M> Drop for Place<'_, M> {
+impl<M> Drop for Stand<'_, M> {
     fn drop(&mut self) {
-        self.lane.leave_queue(self.ticket);
+        self.lane.leave_queue(self.place.ticket);
     }
 }
 

@@ -1,8 +1,5 @@
 //! A wire: what wakes a thread that waits in a `select`.
 
-use std::sync::Arc;
-use std::task::Wake;
-
 use crossbeam_channel::{Receiver, Sender};
 
 /// One place: who is being called need not be called.
@@ -18,7 +15,7 @@ impl Wire {
     }
 
     /// Wakes whoever waits for it, now or next.
-    pub(crate) fn pull(&self) {
+    pub(super) fn pull(&self) {
         // Full means that it was pulled already.
         let _ = self.sender.try_send(());
     }
@@ -31,11 +28,5 @@ impl Wire {
     /// Takes note that it was pulled, and says whether it was.
     pub(crate) fn pick_up(&self) -> bool {
         self.receiver.try_recv().is_ok()
-    }
-}
-
-impl Wake for Wire {
-    fn wake(self: Arc<Self>) {
-        self.pull();
     }
 }
