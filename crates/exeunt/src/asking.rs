@@ -5,12 +5,11 @@ use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use crossbeam_channel::{Select, Sender};
-
 use crate::error::{AskError, SendTimeoutError};
 use crate::event::{Event, Flag};
 use crate::life::{self, Activity, Life, Other};
 use crate::patience::{self, Advice, NAP};
+use crate::place::{Alarm, Place};
 use crate::reply::{Answer, NoAnswer, Reply};
 
 /// Somebody who is asked, whatever the type of its messages.
@@ -81,35 +80,34 @@ impl Asked<'_> {
         me: Option<&Life>,
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
-        let (alarm, ringing) = crossbeam_channel::bounded(1);
-        answer.wake(Waker::from(Arc::new(Alarm(alarm))));
-        // It may have come before there was an alarm.
-        if let Some(end) = self.end_of(answer) {
-            return end;
-        }
         // Who waits for us to leave answers nothing before we have.
         let deafness = self.owner.and_then(|owner| owner.deafness_for(me));
         let activity = |me: &Life| Activity::Asking(self.seen_by(me));
         during(me, activity, |interrupt| {
-            let mut select = Select::new();
-            let answered = select.recv(&ringing);
-            let ended = select.recv(self.ended.receiver());
-            let deaf = deafness.as_ref().map(|deafness| select.recv(deafness.receiver()));
-            if let Some(interrupt) = interrupt {
-                select.recv(interrupt.receiver());
+            let alarm = Alarm::new();
+            let waker = Waker::from(Arc::clone(&alarm));
+            answer.wake(waker.clone());
+            let mut place = Place::new();
+            place.heed([interrupt.cloned(), deafness.clone()], &waker);
+            let _listening = self.ended.waiters().listen(place.ticket, &waker);
+            loop {
+                // Before the look at the answer: one that was given before the end counts.
+                let has_ended = self.ended.is_set() || deafness.as_ref().is_some_and(Event::is_set);
+                let is_interrupted = interrupt.is_some_and(Event::is_set);
+                if let Some(end) = self.end_of(answer) {
+                    return end;
+                }
+                let name = || Arc::clone(self.name);
+                if has_ended {
+                    return Err(AskError::Ended(name()));
+                }
+                if is_interrupted {
+                    return Err(AskError::Interrupted(name()));
+                }
+                if !alarm.sleep(deadline) {
+                    return self.end_of(answer).unwrap_or_else(|| Err(AskError::Timeout(name())));
+                }
             }
-            let ready = match deadline {
-                None => Ok(select.ready()),
-                Some(deadline) => select.ready_deadline(deadline),
-            };
-            // Whatever woke us, an answer that is there counts.
-            let name = || Arc::clone(self.name);
-            self.end_of(answer).unwrap_or_else(|| match ready {
-                Err(_) => Err(AskError::Timeout(name())),
-                Ok(ready) if ready == ended || Some(ready) == deaf => Err(AskError::Ended(name())),
-                Ok(ready) if ready == answered => Err(AskError::Unanswered(name())),
-                Ok(_) => Err(AskError::Interrupted(name())),
-            })
         })
     }
 
@@ -141,15 +139,6 @@ struct Nudge(Thread);
 impl Wake for Nudge {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
-    }
-}
-
-/// Wakes an asker that sleeps.
-struct Alarm(Sender<()>);
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        let _ = self.0.try_send(());
     }
 }
 

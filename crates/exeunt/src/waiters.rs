@@ -42,9 +42,27 @@ impl Waiters {
         let _ = unwind::drop_caught(waker);
     }
 
+    /// The same, as long as what is given back is kept.
+    pub(crate) fn listen(&self, ticket: Ticket, waker: &Waker) -> Listening<'_> {
+        self.add(ticket, waker);
+        Listening { waiters: self, ticket }
+    }
+
     pub(crate) fn wake_all(&self) {
         let queue = std::mem::take(&mut *lock(&self.queue));
         queue.into_values().for_each(wake);
+    }
+}
+
+/// See [`Waiters::listen`].
+pub(crate) struct Listening<'a> {
+    waiters: &'a Waiters,
+    ticket: Ticket,
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.waiters.remove(self.ticket);
     }
 }
 
