@@ -1,14 +1,13 @@
 //! How one asks, and waits for the answer.
 
 use std::sync::Arc;
-use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::Waker;
 use std::time::Instant;
 
 use crate::error::{AskError, SendTimeoutError};
 use crate::event::{Event, Flag};
 use crate::life::{self, Activity, Life, Other};
-use crate::patience::{self, Advice, NAP};
+use crate::patience;
 use crate::place::{Alarm, Place};
 use crate::reply::{Answer, NoAnswer, Reply};
 
@@ -56,12 +55,7 @@ impl Asked<'_> {
         let me = life::current();
         patience::of_this_thread(|patience| {
             let mut looks = 0;
-            while !is_over(deadline, me.as_deref()) {
-                match patience.watches(looks) {
-                    Advice::LookAgain => {}
-                    Advice::Nap => nap(answer),
-                    Advice::Sleep => break,
-                }
+            while !is_over(deadline, me.as_deref()) && patience.watches(looks) {
                 looks += 1;
                 if let Some(end) = self.end_of(answer) {
                     return end;
@@ -118,27 +112,6 @@ impl Asked<'_> {
             Err(NoAnswer::Ever) => Some(Err(AskError::Unanswered(Arc::clone(self.name)))),
             Err(NoAnswer::Yet) => None,
         }
-    }
-}
-
-/// Sleeps until there is an answer, but for no longer than a wake-up may take: the wait itself is still to come.
-///
-/// This is no [`sleep`](Asked::sleep), since a channel gives way some times before it lets anybody sleep, and who
-/// shares its CPU has its answer by then.
-fn nap<R>(answer: &Answer<R>) {
-    answer.wake(Waker::from(Arc::new(Nudge(thread::current()))));
-    // It may have come before there was anybody to wake.
-    if !answer.is_settled() {
-        thread::park_timeout(NAP);
-    }
-}
-
-/// Wakes an asker that naps.
-struct Nudge(Thread);
-
-impl Wake for Nudge {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 
@@ -202,7 +175,7 @@ mod tests {
         guarded(|| {
             let mut system = System::new("huddle");
             let clerk: Addr<Msg> = system.spawn("clerk", Clerk::default());
-            for time in [Duration::ZERO, 4 * NAP] {
+            for time in [Duration::ZERO, Duration::from_micros(200)] {
                 patience::suspect();
                 assert!(matches!(clerk.ask(after(time)), Ok(7)));
             }
@@ -213,13 +186,6 @@ mod tests {
             assert!(matches!(overdue, Err(AskError::Timeout(_))));
             assert!(!system.shutdown().is_failure());
         });
-    }
-
-    #[test]
-    fn m5_whoever_seems_to_share_its_cpu_with_whom_it_asks_naps_once() {
-        patience::suspect();
-        let advice = || patience::of_this_thread(|patience| patience.watches(0));
-        assert_eq!([advice(), advice()], [Advice::Nap, Advice::LookAgain]);
     }
 
     #[test]

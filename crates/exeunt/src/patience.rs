@@ -28,7 +28,7 @@ const MOST: u32 = 64;
 const LEAST: u32 = 1;
 
 /// A sleep that was hardly worth it.
-pub(crate) const NAP: Duration = Duration::from_micros(50);
+const NAP: Duration = Duration::from_micros(50);
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Patience {
@@ -50,15 +50,6 @@ enum Wait {
     Slept,
 }
 
-/// What to do when nothing has come.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Advice {
-    LookAgain,
-    /// For once: whoever wakes it finds it an idle CPU, if there is one.
-    Nap,
-    Sleep,
-}
-
 impl Patience {
     pub(crate) const fn new() -> Patience {
         Patience {
@@ -71,25 +62,22 @@ impl Patience {
     }
 
     /// Waits a little, for what another one is about to do, before another look; not, if it has looked so often already that it is
-    /// time to sleep.
-    pub(crate) fn watches(&mut self, looks: u32) -> Advice {
+    /// time to sleep, or if it should for once: whoever wakes it finds it an idle CPU, if there is one.
+    pub(crate) fn watches(&mut self, looks: u32) -> bool {
         if looks == 0 {
             self.learn();
             if self.streak.is_over() {
                 (self.wait, self.pauses) = (Wait::Slept, 0);
-                return Advice::Nap;
+                return false;
             }
             self.pauses = self.vigil.pauses();
         }
         if looks < self.pauses {
             self.wait = Wait::Paused;
             vigil::pause(looks);
-            return Advice::LookAgain;
+            return true;
         }
-        match self.gives_way_again(looks - self.pauses) {
-            true => Advice::LookAgain,
-            false => Advice::Sleep,
-        }
+        self.gives_way_again(looks - self.pauses)
     }
 
     /// Gives its place on the CPU away, before another look; not, if it has looked so often already that
@@ -176,7 +164,7 @@ mod tests {
     }
 
     /// A wait that ends after so many looks in vain, unless it comes to a sleep before.
-    fn wait(patience: &mut Patience, looks: u32) -> Vec<Advice> {
+    fn wait(patience: &mut Patience, looks: u32) -> Vec<bool> {
         (0..looks).map(|looks| patience.watches(looks)).collect()
     }
 
@@ -193,28 +181,27 @@ mod tests {
         assert!(waits[first..].iter().all(|&pauses| pauses == patience.pauses));
         assert_eq!(patience.wait, Wait::Paused);
         let looks = patience.pauses + patience.yields;
-        assert_eq!(wait(&mut patience, looks + 1).last(), Some(&Advice::Sleep));
+        assert_eq!(wait(&mut patience, looks + 1).last(), Some(&false));
         assert_eq!(patience.wait, Wait::GaveWay { times: looks - patience.pauses });
     }
 
     #[test]
-    fn who_finds_what_it_waits_for_whenever_it_has_given_way_once_naps_for_once() {
+    fn who_finds_what_it_waits_for_whenever_it_has_given_way_once_sleeps_for_once() {
         let mut patience = Patience::new();
         // Within the pauses it finds nothing, since the other one has no CPU.
-        let once = |patience: &mut Patience| match patience.watches(0) {
-            Advice::LookAgain => {
+        let sleeps = |patience: &mut Patience| {
+            let looks_again = patience.watches(0);
+            if looks_again {
                 wait_out(patience);
-                false
             }
-            advice => advice == Advice::Nap,
+            !looks_again
         };
-        let naps: Vec<usize> = (0..1_000).filter(|_| once(&mut patience)).collect();
-        assert!(matches!(naps[..], [128, 385, 898]), "{naps:?}");
+        let slept: Vec<usize> = (0..1_000).filter(|_| sleeps(&mut patience)).collect();
+        assert!(matches!(slept[..], [128, 385, 898]), "{slept:?}");
     }
 
     fn wait_out(patience: &mut Patience) {
-        (1..=patience.pauses)
-            .for_each(|looks| assert_eq!(patience.watches(looks), Advice::LookAgain));
+        (1..=patience.pauses).for_each(|looks| assert!(patience.watches(looks)));
         assert_eq!(patience.wait, Wait::GaveWay { times: 1 });
     }
 

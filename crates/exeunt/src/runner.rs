@@ -13,7 +13,7 @@ use crate::ending::{self, Fate, Over, Remains, WayOut};
 use crate::flood::Flood;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Letter, Mailbox, Wire};
-use crate::patience::{Advice, Patience};
+use crate::patience::Patience;
 use crate::report::ActorReport;
 use crate::unwind;
 
@@ -219,7 +219,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             if self.flood.gathers(self.life.handled()) {
                 continue;
             }
-            if self.patience.watches(looks) == Advice::LookAgain {
+            if self.patience.watches(looks) {
                 looks += 1;
                 continue;
             }
