@@ -65,16 +65,10 @@ fn wait_until(is_so: impl Fn() -> bool) {
 }
 
 /// Somebody who is busy now and then, until its mailbox of that capacity is full again or nobody waits.
-fn reader(
-    mut dice: Dice,
-    is_ever_busy: bool,
-    capacity: usize,
-    itself: WeakAddr<()>,
-    waiting: Waiting,
-) -> Play<()> {
+fn reader(mut dice: Dice, capacity: usize, itself: WeakAddr<()>, waiting: Waiting) -> Play<()> {
     Play::new(move |(), _| {
         match dice.below(4) {
-            0 if is_ever_busy => wait_until(|| {
+            0 => wait_until(|| {
                 let is_full = itself.upgrade().is_none_or(|it| it.queued() >= capacity);
                 is_full || waiting.load(Ordering::SeqCst) == 0
             }),
@@ -87,7 +81,7 @@ fn reader(
 
 fn crowds(mut dice: Dice) {
     let capacity = [1, 2, 4, 16][dice.below(4)];
-    // For a future that is forgotten others wait until the next message is taken, or until there is none.
+    // For one that is forgotten other futures wait until the next message is taken, or until there is none.
     let some_are_forgotten = dice.below(4) == 0;
     let senders = capacity + usize::try_from(dice.between(1, 12)).unwrap();
     let waiting: Waiting = Arc::new(AtomicUsize::new(senders));
@@ -97,7 +91,7 @@ fn crowds(mut dice: Dice) {
         let (mut dice, itself, waiting) = (dice.another(), addr.downgrade(), Arc::clone(&waiting));
         move || {
             let (dice, itself) = (dice.another(), itself.clone());
-            reader(dice, !some_are_forgotten, capacity, itself, Arc::clone(&waiting))
+            reader(dice, capacity, itself, Arc::clone(&waiting))
         }
     };
     match dice.below(3) {
@@ -109,8 +103,8 @@ fn crowds(mut dice: Dice) {
         .map(|_| {
             let way = match dice.below(6) {
                 0 => Way::ForAWhile(dice.below(4 * MICROS_TO_SLEEP)),
+                1 if some_are_forgotten => Way::InAFutureThatIsForgotten,
                 1 => Way::InAFuture,
-                2 if some_are_forgotten => Way::InAFutureThatIsForgotten,
                 _ => Way::AsLongAsItTakes,
             };
             let messages = usize::try_from(dice.between(1, 4)).unwrap();

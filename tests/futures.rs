@@ -155,6 +155,27 @@ fn m4_who_is_woken_and_never_polled_again_keeps_nobody_waiting() {
 }
 
 #[test]
+fn m4_a_thread_waits_for_no_future_that_was_woken_and_is_not_polled() {
+    guarded(|| {
+        let mut full = full(Overflow::Wait);
+        let mut idle = by_hand(full.addr.send_async(2));
+        idle.waits();
+        let addr = full.addr.clone();
+        let sender = full.system.spawn_task("sender", move |_| Ok(addr.send(3)?));
+        until(|| standing(&full.system.handle(), "sender").waits_for.is_some());
+        // Until it sleeps: then it is behind the future.
+        thread::sleep(ms(20));
+        full.go_on.send(()).unwrap();
+        // The handler is still in the message that was taken to make room.
+        assert!(sender.wait().is_ok());
+        assert_eq!((next(&full.handled), so_far(&full.handled)), (1, vec![]));
+        drop((idle, full.go_on));
+        let report = full.system.shutdown();
+        assert_eq!(figures(line(&report, "full")), [3, 0, 0]);
+    });
+}
+
+#[test]
 fn m1_a_send_that_is_dropped_has_sent_nothing_and_leaves_no_waker() {
     guarded(|| {
         let full = full(Overflow::Wait);
@@ -300,7 +321,7 @@ fn f1_who_waits_for_room_waits_for_the_next_incarnation_too() {
         a.send(1).unwrap();
         let mut sends: Vec<_> = (2..6).map(|n| by_hand(a.send_async(n))).collect();
         sends.iter_mut().for_each(ByHand::waits);
-        // The first incarnation finds both the order to begin anew and the bell of the senders.
+        // The first incarnation finds the order to begin anew when it makes room.
         b.unwrap().send(()).unwrap();
         until(|| standing(&system.handle(), "b").failed == 1);
         keeper.opens();

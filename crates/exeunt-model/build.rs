@@ -127,17 +127,17 @@ const WATCH: &str = "        let mut watchers = self.watchers();\n        watche
 const ROOM: &[Mutant] = &[
     (
         "unseen",
-        "queue.waiting.insert(ticket, waiter);\n        self.note(&queue);",
-        "queue.waiting.insert(ticket, waiter);",
+        "queue.insert(ticket, waiter);\n        self.note(&queue);",
+        "queue.insert(ticket, waiter);",
     ),
     (
         "noted_without_lock",
         "self.note(&queue);\n        drop(queue);\n        next",
-        "let is_awaited = !queue.waiting.is_empty();\n        drop(queue);\n        self.awaited.store(is_awaited, Ordering::SeqCst);\n        next",
+        "let is_awaited = !queue.is_empty();\n        drop(queue);\n        self.awaited.store(is_awaited, Ordering::SeqCst);\n        next",
     ),
-    ("not_woken", "next.into_iter().for_each(wake);", ""),
+    ("not_woken", "next.into_iter().flatten().for_each(wake);", ""),
     ("called_for_good", COME, "        let before"),
-    ("gone_for_good", GO, "        let waiter"),
+    ("gone_for_good", GO, "        let was_called = false;\n        let waiter"),
     (
         "nothing_left_for_others",
         "let _ = unwind::drop_caught(waiter);\n        self.call_if_awaited(has_room);",
@@ -148,7 +148,7 @@ const ROOM: &[Mutant] = &[
 
 /// What `called_for_good` and `gone_for_good` leave out: that one who was called is on its way no more.
 const COME: &str = "        queue.has_looked(ticket);\n        let before";
-const GO: &str = "        queue.has_looked(ticket);\n        let waiter";
+const GO: &str = "        let was_called = queue.has_looked(ticket);\n        let waiter";
 /// What `watched_for_ever` leaves out.
 const UNWATCH: &str = "    pub(crate) fn unwatch(&self) {\n        self.patient.fetch_sub(1, Ordering::SeqCst);\n    }\n";
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::asking::{Asked, during, is_over};
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError, WaitError};
 use crate::life::{self, Activity, Life, Other};
-use crate::mailbox::{self, Lane, Mailbox, Overflow, Refusal, Undertaker, Waited, Watch};
+use crate::mailbox::{self, Lane, Mailbox, Overflow, Refusal, Undertaker, Waited};
 use crate::patience::{self, Patience};
 use crate::reply::Reply;
 use crate::report::ActorReport;
@@ -383,14 +383,11 @@ impl<M: Send + 'static> Addr<M> {
         patience: &mut Patience,
     ) -> Result<(), SendTimeoutError<M>> {
         let mut looks = 0;
-        let mut watch = lane.watch();
+        let watch = lane.watch();
         while watch.is_some() && !is_over(deadline, me) && patience.gives_way(looks) {
             looks += 1;
             match self.mailbox.offer(lane, message) {
-                Ok(()) => {
-                    watch.take().into_iter().for_each(Watch::has_found_room);
-                    return Ok(());
-                }
+                Ok(()) => return Ok(()),
                 Err(Refusal::Full(back)) => message = back,
                 Err(Refusal::Closed(back)) => return Err(self.closed(back)),
             }

@@ -34,7 +34,7 @@ use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
 use lane::Ticket;
-pub(crate) use lane::{Lane, Letter, Parcel, Watch};
+pub(crate) use lane::{Lane, Letter, Parcel};
 use losses::Losses;
 pub use overflow::Overflow;
 use porter::Porter;
@@ -61,7 +61,7 @@ pub(crate) struct Mailbox<M> {
     /// The addresses there are. The channel's own count would not do: with it, an actor could not
     /// be given its own address without being kept alive by it.
     addresses: AtomicUsize,
-    /// Set when the mailbox is closed: wakes the senders that wait for room.
+    /// Set when the mailbox is closed: wakes the senders that wait for the dead-letter hook.
     closing: Flag,
     /// Set when the actor has ended: wakes those who wait for an answer.
     pub(crate) ended: Flag,

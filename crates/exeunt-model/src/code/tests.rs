@@ -353,7 +353,7 @@ macro_rules! scenes_of_room {
                 room.unwatch();
                 // Stands for that all of it is sequentially consistent, as above; `litmus` says that this suffices.
                 fence(Ordering::SeqCst);
-                if has_sent && is_passed_on {
+                if is_passed_on {
                     room.call_if_awaited(|| only.is_free());
                 }
                 if has_sent {

@@ -102,7 +102,11 @@ impl<M> Lane<M> {
 
     /// That one waits for room no more.
     pub(crate) fn leave_queue(&self, place: Place) {
-        self.room.go(place, || self.has_room());
+        let was_called = self.room.go(place, || self.has_room());
+        // The reader may have gone to sleep since that one was on the way.
+        if was_called && self.receiver.is_empty() {
+            self.make_way();
+        }
     }
 
     #[cold]
@@ -117,27 +121,25 @@ impl<M> Lane<M> {
     }
 }
 
-/// A wait for room, awake. Who ends it without having found any [waits](super::Mailbox::wait_for_room) in the queue.
+/// A wait for room, awake. Who ends it without having found any [waits](super::Mailbox::wait_for_room) in the queue, or is refused.
 pub(crate) struct Watch<'a, M>(&'a Lane<M>);
 
-impl<M> Watch<'_, M> {
-    /// What it has left is for others.
-    pub(crate) fn has_found_room(self) {
-        let Watch(lane) = self;
-        drop(self);
-        lane.room.call_if_awaited(|| lane.has_room());
-    }
-}
-
 impl<M> Drop for Watch<'_, M> {
+    /// What was left to it is for others.
     fn drop(&mut self) {
-        self.0.room.unwatch();
+        let Watch(lane) = self;
+        lane.room.unwatch();
+        lane.room.call_if_awaited(|| lane.has_room());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::Waiter;
     use super::*;
+    use crate::reply::tests::{Count, woken};
 
     #[test]
     fn m4_who_is_not_to_wait_awake_is_not_counted_among_those_who_do() {
@@ -145,7 +147,38 @@ mod tests {
         let mut watches: Vec<_> = std::iter::from_fn(|| lane.watch()).collect();
         assert!(!watches.is_empty() && lane.watch().is_none());
         assert!(watches.pop().is_some() && lane.watch().is_some());
-        watches.into_iter().for_each(Watch::has_found_room);
+        drop(watches);
         assert!(!lane.room.is_watched());
+    }
+
+    #[test]
+    fn m4_what_was_left_to_one_who_waits_awake_and_is_refused_is_for_others() {
+        let lane = Lane::<u32>::new(Capacity::Bounded(1));
+        assert!(lane.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
+        let (watch, count) = (lane.watch(), Arc::new(Count::default()));
+        lane.room.come(Place::next(), Waiter::Thread(Arc::clone(&count).into()));
+        assert_eq!(lane.take().map(Letter::open), Some(1));
+        assert_eq!(woken(&count), 0);
+        drop(watch);
+        assert_eq!(woken(&count), 1);
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn m4_who_gives_up_that_was_called_by_a_reader_that_sleeps_calls_all_whom_that_would_have_called()
+     {
+        let lane = Lane::<u32>::new(Capacity::Bounded(1));
+        let (places, counts) =
+            ([(); 3].map(|()| Place::next()), [(); 3].map(|()| Arc::new(Count::default())));
+        let kinds: [fn(_) -> _; 3] = [Waiter::Thread, Waiter::Future, Waiter::Future];
+        for (i, kind) in kinds.into_iter().enumerate() {
+            lane.room.come(places[i], kind(Arc::clone(&counts[i]).into()));
+        }
+        let so_far = || counts.each_ref().map(|count| woken(count));
+        lane.make_way();
+        assert_eq!(so_far(), [1, 0, 0]);
+        // The first of the futures may never be polled again.
+        lane.leave_queue(places[0]);
+        assert_eq!(so_far(), [1, 1, 1]);
     }
 }

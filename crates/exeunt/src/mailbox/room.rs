@@ -1,6 +1,7 @@
 //! Room in a lane: who waits for some, be it a thread or a future, and is woken when there is.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
@@ -19,7 +20,7 @@ const FAIR: usize = 64;
 /// Whoever waits says so, and *then* looks once more for room; whoever makes room does so, and *then* looks whether somebody waits. So
 /// at least one of the two sees the other. Whoever has seen to its own message looks whether there is room for another one's, and calls the
 /// next: it takes one wake-up after the other, and not all at once, for most that are woken have more than one message to send.
-/// Thus nobody waits while there is room, but somebody is on the way to it.
+/// Thus no thread waits while there is room, but somebody is on the way to it.
 pub(crate) struct Room {
     /// Whether anybody waits in the queue. Read by whoever takes a message.
     awaited: AtomicBool,
@@ -32,7 +33,8 @@ pub(crate) struct Room {
 
 #[derive(Default)]
 struct Queue {
-    waiting: BTreeMap<Ticket, Waiter>,
+    threads: BTreeMap<Ticket, Waker>,
+    futures: BTreeMap<Ticket, Waker>,
     /// The thread that was woken, and has not looked yet. Nobody is called beside it.
     called: Option<Ticket>,
 }
@@ -40,7 +42,7 @@ struct Queue {
 pub(crate) enum Waiter {
     /// Looks again when it is woken.
     Thread(Waker),
-    /// May never be polled again: others are woken too, rather than that they wait for it.
+    /// May never be polled again: no thread waits for it to look.
     #[cfg(feature = "async")]
     Future(Waker),
 }
@@ -76,7 +78,7 @@ impl Room {
         is_one
     }
 
-    /// It looks no longer. If it has found room it is to call the next afterwards; otherwise it comes into the queue.
+    /// It looks no longer, and is to call the next afterwards. If it has found none it comes into the queue.
     pub(super) fn unwatch(&self) {
         self.patient.fetch_sub(1, Ordering::SeqCst);
     }
@@ -85,21 +87,22 @@ impl Room {
     pub(crate) fn come(&self, ticket: Ticket, waiter: Waiter) {
         let mut queue = self.queue();
         queue.has_looked(ticket);
-        let before = queue.waiting.insert(ticket, waiter);
+        let before = queue.insert(ticket, waiter);
         self.note(&queue);
         drop(queue);
         let _ = unwind::drop_caught(before);
     }
 
-    /// That one waits no more, and what it has left is for others.
-    pub(super) fn go(&self, ticket: Ticket, has_room: impl FnOnce() -> bool) {
+    /// That one waits no more, and what it has left is for others. Whether it was a thread that was called.
+    pub(super) fn go(&self, ticket: Ticket, has_room: impl FnOnce() -> bool) -> bool {
         let mut queue = self.queue();
-        queue.has_looked(ticket);
-        let waiter = queue.waiting.remove(&ticket);
+        let was_called = queue.has_looked(ticket);
+        let waiter = queue.remove(ticket);
         self.note(&queue);
         drop(queue);
         let _ = unwind::drop_caught(waiter);
         self.call_if_awaited(has_room);
+        was_called
     }
 
     pub(super) fn call_if_awaited(&self, has_room: impl FnOnce() -> bool) {
@@ -109,32 +112,33 @@ impl Room {
     }
 
     /// Wakes the next in the queue, if there is room and nobody is on the way to it. Whether it is to be called again, by who will
-    /// make no room soon: that was a future, for which nobody may wait.
+    /// make no room soon: that was a future, and other futures wait behind it.
     pub(super) fn call(&self, has_room: impl FnOnce() -> bool) -> bool {
         let mut queue = self.queue();
         let next = match queue.called.is_none() && has_room() {
             true => queue.next(),
-            false => None,
+            false => [None, None],
         };
         let is_to_be_called_again =
-            next.is_some() && queue.called.is_none() && !queue.waiting.is_empty();
+            queue.called.is_none() && next[0].is_some() && !queue.is_empty();
         self.note(&queue);
         drop(queue);
-        next.into_iter().for_each(wake);
+        next.into_iter().flatten().for_each(wake);
         is_to_be_called_again
     }
 
     /// Wakes all: there is something else to be seen than room.
     pub(super) fn wake_all(&self) {
         let mut queue = self.queue();
-        let waiting = std::mem::take(&mut queue.waiting);
+        let Queue { threads, futures, .. } = &mut *queue;
+        let [threads, futures] = [threads, futures].map(std::mem::take);
         self.note(&queue);
         drop(queue);
-        waiting.into_values().map(Waiter::into_waker).for_each(wake);
+        threads.into_values().chain(futures.into_values()).for_each(wake);
     }
 
     fn note(&self, queue: &Queue) {
-        self.awaited.store(!queue.waiting.is_empty(), Ordering::SeqCst);
+        self.awaited.store(!queue.is_empty(), Ordering::SeqCst);
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -143,30 +147,34 @@ impl Room {
 }
 
 impl Queue {
-    /// Who is to be woken next, and is called so.
-    fn next(&mut self) -> Option<Waker> {
-        let (ticket, waiter) = self.waiting.pop_first()?;
-        self.called = waiter.is_thread().then_some(ticket);
-        Some(waiter.into_waker())
+    fn is_empty(&self) -> bool {
+        self.threads.is_empty() && self.futures.is_empty()
     }
 
-    /// If that one was called, it is on its way no more.
-    fn has_looked(&mut self, ticket: Ticket) {
-        self.called.take_if(|called| *called == ticket);
-    }
-}
-
-impl Waiter {
-    fn is_thread(&self) -> bool {
-        matches!(self, Waiter::Thread(_))
-    }
-
-    fn into_waker(self) -> Waker {
-        match self {
-            Waiter::Thread(waker) => waker,
+    fn insert(&mut self, ticket: Ticket, waiter: Waiter) -> Option<Waker> {
+        match waiter {
+            Waiter::Thread(waker) => self.threads.insert(ticket, waker),
             #[cfg(feature = "async")]
-            Waiter::Future(waker) => waker,
+            Waiter::Future(waker) => self.futures.insert(ticket, waker),
         }
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Waker> {
+        self.threads.remove(&ticket).or_else(|| self.futures.remove(&ticket))
+    }
+
+    /// Who is to be woken next: a future, if it is the first, and a thread, which is called so, also behind that.
+    fn next(&mut self) -> [Option<Waker>; 2] {
+        let thread = self.threads.pop_first();
+        self.called = thread.as_ref().map(|(ticket, _)| *ticket);
+        let is_first = |future: &Ticket| self.called.is_none_or(|thread| *future < thread);
+        let future = self.futures.first_entry().filter(|future| is_first(future.key()));
+        [future.map(OccupiedEntry::remove), thread.map(|(_, waker)| waker)]
+    }
+
+    /// If that one was called, it is on its way no more. Whether it was.
+    fn has_looked(&mut self, ticket: Ticket) -> bool {
+        self.called.take_if(|called| *called == ticket).is_some()
     }
 }
 
@@ -273,11 +281,26 @@ mod tests {
 
     #[cfg(feature = "async")]
     #[test]
-    fn m4_nobody_waits_for_a_future_that_was_woken() {
+    fn m4_no_thread_waits_for_a_future_that_was_woken() {
         let scene = Scene::new([Waiter::Future, Waiter::Thread, Waiter::Thread]);
+        assert!(!scene.room.call(|| true));
+        assert_eq!(scene.woken(), [1, 1, 0]);
+        assert!(!scene.room.call(|| true));
+        assert_eq!(scene.woken(), [1, 1, 0]);
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn m4_of_futures_one_is_woken_after_the_other_and_none_before_a_thread_that_came_first() {
+        let scene = Scene::new([Waiter::Future, Waiter::Future, Waiter::Thread]);
+        scene.room.go(scene.tickets[2], || false);
         assert!(scene.room.call(|| true));
         assert_eq!(scene.woken(), [1, 0, 0]);
         assert!(!scene.room.call(|| true));
         assert_eq!(scene.woken(), [1, 1, 0]);
+        scene.come(0, Waiter::Thread);
+        scene.come(1, Waiter::Future);
+        scene.room.call(|| true);
+        assert_eq!(scene.woken(), [2, 1, 0]);
     }
 }
