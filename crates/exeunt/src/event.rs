@@ -91,7 +91,7 @@ pub(crate) struct Flag {
     channel: OnceLock<Receiver<Infallible>>,
     /// Present while it is not set, and there is a channel.
     sender: Mutex<Option<Sender<Infallible>>>,
-    /// The futures that wait for it.
+    /// Those who wait for it with a waker.
     waiters: Waiters,
 }
 
@@ -183,7 +183,7 @@ impl Event {
         child
     }
 
-    /// The futures that wait for it. They look at it once more when they are in the queue.
+    /// Those who wait for it with a waker. They look at it once more when they are in the queue.
     pub(crate) fn waiters(&self) -> &Waiters {
         self.inner.flag.waiters()
     }

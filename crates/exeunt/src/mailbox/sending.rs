@@ -71,7 +71,7 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// When it is no use any more for this thread to wait for room. To the family the mailbox closes with the end; to
+    /// When it is no use any more for this thread to wait for the hook. To the family the mailbox closes with the end; to
     /// the children also when nothing is handled before they have left. Those of the ring wait on, for whom it is there again then.
     pub(crate) fn what_ends_a_wait(&self) -> (&Flag, Option<Event>) {
         match self.is_open_for_family() {
