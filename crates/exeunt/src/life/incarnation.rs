@@ -26,11 +26,11 @@ pub(super) struct Orders {
     listening: usize,
 }
 
+/// Its events are set when its lock is let go: that wakes futures, which is code of an executor's.
 impl Orders {
-    /// Whether it was before.
-    fn be_deaf(&mut self) -> bool {
-        self.deafness.iter().for_each(Event::set);
-        std::mem::replace(&mut self.is_deaf, true)
+    /// Whether it was before, and what is to be set.
+    fn be_deaf(&mut self) -> (bool, Option<Event>) {
+        (std::mem::replace(&mut self.is_deaf, true), self.deafness.clone())
     }
 
     /// Whether it was deaf.
@@ -100,7 +100,9 @@ impl Life {
     pub(crate) fn incarnation(&self) -> Event {
         let mut orders = unwind::lock(&self.orders);
         let event = orders.incarnation.get_or_insert_with(|| self.stopping.child()).clone();
-        if orders.summons.is_some() {
+        let is_summoned = orders.summons.is_some();
+        drop(orders);
+        if is_summoned {
             event.set();
         }
         event
@@ -129,7 +131,9 @@ impl Life {
     pub(crate) fn deafness(&self) -> Event {
         let mut orders = unwind::lock(&self.orders);
         let deafness = orders.deafness.get_or_insert_default().clone();
-        if orders.is_deaf {
+        let is_deaf = orders.is_deaf;
+        drop(orders);
+        if is_deaf {
             deafness.set();
         }
         deafness
@@ -142,10 +146,9 @@ impl Life {
 
     /// It makes no room any more, or not before its children have left.
     pub(crate) fn listen_no_more(&self) {
-        let mut orders = unwind::lock(&self.orders);
-        let is_news = !orders.be_deaf();
-        drop(orders);
-        self.pool.iter().filter(|_| is_news).for_each(|pool| pool.one_less_listens());
+        let (was_deaf, deafness) = unwind::lock(&self.orders).be_deaf();
+        deafness.iter().for_each(Event::set);
+        self.pool.iter().filter(|_| !was_deaf).for_each(|pool| pool.one_less_listens());
         // This incarnation reads them no more, and a child of another thread of its pool, for whom that one may wait, is
         // none of its own.
         self.annexes().iter().for_each(|annex| annex.close());
@@ -161,9 +164,9 @@ impl Life {
     fn one_less_listens(&self) {
         let mut orders = unwind::lock(&self.orders);
         orders.listening -= 1;
-        if orders.listening == 0 {
-            orders.be_deaf();
-        }
+        let deafness = if orders.listening == 0 { orders.be_deaf().1 } else { None };
+        drop(orders);
+        deafness.iter().for_each(Event::set);
     }
 
     /// Whether the present incarnation has had children; of one who stands for a pool, whether any of its threads ever had.
@@ -203,9 +206,9 @@ impl Life {
             Summons::Retire => orders.summons = Some(summons),
             Summons::Fall(_) => drop(orders.summons.get_or_insert(summons)),
         }
-        if let Some(incarnation) = &orders.incarnation {
-            incarnation.set();
-        }
+        let incarnation = orders.incarnation.clone();
+        drop(orders);
+        incarnation.iter().for_each(Event::set);
     }
 
     /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
@@ -215,5 +218,49 @@ impl Life {
         // Its children may wait for room already, and are to hear that there will be none.
         let Orders { deafness, is_deaf, .. } = std::mem::take(&mut *orders);
         *orders = Orders { deafness, is_deaf, ..Orders::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::*;
+    use crate::waiters::Ticket;
+
+    /// Somebody who looks at the orders of a life when it is woken, as a future may that an executor polls at once.
+    struct Onlooker(Arc<Life>, AtomicU32);
+
+    impl Wake for Onlooker {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.orders.try_lock().is_ok(), "it would wait for ever");
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// What is waited for, and what sets it.
+    type Act = (fn(&Life) -> Event, fn(&Life));
+
+    #[test]
+    fn f2_m4_who_is_woken_by_an_order_or_by_deafness_may_look_at_the_orders() {
+        let acts: [Act; 3] = [
+            (Life::deafness, Life::listen_no_more),
+            (
+                |life| {
+                    life.one_more_listens();
+                    life.deafness()
+                },
+                Life::one_less_listens,
+            ),
+            (Life::incarnation, |life| life.summon(Summons::Retire)),
+        ];
+        for (event, act) in acts {
+            let life = Arc::new(Life::unstarted());
+            let onlooker = Arc::new(Onlooker(Arc::clone(&life), AtomicU32::new(0)));
+            event(&life).waiters().add(Ticket::next(), &Waker::from(Arc::clone(&onlooker)));
+            act(&life);
+            assert_eq!(onlooker.1.load(Ordering::SeqCst), 1);
+        }
     }
 }
