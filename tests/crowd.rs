@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::thread;
+use std::time::Duration;
 
 use exeunt::{Addr, System, WeakAddr};
 
@@ -49,8 +50,8 @@ fn send(addr: &Addr<()>, way: Way, messages: usize, waiting: &Waiting) -> usize 
         Way::AsLongAsItTakes => (0..messages).filter(|_| addr.send(()).is_ok()).count(),
         Way::InAFuture => (0..messages).filter(|_| block_on(addr.send_async(())).is_ok()).count(),
         Way::ForAWhile(micros) => {
-            let while_ = std::time::Duration::from_micros(micros);
-            (0..messages).filter(|_| addr.send_timeout((), while_).is_ok()).count()
+            let time = Duration::from_micros(micros);
+            (0..messages).filter(|_| addr.send_timeout((), time).is_ok()).count()
         }
     };
     leaves();
