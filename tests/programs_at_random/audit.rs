@@ -85,7 +85,7 @@ impl Audit<'_> {
     fn m1_timers(&self, name: &str, book: &Book, seen: &[Number]) {
         let ticks = seen.iter().filter(|number| number.kind == Kind::Work).count();
         assert!(seen.iter().all(|n| book.timed.contains(n) || book.ticks.contains(n)), "{name}");
-        if !self.is_any_of_it_cut_off(name) {
+        if !self.lines(name).any(is_cut_off) {
             let cancelled: u64 = self.lines(name).map(|line| line.cancelled).sum();
             let come = (seen.len() - ticks) as u64;
             assert_eq!(come + cancelled, book.timed.len() as u64, "{name}\n{}", self.report);
@@ -269,14 +269,6 @@ impl Audit<'_> {
                 _ if self.is_fed_by_children_in_vain(to, name) => true,
                 _ => self.may_refuse_others(Self::index_of(to)),
             }
-    }
-
-    /// Or one of its threads: a pool has ended as the worst of them, which may have failed.
-    fn is_any_of_it_cut_off(&self, name: &str) -> bool {
-        let is_its = |of: &str| {
-            of == name || of.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
-        };
-        self.report.actors.iter().any(|line| is_its(&line.name) && is_cut_off(line))
     }
 
     fn lines(&self, name: &str) -> impl Iterator<Item = &ActorReport> {

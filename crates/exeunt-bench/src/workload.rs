@@ -146,8 +146,9 @@ impl Workload {
             Workload::Ledger => &["accepted", "came through", "lost", "stops with a loss"],
             Workload::Ask => &["p50, µs", "p99, µs"],
             Workload::Wakeup => &["p50, µs", "p99, µs", "CPU µs a message"],
-            Workload::TellBounded | Workload::TellUnbounded => &["ns a message"],
-            Workload::FanIn
+            Workload::TellBounded
+            | Workload::TellUnbounded
+            | Workload::FanIn
             | Workload::Crowd
             | Workload::Pool
             | Workload::Pipeline
@@ -174,8 +175,7 @@ impl Workload {
 
     /// Whether it is measured with a bounded mailbox where the contender has one.
     pub(crate) fn is_bounded(self) -> bool {
-        matches!(self, Workload::FanIn | Workload::Crowd | Workload::Pipeline)
-            || matches!(self, Workload::Pool | Workload::PoolIdle)
+        matches!(self.group(), "fan-in" | "pool" | "pipeline")
     }
 
     pub(crate) fn scale(self, quick: bool) -> Scale {

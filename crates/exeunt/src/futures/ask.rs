@@ -86,7 +86,7 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
     fn listen(&mut self, waker: &Waker) {
         let SendFuture { place, addr, .. } = &mut self.question;
         let mailbox = addr.mailbox();
-        place.heed([life::current().map(|me| me.interruption()), mailbox.deafness()], waker);
+        place.heed(mailbox.ends_for_this_thread(), waker);
         self.knock.add(place.ticket, waker);
         mailbox.ended.waiters().add(place.ticket, waker);
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::address::Addr;
 use crate::error::{SendError, SendTimeoutError, TrySendError};
+use crate::event::Event;
 use crate::life;
 use crate::mailbox::{self, Mailbox, Overflow, Waiter};
 use crate::place::Place;
@@ -94,7 +95,7 @@ impl<M: Send + 'static> SendFuture<M> {
 
     fn queue_up(&mut self, waker: &Waker) {
         let mailbox = self.addr.mailbox();
-        self.place.heed([life::current().map(|me| me.interruption()), mailbox.deafness()], waker);
+        self.place.heed(mailbox.ends_for_this_thread(), waker);
         mailbox.queue_up(self.place.ticket, waker);
     }
 
@@ -120,6 +121,12 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Whether whoever reads it makes no room, and answers nothing, before the actor on whose thread this is has left.
     pub(super) fn is_deaf(&self) -> bool {
         self.deafness().is_some_and(|deafness| deafness.is_set())
+    }
+
+    /// What tells the actor on whose thread this is to wait no longer: its own order, and that whoever reads it waits for that one to
+    /// leave.
+    pub(super) fn ends_for_this_thread(&self) -> [Option<Event>; 2] {
+        [life::current().map(|me| me.interruption()), self.deafness()]
     }
 
     /// Has a sender woken when there is room, when the dead-letter hook is free, and when neither

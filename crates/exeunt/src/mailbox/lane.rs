@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::room::Room;
 use crate::capacity::Capacity;
-use crate::waiters::Ticket as Place;
+use crate::waiters;
 
 /// A message on its way, which shows nothing of itself before it is opened.
 ///
@@ -101,8 +101,8 @@ impl<M> Lane<M> {
     }
 
     /// That one waits for room no more.
-    pub(crate) fn leave_queue(&self, place: Place) {
-        let was_called = self.room.go(place, || self.has_room());
+    pub(crate) fn leave_queue(&self, ticket: waiters::Ticket) {
+        let was_called = self.room.go(ticket, || self.has_room());
         // The reader may have gone to sleep since that one was on the way.
         if was_called && self.receiver.is_empty() {
             self.make_way();
@@ -156,7 +156,7 @@ mod tests {
         let lane = Lane::<u32>::new(Capacity::Bounded(1));
         assert!(lane.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
         let (watch, count) = (lane.watch(), Arc::new(Count::default()));
-        lane.room.come(Place::next(), Waiter::Thread(Arc::clone(&count).into()));
+        lane.room.come(waiters::Ticket::next(), Waiter::Thread(Arc::clone(&count).into()));
         assert_eq!(lane.take().map(Letter::open), Some(1));
         assert_eq!(woken(&count), 0);
         drop(watch);
@@ -168,8 +168,10 @@ mod tests {
     fn m4_who_gives_up_that_was_called_by_a_reader_that_sleeps_calls_all_whom_that_would_have_called()
      {
         let lane = Lane::<u32>::new(Capacity::Bounded(1));
-        let (places, counts) =
-            ([(); 3].map(|()| Place::next()), [(); 3].map(|()| Arc::new(Count::default())));
+        let (places, counts) = (
+            [(); 3].map(|()| waiters::Ticket::next()),
+            [(); 3].map(|()| Arc::new(Count::default())),
+        );
         let kinds: [fn(_) -> _; 3] = [Waiter::Thread, Waiter::Future, Waiter::Future];
         for (i, kind) in kinds.into_iter().enumerate() {
             lane.room.come(places[i], kind(Arc::clone(&counts[i]).into()));
