@@ -7,6 +7,8 @@
 //! one order with the operations on `closed`, which are sequentially consistent. What rests on weaker orders is
 //! not looked at here: see `code` and `litmus`.
 
+use std::ops::Range;
+
 use crate::protocol::{Protocol, Step, Steps};
 pub use guards::Without;
 
@@ -44,6 +46,8 @@ pub struct Closing {
     pub capacities: Vec<usize>,
     /// What was chosen for the ordinary lane.
     pub overflow: Overflow,
+    /// How many of the senders, the last ones, are children of the actor.
+    pub children: usize,
     /// Whether a handler may fail, and the deadline pass, at any moment.
     pub may_end_badly: bool,
     /// Whether a handler may never return.
@@ -69,7 +73,12 @@ pub struct State {
     ledger: Option<Thread>,
     /// Who has the dead-letter hook.
     hook: Option<Thread>,
-    lanes: Vec<Vec<Parcel>>,
+    /// The fronts of the lanes, and behind them their stage doors.
+    ways: Vec<Vec<Parcel>>,
+    /// Whether the stage doors are there.
+    has_stage_doors: bool,
+    /// Whether the children are told to leave.
+    are_children_told: bool,
     strays: Vec<Parcel>,
     senders: Vec<Sender>,
     conductor: Conductor,
@@ -131,11 +140,15 @@ enum Sending {
     Look,
     TrySend,
     WaitForRoom,
+    /// Offers it once more: is it open, for the family at least?
+    OfferAgain,
+    /// Puts it in by that way.
+    Put(usize),
     LookAgain,
     Lock,
     /// Under the lock: is it gone?
     Settle,
-    /// Under the lock: takes out what there is, one after the other, of the lanes from this one down.
+    /// Under the lock: takes out what there is, one after the other, of the ways from this one down.
     Sweep(usize),
     /// Has found no room, and displaces.
     Displace(Displacing),
@@ -165,7 +178,7 @@ enum Conductor {
     Watch,
     TakeLock,
     TakeGone,
-    /// Takes out what there is, one after the other, of the lanes from this one down.
+    /// Takes out what there is, one after the other, of the open ways from this one down.
     TakeOut(usize),
     Done,
 }
@@ -174,10 +187,17 @@ enum Conductor {
 enum Actor {
     Work,
     Handle(usize),
+    StrangersClose,
+    StrangersWake,
+    StrangersLock,
+    /// It looks at the lanes from this one down.
+    StrangersLook(usize),
+    /// It has looked, under the lock, and found nothing.
+    StrangersOpen,
     FinishClose,
     FinishWake,
     FinishLock,
-    /// It looks at the lanes from this one down.
+    /// It looks at the open ways from this one down.
     FinishLook(usize),
     /// It has looked, under the lock, and found nothing.
     FinishGone,
@@ -186,7 +206,7 @@ enum Actor {
     EvictLedger,
     EvictLock,
     EvictGone,
-    /// It takes out what there is, one after the other, of the lanes from this one down.
+    /// It takes out what there is, one after the other, of the open ways from this one down.
     EvictTake(usize),
     /// Without the lock: it has found no more.
     EvictLate,
@@ -201,6 +221,8 @@ const LOST: &str = "an accepted message is lost";
 const OFF_BALANCE: &str = "the report says something else than was accepted";
 const WAITS: &str = "a sender waits for ever";
 const ANOTHERS: &str = "a sender has got somebody else's message back";
+const CHILDLESS: &str = "a stranger's message finds the children told to leave";
+const DISOWNED: &str = "a child is refused while it is waited for";
 const DISORDER: &str = "two messages of one sender have changed places";
 
 impl Closing {
@@ -209,13 +231,36 @@ impl Closing {
         self.capacities.len() - 1
     }
 
-    fn has_room(&self, state: &State, lane: usize) -> bool {
-        state.lanes[lane].len() < self.capacities[lane]
+    fn has_room(&self, state: &State, way: usize) -> bool {
+        state.ways[way].len() < self.capacities[way % self.capacities.len()]
     }
 
-    /// Takes the next message out of a lane.
-    fn take(&self, next: &mut State, lane: usize) -> Parcel {
-        let lane = &mut next.lanes[lane];
+    /// The ways by which messages come, of which the last is emptied first.
+    fn open_ways(&self, state: &State) -> Range<usize> {
+        let lanes = self.capacities.len();
+        if state.has_stage_doors { lanes..2 * lanes } else { 0..lanes }
+    }
+
+    /// The open way into a lane.
+    fn way_into(&self, lane: usize, state: &State) -> usize {
+        self.open_ways(state).start + lane
+    }
+
+    /// The first of the ways that an eviction empties, and after each the next.
+    fn first_to_evict(&self, state: &State) -> usize {
+        match self.without {
+            Without::UrgentInEvict => ORDINARY,
+            _ => self.open_ways(state).end - 1,
+        }
+    }
+
+    fn is_child(&self, sender: usize) -> bool {
+        sender + self.children >= self.sends.len()
+    }
+
+    /// Takes the next message out of a channel.
+    fn take(&self, next: &mut State, way: usize) -> Parcel {
+        let lane = &mut next.ways[way];
         if self.without == Without::Order { lane.pop() } else { Some(lane.remove(0)) }
             .unwrap_or_else(|| unreachable!("it was seen there"))
     }
@@ -246,8 +291,9 @@ impl Protocol for Closing {
         fates.iter_mut().take(queued).for_each(|fate| fate.answer = Answer::Accepted);
         // Sent before: from the frame of the first sender, who is in it again now.
         let mut before = (0..queued).map(|message| Parcel { message, ticket: 0 });
-        let lanes = self.capacities.iter().map(|&room| before.by_ref().take(room).collect());
-        let lanes = lanes.collect();
+        let fronts = self.capacities.iter().map(|&room| before.by_ref().take(room).collect());
+        let mut ways: Vec<_> = fronts.collect();
+        ways.resize(2 * self.capacities.len(), Vec::new());
         let mut first = queued;
         let senders = self.sends.iter().map(|sends| {
             let sender = Sender { at: Sending::Look, message: first, sent: 0 };
@@ -266,7 +312,9 @@ impl Protocol for Closing {
             lock: None,
             ledger: None,
             hook: None,
-            lanes,
+            ways,
+            has_stage_doors: false,
+            are_children_told: false,
             strays: Vec::new(),
             next_in_order: vec![[0; 2]; senders.len()],
             senders,
@@ -312,6 +360,12 @@ impl Protocol for Closing {
             // What it has left is the system's to take.
             Actor::Hung(_) if !self.is_given_up => return None,
             _ => return Some("the actor never ends"),
+        }
+        let is_refused = |message: usize| matches!(state.fates[message].answer, Answer::Refused(_));
+        let is_childs = |&message: &usize| self.is_child(self.origin(message).0);
+        let goes_well = !self.may_end_badly && !self.may_hang;
+        if goes_well && (0..state.fates.len()).filter(is_childs).any(is_refused) {
+            return Some(DISOWNED);
         }
         // The last word stands: so its figures are final if they balance.
         let is_accepted = |fate: &&Fate| fate.answer == Answer::Accepted;

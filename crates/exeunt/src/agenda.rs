@@ -86,7 +86,7 @@ impl<A: Actor> Agenda<A> {
             idle_since: None,
             next_source: 0,
             urgent_in_a_row: 0,
-            is_in_use: mailbox.urgent().is_some(),
+            is_in_use: mailbox.urgent().is_some() || mailbox.has_stage_door(),
             is_last_call: false,
             is_in_turn: false,
         }
@@ -102,7 +102,7 @@ impl<A: Actor> Agenda<A> {
         self.is_in_turn
     }
 
-    /// Whether there is more to look at than the mailbox.
+    /// Whether there is more to look at than the front of the mailbox.
     #[inline]
     pub(crate) fn is_in_use(&self) -> bool {
         self.is_in_use
@@ -290,6 +290,17 @@ impl<A: Actor> Agenda<A> {
     pub(crate) fn is_done(&self) -> bool {
         let are_inputs_done = self.inputs.iter().all(|input| input.is_done());
         self.timers.is_empty() && are_inputs_done && self.answers.is_empty()
+    }
+
+    /// Closes the mailbox, and those beside it, for good for all but the family. `false` if something has come.
+    pub(crate) fn finish_for_strangers(&mut self, mailbox: &Mailbox<A::Msg>) -> bool {
+        self.inputs.iter_mut().all(|input| input.finish_for_strangers())
+            && mailbox.finish_for_strangers()
+    }
+
+    /// The mailbox may have a stage door by now.
+    pub(crate) fn look_for_stage_door(&mut self, mailbox: &Mailbox<A::Msg>) {
+        self.is_in_use |= mailbox.has_stage_door();
     }
 
     /// Closes for good what stayed open until now. `false` if something has come.

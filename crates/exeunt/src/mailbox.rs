@@ -116,11 +116,11 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lanes().map(|lane| lane.receiver.len()).sum()
+        self.lanes().map(Lane::len).sum()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes().all(|lane| lane.receiver.is_empty())
+        self.lanes().all(Lane::is_empty)
     }
 
     /// The lanes there are, in the order in which they are emptied.
@@ -281,15 +281,16 @@ impl<M: Send + 'static> Mailbox<M> {
 
     // The reader's side.
 
-    /// The next message, if there is one, as it lies in the channel: for who passes it on before it is opened.
+    /// The next message, if there is one, as it lies in the channel: for who passes it on before it is opened. Only for
+    /// who has not heard of a [stage door](Mailbox::has_stage_door).
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(crate) fn take_letter(&self) -> Option<Letter<M>> {
-        self.ordinary.take()
+        self.ordinary.take_at_front()
     }
 
     /// The next message, if there is one.
     pub(crate) fn take(&self) -> Option<M> {
-        self.take_letter().map(Letter::open)
+        self.ordinary.take().map(Letter::open)
     }
 
     /// Sleeps until something comes or the bell is rung, or until that moment. For the one thread that reads it.

@@ -252,6 +252,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             _ => {}
         }
         let agenda = self.cell.agenda();
+        agenda.look_for_stage_door(self.mailbox);
         if its_turn && !agenda.is_in_turn() {
             self.life.count_cancelled(agenda.begin_turn());
         } else if self.life.last_call.is_set() {
@@ -325,8 +326,13 @@ impl<'a, A: Actor> Runner<'a, A> {
         is_the_last || self.mailbox.is_gone()
     }
 
-    /// Tells the children that their turn has come. Whether there are any.
+    /// Tells the children that their turn has come, unless something has come for them meanwhile. Whether there are any.
     fn dismiss_children(&mut self) -> bool {
+        // One that nobody can reach is not closed.
+        let is_closed = self.life.stopping.is_set();
+        if is_closed && self.life.has_family() && !self.finish_for_strangers() {
+            return true;
+        }
         if !self.life.close_family() {
             return false;
         }
@@ -334,6 +340,13 @@ impl<'a, A: Actor> Runner<'a, A> {
         self.life.swap_activity(Activity::AwaitingChildren);
         self.children = Some(children);
         true
+    }
+
+    /// Closes for good what messages can come through, for all but the family, unless some have come.
+    fn finish_for_strangers(&mut self) -> bool {
+        let is_finished = self.cell.agenda().finish_for_strangers(self.mailbox);
+        self.cell.agenda().look_for_stage_door(self.mailbox);
+        is_finished
     }
 
     /// Closes for good what messages can come through, unless some have come. The mailboxes of a ring are closed

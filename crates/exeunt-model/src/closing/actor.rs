@@ -1,6 +1,8 @@
 //! The actor's part: `Runner::run`, `finish`, `evict`.
 
-use super::{Actor, Closing, DISORDER, ORDINARY, State, Thread, Without};
+use super::{
+    Actor, CHILDLESS, Closing, DISORDER, ORDINARY, Sender, Sending, State, Thread, Without,
+};
 use crate::protocol::Steps;
 
 impl Closing {
@@ -21,6 +23,11 @@ impl Closing {
                 });
             }
             Actor::End => {}
+            Actor::StrangersClose
+            | Actor::StrangersWake
+            | Actor::StrangersLock
+            | Actor::StrangersLook(_)
+            | Actor::StrangersOpen => self.finish_for_strangers(steps),
             _ if self.is_finishing(steps.from) => self.finish(steps),
             _ => self.evict(steps),
         }
@@ -44,12 +51,16 @@ impl Closing {
             steps.add("actor", "meets its deadline", |next| next.actor = Actor::EvictClose);
         }
         // agenda.rs, take: the urgent lane first, unless it was empty a moment ago, or has had its share
-        for lane in (0..from.lanes.len()).rev() {
-            if from.lanes[lane].is_empty() {
+        let ways = match self.without {
+            Without::StageDoorAlone => 0..self.open_ways(from).end,
+            _ => self.open_ways(from),
+        };
+        for way in ways.rev() {
+            if from.ways[way].is_empty() {
                 continue;
             }
             let mut next = from.clone();
-            let message = self.take(&mut next, lane).message;
+            let message = self.take(&mut next, way).message;
             steps.add("actor", &format!("takes message {message}"), |state| {
                 *state = next;
                 self.hold_to_the_order(state, message);
@@ -57,10 +68,73 @@ impl Closing {
             });
         }
         // runner.rs, last_call: `self.life.stopping.is_set()`. It has looked at the lanes one after the other.
-        if from.stopping && from.lanes.iter().any(Vec::is_empty) {
-            steps.add("actor", "has found nothing, in its turn", |next| {
-                next.actor = Actor::FinishClose;
-            });
+        if !from.stopping || !self.open_ways(from).any(|way| from.ways[way].is_empty()) {
+            return;
+        }
+        // runner.rs, dismiss_children; and last_call: `if let Some(children) = &self.children`
+        let have_children_left = || {
+            let is_done =
+                |(i, sender): (usize, &Sender)| !self.is_child(i) || sender.at == Sending::Done;
+            from.senders.iter().enumerate().all(is_done)
+        };
+        let (does, to) = match (self.children > 0, from.are_children_told) {
+            (true, false) if self.without == Without::StageDoor => {
+                ("tells its children to leave, in its turn", Actor::Work)
+            }
+            (true, false) => ("has found nothing, in its turn", Actor::StrangersClose),
+            (true, true) if !have_children_left() => return,
+            _ => ("has found nothing, in its turn", Actor::FinishClose),
+        };
+        steps.add("actor", does, |next| {
+            next.are_children_told |= to == Actor::Work;
+            next.actor = to;
+        });
+    }
+
+    /// closing.rs, finish_for_strangers
+    fn finish_for_strangers(&self, steps: &mut Steps<'_, State>) {
+        let from = steps.from;
+        let may_look = from.lock.is_none() || self.without == Without::LockInStageDoor;
+        match from.actor {
+            Actor::StrangersClose => self.close(Actor::StrangersWake, Actor::StrangersLock, steps),
+            Actor::StrangersWake => self.wake_as(Actor::StrangersLock, steps),
+            // `self.last_word()`
+            Actor::StrangersLock if may_look => {
+                steps.add("actor", "takes the lock to open the stage door", |next| {
+                    if self.without != Without::LockInStageDoor {
+                        next.lock = Some(Thread::Actor);
+                    }
+                    next.actor = match self.without {
+                        Without::LookInStageDoor => Actor::StrangersOpen,
+                        _ => Actor::StrangersLook(self.top()),
+                    };
+                });
+            }
+            // `self.is_empty()`
+            Actor::StrangersLook(lane) if from.ways[lane].is_empty() => {
+                steps.add("actor", "finds nothing before its children leave", |next| {
+                    next.actor = match lane {
+                        ORDINARY => Actor::StrangersOpen,
+                        _ => Actor::StrangersLook(lane - 1),
+                    };
+                });
+            }
+            Actor::StrangersLook(_) => {
+                steps.add("actor", "finds something, lets the lock go", |next| {
+                    next.lock = next.lock.filter(|&holder| holder != Thread::Actor);
+                    next.actor = Actor::Work;
+                });
+            }
+            // `Lane::open_stage_door`; runner.rs, dismiss_children
+            Actor::StrangersOpen => {
+                steps.add("actor", "opens the stage door, tells its children to leave", |next| {
+                    next.has_stage_doors = true;
+                    next.are_children_told = true;
+                    next.lock = next.lock.filter(|&holder| holder != Thread::Actor);
+                    next.actor = Actor::Work;
+                });
+            }
+            _ => {}
         }
     }
 
@@ -76,7 +150,9 @@ impl Closing {
 
     fn handle(&self, message: usize, steps: &mut Steps<'_, State>) {
         let from = steps.from;
+        let is_late = from.are_children_told && !self.is_child(self.origin(message).0);
         steps.add("actor", &format!("handles message {message}"), |next| {
+            next.wrong = next.wrong.or(is_late.then_some(CHILDLESS));
             next.fates[message].handled += 1;
             next.counted += 1;
             next.actor = Actor::Work;
@@ -111,7 +187,7 @@ impl Closing {
                     }
                     let first = match self.without {
                         Without::UrgentInFinish => ORDINARY,
-                        _ => self.top(),
+                        _ => self.open_ways(from).end - 1,
                     };
                     next.actor = match self.without {
                         Without::LastLook | Without::CloseBeforeDrain => Actor::FinishGone,
@@ -119,12 +195,12 @@ impl Closing {
                     };
                 });
             }
-            // finish: `last_word.gone |= self.lanes().all(|lane| lane.receiver.is_empty())`
-            Actor::FinishLook(lane) if from.lanes[lane].is_empty() => {
+            // finish: `last_word.gone |= self.is_empty()`
+            Actor::FinishLook(way) if from.ways[way].is_empty() => {
                 steps.add("actor", "finds nothing at its last look", |next| {
-                    next.actor = match lane {
-                        ORDINARY => Actor::FinishGone,
-                        _ => Actor::FinishLook(lane - 1),
+                    next.actor = match way == self.open_ways(from).start {
+                        true => Actor::FinishGone,
+                        false => Actor::FinishLook(way - 1),
                     };
                 });
             }
@@ -168,8 +244,10 @@ impl Closing {
                 steps.add("actor", "takes the lock to evict", |next| {
                     let has_lock = self.without != Without::LockInEvict;
                     next.lock = if has_lock { Some(Thread::Actor) } else { next.lock };
-                    next.actor =
-                        if has_lock { Actor::EvictGone } else { Actor::EvictTake(self.top()) };
+                    next.actor = match has_lock {
+                        true => Actor::EvictGone,
+                        false => Actor::EvictTake(self.first_to_evict(from)),
+                    };
                 });
             }
             // evict: `if last_word.gone`
@@ -181,15 +259,11 @@ impl Closing {
             }
             // evict: `last_word.gone = true`
             Actor::EvictGone => steps.add("actor", "is gone", |next| {
-                let first = match self.without {
-                    Without::UrgentInEvict => ORDINARY,
-                    _ => self.top(),
-                };
                 next.gone = true;
-                next.actor = Actor::EvictTake(first);
+                next.actor = Actor::EvictTake(self.first_to_evict(from));
             }),
-            // evict: `std::iter::from_fn(|| lane.take())`, one by one
-            Actor::EvictTake(lane) => self.take_out(lane, steps),
+            // evict: `std::iter::from_fn(|| lane.way().take())`, one by one
+            Actor::EvictTake(way) => self.take_out(way, steps),
             Actor::EvictLate => steps.add("actor", "is gone", |next| {
                 next.gone = true;
                 next.ledger = None;
@@ -199,19 +273,19 @@ impl Closing {
         }
     }
 
-    fn take_out(&self, lane: usize, steps: &mut Steps<'_, State>) {
-        match steps.from.lanes[lane].first() {
+    fn take_out(&self, way: usize, steps: &mut Steps<'_, State>) {
+        match steps.from.ways[way].first() {
             Some(parcel) => {
                 let message = parcel.message;
                 steps.add("actor", &format!("returns message {message}"), |next| {
-                    next.lanes[lane].remove(0);
+                    next.ways[way].remove(0);
                     next.fates[message].returned += 1;
                     next.counted += 1;
                 });
             }
-            None if lane > ORDINARY => {
+            None if way > self.open_ways(steps.from).start => {
                 steps.add("actor", "finds the urgent lane empty", |next| {
-                    next.actor = Actor::EvictTake(lane - 1);
+                    next.actor = Actor::EvictTake(way - 1);
                 });
             }
             None if self.without == Without::LockInEvict => {

@@ -1,6 +1,6 @@
 //! The conductor's part: `Member::call`; `Conductor::abandon`, `Life::disown`, `Member::take_over`.
 
-use super::{Actor, Closing, Conductor, ORDINARY, State, Thread, Without};
+use super::{Actor, Closing, Conductor, State, Thread, Without};
 use crate::protocol::Steps;
 
 impl Closing {
@@ -55,21 +55,25 @@ impl Closing {
                 });
             }
             Conductor::TakeGone => {
-                go("says that the actor is gone", Conductor::TakeOut(self.top()), &|next| {
-                    next.gone = true;
-                });
+                go(
+                    "says that the actor is gone",
+                    Conductor::TakeOut(self.first_to_evict(from)),
+                    &|next| {
+                        next.gone = true;
+                    },
+                );
             }
-            Conductor::TakeOut(lane) => match from.lanes[lane].first() {
+            Conductor::TakeOut(way) => match from.ways[way].first() {
                 Some(parcel) => {
                     let does = format!("returns message {}", parcel.message);
-                    go(&does, Conductor::TakeOut(lane), &|next| {
-                        let taken = self.take(next, lane);
+                    go(&does, Conductor::TakeOut(way), &|next| {
+                        let taken = self.take(next, way);
                         next.fates[taken.message].returned += 1;
                         next.report = next.report.map(|report| report + 1);
                     });
                 }
-                None if lane > ORDINARY => {
-                    go("finds the urgent lane empty", Conductor::TakeOut(lane - 1), &|_| {});
+                None if way > self.open_ways(from).start => {
+                    go("finds the urgent lane empty", Conductor::TakeOut(way - 1), &|_| {});
                 }
                 None => go("finds no more, lets the lock go", Conductor::Done, &|next| {
                     next.lock = None;

@@ -69,7 +69,7 @@ impl Closing {
             // make_room: `self.ordinary.sender.try_send(ours)`
             Displacing::Offer(taken) if self.has_room(from, ORDINARY) => {
                 go(&format!("puts message {message} in"), Displacing::Unlock(taken), &|next| {
-                    next.lanes[ORDINARY].push(Parcel { message, ticket: i });
+                    next.ways[ORDINARY].push(Parcel { message, ticket: i });
                 });
             }
             Displacing::Offer(taken) if self.overflow == Overflow::DropNewest => {
@@ -84,7 +84,7 @@ impl Closing {
                 go("finds it full", Displacing::TakeOldest(taken), &|_| {});
             }
             // make_room: `returned.extend(self.take())`
-            Displacing::TakeOldest(taken) => match from.lanes[ORDINARY].first() {
+            Displacing::TakeOldest(taken) => match from.ways[ORDINARY].first() {
                 Some(_) => go("takes the oldest", Displacing::Offer(taken + 1), &|next| {
                     let oldest = self.take(next, ORDINARY);
                     next.fates[oldest.message].returned += 1;

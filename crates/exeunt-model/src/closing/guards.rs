@@ -36,6 +36,19 @@ pub enum Without {
     /// The urgent lane in an eviction.
     UrgentInEvict,
 
+    /// The stage door: the children are told to leave as soon as nothing is found.
+    StageDoor,
+    /// The lock around the last look before the stage door is opened.
+    LockInStageDoor,
+    /// That look.
+    LookInStageDoor,
+    /// That the actor takes nothing by the front once the stage door is open.
+    StageDoorAlone,
+    /// That a child whose message came back offers it again.
+    OfferAgain,
+    /// The stage door in what a late child takes its message out of.
+    StageDoorInSettle,
+
     /// The look at `closed` of who displaces, under the lock.
     LookInDisplace,
     /// The lock of the mailbox around a displacement.
@@ -72,6 +85,16 @@ impl Without {
         Without::UrgentInFinish,
         Without::UrgentInSettle,
         Without::UrgentInEvict,
+    ];
+
+    /// What can be taken out of one whose actor has children.
+    pub const OF_PARENTS: [Without; 6] = [
+        Without::StageDoor,
+        Without::LockInStageDoor,
+        Without::LookInStageDoor,
+        Without::StageDoorAlone,
+        Without::OfferAgain,
+        Without::StageDoorInSettle,
     ];
 
     /// What can be taken out of one that drops.

@@ -10,6 +10,7 @@ fn closing(without: Without) -> Closing {
         last_is_blocked: true,
         capacities: vec![1],
         overflow: Overflow::Wait,
+        children: 0,
         may_end_badly: true,
         may_hang: true,
         is_given_up: false,
@@ -34,6 +35,18 @@ fn dropping(overflow: Overflow, without: Without) -> Closing {
         last_is_blocked: false,
         overflow,
         is_given_up: true,
+        ..closing(without)
+    }
+}
+
+/// Somebody else and a child, which sends twice, at a mailbox of one place.
+fn parent(without: Without) -> Closing {
+    Closing {
+        sends: vec![vec![ORDINARY], vec![ORDINARY; 2]],
+        last_is_blocked: false,
+        children: 1,
+        may_end_badly: false,
+        may_hang: false,
         ..closing(without)
     }
 }
@@ -84,6 +97,20 @@ fn m1_what_is_displaced_is_accounted_for_once() {
 }
 
 #[test]
+fn m1_o3_no_late_message_finds_the_children_gone_and_what_they_send_is_taken() {
+    let parent = parent(Without::Nothing);
+    holds(&parent, 1_000);
+    holds(
+        &Closing { may_end_badly: true, may_hang: true, is_given_up: true, ..parent.clone() },
+        1_000,
+    );
+    let sends = vec![vec![ORDINARY, URGENT], vec![URGENT, ORDINARY]];
+    holds(&Closing { sends, capacities: vec![1, 1], ..parent.clone() }, 1_000);
+    let sends = vec![vec![ORDINARY], vec![ORDINARY], vec![ORDINARY]];
+    holds(&Closing { sends, last_is_blocked: true, ..parent }, 1_000);
+}
+
+#[test]
 fn m4_every_way_comes_to_an_end() {
     assert!(!turns_in_a_circle(&closing(Without::Nothing)));
     assert!(!turns_in_a_circle(&dropping(Overflow::DropOldest, Without::Nothing)));
@@ -110,6 +137,20 @@ fn m1_m3_m4_nothing_can_be_taken_out() {
 fn m1_m4_nothing_can_be_taken_out_of_two_lanes() {
     for without in Without::OF_TWO_LANES {
         is_missed(two_lanes(without), &[LOST]);
+    }
+}
+
+#[test]
+fn m1_o3_nothing_can_be_taken_out_of_one_whose_actor_has_children() {
+    for without in Without::OF_PARENTS {
+        let expected: &[_] = match without {
+            Without::StageDoor | Without::StageDoorAlone => &[CHILDLESS],
+            Without::OfferAgain => &[DISOWNED],
+            _ => &[LOST, CHILDLESS, ANOTHERS],
+        };
+        // Who goes in peace goes after its children.
+        let may_end_badly = without == Without::StageDoorInSettle;
+        is_missed(Closing { may_end_badly, ..parent(without) }, expected);
     }
 }
 

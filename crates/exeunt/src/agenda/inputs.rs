@@ -27,6 +27,10 @@ pub(crate) trait Input<M> {
     fn is_done(&self) -> bool {
         false
     }
+    /// Closes it for good for all but the family, unless something has come.
+    fn finish_for_strangers(&mut self) -> bool {
+        true
+    }
     /// Closes it for good, unless something has come.
     fn finish(&mut self) -> bool {
         true
@@ -135,6 +139,10 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
 
     fn is_done(&self) -> bool {
         self.is_closed && self.mailbox.is_empty()
+    }
+
+    fn finish_for_strangers(&mut self) -> bool {
+        self.mailbox.finish_for_strangers()
     }
 
     fn finish(&mut self) -> bool {

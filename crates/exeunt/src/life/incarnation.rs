@@ -191,6 +191,12 @@ impl Life {
         unwind::lock(&self.family).is_closed
     }
 
+    /// Whether it has had children who have not been told to leave.
+    pub(crate) fn has_family(&self) -> bool {
+        let family = unwind::lock(&self.family);
+        family.is_founded && !family.is_closed
+    }
+
     /// From here on there will be no more children of this incarnation. Whether there are any who
     /// have not been told to leave.
     pub(crate) fn close_family(&self) -> bool {

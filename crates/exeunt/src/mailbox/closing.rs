@@ -2,7 +2,7 @@
 
 use std::sync::MutexGuard;
 
-use super::{Letter, Mailbox, Parcel};
+use super::{Lane, Letter, Mailbox, Parcel};
 use crate::life::Life;
 use crate::unwind;
 
@@ -26,6 +26,32 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Whether no send is accepted any more.
     pub(crate) fn is_gone(&self) -> bool {
         self.last_word().gone
+    }
+
+    /// Closes the mailbox if it is empty, for good, for all but the family, which comes by the stage door from here on: its
+    /// children are to leave, and what somebody else still put in would find them gone. `false` means that
+    /// something came late, and is to be handled.
+    pub(crate) fn finish_for_strangers(&self) -> bool {
+        if self.has_stage_door() {
+            return true;
+        }
+        self.close();
+        let last_word = self.last_word();
+        let is_finished = last_word.gone || self.is_empty();
+        if is_finished {
+            self.lanes().for_each(Lane::open_stage_door);
+        }
+        drop(last_word);
+        if is_finished {
+            // All who read it are to take nothing more by the front.
+            self.ring_all();
+        }
+        is_finished
+    }
+
+    /// Whether it is closed for good for all but the family.
+    pub(crate) fn has_stage_door(&self) -> bool {
+        self.ordinary.has_stage_door()
     }
 
     /// Closes the mailbox if it is empty, for good: from here on no send is accepted. `false`
@@ -91,7 +117,7 @@ impl<M: Send + 'static> Mailbox<M> {
         }
         last_word.gone = true;
         self.lanes()
-            .flat_map(|lane| std::iter::from_fn(|| lane.take_in_place().map(Letter::open)))
+            .flat_map(|lane| std::iter::from_fn(|| lane.way().take().map(Letter::open)))
             .collect()
     }
 

@@ -1,6 +1,7 @@
 //! A lane: one of the channels of a mailbox, and what lies in it.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
@@ -52,42 +53,97 @@ impl<M> Parcel<M> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket(pub(super) usize);
 
-pub(crate) struct Lane<M> {
+/// A way into a lane.
+pub(super) struct Way<M> {
     pub(super) sender: Sender<Parcel<M>>,
     pub(super) receiver: Receiver<Parcel<M>>,
+}
+
+impl<M> Way<M> {
+    /// For so many messages; for any number, if none is said.
+    fn new(messages: Option<usize>) -> Way<M> {
+        let (sender, receiver) =
+            messages.map_or_else(crossbeam_channel::unbounded, crossbeam_channel::bounded);
+        Way { sender, receiver }
+    }
+
+    /// The next message, if there is one. Nobody is told that there is room.
+    #[inline(always)] // for the same reason as `unwind::catch`
+    pub(super) fn take(&self) -> Option<Letter<M>> {
+        match self.receiver.try_recv() {
+            Ok(parcel) => Some(parcel.letter),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+}
+
+pub(crate) struct Lane<M> {
+    pub(super) front: Way<M>,
+    /// That of the family, when the front is closed for good.
+    stage_door: OnceLock<Way<M>>,
     pub(crate) room: Room,
 }
 
 impl<M> Lane<M> {
     /// For a capacity that is not fit, one of one place, which nobody will use.
     pub(super) fn new(capacity: Capacity) -> Lane<M> {
-        let (sender, receiver) = match capacity {
-            Capacity::Bounded(messages) if capacity.is_fit_for::<M>() => {
-                crossbeam_channel::bounded(messages)
-            }
-            Capacity::Bounded(_) => crossbeam_channel::bounded(1),
-            Capacity::Unbounded => crossbeam_channel::unbounded(),
+        let messages = match capacity {
+            Capacity::Bounded(messages) if capacity.is_fit_for::<M>() => Some(messages),
+            Capacity::Bounded(_) => Some(1),
+            Capacity::Unbounded => None,
         };
-        Lane { sender, receiver, room: Room::new() }
+        Lane { front: Way::new(messages), stage_door: OnceLock::new(), room: Room::new() }
     }
 
-    /// The next message, if there is one. Who waits for its place is called before it is handled, which may take long.
+    /// From here on, nothing comes by the front that is accepted.
+    pub(super) fn open_stage_door(&self) {
+        self.stage_door.get_or_init(|| Way::new(self.front.sender.capacity()));
+    }
+
+    pub(super) fn has_stage_door(&self) -> bool {
+        self.stage_door.get().is_some()
+    }
+
+    /// The one by which messages come.
+    pub(super) fn way(&self) -> &Way<M> {
+        self.stage_door.get().unwrap_or(&self.front)
+    }
+
+    /// Those by which none is accepted; of a mailbox that is gone, that is each.
+    pub(super) fn closed_ways(&self, is_gone: bool) -> impl Iterator<Item = &Way<M>> {
+        let door = self.stage_door.get();
+        let front = Some(&self.front).filter(|_| is_gone || door.is_some());
+        front.into_iter().chain(door.filter(|_| is_gone))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.way().receiver.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.way().receiver.is_empty()
+    }
+
+    /// The next message that came by the front, if there is one. Who waits for its place is called before it is handled,
+    /// which may take long.
     #[inline(always)] // for the same reason as `unwind::catch`
+    pub(super) fn take_at_front(&self) -> Option<Letter<M>> {
+        self.take_by(&self.front)
+    }
+
+    /// The next message, if there is one, by the way by which they come now.
+    #[inline]
     pub(super) fn take(&self) -> Option<Letter<M>> {
-        let letter = self.take_in_place();
+        self.take_by(self.way())
+    }
+
+    #[inline(always)] // for the same reason as `unwind::catch`
+    fn take_by(&self, way: &Way<M>) -> Option<Letter<M>> {
+        let letter = way.take();
         if letter.is_some() && self.room.is_awaited() {
             self.make_room();
         }
         letter
-    }
-
-    /// The next message, of which another one takes the place.
-    #[inline(always)] // for the same reason as `unwind::catch`
-    pub(super) fn take_in_place(&self) -> Option<Letter<M>> {
-        match self.receiver.try_recv() {
-            Ok(parcel) => Some(parcel.letter),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
     }
 
     /// Nothing will be taken before something comes: nobody is to wait for it who could bring it.
@@ -104,7 +160,7 @@ impl<M> Lane<M> {
     pub(crate) fn leave_queue(&self, ticket: waiters::Ticket) {
         let was_called = self.room.go(ticket, || self.has_room());
         // The reader may have gone to sleep since that one was on the way.
-        if was_called && self.receiver.is_empty() {
+        if was_called && self.is_empty() {
             self.make_way();
         }
     }
@@ -117,7 +173,7 @@ impl<M> Lane<M> {
     }
 
     fn has_room(&self) -> bool {
-        !self.receiver.is_full()
+        !self.way().receiver.is_full()
     }
 }
 
@@ -154,7 +210,7 @@ mod tests {
     #[test]
     fn m4_what_was_left_to_one_who_waits_awake_and_is_refused_is_for_others() {
         let lane = Lane::<u32>::new(Capacity::Bounded(1));
-        assert!(lane.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
+        assert!(lane.front.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
         let (watch, count) = (lane.watch(), Arc::new(Count::default()));
         lane.room.come(waiters::Ticket::next(), Waiter::Thread(Arc::clone(&count).into()));
         assert_eq!(lane.take().map(Letter::open), Some(1));

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crossbeam_channel::TrySendError;
 
-use super::lane::Ticket;
+use super::lane::{Ticket, Way};
 use super::porter::Word;
 use super::room::Waiter;
 use super::{Lane, Mailbox, Parcel};
@@ -31,10 +31,24 @@ impl<M: Send + 'static> Mailbox<M> {
         if !self.is_open() {
             return Err(Refusal::Closed(message));
         }
+        self.put(lane, &lane.front, message)
+    }
+
+    /// The same for who does it once more, and may find the front closed for good.
+    #[cold]
+    fn offer_again(&self, lane: &Lane<M>, message: M) -> Result<(), Refusal<M>> {
+        match !self.porter.is_closed() || self.is_open_for_family() {
+            true => self.put(lane, lane.way(), message),
+            false => Err(Refusal::Closed(message)),
+        }
+    }
+
+    #[inline(always)] // for the same reason
+    fn put(&self, lane: &Lane<M>, way: &Way<M>, message: M) -> Result<(), Refusal<M>> {
         let here = 0_u8;
         let ticket = Ticket((&raw const here).addr());
-        match lane.sender.try_send(Parcel::new(message, ticket)) {
-            Ok(()) => self.look_again(ticket).map_err(Refusal::Closed),
+        match way.sender.try_send(Parcel::new(message, ticket)) {
+            Ok(()) => self.look_again(lane, ticket),
             Err(TrySendError::Full(parcel)) => Err(Refusal::Full(parcel.open())),
             Err(TrySendError::Disconnected(parcel)) => Err(Refusal::Closed(parcel.open())),
         }
@@ -54,7 +68,7 @@ impl<M: Send + 'static> Mailbox<M> {
             let deafness = self.deafness();
             stand.queue_up([interrupt.cloned(), deafness.clone()], &alarm);
             // Whoever made room, or closed the mailbox, before did not see us wait.
-            match self.offer(lane, message) {
+            match self.offer_again(lane, message) {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Full(back)) => message = back,
                 Err(Refusal::Closed(back)) => return Err(Waited::Closed(back)),
@@ -102,26 +116,28 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// The second look, after the message is in the channel: whether the reader is to be woken, or the mailbox was closed.
     #[inline]
-    pub(super) fn look_again(&self, ticket: Ticket) -> Result<(), M> {
+    pub(super) fn look_again(&self, lane: &Lane<M>, ticket: Ticket) -> Result<(), Refusal<M>> {
         let word = self.porter.look();
-        if word.is_nothing() { Ok(()) } else { self.heed(word, ticket) }
+        if word.is_nothing() { Ok(()) } else { self.heed(word, lane, ticket) }
     }
 
     #[cold]
-    fn heed(&self, word: Word, ticket: Ticket) -> Result<(), M> {
+    fn heed(&self, word: Word, lane: &Lane<M>, ticket: Ticket) -> Result<(), Refusal<M>> {
         self.porter.announce();
-        if word.is_closed() { self.settle(ticket) } else { Ok(()) }
+        if !word.is_closed() {
+            return Ok(());
+        }
+        // Who is of the family may find another door.
+        self.settle(ticket).or_else(|message| self.offer_again(lane, message))
     }
 
     /// The mailbox was closed while the message went in: it stands if the actor still looks, or
-    /// has taken it; otherwise it is taken out again.
+    /// has taken it; otherwise, the way that it took being closed for good, it is taken out again.
     fn settle(&self, ticket: Ticket) -> Result<(), M> {
         let mut last_word = self.last_word();
-        if !last_word.gone {
-            return Ok(());
-        }
-        for lane in self.lanes() {
-            last_word.strays.extend(lane.receiver.try_iter());
+        let is_gone = last_word.gone;
+        for way in self.lanes().flat_map(|lane| lane.closed_ways(is_gone)) {
+            last_word.strays.extend(way.receiver.try_iter());
         }
         match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
             Some(at) => Err(last_word.strays.swap_remove(at).open()),
@@ -189,6 +205,32 @@ mod tests {
     use crate::capacity::Capacity;
     use crate::life::Life;
 
+    /// What a sender has back after its second look.
+    fn refused<M: Send + 'static>(mailbox: &Mailbox<M>, ticket: Ticket) -> Option<M> {
+        match mailbox.look_again(&mailbox.ordinary, ticket) {
+            Ok(()) => None,
+            Err(Refusal::Closed(message) | Refusal::Full(message)) => Some(message),
+        }
+    }
+
+    /// A mailbox, and somebody whose parent reads it.
+    fn with_a_child() -> (Arc<Mailbox<u32>>, Arc<Life>) {
+        let (mut child, parent) = (Life::unstarted(), Arc::new(Life::unstarted()));
+        child.parent = Some(Arc::clone(&parent));
+        let mailbox = Mailbox::new(Capacity::Bounded(4));
+        mailbox.belong_to(&parent);
+        (mailbox, Arc::new(child))
+    }
+
+    /// What that one sees.
+    fn seen_by<T: Send>(child: Arc<Life>, look: impl FnOnce() -> T + Send) -> T {
+        let look = || {
+            life::set_current(child);
+            look()
+        };
+        thread::scope(|scope| scope.spawn(look).join()).unwrap()
+    }
+
     #[test]
     fn m1_a_late_send_takes_its_own_message_back() {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
@@ -196,10 +238,10 @@ mod tests {
         // Two senders had looked before the closing, and send after the end.
         let [first, second] = [Ticket(1), Ticket(2)];
         for (message, ticket) in [("a", first), ("b", second)] {
-            assert!(mailbox.ordinary.sender.try_send(Parcel::new(message, ticket)).is_ok());
+            assert!(mailbox.ordinary.front.sender.try_send(Parcel::new(message, ticket)).is_ok());
         }
-        assert_eq!(mailbox.look_again(second), Err("b"));
-        assert_eq!(mailbox.look_again(first), Err("a"));
+        assert_eq!(refused(&mailbox, second), Some("b"));
+        assert_eq!(refused(&mailbox, first), Some("a"));
         assert!(mailbox.evict().is_empty());
     }
 
@@ -207,8 +249,8 @@ mod tests {
     fn m1_a_late_send_before_the_last_look_is_accepted() {
         let mailbox = Mailbox::new(Capacity::Bounded(4));
         mailbox.close();
-        assert!(mailbox.ordinary.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
-        assert_eq!(mailbox.look_again(Ticket(1)), Ok(()));
+        assert!(mailbox.ordinary.front.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
+        assert_eq!(refused(&mailbox, Ticket(1)), None);
         assert!(!mailbox.finish());
         assert_eq!(mailbox.evict(), [1]);
     }
@@ -219,23 +261,18 @@ mod tests {
         assert!(mailbox.finish());
         let lanes = [&mailbox.ordinary, mailbox.urgent().unwrap()];
         for (lane, ticket) in lanes.into_iter().cycle().zip(1..=4) {
-            assert!(lane.sender.try_send(Parcel::new(ticket, Ticket(ticket))).is_ok());
+            assert!(lane.front.sender.try_send(Parcel::new(ticket, Ticket(ticket))).is_ok());
         }
         for ticket in [3, 2, 4, 1] {
-            assert_eq!(mailbox.look_again(Ticket(ticket)), Err(ticket));
+            assert_eq!(refused(&mailbox, Ticket(ticket)), Some(ticket));
         }
         assert!(mailbox.evict().is_empty());
     }
 
     #[test]
     fn m4_a_mailbox_that_is_closed_for_good_is_so_for_the_family_too() {
-        let mut child = Life::unstarted();
-        let parent = Arc::new(Life::unstarted());
-        child.parent = Some(Arc::clone(&parent));
-        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
-        mailbox.belong_to(&parent);
-        let seen_by_child = thread::spawn(move || {
-            life::set_current(Arc::new(child));
+        let (mailbox, child) = with_a_child();
+        let seen = seen_by(child, || {
             let look = || (mailbox.is_open(), mailbox.what_ends_a_wait().0.is_set());
             mailbox.close();
             let closed = look();
@@ -244,6 +281,48 @@ mod tests {
             (closed, look())
         });
         // When it is gone it is no use any more to wait for room.
-        assert_eq!(seen_by_child.join().ok(), Some(((true, false), (false, true))));
+        assert_eq!(seen, ((true, false), (false, true)));
+    }
+
+    #[test]
+    fn m1_o3_when_the_children_are_to_leave_a_late_send_of_a_strangers_is_taken_back() {
+        for mailbox in [Mailbox::new(Capacity::Bounded(4)), with_two_lanes()] {
+            assert!(mailbox.finish_for_strangers());
+            for (n, lane) in mailbox.lanes().enumerate() {
+                // One that had looked before, and one of a child's.
+                let (late, childs) = (Parcel::new(n, Ticket(n)), Parcel::new(n + 10, Ticket(n)));
+                assert!(lane.front.sender.try_send(late).is_ok());
+                assert!(lane.way().sender.try_send(childs).is_ok());
+            }
+            let (lanes, ordinary) = (mailbox.lanes().count(), mailbox.lanes().count() - 1);
+            assert_eq!((mailbox.len(), mailbox.finish()), (lanes, false));
+            // What is not for it does not keep it.
+            assert_eq!(mailbox.take(), Some(ordinary + 10));
+            let urgent = mailbox.take_urgent();
+            assert_eq!((urgent, mailbox.finish()), (mailbox.urgent().map(|_| 10), true));
+            for n in 0..lanes {
+                assert_eq!(refused(&mailbox, Ticket(n)), Some(n));
+            }
+        }
+    }
+
+    #[test]
+    fn m1_o3_children_send_to_who_waits_for_them_wherever_the_closing_finds_them() {
+        let (mailbox, child) = with_a_child();
+        assert!(mailbox.finish_for_strangers() && mailbox.finish_for_strangers());
+        seen_by(child, || {
+            let lane = &mailbox.ordinary;
+            // It had looked before.
+            assert!(lane.front.sender.try_send(Parcel::new(0, Ticket(0))).is_ok());
+            assert_eq!(refused(&mailbox, Ticket(0)), None);
+            assert!((1..4).all(|n| mailbox.offer(lane, n).is_ok()));
+            assert!(matches!(mailbox.offer(lane, 4), Err(Refusal::Full(4))));
+            assert_eq!(mailbox.take(), Some(0));
+            assert!(mailbox.wait_for_room(lane, 4, None, None).is_ok());
+            assert_eq!(mailbox.evict(), [1, 2, 3, 4]);
+            assert!(matches!(mailbox.offer(lane, 5), Err(Refusal::Closed(5))));
+            let late = mailbox.wait_for_room(lane, 6, None, None);
+            assert!(matches!(late, Err(Waited::Closed(6))));
+        });
     }
 }

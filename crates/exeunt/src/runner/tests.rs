@@ -65,6 +65,51 @@ fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
     assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
 }
 
+/// Its turn has come, and it has a child.
+fn start_with_a_child<'a>(
+    life: &'a Arc<Life>,
+    mailbox: &'a Arc<Mailbox<u32>>,
+    make: impl FnMut() -> Attaches,
+) -> Runner<'a, Attaches> {
+    assert!(life.found_family());
+    life.stopping.set();
+    start(life, mailbox, make)
+}
+
+#[test]
+fn m1_o3_what_comes_before_the_children_are_to_leave_is_handled_before_and_what_comes_later_is_refused()
+ {
+    let (life, mailbox) = scene();
+    let (beside, inbox) = crate::mailbox::mailbox::<u32>(4);
+    let mut inbox = Some(inbox);
+    let mut runner = start_with_a_child(&life, &mailbox, || Attaches(inbox.take()));
+    assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok() && beside.send(2).is_ok());
+    for _ in 0..2 {
+        assert!(runner.attend_to(Affair::Dry).is_ok() && life.has_family());
+        assert!(matches!(runner.take_from_agenda(), Some(Next::Message(_))));
+    }
+    assert!(runner.attend_to(Affair::Dry).is_ok() && !life.has_family());
+    assert!(mailbox.has_stage_door() && beside.mailbox().has_stage_door());
+    assert!(beside.send(3).is_err());
+}
+
+#[test]
+fn m1_o3_whose_children_are_to_leave_takes_nothing_that_is_not_of_the_family() {
+    let (life, mailbox) = scene_of_a_crew();
+    let mut runner = start_with_a_child(&life, &mailbox, || Attaches(None));
+    let mut second = Life::unstarted();
+    second.seat = 1;
+    let second = Arc::new(second);
+    let mut other = start(&second, &mailbox, || Anybody);
+    assert!(!runner.cell.agenda_now().is_in_use());
+    assert!(runner.attend_to(Affair::Dry).is_ok());
+    // It, the next of its incarnations, and the others who read the mailbox.
+    assert!(runner.cell.agenda_now().is_in_use());
+    assert!(start(&life, &mailbox, || Anybody).cell.agenda_now().is_in_use());
+    assert!(other.bell.heard() && other.take_orders().is_none());
+    assert!(other.cell.agenda_now().is_in_use());
+}
+
 #[test]
 fn m1_what_comes_beside_the_mailbox_between_the_last_look_and_the_end_is_handled_too() {
     let (life, mailbox) = scene();
