@@ -357,7 +357,7 @@ impl Stage {
     }
 
     /// Enters a member that has no thread.
-    #[cfg(feature = "stepper")]
+    #[cfg(any(feature = "stepper", test))]
     pub(crate) fn enter(&self, member: Member) -> Arc<Member> {
         lock(&self.roster).enter(member)
     }

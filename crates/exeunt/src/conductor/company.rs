@@ -225,6 +225,7 @@ mod tests {
     use super::*;
     use crate::capacity::Capacity;
     use crate::mailbox::Mailbox;
+    use crate::pool::Front;
     use crate::stage::Stage;
 
     fn member(index: usize, parent: Option<&Arc<Member>>, feeds: &[MailboxId]) -> Arc<Member> {
@@ -241,6 +242,35 @@ mod tests {
             daemon: false,
         };
         Arc::new(Member::new(Arc::new(life), Some(mailbox), node))
+    }
+
+    #[test]
+    fn o3_the_threads_of_a_pool_leave_as_one_if_any_of_them_has_had_children() {
+        let stage = Arc::new(Stage::new("test".into()));
+        let front = Arc::new(Life::new("pool", 0, false, Arc::clone(&stage)));
+        let front = Arc::new(Front::new(front, 2));
+        let thread = |index| {
+            let mut life = Life::new("pool", index, false, Arc::clone(&stage));
+            life.pool = Some(Arc::clone(&front.life));
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+            let member = Member::unstarted(Arc::new(life), mailbox);
+            Arc::new(Member { front: Some(Arc::clone(&front)), ..member })
+        };
+        let threads = [thread(1), thread(2)];
+        let company = || {
+            let nodes = threads.iter().map(|thread| thread.node.clone()).collect();
+            Company::new(threads.to_vec(), nodes, DrainLimits::default(), Errand::Own)
+        };
+        let is_alone = |due: Due| matches!(due.with, With::Nobody);
+        let seen = || {
+            let mut company = company();
+            let ring = company.ring(2).len();
+            let due = company.take_due(Instant::now());
+            (ring, due.into_iter().map(is_alone).collect::<Vec<_>>())
+        };
+        assert_eq!(seen(), (0, vec![true; 2]));
+        assert!(threads[0].life.found_family());
+        assert_eq!(seen(), (2, vec![false; 2]));
     }
 
     #[test]

@@ -251,7 +251,10 @@ mod tests {
     use super::super::company::Errand;
     use super::super::tests::Scene;
     use super::*;
+    use crate::capacity::Capacity;
     use crate::deadline::DrainLimits;
+    use crate::mailbox::Mailbox;
+    use crate::report::Reason;
 
     /// So many, of whom the first has left.
     fn members(scene: &Scene, count: usize) -> Vec<Arc<Member>> {
@@ -307,6 +310,33 @@ mod tests {
         let states: Vec<_> =
             conductor.states.iter().map(|(&i, state)| (i, halted(state))).collect();
         assert_eq!(states, [(1, Some(before)), (2, Some(now)), (3, Some(now))]);
+    }
+
+    #[test]
+    fn d1_who_is_to_begin_anew_has_still_to_have_its_turn() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        for index in 0..3 {
+            let life = Arc::clone(&scene.member(index).life);
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+            scene.stage.enter(Member::unstarted(life, mailbox));
+        }
+        let turn = Turn::begin(Instant::now(), conductor.stage.members()[0].life.sample());
+        conductor.states.insert(0, State::InTurn(turn));
+        conductor.states.insert(1, State::Retiring(turn));
+        assert_eq!(conductor.to_come(), 2);
+    }
+
+    #[test]
+    fn d1_whoever_is_left_to_come_in_the_drain_of_the_system_counts_for_those_who_leave_before_it()
+    {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let members = members(&scene, 3);
+        conductor.companies.add(company(&members[1..], Errand::Own));
+        assert_eq!(conductor.to_come_in_company(1), Some(2));
+        conductor.begin(&Reason::Shutdown);
+        assert_eq!(conductor.to_come_in_company(1), None);
     }
 
     #[test]
