@@ -1,12 +1,19 @@
 //! Clauses O3, O4 and M4: the threads of a pool that have children. What those have for their pool is handled, whenever they
 //! were spawned and however their pool leaves; and nobody waits for room where nobody makes any.
 
-use std::sync::mpsc;
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use exeunt::{ActorSnapshot, Addr, Context, Ended, Error, Report, Restart, System, Topic};
+use exeunt::{
+    ActorSnapshot, Addr, Context, Ended, Error, Report, Restart, State, System, SystemHandle, Topic,
+};
 
-use crate::support::{HANG, NEVER, Play, Trap, figures, guarded, leaving, line, next, trap, until};
+use crate::support::{
+    HANG, NEVER, Play, Trap, figures, guarded, leaving, line, next, standing, trap, until,
+};
 
 /// Spawns a child that says goodbye to somebody. Its address is to be kept for as long as it is to stay.
 fn spawn_one_who_says_goodbye(cx: &Context<Play<u32>>, to: &Addr<u32>) -> Addr<()> {
@@ -151,8 +158,7 @@ fn all_begin_anew(threads: usize) -> Report {
             Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
         })
     };
-    let restart = Restart::on_failure().intensity(9, HANG);
-    system.pool("pool", threads).inbox(inbox).restart(restart).spawn_with(make).unwrap();
+    system.pool("pool", threads).inbox(inbox).restart(lenient()).spawn_with(make).unwrap();
     let children: Vec<_> = (0..threads).map(|_| next(&told)).collect();
     for _ in &children {
         pool.send(0).unwrap();
@@ -177,29 +183,50 @@ fn m4_f1_no_child_waits_for_room_in_a_pool_of_which_all_threads_wait_for_their_c
     }
 }
 
-/// A pool of two threads, each with an inbox of its own for one value, and with a child that waits for room in those of both.
-#[test]
-fn m4_f1_no_child_waits_for_room_in_what_another_thread_of_its_pool_reads_no_more() {
-    let report = guarded(|| {
+/// Begins anew if it fails, outside of a drain.
+fn lenient() -> Restart {
+    Restart::on_failure().intensity(9, HANG)
+}
+
+/// Whether the children of two threads wait for room in what those have beside their mailbox, where each has one already.
+fn both_wait_for_room(system: &SystemHandle) -> bool {
+    let all = system.snapshot();
+    let threads = all.iter().filter(|actor| actor.pool.is_some());
+    let waiting = all.iter().filter(|&actor| waits_for_room(actor));
+    waiting.count() == 2 && threads.map(|thread| thread.queued).eq([1, 1])
+}
+
+/// A pool of two threads that fail, each with an inbox of its own with one value in it and no room for more, and with a child
+/// that waits for room in those of both. What is to come before they fail, and after it.
+fn threads_fail_whose_children_wait_for_room(
+    restart: Restart,
+    before: impl FnOnce(&SystemHandle, &Addr<u32>) + Send + 'static,
+    after: impl FnOnce(&Receiver<Addr<()>>) + Send + 'static,
+) {
+    let accepted = Arc::new(AtomicU64::new(0));
+    let by_children = Arc::clone(&accepted);
+    let report = guarded(move || {
         let (trap, keeper) = trap();
         let (tell, told) = mpsc::channel();
         let mut system = System::new("m4");
         let topic = Topic::new("numbers");
         let weak = topic.downgrade();
         let make = move || {
-            let (weak, tell) = (weak.clone(), tell.clone());
+            let (weak, tell, accepted) = (weak.clone(), tell.clone(), Arc::clone(&by_children));
             let player = fails_when_let_out(trap.clone());
             player.started(move |cx| {
-                let Some(topic) = weak.upgrade() else { return Ok(()) };
+                let Some(topic) = weak.upgrade().filter(|_| !cx.stopping().is_set()) else {
+                    return Ok(());
+                };
                 topic.subscription().capacity(1).subscribe(cx, |n| n);
+                let accepted = Arc::clone(&accepted);
                 let child = Play::new(move |(), _| {
-                    let _ = topic.publish(2);
+                    accepted.fetch_add(topic.publish(2).accepted as u64, Ordering::Relaxed);
                     Ok(())
                 });
                 Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
             })
         };
-        let restart = Restart::on_failure().intensity(9, HANG);
         let pool = system.pool("pool", 2).restart(restart).spawn_with(make).unwrap();
         let children = [next(&told), next(&told)];
         for _ in &children {
@@ -209,15 +236,95 @@ fn m4_f1_no_child_waits_for_room_in_what_another_thread_of_its_pool_reads_no_mor
         assert_eq!(topic.publish(1).accepted, 2);
         let handle = system.handle();
         children.iter().for_each(|child| child.send(()).unwrap());
-        until(|| handle.snapshot().iter().filter(|&actor| waits_for_room(actor)).count() == 2);
+        until(|| both_wait_for_room(&handle));
+        before(&handle, &pool);
         keeper.opens();
-        // They have begun anew, although each awaited a child that waited for the other.
-        children.iter().for_each(|_| drop(next(&told)));
+        after(&told);
         system.shutdown()
     });
-    // What was published first was returned.
-    assert!(report.actors.iter().all(|actor| actor.ended != Ended::Overdue), "{report}");
-    assert_eq!(figures(line(&report, "pool")), [0, 2, 2], "{report}");
+    // Of what was published, nobody has handled anything.
+    assert_nobody_was_cut_off(&report, 2 + accepted.load(Ordering::Relaxed));
+}
+
+/// Nobody waited for another until its deadline came, and so many were returned.
+#[track_caller]
+fn assert_nobody_was_cut_off(report: &Report, returned: u64) {
+    let all = report.actors.iter().flat_map(|actor| iter::once(actor).chain(&actor.threads));
+    assert!(all.map(|line| line.ended).all(|ended| ended != Ended::Overdue), "{report}");
+    assert_eq!(figures(line(report, "pool")), [0, 2, returned], "{report}");
+}
+
+#[test]
+fn m4_f1_no_child_waits_for_room_in_what_another_thread_of_its_pool_reads_no_more() {
+    let they_begin_anew = |told: &Receiver<_>| (0..2).for_each(|_| drop(next(told)));
+    threads_fail_whose_children_wait_for_room(lenient(), |_, _| {}, they_begin_anew);
+}
+
+/// What each thread has beside the mailbox is open then for the children of all of them.
+#[test]
+fn m4_f1_f2_nor_does_one_in_the_turn_of_its_pool() {
+    let orders: [fn(&SystemHandle, &Addr<u32>); 2] =
+        [|_, pool| pool.stop(), |system, _| system.shutdown()];
+    for order in orders {
+        for restart in [Restart::never(), lenient()] {
+            let its_turn_comes = move |system: &SystemHandle, pool: &Addr<u32>| {
+                order(system, pool);
+                let is_in_turn = |thread| standing(system, thread).state == State::Draining;
+                until(|| is_in_turn("pool/1") && is_in_turn("pool/2"));
+            };
+            threads_fail_whose_children_wait_for_room(restart, its_turn_comes, |_| {});
+        }
+    }
+}
+
+/// The threads fail on what their children have for them when they leave.
+#[test]
+fn m4_f1_o3_nor_does_one_that_was_told_to_leave_before_the_thread_failed() {
+    for restart in [Restart::never(), lenient()] {
+        let accepted = Arc::new(AtomicU64::new(0));
+        let by_children = Arc::clone(&accepted);
+        let report = guarded(move || {
+            let (in_handler, of_parents) = trap();
+            let (on_leaving, of_children) = trap();
+            let (tell, told) = mpsc::channel();
+            let mut system = System::new("m4");
+            let make = {
+                let topic = Topic::new("numbers");
+                move || {
+                    let (topic, on_leaving) = (topic.clone(), on_leaving.clone());
+                    let (tell, accepted) = (tell.clone(), Arc::clone(&by_children));
+                    let player = fails_when_let_out(in_handler.clone());
+                    player.started(move |cx| {
+                        if cx.stopping().is_set() {
+                            return Ok(());
+                        }
+                        topic.subscription().capacity(1).subscribe(cx, |n| n);
+                        let (topic, on_leaving) = (topic.clone(), on_leaving.clone());
+                        let accepted = Arc::clone(&accepted);
+                        let child = Play::<()>::idle().stopped(move |_| {
+                            on_leaving.walk_in();
+                            let by_all = (0..3).map(|_| topic.publish(0).accepted as u64).sum();
+                            accepted.fetch_add(by_all, Ordering::Relaxed);
+                            Ok(())
+                        });
+                        Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
+                    })
+                }
+            };
+            system.pool("pool", 2).restart(restart).spawn_with(make).unwrap();
+            let _children = [next(&told), next(&told)];
+            let handle = system.handle();
+            handle.shutdown();
+            (0..2).for_each(|_| drop(of_children.catches()));
+            of_children.opens();
+            (0..2).for_each(|_| drop(of_parents.catches()));
+            until(|| both_wait_for_room(&handle));
+            of_parents.opens();
+            system.wait()
+        });
+        // One for each was in its hands.
+        assert_nobody_was_cut_off(&report, accepted.load(Ordering::Relaxed) - 2);
+    }
 }
 
 /// A ring of a pool, whose threads have children, and of `other`; and what to do about it while one thread of the pool is

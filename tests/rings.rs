@@ -617,6 +617,60 @@ fn o4_who_waits_for_room_with_one_of_its_ring_waits_on_while_that_one_begins_ane
     });
 }
 
+/// Two that fail in their turn, each on what a child of the other has for it, when it awaits its own.
+#[test]
+fn m4_o4_f1_nobody_waits_for_room_with_one_of_its_ring_that_has_failed_and_awaits_its_children() {
+    let accepted = Arc::new(AtomicU64::new(0));
+    let by_both = Arc::clone(&accepted);
+    let report = guarded(move || {
+        let (in_handler, of_parents) = trap();
+        let (on_leaving, of_children) = trap();
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("m4");
+        let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox::<u32>(1));
+        for (name, inbox, other) in [("a", a_inbox, &b), ("b", b_inbox, &a)] {
+            let (in_handler, on_leaving, tell) =
+                (in_handler.clone(), on_leaving.clone(), tell.clone());
+            let (to, accepted) = (other.clone(), Arc::clone(&by_both));
+            let player = Play::new(move |_, _| {
+                in_handler.walk_in();
+                Err(Error::msg("planned"))
+            });
+            let player = player.started(move |cx| {
+                let (to, on_leaving) = (to.clone(), on_leaving.clone());
+                let accepted = Arc::clone(&accepted);
+                let child = Play::<()>::idle().stopped(move |_| {
+                    on_leaving.walk_in();
+                    // The first is in its hands, the second in its mailbox.
+                    let sent = (0..3).take_while(|&n| to.send(n).is_ok()).count() as u64;
+                    accepted.fetch_add(sent, Ordering::Relaxed);
+                    Ok(())
+                });
+                Ok(tell.send(cx.actor("child").feeds_nothing().spawn(child)?)?)
+            });
+            system.actor(name).inbox(inbox).feeds(other).spawn(player).unwrap();
+        }
+        let _children = [next(&told), next(&told)];
+        let handle = system.handle();
+        handle.shutdown();
+        (0..2).for_each(|_| drop(of_children.catches()));
+        of_children.opens();
+        (0..2).for_each(|_| drop(of_parents.catches()));
+        until(|| {
+            let all = handle.snapshot();
+            let waits = |actor: &&ActorSnapshot| actor.doing.starts_with("sending to");
+            let parents = all.iter().filter(|actor| actor.parent.is_none());
+            all.iter().filter(waits).count() == 2 && parents.map(|p| p.queued).eq([1, 1])
+        });
+        of_parents.opens();
+        system.wait()
+    });
+    let [a, b] = ["a", "b"].map(|name| figures(line(&report, name)));
+    assert_eq!(([a[0], a[1]], [b[0], b[1]]), ([0, 1], [0, 1]), "{report}");
+    assert_eq!(2 + a[2] + b[2], accepted.load(Ordering::Relaxed), "{report}");
+    assert!(report.actors.iter().all(|actor| actor.ended != Ended::Overdue), "{report}");
+}
+
 /// Two that feed each other. What comes to `a` is passed on to `b`, and `a` sees to it that there is always more.
 fn a_ring_with_more_to_do(a_player: impl FnOnce(Addr<u32>) -> Play<u32>) -> Report {
     let mut system = System::new("busy");

@@ -110,10 +110,13 @@ impl<A: Actor> Cell<A> {
         self.cx.children_left.extend(children);
     }
 
-    /// Ends the incarnation: its agenda, the `stopped` hook. What is still in the mailbox is no
-    /// affair of the cell.
-    pub(crate) fn stop(&mut self) -> Result<(), Failure> {
+    /// The incarnation is over: nothing more comes of its agenda. What is still in the mailbox is no affair of the cell.
+    pub(crate) fn close_agenda(&mut self) {
         self.cx.close_agenda();
+    }
+
+    /// Ends the incarnation, when its agenda is closed and its children have left: the `stopped` hook.
+    pub(crate) fn stop(&mut self) -> Result<(), Failure> {
         let stopped = self
             .hook(Activity::Stopping, A::stopped)
             .map_err(|failure| failure.within("`stopped`"));

@@ -11,6 +11,7 @@ use crate::cell::{self, Failure};
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{self, Mailbox, Wire};
 use crate::notice::{Notice, ReturnedBecause};
+use crate::report::ActorReport;
 use crate::unwind;
 
 /// What is wrong with somebody who is always restarted, and ends more often than is absorbed.
@@ -52,9 +53,12 @@ pub(crate) enum Sentence {
     Anew(Rebirth),
 }
 
+/// Where somebody is told that its children have left, when they were told to.
+pub(crate) type Farewell = Receiver<Vec<ActorReport>>;
+
 /// What is left of an incarnation.
 pub(crate) enum Remains<A: Actor> {
-    Whole(Box<cell::Cell<A>>),
+    Whole(Box<cell::Cell<A>>, Option<Farewell>),
     /// It was made, but not started.
     Unstarted(#[allow(dead_code, reason = "only to be dropped")] Box<cell::Cell<A>>),
     Nothing,
@@ -264,22 +268,37 @@ impl<M: Send + 'static> WayOut<M> {
         is_over.then(|| ended_well(&self.life))
     }
 
+    /// The children leave, and then it is stopped.
     fn stop<A: Actor<Msg = M>>(&self, remains: &mut Remains<A>) -> Result<(), Failure> {
-        let left = if self.life.close_family() {
-            self.life.listen_no_more();
-            let everybody_has_left = self.life.stage.dismiss_family(&self.life);
-            let wait = || everybody_has_left.recv().unwrap_or_default();
-            self.life.during(Activity::AwaitingChildren, wait)
-        } else {
-            Vec::new()
+        let (mut cell, told) = match remains {
+            Remains::Whole(cell, told) => (Some(cell), told.take()),
+            Remains::Unstarted(_) | Remains::Nothing => (None, None),
         };
-        match remains {
-            Remains::Whole(cell) => {
-                cell.bereave(left);
-                cell.stop()
-            }
-            Remains::Unstarted(_) | Remains::Nothing => Ok(()),
-        }
+        let children = self.dismiss_children(told);
+        // Nobody reads any more what it has beside its mailbox, and it waits for nobody before all who wait for room there
+        // have heard so. One of them may be a child of another thread of its pool, or of another of its ring, for which that
+        // one waits, as this one does for a child that waits for room with that one.
+        cell.iter_mut().for_each(|cell| cell.close_agenda());
+        let left = self.await_children(children);
+        cell.map_or(Ok(()), |cell| {
+            cell.bereave(left);
+            cell.stop()
+        })
+    }
+
+    /// Tells the children to leave, unless they were told before. Whoever of them waits for room hears that there will be none.
+    fn dismiss_children(&self, told: Option<Farewell>) -> Option<Farewell> {
+        let dismiss = || self.life.stage.dismiss_family(&self.life);
+        let children = told.or_else(|| self.life.close_family().then(dismiss));
+        children.inspect(|_| self.life.listen_no_more())
+    }
+
+    fn await_children(&self, children: Option<Farewell>) -> Vec<ActorReport> {
+        let Some(children) = children else { return Vec::new() };
+        self.life.swap_activity(Activity::AwaitingChildren);
+        let left = children.recv().unwrap_or_default();
+        self.life.swap_activity(Activity::Working);
+        left
     }
 
     /// How it counts, when the `stopped` hook has had its say.
@@ -315,6 +334,7 @@ impl<M: Send + 'static> WayOut<M> {
         self.mailbox.close();
         let _expectation = self.mailbox.dead_letters.expect_letters();
         let rest = self.life.take_returned(|| self.mailbox.evict());
+        self.mailbox.wake_senders();
         if !rest.is_empty() {
             let why = match outcome.is_failure() {
                 true => ReturnedBecause::Failed,

@@ -220,7 +220,7 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// Wakes those who wait to send.
-    fn wake_senders(&self) {
+    pub(crate) fn wake_senders(&self) {
         self.lanes().for_each(|lane| lane.room.wake_all());
         self.dead_letters.waiters.wake_all();
     }

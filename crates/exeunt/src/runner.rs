@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
-
 use crate::actor::Actor;
 use crate::agenda::Job;
 use crate::answers::How;
 use crate::cell::{Cell, Failure, Stillborn};
 use crate::clock::Clock;
-use crate::ending::{self, Fate, Over, Remains, WayOut};
+use crate::ending::{self, Farewell, Fate, Over, Remains, WayOut};
 use crate::flood::Flood;
 use crate::life::{Activity, Life, Outcome, Summons};
 use crate::mailbox::{Bell, Letter, Mailbox, Wire};
@@ -51,8 +49,7 @@ pub(crate) fn act<A: Actor>(
                 let mut runner = Runner::new(cell, &life, &mailbox);
                 let over = runner.run();
                 mailbox.pass_on();
-                runner.await_children();
-                (over, Remains::Whole(runner.cell))
+                (over, runner.into_remains())
             }
         };
         match way_out.fate(over) {
@@ -77,8 +74,7 @@ pub(crate) struct Runner<'a, A: Actor> {
     bell: &'a Bell,
     /// By which it is woken when it waits in a `select`. Made when it does for the first time.
     wire: Option<Arc<Wire>>,
-    /// Where it is told that its children have left, when they were told to.
-    children: Option<Receiver<Vec<ActorReport>>>,
+    children: Option<Farewell>,
     /// What there is to do beside messages from the mailbox.
     next: Option<Next<A::Msg>>,
     /// How long it has lately been worth it to wait without sleeping.
@@ -367,14 +363,9 @@ impl<'a, A: Actor> Runner<'a, A> {
         is_over
     }
 
-    /// Waits for children that were told to leave, though there is nothing left to do for them.
-    fn await_children(&mut self) {
-        if let Some(children) = self.children.take() {
-            self.life.listen_no_more();
-            let left = children.recv().unwrap_or_default();
-            self.life.swap_activity(Activity::Working);
-            self.cell.bereave(left);
-        }
+    /// What is left of an incarnation that is over.
+    pub(crate) fn into_remains(self) -> Remains<A> {
+        Remains::Whole(self.cell, self.children)
     }
 }
 

@@ -49,11 +49,8 @@ impl Paper {
             0 => Capacity::Unbounded,
             n => Capacity::Bounded([1, 2, 64][n - 1]),
         };
-        // Of a pool, each thread has an inbox, and waits for its own children as it ends: they may not wait for each other's.
-        let is_read_by_threads_of_its_own = role.threads > 1 && readers.contains(&i);
         let overflows = [Overflow::Wait, Overflow::Wait, Overflow::Refuse, Overflow::DropNewest];
         let overflow = match overflows.get(dice.below(5)) {
-            Some(Overflow::Wait) if is_read_by_threads_of_its_own => Overflow::DropOldest,
             Some(&overflow) => overflow,
             None => Overflow::DropOldest,
         };

@@ -149,9 +149,6 @@ impl Life {
         let (was_deaf, deafness) = unwind::lock(&self.orders).be_deaf();
         deafness.iter().for_each(Event::set);
         self.pool.iter().filter(|_| !was_deaf).for_each(|pool| pool.one_less_listens());
-        // This incarnation reads them no more, and a child of another thread of its pool, for whom that one may wait, is
-        // none of its own.
-        self.annexes().iter().for_each(|annex| annex.close());
     }
 
     /// Another thread makes room. Of one who stands for a pool.

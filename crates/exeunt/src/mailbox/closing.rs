@@ -108,7 +108,8 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// Closes the mailbox for good and takes out what is in it.
+    /// Closes the mailbox for good and takes out what is in it. Whoever does wakes the [senders](Mailbox::wake_senders)
+    /// afterwards, when it holds no lock: if it was closed before, but for a family or a ring, some of those may wait for room.
     pub(crate) fn evict(&self) -> Vec<M> {
         self.close();
         let mut last_word = self.last_word();

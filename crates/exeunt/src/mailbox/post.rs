@@ -116,6 +116,7 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial) {
         let messages = self.evict();
+        self.wake_senders();
         self.tell_returned(all(&messages), why);
         (
             messages.len() as u64,
@@ -145,7 +146,12 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
+    use super::super::room::Waiter;
     use super::*;
+    use crate::place::Alarm;
+    use crate::waiters::Ticket;
 
     #[test]
     fn m1_a_mailbox_is_a_crews_if_several_threads_read_it() {
@@ -213,6 +219,20 @@ mod tests {
             drop_two(mailbox);
         };
         assert_eq!(told(when_all_sleep, true), [true; 2]);
+    }
+
+    /// It is closed, but for those of a ring, of whom one waits; and another thread that has read it has still to leave.
+    #[test]
+    fn m4_nobody_waits_for_room_in_what_the_system_has_taken_over() {
+        let mailbox = Mailbox::new(Capacity::Bounded(1));
+        mailbox.staff(2);
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        mailbox.close();
+        let room = &mailbox.ordinary.room;
+        room.come(Ticket::next(), Waiter::Thread(Waker::from(Alarm::new())));
+        let post: Arc<dyn Post> = Arc::clone(&mailbox) as _;
+        assert_eq!(post.take_over(ReturnedBecause::Abandoned).0, 1);
+        assert!(!room.is_awaited() && !mailbox.ended.is_set());
     }
 
     #[test]

@@ -53,13 +53,15 @@ impl<A: Actor> Stepper<A> {
                 (Step::ahead(&next, &from), attend_to(next, &mut runner, injected, life))
             }
         };
-        let cell = runner.cell;
         match done {
             Ok(()) => {
-                self.standing = Standing::Up(cell);
+                self.standing = Standing::Up(runner.cell);
                 step
             }
-            Err(over) => self.end_incarnation(over, Remains::Whole(cell)),
+            Err(over) => {
+                let remains = runner.into_remains();
+                self.end_incarnation(over, remains)
+            }
         }
     }
 
