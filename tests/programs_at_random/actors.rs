@@ -11,7 +11,7 @@ use exeunt::{Actor, AskError, Context, Error, Event, Reply};
 
 pub(crate) use books::{Account, Asked, Book, Shared, returned_to};
 pub(crate) use children::Offspring;
-pub(crate) use friends::Friend;
+pub(crate) use friends::{Friend, Refused};
 
 use super::papers::{Kiosk, Press};
 use super::program::{Kind, Number, Way};
@@ -25,6 +25,13 @@ mod children;
 pub(crate) struct Letter {
     pub(crate) number: Number,
     pub(crate) reply: Option<Reply<Number>>,
+}
+
+/// For who is sent what others are sent too: a question goes to one.
+impl Clone for Letter {
+    fn clone(&self) -> Letter {
+        Letter { number: self.number, reply: None }
+    }
 }
 
 pub(crate) struct Player {
@@ -148,6 +155,7 @@ impl Actor for Player {
             Kind::Time => self.set_timers(cx),
             Kind::Publish => self.publish(false),
             Kind::Route => self.route(false),
+            Kind::Tell => self.tell(false),
             Kind::Work => {}
         }
         if let Some(reply) = reply {
@@ -164,6 +172,7 @@ impl Actor for Player {
         self.pass_on(Way::Ordinary, |friend| !friend.is_of_the_ring);
         self.publish(true);
         self.route(true);
+        self.tell(true);
         let mut book = self.book.lock().unwrap();
         book.is_stopped = true;
         book.has_had_its_turn |= cx.stopping().is_set();

@@ -14,10 +14,10 @@ mod topics;
 mod routers;
 mod figures;
 
-pub(crate) struct Audit<'a> {
-    pub(crate) program: &'a Program,
-    pub(crate) books: &'a BTreeMap<String, Shared>,
-    pub(crate) report: &'a Report,
+pub(crate) struct Audit {
+    pub(crate) program: Program,
+    pub(crate) books: BTreeMap<String, Shared>,
+    pub(crate) report: Report,
     pub(crate) accounts: Vec<Account>,
     pub(crate) asked: Asked,
     /// What those who have no book have sent to several.
@@ -26,10 +26,10 @@ pub(crate) struct Audit<'a> {
     pub(crate) left: Vec<(String, Number)>,
 }
 
-impl Audit<'_> {
+impl Audit {
     pub(crate) fn hold(&self) -> Figures {
-        exeunt_testkit::assert_balanced(self.report);
-        for (name, book) in self.books {
+        exeunt_testkit::assert_balanced(&self.report);
+        for (name, book) in &self.books {
             let book = book.lock().unwrap();
             self.m1_m2_seen_once_or_never(name, &book);
             self.m3_in_order(name, &book);
@@ -38,7 +38,7 @@ impl Audit<'_> {
             assert!(is_pool || book.called_after_its_end == 0, "{name} handled after its end");
         }
         self.m5_answers("nobody", &self.asked);
-        for (name, book) in self.books {
+        for (name, book) in &self.books {
             let heard = book.lock().unwrap().heard.clone();
             self.m5_answers(name, &heard);
             self.m5_answers_that_come_later(name);
@@ -121,16 +121,10 @@ impl Audit<'_> {
         let seen = [&book.handled, &book.failed, &book.returned].map(|list| list.len() as u64);
         // What a daemon had in its hands when it was dismissed counts as failed, however it came out.
         let came_out = seen[0].saturating_sub(sums[0]);
-        assert!(came_out <= self.in_hand(name, &lines), "{name}\n{}", self.report);
+        let in_hand: u64 = lines.iter().map(|line| in_hand(line)).sum();
+        assert!(came_out <= in_hand, "{name}\n{}", self.report);
         let seen = [seen[0] - came_out, seen[1] + came_out, seen[2]];
         assert_eq!(sums, seen, "{name}\n{}", self.report);
-    }
-
-    /// How many messages a daemon may have had in its hands when it was dismissed.
-    fn in_hand(&self, name: &str, lines: &[&ActorReport]) -> u64 {
-        let threads = self.role_of(name).threads as u64;
-        let is_dismissed = lines.iter().any(|line| line.ended == Ended::Daemon);
-        if is_dismissed { threads } else { 0 }
     }
 
     fn m5_answers(&self, asker: &str, asked: &Asked) {
@@ -247,7 +241,7 @@ impl Audit<'_> {
     }
 
     fn o2_o4_nobody_is_refused(&self) {
-        for (name, book) in self.books {
+        for (name, book) in &self.books {
             let closed = book.lock().unwrap().closed.clone();
             for (to, has_waited) in &closed {
                 let may_be = self.may_refuse(to, name, *has_waited);
@@ -325,8 +319,7 @@ impl Audit<'_> {
                 self.left.iter().any(|(to, number)| *to == name && number.sender == STAGEHAND);
             assert!(!left, "a{i} has left what was in its channel\n{}", self.report);
         }
-        let has_ended_of_it = !is_cut_off(line) && !line.threads.iter().any(is_cut_off);
-        if role.policy != Policy::OnFailure && line.failed > 0 && has_ended_of_it {
+        if role.policy != Policy::OnFailure && line.failed > 0 && !is_cut_off(line) {
             assert_eq!(line.ended, Ended::Failed, "a{i}\n{}", self.report);
             assert!(line.failed <= role.threads as u64, "a{i}\n{}", self.report);
         }
@@ -335,7 +328,7 @@ impl Audit<'_> {
     /// A thread that fails leaves the mailbox to the other threads of its pool. When those have gone, it is the last: what
     /// comes then, by its children or by one who takes his time to put something in, is returned.
     fn m1_what_others_read_is_theirs(&self, i: usize) {
-        let Program { roles, scripts, .. } = self.program;
+        let Program { roles, scripts, .. } = &self.program;
         let line = self.line(i);
         let late: usize = scripts.len() + roles.iter().map(|role| role.threads).sum::<usize>();
         let has_readers = line.threads.iter().any(|thread| thread.ended == Ended::Drained);
@@ -374,9 +367,19 @@ impl Audit<'_> {
     }
 }
 
-/// Whether it was left where it was, so that what it had in its hands came out later, or never.
+/// Whether it was left where it was, so that what it had in its hands came out later, or never; or one of its threads was,
+/// though the pool has ended as the worst of them, which may have failed.
 fn is_cut_off(line: &ActorReport) -> bool {
-    matches!(line.ended, Ended::Daemon | Ended::Abandoned)
+    matches!(line.ended, Ended::Daemon | Ended::Abandoned) || line.threads.iter().any(is_cut_off)
+}
+
+/// How many messages a daemon may have had in its hands when it was dismissed: one, or one for each thread to which that
+/// happened, though others of its pool had failed before.
+fn in_hand(line: &ActorReport) -> u64 {
+    match &line.threads[..] {
+        [] => u64::from(line.ended == Ended::Daemon),
+        threads => threads.iter().map(in_hand).sum(),
+    }
 }
 
 fn is_child(name: &str) -> bool {

@@ -9,11 +9,11 @@
 //!
 //! - M1: what was accepted was seen exactly once, as the report says;
 //!   what a timer was to bring was seen once, or is counted as cancelled; what was published was seen by as many as its topic
-//!   says, what was routed by one of the members;
+//!   says, what was routed by one of the members, what was told to all by each who had accepted it;
 //! - M2: what was refused came back, and was seen never;
 //! - M3: what one sender sent to one actor was handled in its order, in each lane, from each channel and in each topic; what has
 //!   one key goes to one;
-//! - M5: every ask ended, with the answer to its own question if with one at all; who came to a good end had heard of all that it
+//! - M5: every ask ended, with the answer to its own question if with one at all, also by way of a router; who came to a good end had heard of all that it
 //!   had asked without waiting;
 //! - O1: who feeds others left before them, declared or not, or declared by children only;
 //! - O2: nobody that drains was refused by whom it feeds, unless that one had left for a reason of its own; nobody
@@ -40,8 +40,10 @@ mod program;
 mod actors;
 mod papers;
 mod routes;
+mod tellings;
 mod play;
 mod audit;
+mod forged;
 
 use std::{env, fmt, panic, thread};
 
@@ -71,7 +73,7 @@ fn m1_m2_m3_m5_o1_o2_o3_o4_d1_d3_r1_programs_at_random() {
 
 /// What there was to be held against what.
 #[derive(Default)]
-struct Figures([u64; 28]);
+struct Figures([u64; 32]);
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,6 +106,10 @@ impl fmt::Debug for Figures {
             "edges that children declared",
             "routed",
             "routers whose turns are known",
+            "answers by way of routers",
+            "unanswered by way of routers",
+            "told to all at once",
+            "heard in topics by pools",
         ];
         f.debug_map().entries(names.iter().zip(self.0)).finish()
     }
@@ -117,7 +123,8 @@ fn programs() -> u64 {
 }
 
 fn run(seed: u64) -> Figures {
-    let played = thread::Builder::new().spawn(move || guarded_for(4 * HANG, move || play(seed)));
+    let played =
+        thread::Builder::new().spawn(move || guarded_for(4 * HANG, move || play(seed).hold()));
     played.unwrap().join().unwrap_or_else(|panic| {
         eprintln!("failed: EXEUNT_SEED={seed}\n{}", Program::thrown(&mut Dice::new(seed)));
         panic::resume_unwind(panic);

@@ -11,7 +11,6 @@ use exeunt::{
     Addr, AskError, Event, Group, Inbox, Report, SendError, SendTimeoutError, System, TrySendError,
 };
 
-use super::Figures;
 use super::actors::{
     Account, Asked, Curtain, Friend, Letter, Offspring, Player, Shared, returned_to,
 };
@@ -19,6 +18,7 @@ use super::audit::Audit;
 use super::papers::{Edition, Kiosk, Press};
 use super::program::{Child, Deed, Kind, Number, Paper, Program, Team, Way};
 use super::routes::{Route, Routed};
+use super::tellings::tell;
 use crate::support::dice::Dice;
 use crate::support::{HANG, ms};
 
@@ -39,12 +39,14 @@ type Script = (Account, Ways);
 pub(crate) struct Ways {
     pub(crate) published: Vec<Edition>,
     pub(crate) routed: Vec<Routed>,
+    pub(crate) told: Vec<Number>,
 }
 
 impl Ways {
     fn add(&mut self, other: Ways) {
         self.published.extend(other.published);
         self.routed.extend(other.routed);
+        self.told.extend(other.told);
     }
 }
 
@@ -67,7 +69,7 @@ impl Drop for Falls {
     }
 }
 
-pub(crate) fn play(seed: u64) -> Figures {
+pub(crate) fn play(seed: u64) -> Audit {
     let program = Program::thrown(&mut Dice::new(seed));
     let curtain = Curtain { rises: Event::new(), falls: Event::new() };
     let falls = Falls(curtain.falls.clone());
@@ -120,7 +122,7 @@ pub(crate) fn play(seed: u64) -> Figures {
     accounts.extend(books.values().map(|book| book.lock().unwrap().sent.clone()));
     let left = take_back(&channels, &mut accounts);
     let asked = std::mem::take(&mut *asked.lock().unwrap());
-    Audit { program: &program, books: &books, report: &report, accounts, asked, ways, left }.hold()
+    Audit { program, books, report, accounts, asked, ways, left }
 }
 
 /// A daemon that was in the middle of something, and who was given up, come to their end after the report; the books are
@@ -342,6 +344,16 @@ fn perform(script: &[Deed], cast: &Cast, asked: &Mutex<Asked>) -> Script {
             }
             Deed::Route(number) => {
                 ways.routed.extend(cast.route.as_ref().map(|route| route.send(number)));
+                continue;
+            }
+            Deed::AskOne(number) => {
+                ways.routed.extend(cast.route.as_ref().map(|route| route.ask(number)));
+                continue;
+            }
+            Deed::TellAll(number) => {
+                let told = tell(addrs.clone(), number).into_iter();
+                account.extend(told.map(|(to, refused)| (to, number, refused.is_none())));
+                ways.told.push(number);
                 continue;
             }
             Deed::Publish(to, number) => {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use exeunt::{Router, SendError, TrySendError};
+use exeunt::{AskError, Router, SendError, SendTimeoutError, TrySendError};
 
 use super::actors::{Friend, Letter, Player};
 use super::program::{Kind, Number, Turns, Way};
+use crate::support::HANG;
 
 /// Messages of so many kinds each have one to go to, in a router with keys.
 const KEYS: u32 = 3;
@@ -34,6 +35,8 @@ pub(crate) struct Routed {
     pub(crate) plan: Arc<Plan>,
     pub(crate) number: Number,
     pub(crate) refused: Option<Refusal>,
+    /// Whether there was an answer, if it was a question.
+    pub(crate) is_answered: Option<bool>,
 }
 
 /// By whom it was refused, and whether because his mailbox was closed.
@@ -76,11 +79,39 @@ impl Route {
                 (error.name().to_owned(), is_closed, error.into_message())
             }),
         };
+        self.routed(number, refused, None)
+    }
+
+    pub(crate) fn ask(&self, number: Number) -> Routed {
+        let question = |reply| Letter { number, reply: Some(reply) };
+        let answer = self.router.ask_timeout(question, HANG / 2);
+        assert!(!matches!(answer, Err(AskError::Timeout(_))), "an ask did not end");
+        let is_answered = answer.is_ok();
+        let refused = match answer {
+            Ok(answer) => {
+                assert_eq!(answer, number, "an answer to another question");
+                None
+            }
+            Err(AskError::NotSent(error)) => {
+                let is_closed = matches!(error, SendTimeoutError::Closed(..));
+                Some((error.name().to_owned(), is_closed, error.into_message()))
+            }
+            Err(_) => None,
+        };
+        self.routed(number, refused, Some(is_answered))
+    }
+
+    fn routed(
+        &self,
+        number: Number,
+        refused: Option<(String, bool, Letter)>,
+        is_answered: Option<bool>,
+    ) -> Routed {
         let refused = refused.map(|(by, is_closed, letter)| {
             assert_eq!(letter.number, number, "another's message");
             Refusal { by, is_closed }
         });
-        Routed { plan: Arc::clone(&self.plan), number, refused }
+        Routed { plan: Arc::clone(&self.plan), number, refused, is_answered }
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Book {
     pub(crate) ticks: Vec<Number>,
     pub(crate) published: Vec<Edition>,
     pub(crate) routed: Vec<Routed>,
+    /// What it has sent to all at once.
+    pub(crate) told: Vec<Number>,
     /// How often it has failed without a message.
     pub(crate) tripped: u64,
     /// How many incarnations, of a pool those of each thread, had spawned their children before the drain began.

@@ -125,6 +125,7 @@ impl Task {
             player.pass_on(Way::Ordinary, |_| true);
             player.publish(false);
             player.route(false);
+            player.tell(false);
             let fails = self.round.checked_rem(self.fails_every) == Some(0);
             if fails && player.curtain.rises.is_set() {
                 player.book.lock().unwrap().tripped += 1;
@@ -135,6 +136,7 @@ impl Task {
         player.pass_on(Way::Ordinary, |_| true);
         player.publish(true);
         player.route(true);
+        player.tell(true);
         Ok(())
     }
 }

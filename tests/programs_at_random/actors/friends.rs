@@ -25,7 +25,7 @@ pub(crate) struct Friend {
 }
 
 /// Why a send was refused.
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Closed(Letter),
     Otherwise(Letter),
 }
@@ -98,7 +98,7 @@ impl Player {
         Number { sender: self.me, place, way, kind }
     }
 
-    pub(super) fn note(&self, friend: &Friend, number: Number, refused: Option<Refused>) {
+    pub(crate) fn note(&self, friend: &Friend, number: Number, refused: Option<Refused>) {
         let mut book = self.book.lock().unwrap();
         book.sent.push((friend.name.clone(), number, refused.is_none()));
         if let Some(Refused::Closed(letter) | Refused::Otherwise(letter)) = &refused {

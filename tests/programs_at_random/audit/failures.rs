@@ -5,7 +5,7 @@ use exeunt::{ActorReport, Ended, Reason};
 use super::{Audit, is_above, is_child};
 use crate::programs_at_random::program::Policy;
 
-impl Audit<'_> {
+impl Audit {
     /// Nobody begins anew but for a failure, its own or of somebody by whom it is taken along, and each counts once.
     pub(super) fn f1_restarts(&self, i: usize) {
         let role = &self.program.roles[i];

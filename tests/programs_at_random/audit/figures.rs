@@ -6,7 +6,7 @@ use super::{Audit, is_child};
 use crate::programs_at_random::Figures;
 use crate::programs_at_random::program::Way;
 
-impl Audit<'_> {
+impl Audit {
     pub(super) fn figures(&self) -> Figures {
         let (accepted, refused): (Vec<_>, Vec<_>) =
             self.accounts.iter().flatten().partition(|(.., accepted)| *accepted);
@@ -21,6 +21,12 @@ impl Audit<'_> {
         let of_children = |figure: fn(&ActorReport) -> u64| children().map(figure).sum();
         let heard = self.books.values().map(|book| book.lock().unwrap().heard.len() as u64).sum();
         let editions: Vec<_> = self.editions().map(|(_, edition)| edition).collect();
+        let routed = self.routed();
+        let by_routers = |is_answered: bool| {
+            routed.iter().filter(|(_, one)| one.is_answered == Some(is_answered)).count() as u64
+        };
+        let told = self.books.values().map(|book| book.lock().unwrap().told.len());
+        let told = self.ways.told.len() + told.sum::<usize>();
         Figures([
             accepted.len() as u64,
             refused.len() as u64,
@@ -50,6 +56,10 @@ impl Audit<'_> {
             (0..self.program.roles.len()).filter_map(|i| self.edge_of_children(i)).count() as u64,
             self.routed().len() as u64,
             self.rounds().len() as u64,
+            by_routers(true),
+            by_routers(false),
+            told as u64,
+            self.heard_by_pools(),
         ])
     }
 }

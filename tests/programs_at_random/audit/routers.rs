@@ -10,13 +10,14 @@ use crate::programs_at_random::routes::{Plan, Routed, key};
 /// Who saw what was routed, by what it was.
 type Seen = HashMap<Number, Vec<String>>;
 
-impl Audit<'_> {
+impl Audit {
     pub(super) fn routers(&self) {
         let seen = self.seen_by_routers();
         let routed = self.routed();
         for (name, one) in &routed {
             self.m1_m2_one_of_its_members_has_seen_it(one, &seen);
             self.o2_no_router_is_refused(name, one);
+            self.m5_who_answers_has_handled_it(one, &seen);
         }
         let total: usize = seen.values().map(Vec::len).sum();
         let accepted = routed.iter().filter(|(_, one)| one.refused.is_none()).count();
@@ -60,7 +61,7 @@ impl Audit<'_> {
 
     fn seen_by_routers(&self) -> Seen {
         let mut seen = Seen::new();
-        for (name, book) in self.books {
+        for (name, book) in &self.books {
             let all = book.lock().unwrap().seen();
             let routed = all.into_iter().filter(|number| number.way == Way::Router);
             routed.for_each(|number| seen.entry(number).or_default().push(name.clone()));
@@ -69,12 +70,23 @@ impl Audit<'_> {
     }
 
     fn m1_m2_one_of_its_members_has_seen_it(&self, one: &Routed, seen: &Seen) {
-        let Routed { plan, number, refused } = one;
+        let Routed { plan, number, refused, .. } = one;
         match (seen.get(number).map(Vec::as_slice), refused) {
             (None, Some(_)) => {}
             (Some([by]), None) if plan.members.contains(by) => {}
             (by, _) => panic!("{one:?} was seen by {by:?}\n{}", self.report),
         }
+    }
+
+    /// And who has handled it has answered. But who asks a daemon hears of its end, and not what it does after that.
+    fn m5_who_answers_has_handled_it(&self, one: &Routed, seen: &Seen) {
+        let Some(is_answered) = one.is_answered else { return };
+        let by = seen.get(&one.number).map(|by| &by[0]);
+        let is_handled =
+            by.is_some_and(|by| self.books[by].lock().unwrap().handled.contains(&one.number));
+        let is_moot = by.is_some_and(|by| self.role_of(by).is_daemon);
+        let is_right = is_answered == is_handled || !is_answered && is_moot;
+        assert!(is_right, "{one:?}, by {by:?}, handled: {is_handled}\n{}", self.report);
     }
 
     /// If one is closed, so are all; with keys, the one that is meant.
@@ -93,7 +105,7 @@ impl Audit<'_> {
     /// Whether it is closed or not.
     fn m3_one_key_has_one_way(&self, all: &[Routed], seen: &Seen) {
         let mut ways: HashMap<u32, &str> = HashMap::new();
-        for Routed { plan, number, refused } in all {
+        for Routed { plan, number, refused, .. } in all {
             let by = refused.as_ref().map(|refusal| &refusal.by);
             let by = by.unwrap_or_else(|| &seen[number][0]);
             let before = ways.insert(key(*number), by).unwrap_or(by);

@@ -6,7 +6,7 @@ use super::Audit;
 use crate::programs_at_random::papers::Edition;
 use crate::programs_at_random::program::{Number, Way};
 
-impl Audit<'_> {
+impl Audit {
     pub(super) fn topics(&self) {
         self.m1_as_many_as_accepted_have_seen_it();
         for (name, to, number) in self.editions_that_must_come() {
@@ -39,6 +39,12 @@ impl Audit<'_> {
             assert_eq!(seen, accepted, "{name} published {number:?}\n{}", self.report);
         }
         assert!(seen.is_empty(), "nobody published {seen:?}");
+    }
+
+    pub(super) fn heard_by_pools(&self) -> u64 {
+        let pools = self.books.iter().filter(|(name, _)| self.role_of(name).threads > 1);
+        let seen = pools.flat_map(|(_, book)| book.lock().unwrap().seen());
+        seen.filter(|number| number.way == Way::Topic).count() as u64
     }
 
     /// Each thread has a subscription of its own.

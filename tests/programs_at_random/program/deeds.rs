@@ -15,6 +15,10 @@ pub(crate) enum Deed {
     Stop(usize),
     /// To one of all.
     Route(Number),
+    /// Asks one of all.
+    AskOne(Number),
+    /// To all.
+    TellAll(Number),
     /// In the topic of somebody.
     Publish(usize, Number),
     Pause,
@@ -58,6 +62,8 @@ pub(crate) enum Kind {
     Publish,
     /// Is sent on to one of several.
     Route,
+    /// Is sent on to all that the actor feeds, and may wait for, at once.
+    Tell,
     Fail,
     Panic,
     Dawdle,
@@ -81,7 +87,8 @@ impl Deed {
             n if n < 120 => Kind::Ask,
             n if n < 135 => Kind::Time,
             n if n < 155 => Kind::Publish,
-            n if n < 170 => Kind::Route,
+            n if n < 165 => Kind::Route,
+            n if n < 175 => Kind::Tell,
             _ => Kind::Work,
         };
         let (sender, place) = (sender as u32, place as u32);
@@ -89,7 +96,9 @@ impl Deed {
         let to = dice.below(roles);
         match dice.below(100) {
             0 => Deed::Stop(to),
-            1..10 => Deed::Pause,
+            1..6 => Deed::Pause,
+            6..8 => Deed::AskOne(number(Way::Router)),
+            8..10 => Deed::TellAll(number(Way::Ordinary)),
             10..20 => Deed::Ask(to, number(Way::Ordinary)),
             20..40 => Deed::TrySend(to, number(Way::Ordinary)),
             40..60 => Deed::SendTimeout(to, number(Way::Ordinary)),
@@ -113,7 +122,12 @@ impl Deed {
             Deed::TrySendUrgent(to, number) => Deed::TrySendUrgent(to, hang(number)),
             Deed::Put(to, number) => Deed::Put(to, hang(number)),
             Deed::Ask(to, number) => Deed::Ask(to, hang(number)),
-            Deed::Stop(_) | Deed::Pause | Deed::Route(_) | Deed::Publish(..) => self,
+            Deed::Stop(_)
+            | Deed::Pause
+            | Deed::Route(_)
+            | Deed::AskOne(_)
+            | Deed::TellAll(_)
+            | Deed::Publish(..) => self,
         }
     }
 }
