@@ -10,6 +10,7 @@ use super::play::{STAGEHAND, Ways};
 use super::program::{Kind, Number, Policy, Program, Way};
 
 mod failures;
+mod families;
 mod topics;
 mod routers;
 mod figures;
@@ -46,6 +47,7 @@ impl Audit {
         for i in 0..self.program.roles.len() {
             self.o1_order(i);
             self.o3_all_is_handled(i);
+            self.o3_children_leave_first(i);
             self.m1_what_others_read_is_theirs(i);
             self.d3_who_hangs_is_given_up(i);
             self.d4_daemons_are_last(i);

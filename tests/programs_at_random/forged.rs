@@ -2,6 +2,8 @@
 
 use std::panic::{self, AssertUnwindSafe};
 
+use exeunt::{ActorReport, Ended};
+
 use super::audit::Audit;
 use super::play::play;
 use super::program::Way;
@@ -43,6 +45,23 @@ fn m1_what_a_topic_says_of_a_pool_in_excess_is_found() {
         let mut published = audit.ways.published.iter_mut();
         let edition = published.find(|edition| seen.contains(&edition.number));
         edition.map(|edition| edition.accepted += 1).is_some()
+    });
+}
+
+#[test]
+fn o3_a_child_that_outlives_the_pool_whose_thread_has_failed_is_found() {
+    is_found("left after", |audit| {
+        let lines = &mut audit.report.actors;
+        let is_meant = |line: &ActorReport| {
+            let mut ends = line.threads.iter().map(|thread| thread.ended);
+            let has_failed = ends.clone().any(|ended| ended == Ended::Failed);
+            has_failed && !ends.any(|ended| matches!(ended, Ended::Daemon | Ended::Abandoned))
+        };
+        let Some(pool) = lines.iter().position(is_meant) else { return false };
+        let child = format!("{}a", lines[pool].name);
+        let is_child = |line: &ActorReport| line.name == child && line.ended == Ended::Drained;
+        let child = lines.iter().position(is_child);
+        child.map(|child| lines.swap(pool, child)).is_some()
     });
 }
 

@@ -60,6 +60,7 @@ impl Audit {
             by_routers(false),
             told as u64,
             self.heard_by_pools(),
+            self.children_of_pools(),
         ])
     }
 }
