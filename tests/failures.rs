@@ -276,7 +276,13 @@ fn f3_a_failure_begins_the_ordered_drain_and_the_report_says_whose_it_was() {
         let error = "invalid digit found in string";
         let reason = Reason::Failure { name: "culprit".to_owned(), error: error.to_owned() };
         assert_eq!(report.reason, reason);
-        assert_eq!(leaving(&report), ["culprit", "last", "sink"]);
+        // The drain may be under way before the thread of who has begun it is at its end.
+        let left = leaving(&report);
+        assert!(
+            [["culprit", "last"], ["last", "culprit"]].contains(&[left[0], left[1]]),
+            "{left:?}"
+        );
+        assert_eq!(left[2..], ["sink"]);
         assert_eq!(figures(line(&report, "culprit")), [0, 1, 0]);
         assert_eq!(figures(line(&report, "sink")), [11, 0, 0]);
         assert_eq!(line(&report, "sink").ended, Ended::Drained);
