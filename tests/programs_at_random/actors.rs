@@ -87,10 +87,9 @@ impl Player {
 
     /// What its timers bring is passed on, and their ticks are not.
     fn set_timers(&mut self, cx: &mut Context<Self>) {
-        let place = self.sends.fetch_add(1, Ordering::Relaxed);
-        let number = Number { sender: self.me, place, way: Way::Timer, kind: Kind::Pass };
+        let number = self.next_number(Way::Timer, Kind::Pass);
         self.book.lock().unwrap().timed.push(number);
-        let delay = Duration::from_micros([0, 100, 3_000][place as usize % 3]);
+        let delay = Duration::from_micros([0, 100, 3_000][number.place as usize % 3]);
         cx.send_after(delay, Letter { number, reply: None });
         if std::mem::replace(&mut self.ticks, true) {
             return;

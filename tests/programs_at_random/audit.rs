@@ -371,7 +371,7 @@ impl Audit {
 
 /// Whether it was left where it was, so that what it had in its hands came out later, or never; or one of its threads was,
 /// though the pool has ended as the worst of them, which may have failed.
-fn is_cut_off(line: &ActorReport) -> bool {
+pub(crate) fn is_cut_off(line: &ActorReport) -> bool {
     matches!(line.ended, Ended::Daemon | Ended::Abandoned) || line.threads.iter().any(is_cut_off)
 }
 

@@ -4,11 +4,9 @@ use std::panic::{self, AssertUnwindSafe};
 
 use exeunt::{ActorReport, Ended};
 
-use super::audit::Audit;
+use super::audit::{Audit, is_cut_off};
 use super::play::play;
-use super::program::Way;
-use crate::support::dice;
-use crate::support::{HANG, guarded_for, silence_planned_panics};
+use crate::support::{HANG, dice, guarded_for, silence_planned_panics};
 
 /// Says whether there was something to forge.
 type Forge = fn(&mut Audit) -> bool;
@@ -36,12 +34,7 @@ fn m1_what_was_told_to_all_and_not_seen_by_one_is_found() {
 #[test]
 fn m1_what_a_topic_says_of_a_pool_in_excess_is_found() {
     is_found("published", |audit| {
-        let pools = audit.books.iter().filter(|(name, _)| {
-            let role = name[1..].parse::<usize>().ok().map(|i| &audit.program.roles[i]);
-            role.is_some_and(|role| role.threads > 1)
-        });
-        let seen = pools.flat_map(|(_, book)| book.lock().unwrap().seen());
-        let seen: Vec<_> = seen.filter(|number| number.way == Way::Topic).collect();
+        let seen = audit.heard_by_pools();
         let mut published = audit.ways.published.iter_mut();
         let edition = published.find(|edition| seen.contains(&edition.number));
         edition.map(|edition| edition.accepted += 1).is_some()
@@ -53,9 +46,8 @@ fn o3_a_child_that_outlives_the_pool_whose_thread_has_failed_is_found() {
     is_found("left after", |audit| {
         let lines = &mut audit.report.actors;
         let is_meant = |line: &ActorReport| {
-            let mut ends = line.threads.iter().map(|thread| thread.ended);
-            let has_failed = ends.clone().any(|ended| ended == Ended::Failed);
-            has_failed && !ends.any(|ended| matches!(ended, Ended::Daemon | Ended::Abandoned))
+            let has_failed = line.threads.iter().any(|thread| thread.ended == Ended::Failed);
+            has_failed && !is_cut_off(line)
         };
         let Some(pool) = lines.iter().position(is_meant) else { return false };
         let child = format!("{}a", lines[pool].name);

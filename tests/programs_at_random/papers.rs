@@ -1,6 +1,5 @@
 //! Topics: what is published, who subscribes, and what both write down of it.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -92,8 +91,7 @@ impl Player {
             self.feeds.iter().any(|friend| friend.name == *reader && friend.is_waited_for)
         };
         let timeout = (!press.readers.iter().all(waits)).then_some(Duration::ZERO);
-        let place = self.sends.fetch_add(1, Ordering::Relaxed);
-        let number = Number { sender: self.me, place, way: Way::Topic, kind: Kind::Work };
+        let number = self.next_number(Way::Topic, Kind::Work);
         let mut edition = press.publish(number, timeout);
         let is_closed_by_now = |name: &String| {
             is_goodbye && self.feeds.iter().any(|f| f.name == *name && f.is_of_the_ring)

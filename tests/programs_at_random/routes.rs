@@ -1,7 +1,6 @@
 //! Routers: who sends by which, and what he writes down of it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use exeunt::{AskError, Router, SendError, SendTimeoutError, TrySendError};
 
@@ -121,8 +120,7 @@ impl Player {
         if is_goodbye && route.plan.has_one_of_the_ring {
             return;
         }
-        let place = self.sends.fetch_add(1, Ordering::Relaxed);
-        let number = Number { sender: self.me, place, way: Way::Router, kind: Kind::Work };
+        let number = self.next_number(Way::Router, Kind::Work);
         let routed = route.send(number);
         self.book.lock().unwrap().routed.push(routed);
     }

@@ -1,7 +1,5 @@
 //! What is told to all at once, and what is written down of it: the same as if it had been sent to each.
 
-use std::sync::atomic::Ordering;
-
 use exeunt::{Addr, Broadcast};
 
 use super::actors::{Friend, Letter, Player, Refused};
@@ -33,8 +31,7 @@ impl Player {
         if friends.is_empty() {
             return;
         }
-        let place = self.sends.fetch_add(1, Ordering::Relaxed);
-        let number = Number { sender: self.me, place, way: Way::Ordinary, kind: Kind::Work };
+        let number = self.next_number(Way::Ordinary, Kind::Work);
         let told = tell(friends.iter().map(|friend| friend.addr.clone()).collect(), number);
         for (friend, (_, refused)) in friends.into_iter().zip(told) {
             self.note(friend, number, refused);

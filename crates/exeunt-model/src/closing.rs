@@ -260,8 +260,8 @@ impl Closing {
 
     /// Takes the next message out of a channel.
     fn take(&self, next: &mut State, way: usize) -> Parcel {
-        let lane = &mut next.ways[way];
-        if self.without == Without::Order { lane.pop() } else { Some(lane.remove(0)) }
+        let way = &mut next.ways[way];
+        if self.without == Without::Order { way.pop() } else { Some(way.remove(0)) }
             .unwrap_or_else(|| unreachable!("it was seen there"))
     }
 

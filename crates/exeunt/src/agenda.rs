@@ -294,8 +294,11 @@ impl<A: Actor> Agenda<A> {
 
     /// Closes the mailbox, and those beside it, for good for all but the family. `false` if something has come.
     pub(crate) fn finish_for_strangers(&mut self, mailbox: &Mailbox<A::Msg>) -> bool {
-        self.inputs.iter_mut().all(|input| input.finish_for_strangers())
-            && mailbox.finish_for_strangers()
+        let is_finished = self.inputs.iter_mut().all(|input| input.finish_for_strangers())
+            && mailbox.finish_for_strangers();
+        // Another thread that reads it may have opened the door, and have still to ring.
+        self.look_for_stage_door(mailbox);
+        is_finished
     }
 
     /// The mailbox may have a stage door by now.

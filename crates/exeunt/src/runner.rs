@@ -326,7 +326,10 @@ impl<'a, A: Actor> Runner<'a, A> {
     fn dismiss_children(&mut self) -> bool {
         // One that nobody can reach is not closed.
         let is_closed = self.life.stopping.is_set();
-        if is_closed && self.life.has_family() && !self.finish_for_strangers() {
+        let has_come = is_closed
+            && self.life.has_family()
+            && !self.cell.agenda().finish_for_strangers(self.mailbox);
+        if has_come {
             return true;
         }
         if !self.life.close_family() {
@@ -336,13 +339,6 @@ impl<'a, A: Actor> Runner<'a, A> {
         self.life.swap_activity(Activity::AwaitingChildren);
         self.children = Some(children);
         true
-    }
-
-    /// Closes for good what messages can come through, for all but the family, unless some have come.
-    fn finish_for_strangers(&mut self) -> bool {
-        let is_finished = self.cell.agenda().finish_for_strangers(self.mailbox);
-        self.cell.agenda().look_for_stage_door(self.mailbox);
-        is_finished
     }
 
     /// Closes for good what messages can come through, unless some have come. The mailboxes of a ring are closed

@@ -98,6 +98,12 @@ impl Player {
         Number { sender: self.me, place, way, kind }
     }
 
+    /// The number of what it sends next, where it is of no matter to whom.
+    pub(crate) fn next_number(&self, way: Way, kind: Kind) -> Number {
+        let place = self.sends.fetch_add(1, Ordering::Relaxed);
+        Number { sender: self.me, place, way, kind }
+    }
+
     pub(crate) fn note(&self, friend: &Friend, number: Number, refused: Option<Refused>) {
         let mut book = self.book.lock().unwrap();
         book.sent.push((friend.name.clone(), number, refused.is_none()));

@@ -59,7 +59,7 @@ impl Audit {
             by_routers(true),
             by_routers(false),
             told as u64,
-            self.heard_by_pools(),
+            self.heard_by_pools().len() as u64,
             self.children_of_pools(),
         ])
     }

@@ -41,10 +41,10 @@ impl Audit {
         assert!(seen.is_empty(), "nobody published {seen:?}");
     }
 
-    pub(super) fn heard_by_pools(&self) -> u64 {
+    pub(crate) fn heard_by_pools(&self) -> Vec<Number> {
         let pools = self.books.iter().filter(|(name, _)| self.role_of(name).threads > 1);
         let seen = pools.flat_map(|(_, book)| book.lock().unwrap().seen());
-        seen.filter(|number| number.way == Way::Topic).count() as u64
+        seen.filter(|number| number.way == Way::Topic).collect()
     }
 
     /// Each thread has a subscription of its own.

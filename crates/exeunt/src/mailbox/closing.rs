@@ -42,8 +42,8 @@ impl<M: Send + 'static> Mailbox<M> {
             self.lanes().for_each(Lane::open_stage_door);
         }
         drop(last_word);
-        if is_finished {
-            // All who read it are to take nothing more by the front.
+        if is_finished && self.crew.get().is_some() {
+            // The others who read it are to take nothing more by the front either.
             self.ring_all();
         }
         is_finished

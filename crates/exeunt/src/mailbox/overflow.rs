@@ -160,8 +160,10 @@ impl<M: Send + 'static> Mailbox<M> {
         if last_word.gone || self.is_closed() && !is_family {
             return returned;
         }
+        // Held open or closed by the lock, too.
+        let way = self.ordinary.way();
         while let Some(ours) = parcel.take() {
-            match self.ordinary.way().sender.try_send(ours) {
+            match way.sender.try_send(ours) {
                 // The reader may have emptied the mailbox since it was found full, and sleep.
                 Ok(()) => self.porter.announce(),
                 Err(TrySendError::Full(ours)) if self.overflow() == Overflow::DropNewest => {
@@ -170,7 +172,7 @@ impl<M: Send + 'static> Mailbox<M> {
                 // Others may be quicker to take the place. Then the next message goes: each of
                 // them has put one in.
                 Err(TrySendError::Full(ours)) => {
-                    returned.extend(self.ordinary.way().take().map(Letter::open));
+                    returned.extend(way.take().map(Letter::open));
                     *parcel = Some(ours);
                 }
                 Err(TrySendError::Disconnected(ours)) => {

@@ -37,7 +37,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// The same for who does it once more, and may find the front closed for good.
     #[cold]
     fn offer_again(&self, lane: &Lane<M>, message: M) -> Result<(), Refusal<M>> {
-        match !self.porter.is_closed() || self.is_open_for_family() {
+        match self.is_open() {
             true => self.put(lane, lane.way(), message),
             false => Err(Refusal::Closed(message)),
         }
