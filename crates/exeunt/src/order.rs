@@ -1,7 +1,7 @@
 //! The order of the drain, as data: from what was declared to whose turn it is. No threads, no
 //! clocks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::graph::Graph;
 use crate::mailbox::MailboxId;
@@ -49,20 +49,38 @@ pub(crate) fn cycle_through_last(nodes: &[Node]) -> Option<Cycle> {
     Some(Cycle { path, is_declared })
 }
 
+/// Who reads which mailbox, sorted: several, if they are the threads of a pool.
+pub(crate) struct Readers(Vec<(MailboxId, usize)>);
+
+impl Readers {
+    pub(crate) fn new<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Readers {
+        let nodes = nodes.into_iter().enumerate();
+        let mut readers: Vec<_> = nodes.filter_map(|(i, node)| Some((node.mailbox?, i))).collect();
+        readers.sort_unstable();
+        Readers(readers)
+    }
+
+    /// The places of those who read it, in ascending order.
+    fn of(&self, mailbox: MailboxId) -> impl Iterator<Item = usize> {
+        let first = self.0.partition_point(|&(other, _)| other < mailbox);
+        let rest = self.0[first..].iter();
+        rest.take_while(move |&&(other, _)| other == mailbox).map(|&(_, place)| place)
+    }
+
+    pub(crate) fn last_of(&self, mailbox: MailboxId) -> Option<usize> {
+        let end = self.0.partition_point(|&(other, _)| other <= mailbox);
+        let (other, place) = *self.0[..end].last()?;
+        (other == mailbox).then_some(place)
+    }
+}
+
 /// Who has to end before whom, since it said that it feeds it.
 fn feeds(nodes: &[Node]) -> Vec<(usize, usize)> {
-    // Several, if they are the threads of a pool.
-    let mut readers: HashMap<MailboxId, Vec<usize>> = HashMap::new();
-    for (i, node) in nodes.iter().enumerate() {
-        if let Some(mailbox) = node.mailbox {
-            readers.entry(mailbox).or_default().push(i);
-        }
-    }
+    let readers = Readers::new(nodes);
     let mut edges = Vec::new();
     for (i, node) in nodes.iter().enumerate().filter(|(_, node)| !node.daemon) {
         let others = node.feeds.iter().flatten().filter(|&&mailbox| Some(mailbox) != node.mailbox);
-        let fed = others.filter_map(|mailbox| readers.get(mailbox)).flatten();
-        edges.extend(fed.map(|&fed| (i, fed)));
+        edges.extend(others.flat_map(|&mailbox| readers.of(mailbox)).map(|fed| (i, fed)));
     }
     edges
 }
@@ -101,10 +119,10 @@ fn whole_wiring(nodes: &[Node]) -> Graph {
 }
 
 impl Node {
-    /// The same among those of the indices `places`, which ascend: an index becomes a place.
-    pub(crate) fn placed(&self, places: &[usize]) -> Node {
-        let place = |index: &usize| places.binary_search(index).ok();
-        Node { after: self.after.iter().filter_map(place).collect(), ..self.clone() }
+    /// Becomes one of those of the indices `places`, which ascend: an index becomes a place.
+    pub(crate) fn place_among(&mut self, places: &[usize]) {
+        let place = |index: usize| places.binary_search(&index).ok();
+        self.after = std::mem::take(&mut self.after).into_iter().filter_map(place).collect();
     }
 
     fn holds_back_all_before_it(&self) -> bool {
@@ -376,8 +394,9 @@ mod tests {
 
     #[test]
     fn o1_among_those_who_leave_together_it_comes_after_those_who_are_there() {
-        let node = Node { after: vec![3, 5, 9], ..task() };
-        assert_eq!(node.placed(&[3, 7, 9]).after, [0, 2]);
+        let mut node = Node { after: vec![3, 5, 9], ..task() };
+        node.place_among(&[3, 7, 9]);
+        assert_eq!(node.after, [0, 2]);
     }
 
     #[test]

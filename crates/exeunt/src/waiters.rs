@@ -49,8 +49,14 @@ impl Waiters {
     }
 
     pub(crate) fn wake_all(&self) {
-        let queue = std::mem::take(&mut *lock(&self.queue));
-        queue.into_values().for_each(wake);
+        let mut queue = lock(&self.queue);
+        // As nearly always; to take an empty map apart costs more than all the rest.
+        if queue.is_empty() {
+            return;
+        }
+        let woken = std::mem::take(&mut *queue);
+        drop(queue);
+        woken.into_values().for_each(wake);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::deadline::{DrainClock, DrainLimits};
 use crate::life::Life;
 use crate::mailbox::MailboxId;
 use crate::member::Member;
-use crate::order::{Node, Order};
+use crate::order::{Node, Order, Readers};
 use crate::report::ActorReport;
 
 pub(super) struct Company {
@@ -67,7 +67,7 @@ impl Company {
     ) -> Company {
         let places: Vec<usize> = members.iter().map(|member| member.life.index).collect();
         for node in &mut nodes {
-            *node = node.placed(&places);
+            node.place_among(&places);
             node.daemon &= matches!(errand, Errand::System);
         }
         let waiting: BTreeSet<usize> =
@@ -186,33 +186,31 @@ fn is_of_a_family(member: &Member) -> bool {
 /// below has declared holds for whoever stands above it, also when it has left, and what was declared to it holds for
 /// whoever stands above that.
 pub(super) fn wiring(members: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
-    let boxes = || members.iter().filter_map(|member| member.node.mailbox);
-    let by_index: HashMap<usize, Option<MailboxId>> =
-        members.iter().map(|member| (member.life.index, member.node.mailbox)).collect();
-    let box_above = |life: &Life| life.with_ancestors().find_map(|life| by_index.get(&life.index));
+    let at = |life: &Life| members.binary_search_by_key(&life.index, |member| member.life.index);
     let above: HashMap<MailboxId, MailboxId> = all
         .iter()
-        .filter_map(|member| Some((member.node.mailbox?, (*box_above(&member.life)?)?)))
-        .collect();
-    // Of a pool, which has several places, the last.
-    let places: HashMap<MailboxId, usize> = members
-        .iter()
-        .enumerate()
-        .filter_map(|(place, member)| Some((member.node.mailbox?, place)))
+        .filter(|member| at(&member.life).is_err())
+        .filter_map(|below| {
+            let above = below.life.ancestors().find_map(|life| at(life).ok())?;
+            Some((below.node.mailbox?, members[above].node.mailbox?))
+        })
         .collect();
     let lift = |mailbox: &MailboxId| above.get(mailbox).copied().unwrap_or(*mailbox);
+    let readers = Readers::new(members.iter().map(|member| &member.node));
+    let is_last_before = |mailbox, place| readers.last_of(mailbox) < Some(place);
     let wired = |(place, member): (usize, &Arc<Member>)| {
         let mut node = member.node.clone();
         node.feeds.iter_mut().flatten().for_each(|mailbox| *mailbox = lift(mailbox));
-        let from_below = member.life.fed_from_below();
-        let from_below = from_below.iter().map(lift).filter(|fed| {
-            // Who declares nothing feeds all before it anyhow.
-            let is_news = |&at: &usize| node.feeds.is_some() || at > place;
-            Some(*fed) != node.mailbox && places.get(fed).is_some_and(is_news)
-        });
-        let from_below: Vec<MailboxId> = from_below.collect();
+        let mut from_below: Vec<MailboxId> =
+            member.life.fed_from_below().iter().map(lift).collect();
+        from_below.retain(|&fed| Some(fed) != node.mailbox && readers.last_of(fed).is_some());
+        if node.feeds.is_none() {
+            // It feeds all before it anyhow.
+            from_below.retain(|&fed| !is_last_before(fed, place));
+        }
         if !from_below.is_empty() {
-            let before = || boxes().filter(|mailbox| places[mailbox] < place).collect();
+            let others = members[..place].iter().filter_map(|member| member.node.mailbox);
+            let before = || others.filter(|&mailbox| is_last_before(mailbox, place)).collect();
             node.feeds.get_or_insert_with(before).extend(from_below);
         }
         node

@@ -42,16 +42,15 @@ struct Mailboxes<'a> {
 impl Mailboxes<'_> {
     /// Those for whom somebody waits, and those for whom they do.
     fn waited_for(&mut self, index: usize) -> Vec<Arc<Life>> {
-        let (mut all, mut seen) = (Vec::new(), BTreeSet::from([index]));
-        let mut next: Vec<Arc<Life>> =
-            self.stage.member(index).map(|member| Arc::clone(&member.life)).into_iter().collect();
-        while let Some(waiter) = next.pop() {
-            for other in waiter.waits_for_others() {
-                let readers = self.readers(other).iter().map(|member| &member.life);
-                let new: Vec<_> = readers.filter(|life| seen.insert(life.index)).cloned().collect();
-                next.extend(new.iter().cloned());
-                all.extend(new);
-            }
+        let mut others =
+            self.stage.member(index).map_or_else(Vec::new, |member| member.life.waits_for_others());
+        let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
+        while let Some(other) = others.pop() {
+            let readers = self.readers(other).iter().map(|member| &member.life);
+            let new = readers.filter(|life| life.index != index && seen.insert(life.index));
+            let new: Vec<Arc<Life>> = new.cloned().collect();
+            others.extend(new.iter().flat_map(|life| life.waits_for_others()));
+            all.extend(new);
         }
         all
     }

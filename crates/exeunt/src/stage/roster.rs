@@ -249,7 +249,8 @@ impl Roster {
         let siblings: Vec<&Arc<Member>> = self.siblings(part).collect();
         let places: Vec<usize> = siblings.iter().map(|member| member.life.index).collect();
         let nodes = siblings.iter().map(|member| &member.node).chain([&part.node]);
-        let nodes: Vec<Node> = nodes.map(|node| node.placed(&places)).collect();
+        let mut nodes: Vec<Node> = nodes.cloned().collect();
+        nodes.iter_mut().for_each(|node| node.place_among(&places));
         let Some(cycle) = order::cycle_through_last(&nodes) else {
             return Ok(None);
         };
