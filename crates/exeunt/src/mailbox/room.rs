@@ -130,6 +130,10 @@ impl Room {
     /// Wakes all: there is something else to be seen than room.
     pub(super) fn wake_all(&self) {
         let mut queue = self.queue();
+        // As nearly always: to take empty maps apart costs more than all the rest.
+        if queue.is_empty() {
+            return;
+        }
         let Queue { threads, futures, .. } = &mut *queue;
         let [threads, futures] = [threads, futures].map(std::mem::take);
         self.note(&queue);
