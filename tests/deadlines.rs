@@ -758,18 +758,19 @@ fn d3_one_that_comes_back_in_the_middle_of_the_drain_neither() {
         let (late_trap, late_keeper) = crate::support::trap();
         let mut system = impatient();
         let sink = system.actor("sink").stall_limit(HANG);
-        let _sink = sink
-            .spawn(Play::<()>::idle().stopped(move |_| {
+        let sink = sink
+            .spawn(Play::<u32>::idle().stopped(move |_| {
                 late_trap.walk_in();
                 Ok(())
             }))
             .unwrap();
         let (tell, dropped) = mpsc::channel();
+        let (tell_refused, refused) = mpsc::channel();
         let stuck = system.spawn(
             "stuck",
-            Play::new(move |_: u32, _| {
+            Play::new(move |n: u32, _| {
                 trap.walk_in();
-                Ok(())
+                Ok(tell_refused.send(sink.send(n).is_err())?)
             })
             .holding(OnDrop(move || tell.send(()).unwrap())),
         );
@@ -783,6 +784,8 @@ fn d3_one_that_comes_back_in_the_middle_of_the_drain_neither() {
         let report = system.wait();
         assert_eq!(leaving(&report), ["stuck", "sink"]);
         assert_eq!(figures(line(&report, "stuck")), [0, 1, 2]);
+        // That its send came too late was no fault of the order.
+        assert!(next(&refused) && report.refused.is_empty(), "{report}");
     });
 }
 

@@ -297,9 +297,12 @@ impl Stage {
     /// Notes that a send was refused, if that is because the order of the drain was wrong.
     pub(crate) fn refused(&self, from: &Life, to: &Life) {
         let same_stage = std::ptr::eq(self, &raw const *to.stage);
-        // To send to oneself, or to one's parent, in one's own turn is nobody's order to put right, and a
-        // daemon goes on when others have left.
-        let no_order = from.index == to.index || from.is_daemon || from.descends_from(to);
+        // To send to oneself, or to one's parent, in one's own turn is nobody's order to put right, a
+        // daemon goes on when others have left, and so does a thread that was given up.
+        let no_order = from.index == to.index
+            || from.is_daemon
+            || from.descends_from(to)
+            || from.is_disowned();
         if !same_stage || no_order || !self.is_draining() || !to.was_called() {
             return;
         }

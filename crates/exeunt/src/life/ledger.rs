@@ -165,6 +165,11 @@ impl Life {
         ledger.disowned
     }
 
+    /// Whether the system has given up on it.
+    pub(crate) fn is_disowned(&self) -> bool {
+        self.ledger().disowned.is_some()
+    }
+
     /// Counts what the system took from the mailbox of a disowned actor.
     pub(crate) fn count_returned(&self, messages: u64) {
         if let Some(figures) = &mut self.ledger().disowned {

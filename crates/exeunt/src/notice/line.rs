@@ -85,7 +85,8 @@ impl Notice {
                 if total == messages { Ok(()) } else { write!(f, "; {total} so far") }
             }
             Notice::Refused { from, to } => {
-                write!(f, "`{from}` sent to `{to}`, which had left before: the order was wrong")
+                let why = "the order was wrong (is a `feeds` missing?)";
+                write!(f, "`{from}` sent to `{to}`, whose turn had come before: {why}")
             }
             Notice::Stuck { name, doing, message_type, label, stuck_for } => {
                 let on = on_what(*label, *message_type);
@@ -131,11 +132,18 @@ fn waiting(
     match (until_deadline, given_up_next) {
         (None, None) => f.write_str("; no deadline")?,
         (None, Some(_)) => {}
-        (Some(time), _) => write!(f, "; deadline in {time:.1?}")?,
+        (Some(time), _) => write!(f, "; deadline {}", in_time(time))?,
     }
     let Some((name, time)) = given_up_next else { return Ok(()) };
     let its = if until_deadline.is_some() { "its own" } else { "its deadline" };
-    write!(f, "; `{name}` has met {its}, and is given up in {time:.1?}")
+    write!(f, "; `{name}` has met {its}, and is given up {}", in_time(*time))
+}
+
+fn in_time(time: Duration) -> String {
+    match time < SHORT {
+        true => "now".to_owned(),
+        false => format!("in {time:.1?}"),
+    }
 }
 
 fn restarting(
@@ -222,6 +230,11 @@ mod tests {
         let all = format!("{both}; deadline in 4.0s; {}", met("its own"));
         assert_eq!(waiting(Some(deadline), Some(grace)), all);
         assert_eq!(waiting(None, None), format!("{both}; no deadline"));
+        let now = waiting(Some(Duration::from_micros(100)), Some(Duration::ZERO));
+        assert_eq!(
+            now,
+            format!("{both}; deadline now; `log` has met its own, and is given up now")
+        );
     }
 
     /// Said of a listener that has nothing left, and a log that has, whose grace it may be.

@@ -40,7 +40,8 @@ impl fmt::Display for Report {
         let remarks = rows.lines.iter().filter_map(|actor| remarks(actor));
         let refusals = self.refused.iter().map(|Refusals { from, to, count }| {
             let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-            format!("  refused: `{from}` sent to `{to}` {times} after it had left")
+            let why = "after its turn (is a `feeds` missing?)";
+            format!("  refused: `{from}` sent to `{to}` {times} {why}")
         });
         for line in remarks.chain(rows.failures()).chain(refusals) {
             writeln!(f, "{}", wrapped(&line))?;

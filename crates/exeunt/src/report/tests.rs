@@ -43,8 +43,9 @@ fn o4_how_often_somebody_sent_to_who_had_left_is_a_word_for_once() {
     let refused = vec![refusals(1), refusals(2)];
     let text = Report { refused, ..report(Vec::new()) }.to_string();
     let lines: Vec<&str> = text.lines().skip(2).collect();
-    let wanted = ["once", "2 times"]
-        .map(|times| format!("  refused: `a` sent to `b` {times} after it had left"));
+    let why = "after its turn (is a `feeds` missing?)";
+    let wanted =
+        ["once", "2 times"].map(|times| format!("  refused: `a` sent to `b` {times} {why}"));
     assert_eq!(lines, wanted);
 }
 

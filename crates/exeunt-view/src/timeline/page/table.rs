@@ -28,7 +28,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, picture: &Picture) -> fmt::Resul
         };
         writeln!(
             f,
-            "<p>refused: <b>{}</b> sent to <b>{}</b> {times} after it had left</p>",
+            "<p>refused: <b>{}</b> sent to <b>{}</b> {times} after its turn had come</p>",
             escaped(&refused.from),
             escaped(&refused.to),
         )?;
