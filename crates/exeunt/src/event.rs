@@ -106,7 +106,8 @@ impl Event {
     /// Sets the event and its children, and wakes everybody who waits for one of them.
     ///
     /// What happened before this call is visible to whoever sees the event set. Setting it again
-    /// does nothing. Never blocks.
+    /// does nothing. Never blocks; but it takes a lock, so it is not for code that runs inside a signal
+    /// handler (`signal_hook::low_level`). The closure of `ctrlc` does not.
     pub fn set(&self) {
         let mut unset = self.inner.set();
         while let Some(child) = unset.pop() {

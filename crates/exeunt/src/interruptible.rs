@@ -29,6 +29,8 @@ impl Event {
     /// is dropped (as is one that waits to be handed over), or with the process, which it does not
     /// keep alive. So at most one item is taken from the source and not given to the loop.
     ///
+    /// The iterator owns what it reads from: that of `listener.incoming()` borrows, the one below does not.
+    ///
     /// # Errors
     ///
     /// The operating system's, if it refuses the thread; it says whose iterator that was to be.

@@ -53,7 +53,7 @@ impl<'a> TaskBuilder<'a> {
     /// the same parent, or none as it has none. A daemon is not waited for, here as elsewhere.
     ///
     /// This counts as a declaration: it then holds back nobody but those that it
-    /// [feeds](TaskBuilder::feeds).
+    /// [feeds](TaskBuilder::feeds). Who sends to an actor declares that as well, or is refused when that has left.
     pub fn after(mut self, name: &str) -> Self {
         self.common.after.push(name.to_owned());
         self.common.feeds.get_or_insert_default();
