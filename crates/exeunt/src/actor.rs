@@ -11,11 +11,11 @@ use crate::error::Result;
 ///
 /// # Failures
 ///
-/// An error or a panic in [`handle`](Actor::handle) or a hook is caught: the message counts as
-/// failed, and this incarnation of the actor is over ([`stopped`](Actor::stopped) runs, so that it can
-/// clean up, and the value is dropped). Its [restart policy](crate::ActorBuilder::restart) decides what
-/// follows: another incarnation, which goes on with the same mailbox, or, unless one was set, the end:
-/// what is left in its mailbox is returned, and the ordered drain of the whole system begins.
+/// An error or a panic in [`handle`](Actor::handle) or a hook is caught. The message counts as failed, and this
+/// incarnation of the actor is over: [`stopped`](Actor::stopped) runs, so that it can clean up, and the value is
+/// dropped. The [restart policy](crate::ActorBuilder::restart) may begin another incarnation, which goes on with the
+/// same mailbox. Unless a policy was set, the actor ends: what is left in its mailbox is returned, and the ordered
+/// drain of the whole system begins.
 ///
 /// # Examples
 ///
@@ -51,15 +51,15 @@ use crate::error::Result;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Actor: Sized + 'static {
-    /// What it is sent.
+    /// The type of its messages.
     type Msg: Send + 'static;
 
     /// Runs on the actor's thread before the first message.
     ///
     /// # Errors
     ///
-    /// An error (or a panic) is a failure of the actor, for its restart policy like any other: no
-    /// message is handled, and [`stopped`](Actor::stopped) does not run.
+    /// An error (or a panic) is a failure of the actor, which its restart policy decides about like
+    /// any other. No message is handled, and [`stopped`](Actor::stopped) does not run.
     fn started(&mut self, cx: &mut Context<Self>) -> Result {
         let _ = cx;
         Ok(())
@@ -72,8 +72,8 @@ pub trait Actor: Sized + 'static {
     /// An error (or a panic) means that the message failed, and the actor with it.
     fn handle(&mut self, msg: Self::Msg, cx: &mut Context<Self>) -> Result;
 
-    /// Runs when nothing has come for as long as it
-    /// [wanted to wait](crate::Context::set_idle_timeout), and again after as long.
+    /// Runs when nothing has come for the actor's [idle timeout](crate::Context::set_idle_timeout),
+    /// and again after as long.
     ///
     /// # Errors
     ///
@@ -83,10 +83,10 @@ pub trait Actor: Sized + 'static {
         Ok(())
     }
 
-    /// What a message is called, for whoever looks at what the actor is doing: a
+    /// Names a message for everything that shows what the actor is doing: a
     /// [snapshot](crate::ActorSnapshot::label), the [watchdog](crate::System::watchdog).
     ///
-    /// Unless it is overridden it costs nothing; if it is, a lock that nobody else holds, for each
+    /// Unless it is overridden it costs nothing; if it is, it costs an uncontended lock for each
     /// message.
     fn label(msg: &Self::Msg) -> Option<&'static str> {
         let _ = msg;
@@ -97,9 +97,9 @@ pub trait Actor: Sized + 'static {
     /// to flush, to commit, to say goodbye to the actors downstream, whose mailboxes are still
     /// open.
     ///
-    /// It runs also past the actor's [deadline](Context::must_stop), when nothing waits any
-    /// longer, and after a failure, when the value may be half-changed. It does not run if the
-    /// actor was abandoned in a handler that never returned.
+    /// It also runs past the actor's [deadline](Context::must_stop), when no call waits any longer,
+    /// and after a failure, when the value may be half-changed. It does not run if the actor was
+    /// abandoned in a handler that never returned.
     ///
     /// # Errors
     ///

@@ -78,11 +78,11 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// # Errors
     ///
-    /// Each gives the message back. [`Closed`](SendError::Closed), also when the mailbox closes
-    /// while the sender waits for room; [`Interrupted`](SendError::Interrupted) when the sending
-    /// actor is past its deadline and would have to wait; [`Deadlock`](SendError::Deadlock) when
-    /// an actor would have to wait for room in its own mailbox; [`Full`](SendError::Full) when the
-    /// mailbox refuses what finds no room.
+    /// Each gives the message back. [`Closed`](SendError::Closed) when the mailbox is closed, or
+    /// closes while the sender waits for room; [`Interrupted`](SendError::Interrupted) when the
+    /// sending actor is past its deadline and would have to wait; [`Deadlock`](SendError::Deadlock)
+    /// when an actor would have to wait for room in its own mailbox; [`Full`](SendError::Full) when
+    /// the mailbox refuses what finds no room.
     #[inline]
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.send_by(message, None).map_err(SendTimeoutError::without_a_timeout)
@@ -104,23 +104,23 @@ impl<M: Send + 'static> Addr<M> {
 
     /// Sends a message, and waits for room for `timeout` at most.
     ///
-    /// A `timeout` too long for the clock is no time-out.
+    /// A `timeout` too long for the clock counts as none.
     ///
     /// # Errors
     ///
-    /// Each gives the message back: those of [`send`](Addr::send), and
-    /// [`Timeout`](SendTimeoutError::Timeout).
+    /// Those of [`send`](Addr::send), and [`Timeout`](SendTimeoutError::Timeout). Each gives the
+    /// message back.
     pub fn send_timeout(&self, message: M, timeout: Duration) -> Result<(), SendTimeoutError<M>> {
         self.send_by(message, Instant::now().checked_add(timeout))
     }
 
-    /// Sends a message past those that wait: into the [urgent lane](crate::ActorBuilder::urgent)
-    /// of an actor that has one. Waits for room there if it is full, whatever was
+    /// Sends a message past those that wait, into the [urgent lane](crate::ActorBuilder::urgent) of
+    /// an actor that has one. If that lane is full, it waits for room there, whatever was
     /// [chosen](Overflow) for the ordinary lane.
     ///
     /// Urgent messages of one sender are handled in the order in which they were sent, and so are
-    /// the ordinary ones; between the two there is none. They end as all others do: what is
-    /// accepted is handled, failed or returned.
+    /// its ordinary ones; between the two there is no order. Urgent messages end as all others do:
+    /// what is accepted is handled, failed or returned.
     ///
     /// # Errors
     ///
@@ -159,7 +159,7 @@ impl<M: Send + 'static> Addr<M> {
     /// Asks: sends the message that `question` makes around a [`Reply`], and waits for the answer.
     ///
     /// An ask always ends: with the answer, or with an error, at the latest when the asked actor
-    /// ends. It may be long, though: [`ask_timeout`](Addr::ask_timeout) sets a limit.
+    /// ends. That may take long, though: [`ask_timeout`](Addr::ask_timeout) sets a limit.
     ///
     /// # Errors
     ///
@@ -175,8 +175,8 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// # Errors
     ///
-    /// Those of [`ask`](Addr::ask), and [`AskError::Timeout`]. The question may then still be
-    /// handled; its answer goes nowhere.
+    /// Those of [`ask`](Addr::ask), and [`AskError::Timeout`]. After a time-out the question may
+    /// still be handled; its answer goes nowhere.
     pub fn ask_timeout<R: Send + 'static>(
         &self,
         question: impl FnOnce(Reply<R>) -> M,
@@ -199,12 +199,12 @@ impl<M: Send + 'static> Addr<M> {
         self.handle().stop();
     }
 
-    /// Waits until the actor has ended, and its thread with it, and gives its line of the report, which
-    /// says how. It does not bring it about: [`stop`](Addr::stop) does, or a drain.
+    /// Waits until the actor has ended, and its thread with it, and gives its line of the report, which says how. It
+    /// does not bring the end about: [`stop`](Addr::stop) does, or a drain.
     ///
-    /// An actor lives as long as there is an address, and the one that waits has one: of those that are to
-    /// end by themselves, wait with their [handle](Addr::handle), which keeps nobody alive; or, as an actor,
-    /// [watch](crate::Context::watch) them.
+    /// An actor lives as long as there is an address of it, and whoever waits here has one. To wait for an actor that
+    /// is to end by itself, use its [handle](Addr::handle), which keeps nobody alive; or, in an actor,
+    /// [watch](crate::Context::watch) it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -226,15 +226,15 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// # Errors
     ///
-    /// [`WaitError::Inside`] if an actor waits for its own end; [`WaitError::Interrupted`] when the actor
-    /// that waits must stop; and, at once, [`WaitError::NotSpawned`] if nobody was yet for this address.
+    /// [`WaitError::Inside`] if an actor waits for its own end; [`WaitError::Interrupted`] when the actor that waits
+    /// must stop; and, at once, [`WaitError::NotSpawned`] if no actor was spawned for this address yet.
     pub fn wait(&self) -> Result<ActorReport, WaitError> {
         self.handle().wait()
     }
 
     /// Waits as [`wait`](Addr::wait) does, for `timeout` at most.
     ///
-    /// A `timeout` too long for the clock is no time-out.
+    /// A `timeout` too long for the clock counts as none.
     ///
     /// # Errors
     ///
@@ -267,11 +267,11 @@ impl<M: Send + 'static> Addr<M> {
         self.mailbox.name()
     }
 
-    /// The place of the actor in the order of spawning, which nobody else of its system ever has, so that
-    /// those of the same name can be told apart; `None` before it is spawned.
+    /// The place of the actor in the order of spawning; `None` before it is spawned. Nobody else of its system ever has
+    /// the same, so it tells actors of the same name apart.
     ///
-    /// Its [report](ActorReport::id) and its [snapshot](crate::ActorSnapshot::id) have the same. A restart
-    /// does not change it. A [pool](crate::System::pool) has one of its own, and so has each of its threads.
+    /// Its [report](ActorReport::id) and its [snapshot](crate::ActorSnapshot::id) have the same id. A restart does not
+    /// change it. A [pool](crate::System::pool) has an id of its own, and so has each of its threads.
     ///
     /// ```
     /// use exeunt::System;
@@ -306,7 +306,7 @@ impl<M: Send + 'static> Addr<M> {
         }
     }
 
-    /// There is no room: what was chosen for the mailbox is done.
+    /// There is no room: does what was chosen for the mailbox.
     #[cold]
     fn overflow(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
         match self.mailbox.overflow() {
@@ -331,7 +331,7 @@ impl<M: Send + 'static> Addr<M> {
         }
     }
 
-    /// Sends at the price of a message, when the hook for it is free.
+    /// Sends, when the hook for dropped messages is free, by dropping a message.
     fn drop_one(&self, message: M, deadline: Option<Instant>) -> Result<(), SendTimeoutError<M>> {
         let undertaker = match self.mailbox.dead_letters.try_take() {
             Some(undertaker) => Ok(undertaker),
@@ -373,7 +373,7 @@ impl<M: Send + 'static> Addr<M> {
         })
     }
 
-    /// Looks for room, giving way in between, and goes to sleep when that does not pay, or enough others do it.
+    /// Looks for room, giving way in between. Goes to sleep when that does not pay, or when enough other threads do it.
     fn wait_patiently(
         &self,
         lane: &Lane<M>,
@@ -411,8 +411,8 @@ impl<M: Send + 'static> Addr<M> {
         }
     }
 
-    /// The mailbox takes no more messages. If both are past their deadlines, in a ring that did not come
-    /// to rest, it is chance who was first; then the sender hears of its own.
+    /// The mailbox takes no more messages. In a ring that did not come to rest, sender and receiver may both be past
+    /// their deadlines; which was first is chance, and the sender is told of its own.
     #[cold]
     pub(crate) fn closed(&self, message: M) -> SendTimeoutError<M> {
         let both = self.mailbox.owner.get().is_some_and(|owner| owner.is_overdue())
@@ -424,7 +424,7 @@ impl<M: Send + 'static> Addr<M> {
         SendTimeoutError::Closed(message, self.named())
     }
 
-    /// The same, for who would not have waited.
+    /// The same, for a sender that would not have waited.
     #[cold]
     fn closed_now(&self, message: M) -> TrySendError<M> {
         self.refused();
@@ -444,7 +444,7 @@ impl<M: Send + 'static> Addr<M> {
         self.asked().ask(question, deadline, |message| self.send_by(message, deadline))
     }
 
-    /// Its actor, as somebody who is asked.
+    /// Its actor, as the one that is asked.
     pub(crate) fn asked(&self) -> Asked<'_> {
         let Mailbox { owner, ended, .. } = &*self.mailbox;
         Asked { name: self.mailbox.name(), owner: owner.get(), ended }
@@ -458,7 +458,7 @@ impl<M: Send + 'static> Addr<M> {
         self.asked().is(me)
     }
 
-    /// Notes who sent to whom in vain, since in a drain that means that the order was wrong.
+    /// Notes who was refused by whom, since in a drain a refusal means that the order was wrong.
     #[cold]
     fn refused(&self) {
         if let (Some(me), Some(owner)) = (life::current(), self.mailbox.owner.get()) {
@@ -487,8 +487,8 @@ impl<M: Send + 'static> PartialEq for Addr<M> {
 
 impl<M: Send + 'static> Eq for Addr<M> {}
 
-/// By the actor, as they are equal by it: for a set of addresses, say. (`clippy::mutable_key_type` cannot know that
-/// nothing of it changes.)
+/// Hashes the actor, by which addresses are equal: for a set of addresses, say. (`clippy::mutable_key_type` cannot know
+/// that nothing of it changes.)
 impl<M: Send + 'static> Hash for Addr<M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         Arc::as_ptr(&self.mailbox).hash(state);

@@ -1,4 +1,4 @@
-//! [`ActorBuilder`] and [`TaskBuilder`]: all there is to choose when somebody is spawned.
+//! [`ActorBuilder`] and [`TaskBuilder`]: all there is to choose when an actor or a task is spawned.
 
 mod actor;
 mod task;

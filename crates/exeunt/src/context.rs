@@ -78,9 +78,9 @@ impl<A: Actor> Context<A> {
     ///
     /// An actor that keeps it keeps itself alive: it will end with a drain, not by itself.
     ///
-    /// In its turn the actor cannot send to itself any more: its mailbox is closed then, to it as to everybody but
-    /// its children. One of a [ring](crate::guide::cycles) still can, as those of the ring can send to each other,
-    /// until all of them have nothing left to do: what it sends itself is handled.
+    /// In its turn the actor cannot send to itself any more: its mailbox is closed then to everybody but its children.
+    /// A member of a [ring](crate::guide::cycles) still can, as it can send to the other members, until none of them
+    /// has anything left to do; what it sends to itself is handled.
     #[must_use]
     pub fn addr(&self) -> Addr<A::Msg> {
         Addr::new(Arc::clone(&self.mailbox))
@@ -95,17 +95,17 @@ impl<A: Actor> Context<A> {
     /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed
     /// and drained for it.
     ///
-    /// In a ring, of those who declare that they feed each other, it is set when all of them have come to
-    /// rest and close together, not before. Who makes a message of each message looks at
-    /// [`is_draining`](SystemHandle::is_draining) of [`system`](Context::system), and stops making them.
+    /// In a ring, whose members declare that they feed each other, it is set only when all of them have come to rest
+    /// and close together. A member that sends a new message for each one it handles looks at
+    /// [`is_draining`](SystemHandle::is_draining) of [`system`](Context::system) instead, and stops sending them.
     #[must_use]
     pub fn stopping(&self) -> &Event {
         &self.life.stopping
     }
 
-    /// The reports of those of its children that have left in its turn, or because it is to begin anew:
-    /// in the order in which they ended. Those that had ended before are not among them. For the
-    /// [`stopped`](Actor::stopped) hook; before its turn it is empty.
+    /// The reports of the children that left in the actor's turn, or because it is to begin anew, in the order in which
+    /// they ended. Children that had ended before are not among them. It is for the [`stopped`](Actor::stopped) hook;
+    /// before the actor's turn it is empty.
     #[must_use]
     pub fn children_left(&self) -> &[ActorReport] {
         &self.children_left
@@ -118,8 +118,8 @@ impl<A: Actor> Context<A> {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`] when the actor must stop. Returned from the handler, it counts the message
-    /// as failed, and the actor as overdue, not as failed.
+    /// [`Interrupted`] when the actor must stop. If the handler returns it, the message counts as
+    /// failed, and the actor as overdue, not as failed.
     pub fn sleep(&self, duration: Duration) -> Result<(), Interrupted> {
         let until = self.life.interruption();
         if !until.is_set() && self.agenda.clock.pass(duration) {
@@ -152,7 +152,7 @@ impl<A: Actor> Context<A> {
 /// ```
 pub struct TaskContext {
     life: Arc<Life>,
-    /// Set when its turn has come, or it is to begin anew.
+    /// Set when the task's turn has come, or it is to begin anew.
     stopping: Event,
 }
 
@@ -161,8 +161,8 @@ impl TaskContext {
         TaskContext { stopping: life.incarnation(), life }
     }
 
-    /// Set when its turn in the drain has come, or when it is to begin anew together with others of
-    /// its [group](crate::Group): it is to return.
+    /// Set when the task is to return: its turn in the drain has come, or it is to begin anew
+    /// together with others of its [group](crate::Group).
     #[must_use]
     pub fn stopping(&self) -> &Event {
         &self.stopping
@@ -172,7 +172,7 @@ impl TaskContext {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`] when the task is to stop; returned from the task, it is no failure.
+    /// [`Interrupted`] when the task is to stop. To return it from the task is no failure.
     pub fn sleep(&self, duration: Duration) -> Result<(), Interrupted> {
         sleep(&self.life, &self.stopping, duration)
     }
@@ -188,29 +188,29 @@ macro_rules! common {
                 &self.life.name
             }
 
-            /// Set when its deadline has passed, after which it has the grace (one second unless
-            /// set) to leave before it is abandoned. Waiting sends, asks and sleeps have ended
-            /// with an error; a long computation may look at it.
+            /// Set when its deadline has passed. From then on it has the grace (one second unless
+            /// set) to leave before it is abandoned. Sends, asks and sleeps that waited have ended
+            /// with an error; a long computation may look at this event.
             #[must_use]
             pub fn must_stop(&self) -> &Event {
                 &self.life.must_stop
             }
 
-            /// A sign of life: tells a drain that something was achieved although no message was
-            /// finished, so that the stall limit begins anew, for it and for those who wait for room with
-            /// it. For long handlers and hooks, and for tasks that flush.
+            /// A sign of life: tells a drain that something was achieved although no message was finished. The stall
+            /// limit begins anew, for it and for those who wait for room in its mailbox. It is for long handlers and
+            /// hooks, and for tasks that flush.
             pub fn progress(&self) {
                 self.life.sign_of_life();
             }
 
-            /// Waits for something that only the closure knows of, and says so meanwhile: who looks at what it is
-            /// doing ([`doing`](crate::ActorSnapshot::doing), the watchdog, the report of one that was given up) is
-            /// told "waiting for" and these words, and finds that it [waits](crate::ActorSnapshot::is_waiting) and is
-            /// not busy. What the closure returns is returned.
+            /// Calls a closure that waits for something only the closure knows of, and says so meanwhile: whatever
+            /// shows what the actor or task is doing ([`doing`](crate::ActorSnapshot::doing), the watchdog, the report
+            /// of one that was given up) shows "waiting for" and these words, and that it
+            /// [waits](crate::ActorSnapshot::is_waiting) and is not busy. Returns what the closure returns.
             ///
-            /// It is a word and no more: the wait ends by itself, or by what
-            /// [`on_stopping`](Self::on_stopping) does, not by an order, and the deadlines are those of any code of the
-            /// actor's. Sleeps, sends, asks and waits for another's end say so by themselves. It costs two short locks.
+            /// It only tells: no order ends the wait, which ends by itself or by what
+            /// [`on_stopping`](Self::on_stopping) does, and the deadlines are those of any code of the actor's. Sleeps,
+            /// sends, asks and waits for another actor's end tell of themselves. It costs two short locks.
             ///
             /// ```
             /// use std::io::Read;
@@ -249,17 +249,17 @@ macro_rules! common {
                 self.life.stage.stop(&self.life);
             }
 
-            /// Has a closure called when its turn has come, or it is to begin anew, or must stop: one that
-            /// ends a call that blocks where no [`Event`] reaches, a read of a socket, say. Dropping what
-            /// is returned takes the closure back; that goes without saying if it is a local variable, or
-            /// a field of the actor. Then it is not called any more, though it may be running.
+            /// Has a closure called when the actor's or task's turn has come, or it is to begin anew, or must stop. The
+            /// closure ends a call that blocks where no [`Event`] reaches: a read of a socket, say. Dropping the
+            /// returned value takes the closure back, which happens by itself if it is a local variable or a field of
+            /// the actor. From then on the closure is not called any more, though it may be running.
             ///
-            /// It costs a thread, called `<name>/stopping`, that waits until then, and calls the closure.
-            /// Nobody waits for that thread. A panic of the closure ends it, and nothing else.
+            /// It costs a thread, called `<name>/stopping`, that waits until then and calls the closure. Nobody waits
+            /// for that thread. A panic of the closure ends the thread, and nothing else.
             ///
-            /// An actor's turn does not end what it handles, nor should it: the closure is for a call
-            /// that might otherwise block for ever. For iterators there is
-            /// [`interrupts`](Event::interrupts), which needs no such closure, but leaves its thread behind.
+            /// An actor's turn does not end the handling of a message, nor should it: the closure is for a call that
+            /// might otherwise block for ever. For iterators there is [`interrupts`](Event::interrupts), which needs no
+            /// such closure, but leaves its thread behind.
             ///
             /// ```
             /// use std::io::Read;
@@ -288,7 +288,8 @@ macro_rules! common {
             ///
             /// # Errors
             ///
-            /// The operating system's, if it refuses the thread, which is named. The closure is dropped then.
+            /// The operating system's, if it refuses the thread; the error names the thread. The closure is dropped
+            /// then.
             pub fn on_stopping(
                 &self,
                 call: impl FnOnce() + Send + 'static,
@@ -299,10 +300,9 @@ macro_rules! common {
             /// Spawns a child, with a mailbox of the default capacity. [`actor`](Self::actor) is the
             /// long form.
             ///
-            /// A child belongs to its parent, and to the parent's present incarnation: it leaves in the
-            /// parent's turn, when the parent's queue is handled and before its `stopped` hook, last
-            /// spawned first. Its messages to the parent are taken until then. If it fails, and no
-            /// policy absorbs that, its parent fails of it.
+            /// A child belongs to its parent's present incarnation. It leaves in the parent's turn, when the parent's
+            /// queue is handled and before its `stopped` hook, last spawned first. Its messages to the parent are taken
+            /// until then. If it fails, and no policy absorbs that, its parent fails with it.
             ///
             /// ```
             /// use exeunt::{Actor, Addr, Context, System};
@@ -338,8 +338,8 @@ macro_rules! common {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             ///
-            /// Once its parent is leaving, it is not started, and the address is closed. If the
-            /// operating system refuses the thread, the system fails.
+            /// A child whose parent is already leaving is not started, and its address is closed.
+            /// If the operating system refuses the thread, the system fails.
             pub fn spawn<B: Actor + Send>(&self, name: &str, child: B) -> Addr<B::Msg> {
                 self.actor(name).spawn_or_fail(child)
             }
@@ -386,11 +386,11 @@ macro_rules! common {
     };
 }
 
-/// The same as the contexts' [`waiting_for`](TaskContext::waiting_for), for code that has no context at hand: of the actor or
-/// task whose thread this is.
+/// The same as the contexts' [`waiting_for`](TaskContext::waiting_for), for code that has no context at hand. It tells
+/// of the actor or task whose thread this is.
 ///
-/// For libraries, whose waits should not look like work of whoever calls them. On a thread of nobody's, it is the closure
-/// and no more.
+/// It is for libraries, whose waits should not look like work of their callers. On a thread of no actor or task it only
+/// calls the closure.
 ///
 /// ```
 /// use std::sync::mpsc;

@@ -24,8 +24,8 @@ use crate::system::System;
 
 /// An actor or a task, whatever it takes: its name, its end, and how to bring that about. It **keeps nobody alive**.
 ///
-/// A task has no address: this is what [`spawn_task`](System::spawn_task) and [`TaskBuilder::spawn`] give. Of an actor,
-/// [`Addr::handle`] gives it to those who only wait for its end, and are not to put that off.
+/// A task has no address: this is what [`spawn_task`](System::spawn_task) and [`TaskBuilder::spawn`] give. That of an
+/// actor comes from [`Addr::handle`], for those who only wait for its end, and are not to put that off.
 ///
 /// Clones are cheap and equal. Dropping it changes nothing.
 ///
@@ -48,7 +48,7 @@ pub struct ActorHandle {
 
 #[derive(Clone)]
 enum Whose {
-    /// Of whoever reads that mailbox, or will.
+    /// Of the actor that reads that mailbox, or will.
     Actor(Arc<dyn Post>),
     Task(Arc<Life>),
     /// Of a task of that name that was not started.
@@ -83,7 +83,7 @@ impl ActorHandle {
     /// Asks for its turn now, as if a drain had come to it alone: its mailbox closes, what is queued is handled, its
     /// children leave, it ends; of a task, [`stopping`](crate::TaskContext::stopping) is set. It only asks, and returns.
     ///
-    /// The limits are those of a drain. Before somebody is spawned, and after the end, nothing happens.
+    /// The limits are those of a drain. Before the actor is spawned, and after its end, nothing happens.
     ///
     /// ```
     /// use exeunt::{Ended, System, WaitError};
@@ -106,7 +106,7 @@ impl ActorHandle {
         }
     }
 
-    /// Whether it has ended, and its thread with it; also if it will never be there, since it was not spawned.
+    /// Whether it has ended, and its thread with it; also if it was not spawned and never will be.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         match self.owner() {
@@ -115,15 +115,15 @@ impl ActorHandle {
         }
     }
 
-    /// Waits until it has ended, and its thread with it, and gives its line of the report, which says how. It does
-    /// not bring it about: [`stop`](ActorHandle::stop) does, or a drain; or it ends by itself.
+    /// Waits until it has ended, and its thread with it, and gives its line of the report, which says how. It does not
+    /// bring the end about: [`stop`](ActorHandle::stop) does, or a drain; or it ends by itself.
     ///
-    /// An actor that is not to wait with its thread [watches](Context::watch).
+    /// An actor that is not to block its thread [watches](Context::watch) instead.
     ///
     /// # Errors
     ///
-    /// [`WaitError::Inside`] if it waits for its own end; [`WaitError::Interrupted`] when the actor or task that
-    /// waits must stop; and, at once, [`WaitError::NotSpawned`] if it is not spawned.
+    /// [`WaitError::Inside`] if an actor or a task waits for its own end; [`WaitError::Interrupted`] when the actor or
+    /// task that waits must stop; and, at once, [`WaitError::NotSpawned`] if it is not spawned.
     pub fn wait(&self) -> Result<ActorReport, WaitError> {
         self.wait_by(None)
     }
@@ -191,7 +191,7 @@ impl ActorHandle {
         }
     }
 
-    /// Whether nobody is to come any more, unless somebody has.
+    /// Whether nobody will be spawned for it any more, if nobody was.
     pub(crate) fn is_given_up(&self) -> bool {
         match &self.whose {
             Whose::Actor(post) => post.ended().is_set(),

@@ -5,9 +5,9 @@
 //!
 //! # How do I stop my threads properly?
 //!
-//! A thread cannot be killed from outside. A daemon thread is cut off in the middle of what it does. What
-//! is left is to ask: an event that the thread looks at, or waits on instead of sleeping, so that it
-//! wakes, cleans up and returns. [`Event`] is that, and of use alone:
+//! A thread cannot be killed from outside. A daemon thread is cut off in the middle of what it does. What is left is to
+//! ask: an event that the thread looks at, or waits on instead of sleeping, so that it wakes, cleans up and returns.
+//! [`Event`] is that, and useful alone:
 //!
 //! ```
 //! use std::{thread, time::Duration};
@@ -22,9 +22,9 @@
 //! worker.join().unwrap(); // at once
 //! ```
 //!
-//! With two threads the question becomes one of order. If the second is asked before the first has sent
-//! its last message, that message is lost; if its queue is dropped with what is in it, so is that; if
-//! either is stuck, the program hangs. A [`System`] answers it once:
+//! With two threads the question becomes one of order. If the second is asked before the first has sent its last
+//! message, that message is lost; if its queue is dropped, what is in it is lost too; if either is stuck, the program
+//! hangs. A [`System`] answers it once:
 //!
 //! ```
 //! use exeunt::{Actor, Context, System};
@@ -60,8 +60,8 @@
 //!
 //! # Where to look
 //!
-//! The [`guide`] has a page for each thing that one wants to do, with a program that runs; one of them is for
-//! those who [come from](guide::coming_from) OTP, actix, kameo, ractor, tonari-actor or SObjectizer. Item by item:
+//! The [`guide`] has a page for each thing that one wants to do, with a program that runs; one page is for readers who
+//! [come from](guide::coming_from) OTP, actix, kameo, ractor, tonari-actor or SObjectizer. Item by item:
 //!
 //! | to | see |
 //! |---|---|
@@ -70,17 +70,17 @@
 //! | send one kind of message, whatever the actor takes besides | [`Recipient`] |
 //! | send to one of many, or to all | [`Router`], [`Broadcast`] |
 //! | publish to all who have subscribed | [`Topic`] |
-//! | send past those that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
-//! | send to whoever is free, or always to the same for the same key | [`System::pool`], [`ActorBuilder::spawn_keyed`] |
+//! | send past the messages that wait | [`ActorBuilder::urgent`], [`Addr::send_urgent`] |
+//! | send to whichever thread is free, or always to the same one for the same key | [`System::pool`], [`ActorBuilder::spawn_keyed`] |
 //! | ask without waiting | [`Context::ask_then`] |
 //! | send later, or every so often | [`Context::send_after`], [`Context::send_every`], [`Timer`] |
 //! | notice that nothing comes | [`Context::set_idle_timeout`], [`Actor::idle`] |
 //! | wait for another channel, too | [`Context::attach`], [`Context::attach_inbox`] |
-//! | have it back when it has failed | [`ActorBuilder::restart`], [`Restart`], [`Backoff`] |
+//! | restart an actor that has failed | [`ActorBuilder::restart`], [`Restart`], [`Backoff`] |
 //! | restart several together | [`Group`], [`Strategy`], [`AutoShutdown`] |
 //! | spawn actors from an actor | [`Context::spawn`], [`Context::actor`], [`Context::children_left`] |
-//! | stop one of them | [`Context::stop`], [`Addr::stop`] |
-//! | know that it has ended, and how | [`Context::watch`], [`Addr::wait`], [`ActorHandle`] |
+//! | stop one actor | [`Context::stop`], [`Addr::stop`] |
+//! | know that an actor has ended, and how | [`Context::watch`], [`Addr::wait`], [`ActorHandle`] |
 //! | run a loop without a mailbox | [`System::spawn_task`], [`TaskContext`] |
 //! | choose capacity, wiring, limits | [`ActorBuilder`], [`TaskBuilder`] |
 //! | choose what a full mailbox does | [`Overflow`] |
@@ -88,12 +88,12 @@
 //! | end a program by its signals | [`System::run`], [`Signals`], [`Exit`] |
 //! | embed a system in a program with a life of its own | [`guide::embedding`], [`System::shutdown`], [`SystemHandle`] |
 //! | stop what blocks | [`Event::interrupts`], [`Context::sleep`] |
-//! | say what it waits for | [`Context::waiting_for`], [`ActorSnapshot::is_waiting`] |
+//! | say what an actor waits for | [`Context::waiting_for`], [`ActorSnapshot::is_waiting`] |
 //! | keep what was not handled | [`ActorBuilder::returned`] |
-//! | see what it does | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
-//! | find it by its name | [`SystemHandle::lookup`] |
-//! | be told who is stuck, and who waits for each other | [`System::watchdog`] |
-//! | know how it ended | [`Report`] |
+//! | see what a system does | [`System::observe`], [`Notice`], [`SystemHandle::snapshot`] |
+//! | find an actor by its name | [`SystemHandle::lookup`] |
+//! | be told which actors are stuck, or wait for each other | [`System::watchdog`] |
+//! | know how a run ended | [`Report`] |
 //! | know exactly what is promised | [`contract`] |
 //!
 //! # What it costs
@@ -107,13 +107,13 @@
 //! # What may change
 //!
 //! Enums and structs of figures may grow in a minor version (they are `non_exhaustive`), and so may the variants of
-//! [`Notice`]: a pattern with `..` is ready for that. Which threads are there, how a report prints, and the words of
-//! errors and of the log are no interface.
+//! [`Notice`]: a pattern with `..` is ready for that. Which threads there are, how a report prints, and the words of
+//! errors and of the log are no part of the interface.
 //!
 //! Two other crates are part of the interface: [`crossbeam_channel`], whose receivers an actor
-//! [attaches](Context::attach) and an event [has](Event::receiver), and of `log` its
-//! [`Level`](Notice::level). Their next major version would be one of this crate too.
-//! The least version of Rust is 1.85; a newer one is asked for only with a minor version.
+//! [attaches](Context::attach) and an event [has](Event::receiver), and `log` with its
+//! [`Level`](Notice::level). A new major version of either would be one of this crate too. The
+//! minimum version of Rust is 1.85; it is raised only with a minor version.
 //!
 //! # Features
 //!
@@ -121,16 +121,16 @@
 //!
 //! - `signals` (default): [`Signals`], and [`System::run`] takes SIGINT and SIGTERM, on Windows Ctrl-C.
 //! - `serde`: [`Report`] serialises.
-//! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns
-//!   it on, and has it for its users.
+//! - `stepper`: `stepper::Stepper`, which runs an actor without a thread, for tests. `exeunt-testkit` turns it on, and
+//!   re-exports it.
 //! - `async`: from async programs, a send, an ask and the end of others as futures, for any executor:
 //!   `Addr::send_async`, `Addr::ask_async`, `Addr::wait_async`, `ActorHandle::wait_async`, `SystemHandle::wait_async`.
 //!
-//! There is no prelude: what a file uses is said in its `use`, and [`Result`] would hide that of the language.
+//! There is no prelude: the `use` lines of a file say what it uses, and [`Result`] would hide that of the language.
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Where there are no signals, what is said of them leads nowhere.
+// Where there are no signals, links to what is said of them lead nowhere.
 #![cfg_attr(
     not(all(any(unix, windows), feature = "signals")),
     allow(rustdoc::broken_intra_doc_links)
@@ -237,5 +237,5 @@ pub use system::{System, SystemHandle};
 pub use timer::{Missed, Timer};
 pub use topic::{Published, Subscriber, Subscription, SubscriptionBuilder, Topic, WeakTopic};
 
-/// The crate whose channels are in the interface of this one: who takes it from here has the same version of it.
+/// The crate whose channels are part of this crate's interface. Used from here, it is always the same version.
 pub use crossbeam_channel;

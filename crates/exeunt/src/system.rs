@@ -47,13 +47,12 @@ mod handle;
 /// # The deadlines
 ///
 /// The whole drain has a budget (30 s). Within it an actor may drain for as long as it makes
-/// progress: one that finishes no message for the stall limit (5 s) has met its deadline, unless it
-/// waits for another one that makes progress, and so
-/// has one that is past a [deadline of its own](ActorBuilder::drain_deadline). Half of the budget
-/// is divided among all and kept for those still to come. At its deadline an actor's remaining
-/// messages are returned, its waits end with an error, and its `stopped` hook still runs. A thread
-/// that has not left its handler a grace (1 s) later is abandoned: named, its mailbox emptied, and
-/// not waited for.
+/// progress. It has met its deadline when it finishes no message for the stall limit (5 s), unless
+/// it waits for another one that makes progress, or when it is past a [deadline of its
+/// own](ActorBuilder::drain_deadline). Half of the budget is divided among all and kept for those
+/// whose turn is still to come. At its deadline an actor's remaining messages are returned, its
+/// waits end with an error, and its `stopped` hook still runs. A thread that has not left its
+/// handler a grace (1 s) later is abandoned: named, its mailbox emptied, and not waited for.
 ///
 /// # Failures
 ///
@@ -108,8 +107,8 @@ impl System {
 
     /// Sets how long an actor may drain without finishing a message; 5 s unless set.
     ///
-    /// Can be set for [one actor](ActorBuilder::stall_limit) too. A stall is noticed at most a
-    /// tenth of the limit late (1 ms at the least).
+    /// It can be set for [one actor](ActorBuilder::stall_limit) too. A stall is noticed late by at
+    /// most a tenth of the limit, or 1 ms if that is more.
     pub fn set_stall_limit(&mut self, limit: Duration) -> &mut System {
         lock(&self.handle.stage.limits).stall = limit;
         self
@@ -124,35 +123,34 @@ impl System {
 
     /// Adds a listener, which is told everything that happens from here on, in order.
     ///
-    /// It runs on a thread of the system's own, so that a slow one holds up other listeners and
-    /// nothing else; at the end of the system they are waited for, for a grace. One that panics is
-    /// told nothing more. A listener that writes [`Notice`]s to `log` is always there; its
-    /// target is `exeunt::` and the name of the system, so that `exeunt=debug` is about all systems of a process, and
-    /// `exeunt::words=off` about one.
+    /// The listener runs on a thread of the system's own, so that a slow one holds up other listeners and nothing else;
+    /// at the end of the system they are waited for, for a grace. A listener that panics is told nothing more. One that
+    /// writes [`Notice`]s to `log` is always there; its target is `exeunt::` and the name of the system, so that
+    /// `exeunt=debug` is for all systems of a process, and `exeunt::words=off` for one.
     ///
-    /// If the operating system refuses the threads that serve the system, nobody is started and nothing happens
-    /// that there would be to tell of: it ends at once, and the [report](Report::reason) says why.
+    /// If the operating system refuses the threads that serve the system, nobody is started and there is nothing to
+    /// tell of: the system ends at once, and the [report](Report::reason) says why.
     ///
-    /// What it captures lives as long as the system: an [`Addr`] in it keeps an actor from ending
-    /// by itself, a [`WeakAddr`](crate::WeakAddr) does not.
+    /// What the listener captures lives as long as the system: an [`Addr`] in it keeps an actor
+    /// from ending by itself, a [`WeakAddr`](crate::WeakAddr) does not.
     pub fn observe(&mut self, listener: impl FnMut(&Notice) + Send + 'static) -> &mut System {
         self.handle.stage.observe(Box::new(listener));
         self
     }
 
-    /// Sets a watchdog: it names whoever has been in one handler or hook, or in one wait for room or an
-    /// answer, for longer than `limit` ([`Notice::Stuck`]), and those that wait for each other
-    /// ([`Notice::Deadlock`]). There is none unless this is called.
+    /// Sets a watchdog, which names each actor that has been in one handler or hook, or in one wait for room or an
+    /// answer, for longer than `limit` ([`Notice::Stuck`]), and those that wait for each other ([`Notice::Deadlock`]).
+    /// There is none unless this is called.
     ///
-    /// It says so at the latest one and a half limits after it began, and once: again only after somebody
-    /// has moved. It ends nothing; that is for a drain and its deadlines. A task is in its loop by nature,
-    /// and only its waits are looked at. An actor that hands a [`Reply`](crate::Reply) on is waited for by
-    /// the asker all the same, so that a deadlock may be only apparent if somebody else is to answer.
+    /// It does so at the latest one and a half limits after the wait or the handler began, and once: again only after
+    /// one of those named has moved. It ends nothing; that is for a drain and its deadlines. A task is in its loop by
+    /// nature, and only its waits are looked at. If an actor hands a [`Reply`](crate::Reply) on, the asker still counts
+    /// as waiting for that actor, so that a deadlock may be only apparent if another one is to answer.
     ///
-    /// It has a thread of its own, which ends with the system and sleeps between looks, of which there
-    /// are four in a `limit`. A look reads what the actors have written anyway; it costs them nothing. What
-    /// is on its way is named best by an actor that [labels](Actor::label) its messages. Called again,
-    /// there is another one, with a limit of its own.
+    /// The watchdog has a thread of its own, which ends with the system, looks four times in a `limit`, and sleeps in
+    /// between. A look reads what the actors have written anyway; it costs them nothing. The message in question is
+    /// named best by an actor that [labels](Actor::label) its messages. Calling this again adds another watchdog, with
+    /// a limit of its own.
     ///
     /// If the operating system refuses the thread, the system fails.
     ///
@@ -201,9 +199,8 @@ impl System {
     /// drain begins, the report says why, and the address is closed. The long form gives the error
     /// instead. Once the drain has begun, nobody is started and the address is closed.
     ///
-    /// The address keeps the actor alive. Who drops it on the spot has spawned an actor that starts,
-    /// handles what has been sent to it, and ends, unless it holds an address, a timer or a channel of
-    /// its own.
+    /// The address keeps the actor alive. If it is dropped at once, the actor starts, handles what has been sent to it,
+    /// and ends, unless it holds an address, a timer or a channel of its own.
     pub fn spawn<A: Actor + Send>(&mut self, name: &str, actor: A) -> Addr<A::Msg> {
         self.actor(name).spawn_or_fail(actor)
     }
@@ -211,7 +208,7 @@ impl System {
     /// Begins to describe an actor: capacity, wiring, limits, and then
     /// [`spawn`](ActorBuilder::spawn).
     ///
-    /// The name is what logs, reports and snapshots call it, and what its thread is called. Several may have the same; a
+    /// The name is used in logs, reports and snapshots, and for its thread. Several actors may have the same; a
     /// [`lookup`](SystemHandle::lookup) finds the first of them.
     pub fn actor<M: Send + 'static>(&mut self, name: &str) -> ActorBuilder<'_, M> {
         ActorBuilder::new(&self.handle.stage, None, name)
@@ -221,10 +218,10 @@ impl System {
     /// its own that [`spawn_with`](ActorBuilder::spawn_with) makes. It has one address, leaves as one, and is
     /// one line of the report, with one for each thread below it.
     ///
-    /// Whichever thread is free takes the next message: so messages of one sender are begun in the order
-    /// in which they were sent (M3), and may be finished in another. To keep the order for each key, see
-    /// [`spawn_keyed`](ActorBuilder::spawn_keyed). A restart policy holds for each thread alone; what is in
-    /// the mailbox is returned only when the last one ends. It has 4096 threads at most.
+    /// Whichever thread is free takes the next message: so messages of one sender are begun in the order in which they
+    /// were sent (M3), and may be finished in another. To keep the order for each key, see
+    /// [`spawn_keyed`](ActorBuilder::spawn_keyed). A restart policy holds for each thread alone; what is in the mailbox
+    /// is returned only when the last thread ends. A pool has 4096 threads at most.
     ///
     /// ```
     /// use std::time::Duration;
@@ -255,7 +252,7 @@ impl System {
     /// its end, and can be dropped: the task goes on.
     ///
     /// If the operating system refuses the thread, the system fails, as for
-    /// [`spawn`](System::spawn), and to wait for it is an error.
+    /// [`spawn`](System::spawn), and waiting for the task is an error.
     pub fn spawn_task(
         &mut self,
         name: &str,
@@ -288,23 +285,25 @@ impl System {
 
     // How it ends.
 
-    /// Runs until everybody but the daemons has ended, or SIGINT, SIGTERM or a failure begins the
-    /// ordered drain, and until that is over.
+    /// Runs until all but the daemons have ended, or SIGINT, SIGTERM or a failure begins the
+    /// ordered drain; and then until the drain is over.
     ///
     /// The [`Exit`] is for `main` to return. It prints the report to standard error unless all
-    /// ended well by themselves, and ends the process truthfully: after a signal by that signal.
+    /// actors and tasks ended well by themselves, and ends the process truthfully: after a signal
+    /// by that signal.
     ///
-    /// A signal that comes before `run` is called has its default effect, although actors may be at work: who begins with
-    /// something that takes long, or is not to be lost, installs `Signals` before.
+    /// A signal that comes before `run` is called has its default effect, although actors may be at work. A program
+    /// that begins with something that takes long, or is not to be lost, installs `Signals` before.
     ///
     /// On Windows Ctrl-C and Ctrl-Break are the signals (see the guide's [embedding](crate::guide::embedding#windows)).
-    /// Without the feature `signals` it is [`wait`](System::wait): Ctrl-C ends the program at once, and nothing is drained,
-    /// unless the program has it heard by other means, and calls [`SystemHandle::shutdown`] then.
+    /// Without the feature `signals` it is [`wait`](System::wait): Ctrl-C ends the program at once, and nothing is
+    /// drained, unless the program hears Ctrl-C by other means and then calls [`SystemHandle::shutdown`].
     ///
     /// # Errors
     ///
-    /// If another system of the process has the signals, or on Windows the program itself, by `ctrlc`, this one fails: it
-    /// drains, and the report says why. If this one has them already (see `Signals::install`), that is fine.
+    /// If another system of the process has the signals, or on Windows the program itself has them, by `ctrlc`, this
+    /// system fails: it drains, and the report says why. If this system has them already (see `Signals::install`), that
+    /// is fine.
     pub fn run(self) -> Exit {
         #[cfg(all(any(unix, windows), feature = "signals"))]
         let _signals = match crate::Signals::default().install(&self.handle) {
@@ -318,12 +317,13 @@ impl System {
         Exit::from(self.wait())
     }
 
-    /// Waits until everybody but the daemons has ended, or a failure or a
-    /// [shutdown](SystemHandle::shutdown) begins the ordered drain, and until that is over.
+    /// Waits until all but the daemons have ended, or a failure or a
+    /// [shutdown](SystemHandle::shutdown) begins the ordered drain; and then until the drain is
+    /// over.
     pub fn wait(self) -> Report {
         match self.handle.stage.wait_as_owner() {
             Ok(report) => report,
-            // It was moved into an actor of its own, which cannot wait for its own end.
+            // The system was moved into one of its own actors, which cannot wait for its own end.
             Err(error) => {
                 self.handle.stage.empty_report(Reason::failure(self.handle.name(), &error))
             }
@@ -342,7 +342,7 @@ impl Drop for System {
     fn drop(&mut self) {
         let stage = &self.handle.stage;
         if stage.is_dark() {
-            // Nobody was ever spawned; but somebody may wait.
+            // Nobody was ever spawned; but another thread may wait.
             stage.publish(stage.empty_report(Reason::Shutdown));
         }
         if !stage.has_ended() {

@@ -20,13 +20,13 @@ use crate::timer::{Missed, Timer};
 
 /// Time.
 impl<A: Actor> Context<A> {
-    /// Sends the actor itself a message after a delay. To send to somebody else then, it sends to that
-    /// one when it handles the message.
+    /// Sends the actor itself a message after a delay. To send to another actor then, it sends to that one when it
+    /// handles this message.
     ///
-    /// It does not go through the mailbox, so that a full one does not hold it up, and takes turns with
-    /// what else there is to do. A message that waits for its moment is not accepted yet: when the
-    /// actor's turn comes, or when this incarnation of it ends, the timer is cancelled, and counted as
-    /// [cancelled](ActorReport::cancelled). Until then it keeps the actor alive, as an address would.
+    /// The message does not go through the mailbox, so that a full one does not hold it up; it takes turns with what
+    /// else there is to do. While it waits for its moment it is not accepted yet: when the actor's turn comes, or when
+    /// this incarnation of it ends, the timer is cancelled, and counted as [cancelled](ActorReport::cancelled). Until
+    /// then the timer keeps the actor alive, as an address would.
     ///
     /// A `delay` too long for the clock never ends.
     ///
@@ -60,13 +60,13 @@ impl<A: Actor> Context<A> {
         timer
     }
 
-    /// Sends the actor a message every `period`, the first after one period. What has been missed
-    /// because the actor was busy is [skipped](Missed::Skip); see
+    /// Sends the actor a message every `period`, the first after one period. Ticks that were missed
+    /// because the actor was busy are [skipped](Missed::Skip); see
     /// [`send_every_with`](Context::send_every_with).
     ///
-    /// There is no drift: the ticks are those of the moment at which it began. For the rest it is as
-    /// [`send_after`](Context::send_after), but that nothing is counted when the actor's turn or the end of this
-    /// incarnation puts an end to it: a tick that is not due yet was promised to nobody.
+    /// There is no drift: the ticks are counted from the moment at which the timer began. Otherwise it is as
+    /// [`send_after`](Context::send_after), except that nothing is counted when the actor's turn or the end of this
+    /// incarnation ends the timer: a tick that is not due yet was promised to nobody.
     ///
     /// # Panics
     ///
@@ -80,7 +80,7 @@ impl<A: Actor> Context<A> {
         self.send_every_with(period, Missed::Skip, make)
     }
 
-    /// [`send_every`](Context::send_every), with the choice of what becomes of ticks that were missed.
+    /// [`send_every`](Context::send_every), with a choice of what becomes of missed ticks.
     ///
     /// ```
     /// use std::time::Duration;
@@ -124,8 +124,8 @@ impl<A: Actor> Context<A> {
         timer
     }
 
-    /// Runs [`Actor::idle`] when nothing has come for `timeout`, and again after as long; `None` puts
-    /// an end to it. It does not keep the actor alive.
+    /// Runs [`Actor::idle`] when nothing has come for `timeout`, and again after as long; `None`
+    /// turns this off. It does not keep the actor alive.
     ///
     /// ```
     /// use std::time::Duration;
@@ -162,18 +162,19 @@ impl<A: Actor> Context<A> {
     }
 }
 
-/// Meeting other channels, and others' ends.
+/// Other channels, and the end of others.
 impl<A: Actor> Context<A> {
     /// Adds a channel to what the actor waits for: each item becomes a message. In its turn the actor
     /// takes what is [queued](OnDrain::Take) in it.
     ///
-    /// Orders come first; among the mailbox, the channels and the timers each is looked at in turn, so
-    /// that none starves another. As long as the channel has senders it keeps the actor alive.
+    /// Orders come first; then the mailbox, the channels and the timers are looked at in turn, so that none starves
+    /// another. As long as the channel has senders it keeps the actor alive.
     ///
-    /// It is attached to this incarnation of the actor, and gone without a word when that is restarted:
-    /// attach it in [`started`](Actor::started), each time, from a receiver that `spawn_with` clones for
-    /// each value. (The example below, which takes its only one, is never restarted.) One that fails in its turn is
-    /// restarted for what is in its mailbox, and not for a channel alone: what is left there then stays.
+    /// The channel is attached to this incarnation of the actor, and gone without a word when the actor is restarted:
+    /// attach it in [`started`](Actor::started), each time, from a receiver that `spawn_with` clones for each value.
+    /// (The actor of the example below gives its only receiver away; it is never restarted.) An actor that fails in its
+    /// turn is restarted for what is in its mailbox, and not for a channel alone: what is left in the channel then
+    /// stays there.
     ///
     /// An item counts as accepted when it is taken. A panic of `map` counts it as failed.
     ///
@@ -213,7 +214,7 @@ impl<A: Actor> Context<A> {
         self.attach_with(receiver, OnDrain::Take, map);
     }
 
-    /// [`attach`](Context::attach), with the choice of what a drain does with the channel.
+    /// [`attach`](Context::attach), with a choice of what a drain does with the channel.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -243,13 +244,14 @@ impl<A: Actor> Context<A> {
         self.agenda.attach(Channel::new(receiver, map, on_drain));
     }
 
-    /// Adds a mailbox of its own to what the actor waits for: what is sent to its address is accepted,
-    /// handled and returned as what is sent to the actor's own. It closes in the actor's turn.
+    /// Adds a further mailbox to what the actor waits for: what is sent to that mailbox's address is accepted, handled
+    /// and returned like what is sent to the actor's own. It closes in the actor's turn.
     ///
-    /// It is attached to this incarnation, and closed when that is over, so that the next one makes
-    /// another, in [`started`](Actor::started), and gives its address to whoever is to send there.
+    /// It is attached to this incarnation, and closed when that is over. The next incarnation makes
+    /// another one, in [`started`](Actor::started), and gives its address to whoever is to send
+    /// there.
     ///
-    /// So somebody can be given an address for one kind of message, with a capacity of its own; a
+    /// So a sender can be given an address for one kind of message, with a capacity of its own; a
     /// [`Topic`](crate::Topic) does that for its subscribers. In the wiring, the actor is declared
     /// by its own address.
     ///
@@ -284,10 +286,10 @@ impl<A: Actor> Context<A> {
         self.agenda.attach(Annex::new(inbox, map, &self.life));
     }
 
-    /// Watches somebody, an actor or a task: when it has ended, for whatever reason, and its thread with it, the
-    /// actor is sent what `tell` makes of its report. If it has ended already, at once.
+    /// Watches an actor or a task: when it has ended, for whatever reason, and its thread with it, this actor is sent
+    /// what `tell` makes of its report; at once, if it has ended already.
     ///
-    /// A watch keeps the watcher alive, and not the watched. It ends with this incarnation of the watcher.
+    /// A watch keeps the watcher alive, but not the watched. It ends with this incarnation of the watcher.
     ///
     /// ```
     /// use exeunt::{Actor, ActorReport, Addr, Context, System};
@@ -322,8 +324,8 @@ impl<A: Actor> Context<A> {
     ///
     /// # Errors
     ///
-    /// [`WaitError::NotSpawned`] if nobody was spawned yet for the address, or the task was not started: there is no
-    /// end to tell of. [`WaitError::Inside`] if it is the actor itself.
+    /// [`WaitError::NotSpawned`] if no actor was spawned yet for the address, or the task was not started: there is no
+    /// end to tell of. [`WaitError::Inside`] if the actor watches itself.
     pub fn watch(
         &mut self,
         whom: impl Into<ActorHandle>,
@@ -346,8 +348,8 @@ impl<A: Actor> Context<A> {
 
 /// Asking without waiting.
 impl<A: Actor> Context<A> {
-    /// Asks somebody, and goes on; the answer comes back as an event, with which `then` is called. So an
-    /// actor need not block on another, and two can ask each other.
+    /// Asks another actor, and goes on; the answer comes back as an event, and `then` is called with it. So an actor
+    /// need not block on another, and two actors can ask each other.
     ///
     /// `then` is called once: with the answer, or with the reason why there will be none
     /// ([`Unanswered`](AskError::Unanswered), [`Ended`](AskError::Ended)). In its turn the actor waits

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Addr;
 use crate::mailbox::Mailbox;
 
-/// The address of an actor that does not keep it alive.
+/// An address that does not keep its actor alive.
 ///
 /// # Examples
 ///
@@ -29,7 +29,7 @@ impl<M: Send + 'static> WeakAddr<M> {
         WeakAddr { mailbox }
     }
 
-    /// An address to send to, unless the last one is gone.
+    /// An address to send to; `None` once the last one is gone.
     #[must_use]
     pub fn upgrade(&self) -> Option<Addr<M>> {
         self.mailbox.add_address_to_others().then(|| Addr { mailbox: Arc::clone(&self.mailbox) })

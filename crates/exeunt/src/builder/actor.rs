@@ -66,7 +66,7 @@ use crate::stage::{Spawned, Stage};
 pub struct ActorBuilder<'a, M: Send + 'static> {
     pub(crate) common: Common<'a>,
     pub(crate) mailbox: MailboxOptions<M>,
-    /// How many are to read its mailbox, if it is a pool.
+    /// How many threads are to read its mailbox, if it is a pool.
     pub(crate) threads: Option<usize>,
 }
 
@@ -83,8 +83,8 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         }
     }
 
-    /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY)
-    /// unless set. An [`inbox`](ActorBuilder::inbox) has its capacity since it was made: to set another one is an error of
+    /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) unless set. An
+    /// [`inbox`](ActorBuilder::inbox) keeps the capacity it was made with: to set another one is an error of
     /// [`spawn`](ActorBuilder::spawn).
     pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
         self.mailbox.capacity = Some(capacity.into());
@@ -96,11 +96,12 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         self.capacity(Capacity::Unbounded)
     }
 
-    /// Gives its mailbox a second lane, for [urgent](Addr::send_urgent) messages: they are handled
-    /// before those that wait in the ordinary one. It holds so many of its own.
+    /// Gives its mailbox a second lane, for [urgent](Addr::send_urgent) messages, which are handled
+    /// before those that wait in the ordinary one. The lane has a capacity of its own, which is
+    /// given here.
     ///
     /// The ordinary lane does not starve: while something waits there, not more than 8 urgent
-    /// messages in a row go before it. When its turn comes, both lanes are handled to the last
+    /// messages in a row go before it. In the actor's turn both lanes are handled to the last
     /// message.
     ///
     /// ```
@@ -136,7 +137,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     }
 
     /// Sets what a send does when the mailbox is full; it waits unless set. This also holds for an
-    /// [`inbox`](ActorBuilder::inbox), from here on.
+    /// [`inbox`](ActorBuilder::inbox), from the spawn on.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.mailbox.overflow = overflow;
         self
@@ -152,10 +153,10 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     /// queued when the actor failed, met its deadline, or was abandoned, and those that a full
     /// mailbox [dropped](Overflow). Unless set, they are dropped.
     ///
-    /// The hook runs on the actor's own thread; for an abandoned actor on a thread of the
-    /// system's; for a full mailbox on the sender's; for an actor that cannot be spawned, whose
-    /// [`inbox`](ActorBuilder::inbox) was sent to, on the one that was to spawn it. A panic in it is
-    /// logged.
+    /// The hook runs on the actor's own thread; for an abandoned actor, on a thread of the
+    /// system's; for a full mailbox, on the sender's; and for an actor that cannot be spawned,
+    /// though something was sent to its [`inbox`](ActorBuilder::inbox), on the thread that was to
+    /// spawn it. A panic in it is logged.
     pub fn returned(mut self, hook: impl FnMut(M) + Send + 'static) -> Self {
         self.mailbox.dead_letters = Some(Box::new(hook));
         self
@@ -168,14 +169,14 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
 
     /// Spawns the actor, and gives its address.
     ///
-    /// Once the drain has begun, nobody is started; the address is closed then.
+    /// Once the drain has begun, no actor is started, and the address is closed.
     ///
     /// # Errors
     ///
     /// [`SpawnError`] names the actor and says what is wrong: a zero capacity, a name that no
     /// thread can have, wiring that makes no order possible, a group or an address of another
     /// system, options that contradict each other, a restart policy, since there is only this one
-    /// value ([`spawn_with`](ActorBuilder::spawn_with) takes one), or a thread that the operating
+    /// value (use [`spawn_with`](ActorBuilder::spawn_with) then), or a thread that the operating
     /// system refused. What waits in its [`inbox`](ActorBuilder::inbox) is returned.
     pub fn spawn<A: Actor<Msg = M> + Send>(self, actor: A) -> Result<Addr<M>, SpawnError> {
         if self.common.restart.is_ever() || self.threads.is_some_and(|threads| threads > 1) {
@@ -234,8 +235,7 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         Ok(address)
     }
 
-    /// Spawns it for somebody who does not look at errors: the system fails of them, and the address is
-    /// closed.
+    /// Spawns it for a caller that does not look at errors: an error makes the system fail, and the address is closed.
     pub(crate) fn spawn_or_fail<A: Actor<Msg = M> + Send>(self, actor: A) -> Addr<M> {
         let stage = self.common.stage;
         self.spawn(actor).unwrap_or_else(|error| {
@@ -247,7 +247,8 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
         })
     }
 
-    /// It cannot be spawned as it was described. What waits in its inbox goes where it was to go.
+    /// It cannot be spawned as it was described. What waits in its inbox is returned as it would
+    /// have been.
     pub(crate) fn refused(self, cause: SpawnCause) -> SpawnError {
         drop(self.mailbox.open(&self.common.name));
         self.common.error(cause)

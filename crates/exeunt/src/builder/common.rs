@@ -33,7 +33,7 @@ pub(crate) struct Common<'a> {
     pub(crate) group: Option<Group>,
     pub(crate) is_significant: bool,
     pub(crate) feeds: Option<Vec<MailboxId>>,
-    /// What of that is outside of the families above it, and of how many of those, from its parent's on.
+    /// Each mailbox it feeds, with how many of the families above it, from its parent's on, that mailbox is outside of.
     pub(crate) feeds_outside: Vec<(MailboxId, usize)>,
     /// A mailbox of another system that it was to feed.
     pub(crate) foreign: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) struct Common<'a> {
     pub(crate) limits: OwnLimits,
     pub(crate) daemon: bool,
     pub(crate) stack_bytes: Option<usize>,
-    /// Which of the threads it is that read its mailbox.
+    /// Which of the threads that read its mailbox it is.
     pub(crate) seat: usize,
 }
 
@@ -162,12 +162,13 @@ macro_rules! common {
     ($($builder:tt)+) => {
         $($builder)+ {
             /// Declares that it sends to `addr`, so that `addr`'s turn comes after its end. Whoever
-            /// declares one must declare all: what it does not name does not wait for it.
+            /// declares one address must declare all: an actor that is not named does not wait for
+            /// it.
             ///
-            /// What a [child](crate::Context::spawn) declares holds for those above it too, also when it has
-            /// left. But the order is made when the drain begins: what a child declares that is spawned after
-            /// that comes too late, unless another one below the same parent has declared it before. So a parent
-            /// whose children may come in the drain declares what they feed:
+            /// What a [child](crate::Context::spawn) declares holds for those above it too, also when the child has
+            /// left. But the order is made when the drain begins: what a child declares that is spawned after that
+            /// comes too late, unless another child below the same parent has declared it before. So a parent that may
+            /// spawn children in the drain declares itself what they feed:
             ///
             /// ```
             /// use exeunt::{Actor, Addr, Context, System};
@@ -212,10 +213,9 @@ macro_rules! common {
             /// [`Restart::never`] unless set. To be restarted it needs `spawn_with`, which tells how it
             /// is made anew.
             ///
-            /// The mailbox and every address outlive a restart. The old incarnation's `stopped` hook has
-            /// ended, its children have left and its value is dropped before the new one is made. During
-            /// a drain whoever fails goes on with its queue in the same way, within its intensity and
-            /// without a backoff.
+            /// The mailbox and every address outlive a restart. The old incarnation's `stopped` hook has ended, its
+            /// children have left and its value is dropped before the new one is made. In a drain an actor that fails
+            /// goes on with its queue in the same way, within its intensity and without a backoff.
             pub fn restart(mut self, restart: Restart) -> Self {
                 self.common.restart = restart;
                 self
@@ -230,17 +230,17 @@ macro_rules! common {
             /// Makes it significant for its group: when it has left, for good and by itself, the group
             /// may [leave too](GroupBuilder::auto_shutdown).
             ///
-            /// Where that cannot be, spawning it is an error (see
-            /// [`is_pointless`](SpawnError::is_pointless)): without a group, in a group that never leaves
-            /// by itself, or if it is restarted [`always`](Restart::always).
+            /// Where that can have no effect, spawning is an error (see [`is_pointless`](SpawnError::is_pointless)):
+            /// without a group, in a group that never leaves by itself, or if it is restarted
+            /// [`always`](Restart::always).
             pub fn significant(mut self) -> Self {
                 self.common.is_significant = true;
                 self
             }
 
-            /// Sets how long it may drain without finishing a message or showing another
-            /// [sign of life](TaskContext::progress), instead of the system's limit. To wait for one
-            /// that shows some is no stall.
+            /// Sets how long it may drain without finishing a message or showing another [sign of
+            /// life](TaskContext::progress), instead of the system's limit. To wait for another
+            /// actor that shows signs of life is no stall.
             pub fn stall_limit(mut self, limit: Duration) -> Self {
                 self.common.limits.stall = Some(limit);
                 self

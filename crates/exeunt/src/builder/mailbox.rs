@@ -7,11 +7,11 @@ use crate::error::SpawnCause;
 use crate::mailbox::{DeadLetters, Inbox, Mailbox, Overflow};
 
 pub(crate) struct MailboxOptions<M: Send + 'static> {
-    /// Unless set, the default; of an inbox that was there before, its own.
+    /// Unless set, the default; for an inbox that was made before, its own.
     pub(crate) capacity: Option<Capacity>,
     pub(crate) urgent: Option<Capacity>,
     pub(crate) overflow: Overflow,
-    /// One that was there before.
+    /// A mailbox that was made before its actor.
     pub(crate) inbox: Option<Inbox<M>>,
     pub(crate) dead_letters: Option<DeadLetters<M>>,
 }
@@ -29,14 +29,14 @@ impl<M: Send + 'static> Default for MailboxOptions<M> {
 }
 
 impl<M: Send + 'static> MailboxOptions<M> {
-    /// The mailbox of whoever is called that, with all that was chosen for it.
+    /// The mailbox of the actor of that name, with all that was chosen for it.
     pub(crate) fn open(self, name: &Arc<str>) -> Result<Unread<M>, SpawnCause> {
         let has_two_capacities = self.inbox.is_some() && self.capacity.is_some();
         let mailbox = match self.inbox {
             Some(inbox) => inbox.into_mailbox(),
             None => Mailbox::new(self.capacity.unwrap_or_default()),
         };
-        // Whatever goes wrong from here on, who has the address must not wait for anybody.
+        // Whatever goes wrong from here on, no sender may wait for a reader that will never come.
         let unread = Unread { mailbox, is_read: false };
         let mailbox = unread.mailbox();
         mailbox.be_called(name);
@@ -60,8 +60,7 @@ impl<M: Send + 'static> MailboxOptions<M> {
     }
 }
 
-/// A mailbox that is still to have a reader. If it will have none after all, it is closed, and what is
-/// in it returned.
+/// A mailbox that is still to have a reader. If it gets none after all, it is closed, and what is in it is returned.
 pub(crate) struct Unread<M: Send + 'static> {
     mailbox: Arc<Mailbox<M>>,
     is_read: bool,

@@ -48,12 +48,13 @@ impl<'a> TaskBuilder<'a> {
         TaskBuilder { common: Common::new(stage, parent, name) }
     }
 
-    /// Its turn comes when whoever bears that name (all of them, if there are several, and all threads
-    /// of a pool) has ended, and not at once. Looked for among those that were spawned before it, and have
-    /// the same parent, or none as it has none. A daemon is not waited for, here as elsewhere.
+    /// Its turn comes, not at once, but when the actor or task of that name has ended (all of them, if there are
+    /// several, and all threads of a pool). The name is looked for among those that were spawned before it under the
+    /// same parent, or without one if it has none. A daemon is not waited for, here as elsewhere.
     ///
-    /// This counts as a declaration: it then holds back nobody but those that it
-    /// [feeds](TaskBuilder::feeds). Who sends to an actor declares that as well, or is refused when that has left.
+    /// This counts as a declaration: the task then holds back nobody but those that it
+    /// [feeds](TaskBuilder::feeds). A task that sends to an actor declares that as well, or is
+    /// refused when the actor has left.
     pub fn after(mut self, name: &str) -> Self {
         self.common.after.push(name.to_owned());
         self.common.feeds.get_or_insert_default();
@@ -62,7 +63,7 @@ impl<'a> TaskBuilder<'a> {
 
     /// Spawns the task, and gives its handle: what waits for its end, and asks it to stop.
     ///
-    /// Once the drain has begun, nobody is started; to wait is an error then
+    /// Once the drain has begun, no task is started, and waiting for it is an error
     /// ([`NotSpawned`](crate::WaitError::NotSpawned)).
     ///
     /// ```
@@ -131,7 +132,7 @@ impl<'a> TaskBuilder<'a> {
         })
     }
 
-    /// Spawns it for somebody who does not look at errors: the system fails of them.
+    /// Spawns it for a caller that does not look at errors: an error makes the system fail.
     pub(crate) fn spawn_or_fail(
         self,
         task: impl FnOnce(&TaskContext) -> error::Result + Send + 'static,

@@ -49,8 +49,8 @@ impl SystemHandle {
         &self.stage.name
     }
 
-    /// The address of the actor of that name: of the first to be spawned, if there are several that
-    /// have not left.
+    /// The address of the actor of that name. If several that have not left share it, it is that of
+    /// the first to be spawned.
     ///
     /// A name keeps nobody alive, only an address does: an actor whose last address was dropped is on its
     /// way out, and not found, though a [snapshot](SystemHandle::snapshot) may still show it.
@@ -74,8 +74,8 @@ impl SystemHandle {
     ///
     /// # Errors
     ///
-    /// [`LookupError`] says whether nobody of that name is there (tasks take no messages, and who has no
-    /// address left is on the way out) or whether it takes other messages.
+    /// [`LookupError`] says whether there is no such actor, or whether it takes other messages. A task is not found,
+    /// since it takes no messages; nor is an actor without an address left, which is on its way out.
     pub fn lookup<M: Send + 'static>(&self, name: &str) -> Result<Addr<M>, LookupError> {
         let unknown = || LookupError::Unknown { name: name.to_owned() };
         let post = self.stage.find_post(name).ok_or_else(unknown)?;
@@ -94,10 +94,10 @@ impl SystemHandle {
 
     /// Asks for the ordered drain with a reason for the report, as the signals do.
     ///
-    /// The first reason counts; of a [`Reason::Signal`] that comes later, the signal is noted.
+    /// The first reason counts; of a later [`Reason::Signal`], the signal is noted.
     ///
-    /// Says whether the system was still there to hear it: `false` means that it has ended, and that
-    /// its report does not tell of it.
+    /// Says whether the system was still there to hear it: `false` means that it has ended, and
+    /// that its report does not tell of this call.
     pub fn shutdown_because(&self, reason: Reason) -> bool {
         self.stage.shutdown(reason)
     }
@@ -108,7 +108,7 @@ impl SystemHandle {
         self.stage.is_draining()
     }
 
-    /// Set when the drain has begun, for who waits for that beside other things.
+    /// Set when the drain has begun, to be waited for beside other things.
     ///
     /// ```
     /// use exeunt::System;
@@ -130,8 +130,8 @@ impl SystemHandle {
         self.stage.has_ended()
     }
 
-    /// Waits for the end of the system. It does not bring it about: a system whose owner neither
-    /// [waits](System::wait) nor drops it goes on, also when all its actors have ended.
+    /// Waits for the end of the system. It does not bring the end about: a system whose owner
+    /// neither [waits](System::wait) nor drops it goes on, also when all its actors have ended.
     ///
     /// # Errors
     ///
@@ -157,10 +157,10 @@ impl SystemHandle {
         self.stage.snapshot()
     }
 
-    /// How all stand, as a table: who is in what state, what waits, and what those do that do
-    /// anything.
+    /// A table of all actors and tasks: what state each is in, what waits for it, and what it does,
+    /// if it does anything.
     ///
-    /// A signal of choice prints it; see `Signals::snapshot_on`.
+    /// A signal of the program's choice prints it; see `Signals::snapshot_on`.
     ///
     /// ```
     /// use exeunt::System;
