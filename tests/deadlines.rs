@@ -1025,6 +1025,18 @@ fn d5_children_are_set_with_their_parent_and_alone() {
 }
 
 #[test]
+fn d5_a_child_is_set_by_what_is_above_its_parent_though_nobody_has_that() {
+    guarded(|| {
+        let top = Event::new();
+        let grandchild = top.child().child();
+        // A line so long that its end must not take a place on the stack for each.
+        let far_below = (0..100_000).fold(top.child(), |parent, _| parent.child());
+        top.set();
+        assert!(grandchild.is_set() && far_below.is_set());
+    });
+}
+
+#[test]
 fn d5_a_child_that_is_set_while_its_parent_is_made_is_not_missed() {
     guarded_for(4 * HANG, || {
         for _ in 0..500 {

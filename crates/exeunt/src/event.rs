@@ -72,6 +72,8 @@ pub struct Event {
 struct Inner {
     flag: Flag,
     children: Mutex<Children>,
+    /// Kept, since what is set above it reaches it through the parent alone, which nobody else may have.
+    parent: Option<Arc<Inner>>,
 }
 
 struct Children {
@@ -99,8 +101,12 @@ impl Event {
     /// Makes an event that is not set.
     #[must_use]
     pub fn new() -> Event {
+        Event::below(None)
+    }
+
+    fn below(parent: Option<Arc<Inner>>) -> Event {
         let children = Mutex::new(Children { all: Vec::new(), sweep_at: 8 });
-        Event { inner: Arc::new(Inner { flag: Flag::new(), children }) }
+        Event { inner: Arc::new(Inner { flag: Flag::new(), children, parent }) }
     }
 
     /// Sets the event and its children, and wakes everybody who waits for one of them.
@@ -172,7 +178,7 @@ impl Event {
     /// ```
     #[must_use]
     pub fn child(&self) -> Event {
-        let child = Event::new();
+        let child = Event::below(Some(Arc::clone(&self.inner)));
         // Under the lock under which they are taken: who sets it finds the child, or is found here.
         let mut children = self.inner.children();
         if !self.is_set() {
@@ -232,6 +238,16 @@ impl Inner {
 
     fn children(&self) -> MutexGuard<'_, Children> {
         unwind::lock(&self.children)
+    }
+}
+
+/// One after the other, since a line of parents may be long.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let mut above = self.parent.take();
+        while let Some(mut parent) = above.and_then(Arc::into_inner) {
+            above = parent.parent.take();
+        }
     }
 }
 
