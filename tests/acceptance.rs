@@ -838,6 +838,22 @@ fn the_end_of_one_that_is_not_significant_ends_nobody_else() {
 }
 
 #[test]
+fn nobody_is_started_in_a_group_that_a_significant_member_has_ended() {
+    guarded(|| {
+        let mut system = System::new("significant");
+        let mode = AutoShutdown::AnySignificant;
+        let around = system.group("around").auto_shutdown(mode).build().unwrap();
+        let group = system.group("group").within(&around).build().unwrap();
+        let work = system.task("work").within(&around).significant().spawn(|_| Ok(())).unwrap();
+        assert_eq!(work.wait().unwrap().ended, Ended::Completed);
+        // It would stay for ever, since nobody tells it to leave.
+        let late = system.actor("late").within(&group).spawn(Play::<()>::idle()).unwrap();
+        assert!(late.is_closed());
+        assert_eq!(leaving(&system.wait()), ["work"]);
+    });
+}
+
+#[test]
 fn the_end_of_a_significant_member_ends_its_group() {
     type End = fn(&Addr<Line>);
     let ways: [(End, Ended); 2] = [

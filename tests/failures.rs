@@ -410,6 +410,60 @@ fn f4_the_end_of_another_system_can_be_waited_for() {
 }
 
 #[test]
+fn d2_a_wait_for_the_end_of_another_system_ends_at_the_deadline() {
+    guarded(|| {
+        let mut other = System::new("other");
+        let _keeps = other.spawn("keeps", Play::<()>::idle());
+        let handle = other.handle();
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("d2");
+        system.set_grace(HANG);
+        let waiter =
+            Play::new(move |(), _| Ok(tell.send([handle.wait(), handle.wait_timeout(HANG)])?));
+        let waiter = system.actor("waiter").stall_limit(ms(1)).spawn(waiter).unwrap();
+        waiter.send(()).unwrap();
+        until(|| standing(&system.handle(), "waiter").doing == "waiting for the end of `other`");
+        let report = system.shutdown();
+        assert_eq!(line(&report, "waiter").ended, Ended::Overdue);
+        let interrupted = next(&told).map(|end| end.unwrap_err());
+        assert_eq!(interrupted, [WaitError::Interrupted; 2]);
+    });
+}
+
+#[test]
+fn d2_f5_a_system_that_an_actor_waits_for_drains_when_that_must_stop() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("outer");
+        system.set_grace(HANG);
+        let waiter = Play::new(move |(), _| {
+            let mut inner = System::new("inner");
+            let keeps = inner.spawn("keeps", Play::<()>::idle());
+            keeps.send(())?;
+            Ok(tell.send(inner.wait())?)
+        });
+        let waiter = system.actor("waiter").stall_limit(ms(1)).spawn(waiter).unwrap();
+        waiter.send(()).unwrap();
+        until(|| standing(&system.handle(), "waiter").doing == "waiting for the end of `inner`");
+        assert_eq!(line(&system.shutdown(), "waiter").ended, Ended::Overdue);
+        let inner = next(&told);
+        assert_eq!((&inner.reason, line(&inner, "keeps").handled), (&Reason::Shutdown, 1));
+    });
+}
+
+#[test]
+fn f4_who_sets_the_event_of_the_drains_beginning_begins_none() {
+    guarded(|| {
+        let mut system = System::new("f4");
+        let addr = system.spawn("a", Play::<()>::idle());
+        system.handle().drain_began().set();
+        assert!(!system.handle().is_draining());
+        drop(addr); // and so it ends by itself, which nobody does in a drain before its turn
+        assert_eq!(system.wait().reason, Reason::Completed);
+    });
+}
+
+#[test]
 fn f4_shutdown_asked_twice_is_one_shutdown() {
     guarded(|| {
         let (hear, heard) = mpsc::channel();
@@ -757,9 +811,12 @@ fn f5_a_listener_that_panics_and_panics_when_dropped_is_the_only_one_to_go() {
 #[test]
 fn f5_a_system_that_never_spawned_anybody_ends_all_the_same() {
     guarded(|| {
-        let system = System::new("dark");
+        let (listens, heard) = mpsc::channel::<()>();
+        let mut system = System::new("dark");
+        system.observe(move |_| listens.send(()).unwrap());
         let handle = system.handle();
         drop(system);
+        assert_eq!(heard.recv_timeout(HANG), Err(mpsc::RecvTimeoutError::Disconnected));
         assert!(handle.has_ended() && !handle.shutdown_because(Reason::Shutdown));
         assert_eq!(handle.wait().unwrap().actors, []);
 

@@ -93,6 +93,32 @@ fn f4_to_wait_for_ones_own_end_is_an_error_for_a_task_too() {
 }
 
 #[test]
+fn f4_to_wait_for_the_end_of_those_above_is_an_error() {
+    guarded(|| {
+        let (give, given) = mpsc::channel::<ActorHandle>();
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("f4");
+        let top = system.spawn_task("top", move |cx| {
+            let top = next(&given);
+            cx.spawn_task("child", move |cx| {
+                let grandchild = Play::<()>::idle().started(move |cx| {
+                    let ends = [top.wait(), top.wait_timeout(HANG)].map(|end| end.map(drop));
+                    tell.send((ends, cx.watch(&top, |_| ())))?;
+                    Ok(())
+                });
+                cx.spawn("grandchild", grandchild);
+                Ok(())
+            });
+            Ok(())
+        });
+        give.send(top).unwrap();
+        let inside = Err(WaitError::Inside);
+        assert_eq!(next(&told), ([inside, inside], inside));
+        assert!(!system.wait().is_failure());
+    });
+}
+
+#[test]
 fn d2_a_wait_for_a_task_ends_when_the_waiter_must_stop() {
     guarded(|| {
         let (trap, keeper) = trap();

@@ -175,3 +175,19 @@ fn f1_who_is_to_begin_anew_with_others_is_told() {
         assert!(!report.is_failure());
     });
 }
+
+#[test]
+fn f5_a_panic_of_the_closure_that_panics_when_it_is_dropped_ends_no_process() {
+    guarded(|| {
+        let mut system = System::new("grenade");
+        system.spawn_task("a", move |cx| {
+            let (thrown, caught) = mpsc::channel::<()>();
+            let grenade = OnDrop(move || panic!("when it is dropped, {thrown:?}"));
+            let _kept = cx.on_stopping(move || std::panic::panic_any(grenade))?;
+            cx.system().shutdown();
+            assert_eq!(caught.recv_timeout(HANG), Err(mpsc::RecvTimeoutError::Disconnected));
+            Ok(())
+        });
+        assert!(!system.wait().is_failure());
+    });
+}

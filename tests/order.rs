@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use exeunt::{Addr, Ended, Error, Notice, Reason, SendError, State, System, WeakAddr};
+use exeunt::{Addr, Context, Ended, Error, Notice, Reason, SendError, State, System, WeakAddr};
 
 use crate::support::{
     HANG, OnDrop, Play, figures, guarded, leaving, line, ms, next, signals, so_far, standing, trap,
@@ -196,6 +196,46 @@ fn o1_a_task_that_says_so_has_its_turn_after_all_of_that_name() {
         keeper.opens();
         next(&told);
         assert_eq!(leaving(&system.wait()), ["worker", "worker", "goodbye"]);
+    });
+}
+
+#[test]
+fn o1_the_address_of_an_attached_inbox_stands_for_its_actor() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let (addr, inbox) = exeunt::mailbox::<u32>(4);
+        let mut inbox = Some(inbox);
+        let mut system = System::new("o1");
+        let reads = move |cx: &mut Context<Play<u32>>| {
+            inbox.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
+            Ok(tell.send(())?)
+        };
+        // As that of a child stands for whoever is above it.
+        let mut reads = Some(reads);
+        let child = move |cx: &mut Context<Play<()>>| {
+            if let Some(reads) = reads.take() {
+                cx.actor("child").feeds_nothing().spawn(Play::idle().started(reads))?;
+            }
+            Ok(())
+        };
+        let sink = system.actor("sink").feeds_nothing().spawn(Play::idle().started(child)).unwrap();
+        next(&told);
+        let (trap, keeper) = trap();
+        let to = addr.clone();
+        let source = Play::new(move |n: u32, _| {
+            trap.walk_in();
+            Ok(to.send(n)?)
+        });
+        let source = system.actor("source").feeds(&addr).spawn(source).unwrap();
+        source.send(1).unwrap();
+        keeper.catches();
+        system.handle().shutdown();
+        until(|| source.is_closed());
+        keeper.opens();
+        let report = system.wait();
+        assert_eq!(leaving(&report), ["source", "child", "sink"]);
+        assert_eq!(line(&report, "child").handled, 1);
+        drop(sink);
     });
 }
 
@@ -646,6 +686,22 @@ fn o5_an_actor_that_sends_to_itself_in_its_turn_is_no_wrong_order() {
         until(|| addr.downgrade().upgrade().is_some());
         let report = system.shutdown();
         assert!(report.refused.is_empty(), "{report}");
+    });
+}
+
+#[test]
+fn a_name_finds_who_can_be_reached_though_another_is_still_on_its_way_out() {
+    guarded(|| {
+        let (trap, keeper) = trap();
+        let mut system = System::new("twins");
+        let stays = Play::new(move |_: u32, _| {
+            trap.walk_in();
+            Ok(())
+        });
+        system.spawn("a", stays).send(1).unwrap(); // and the address is dropped
+        keeper.catches();
+        let second = system.spawn("a", Play::<u32>::idle());
+        assert_eq!(system.handle().lookup("a"), Ok(second));
     });
 }
 

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
-use exeunt::{Addr, Ended, Overflow, Report, Restart, State, System, TaskContext};
+use exeunt::{
+    Addr, AskError, Ended, Overflow, Report, Restart, SendError, State, System, TaskContext,
+    WaitError,
+};
 
 use crate::support::{
     HANG, NEVER, Play, figures, guarded, guarded_for, leaving, line, ms, next, so_far, standing,
@@ -150,6 +153,79 @@ fn o5_a_thread_with_a_timer_may_still_send_to_the_others() {
         pool.send(2).unwrap();
         drop(pool);
         assert_eq!(figures(line(&system.wait(), "pool")), [3, 0, 0]);
+    });
+}
+
+#[test]
+fn f4_a_thread_of_a_pool_does_not_wait_for_the_end_of_that() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("f4");
+        let pool = system
+            .pool("pool", 2)
+            .spawn_with(move || {
+                let tell = tell.clone();
+                Play::new(move |(), cx| {
+                    let pool = cx.addr().handle();
+                    let ends = [pool.wait().map(drop), cx.watch(&pool, |_| ())];
+                    Ok(tell.send(ends)?)
+                })
+            })
+            .unwrap();
+        pool.send(()).unwrap();
+        drop(pool);
+        assert_eq!(next(&told), [Err(WaitError::Inside); 2]);
+        assert!(!system.wait().is_failure());
+    });
+}
+
+#[test]
+fn m2_m5_the_only_thread_of_a_pool_does_not_wait_for_itself() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("alone");
+        let pool = system
+            .pool("pool", 1)
+            .capacity(1)
+            .spawn_with(move || {
+                let tell = tell.clone();
+                Play::new(move |n: u32, cx| {
+                    let pool = cx.addr();
+                    let asks = |n| pool.ask::<()>(|_| n);
+                    match n {
+                        0 => tell.send((asks(1).unwrap_err(), pool.send(2), pool.send(3)))?,
+                        _ => assert_eq!(n, 2),
+                    }
+                    Ok(())
+                })
+            })
+            .unwrap();
+        pool.send(0).unwrap();
+        let deadlock = |n| SendError::Deadlock(n, "pool".into());
+        let (asked, first, second) = next(&told);
+        assert!(matches!(asked, AskError::Deadlock(name) if &*name == "pool"));
+        assert_eq!((first, second), (Ok(()), Err(deadlock(3))));
+        assert!(!system.shutdown().is_failure());
+    });
+}
+
+#[test]
+fn o4_a_thread_of_a_pool_that_sends_to_it_in_its_turn_is_no_wrong_order() {
+    guarded(|| {
+        let mut system = System::new("self");
+        let pool = system
+            .pool("pool", 2)
+            .spawn_with(|| {
+                Play::new(|(), cx| {
+                    cx.stopping().wait();
+                    assert!(cx.addr().send(()).is_err());
+                    Ok(())
+                })
+            })
+            .unwrap();
+        pool.send(()).unwrap();
+        let report = system.shutdown();
+        assert!(report.refused.is_empty() && !report.is_failure(), "{report}");
     });
 }
 

@@ -24,12 +24,10 @@ impl Asked<'_> {
         Other::seen_by(me, self.name, self.owner)
     }
 
-    /// Whether it is who asks.
+    /// Whether it is who asks, or a pool that has nobody else.
     pub(crate) fn is(&self, me: Option<&Life>) -> bool {
-        match (self.owner, me) {
-            (Some(owner), Some(me)) => std::ptr::eq(&raw const **owner, &raw const *me),
-            _ => false,
-        }
+        me.zip(self.owner)
+            .is_some_and(|(me, owner)| std::ptr::eq(me.as_seen_from_outside(), &**owner))
     }
 
     /// Asks: sends the question, by `send`, and waits for its answer.

@@ -93,7 +93,8 @@ impl<A: Actor> Context<A> {
     }
 
     /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed
-    /// and drained for it.
+    /// and drained for it. It is the system's to set; who gives it to somebody who sets events gives a
+    /// [child](Event::child).
     ///
     /// In a ring, whose members declare that they feed each other, it is set only when all of them have come to rest
     /// and close together. A member that sends a new message for each one it handles looks at
@@ -188,9 +189,9 @@ macro_rules! common {
                 &self.life.name
             }
 
-            /// Set when its deadline has passed. From then on it has the grace (one second unless
-            /// set) to leave before it is abandoned. Sends, asks and sleeps that waited have ended
-            /// with an error; a long computation may look at this event.
+            /// Set, by the system alone, when its deadline has passed. From then on it has the grace (one
+            /// second unless set) to leave before it is abandoned. Sends, asks and sleeps that waited
+            /// have ended with an error; a long computation may look at this event.
             #[must_use]
             pub fn must_stop(&self) -> &Event {
                 &self.life.must_stop

@@ -228,7 +228,8 @@ impl StdError for LookupError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The wait would be one for its own end: an actor's for itself, or for its system.
+    /// The wait would be one for its own end: an actor's for itself, or for those who wait for it to leave: its pool, those
+    /// above it, and its system.
     Inside,
     /// The end had not come in time.
     Timeout,
@@ -241,7 +242,7 @@ pub enum WaitError {
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            WaitError::Inside => "an actor cannot wait for its own end, nor for its system's",
+            WaitError::Inside => "an actor cannot wait for its own end, nor for that of those who wait for it to leave",
             WaitError::Timeout => "the end has not come in time",
             WaitError::Interrupted => "the end has not come before the waiter had to stop",
             WaitError::NotSpawned => "there is no end of somebody who was not spawned",

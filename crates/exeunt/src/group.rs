@@ -128,7 +128,8 @@ impl<'a> GroupBuilder<'a> {
     }
 
     /// Whether the group leaves when [significant](crate::ActorBuilder::significant) members have left;
-    /// [`AutoShutdown::Never`] unless set. Its members have their turns then, in order.
+    /// [`AutoShutdown::Never`] unless set. Its members have their turns then, in order, and from then on nobody is started
+    /// in it: an address that is spawned too late is closed, as in a drain.
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
         self.options.auto_shutdown = auto_shutdown;
         self

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -122,8 +121,9 @@ impl ActorHandle {
     ///
     /// # Errors
     ///
-    /// [`WaitError::Inside`] if an actor or a task waits for its own end; [`WaitError::Interrupted`] when the actor or
-    /// task that waits must stop; and, at once, [`WaitError::NotSpawned`] if it is not spawned.
+    /// [`WaitError::Inside`] if an actor or a task waits for its own end, or for that of its pool or of one above it, which
+    /// wait for it to leave; [`WaitError::Interrupted`] when the actor or task that waits must stop; and, at once,
+    /// [`WaitError::NotSpawned`] if it is not spawned.
     pub fn wait(&self) -> Result<ActorReport, WaitError> {
         self.wait_by(None)
     }
@@ -149,7 +149,7 @@ impl ActorHandle {
 
     fn wait_by(&self, deadline: Option<Instant>) -> Result<ActorReport, WaitError> {
         let me = life::current();
-        if self.is(me.as_deref()) {
+        if self.ends_after(me.as_deref()) {
             return Err(WaitError::Inside);
         }
         let watch = self.watch().ok_or(WaitError::NotSpawned)?;
@@ -200,11 +200,9 @@ impl ActorHandle {
         }
     }
 
-    pub(crate) fn is(&self, me: Option<&Life>) -> bool {
-        match (self.owner(), me) {
-            (Some(owner), Some(me)) => ptr::eq(&raw const **owner, &raw const *me),
-            _ => false,
-        }
+    /// Whether it is `me`, its pool, or one above it: those who wait for `me` to leave.
+    pub(crate) fn ends_after(&self, me: Option<&Life>) -> bool {
+        me.zip(self.owner()).is_some_and(|(me, owner)| me.is_of_family(owner))
     }
 
     /// Where its end is told. `None` if there is nobody yet.
@@ -257,7 +255,8 @@ impl From<&ActorHandle> for ActorHandle {
     }
 }
 
-/// They are equal if they are of the same actor or task.
+/// They are equal if they are of the same actor or task. (One had of an [attached](Context::attach_inbox) inbox is of that
+/// inbox.)
 impl PartialEq for ActorHandle {
     fn eq(&self, other: &ActorHandle) -> bool {
         self.address() == other.address()

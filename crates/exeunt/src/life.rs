@@ -39,6 +39,8 @@ pub(crate) struct Life {
     pub(crate) parent: Option<Arc<Life>>,
     /// Who stands for the pool that it is a thread of.
     pub(crate) pool: Option<Arc<Life>>,
+    /// Whether that has no other.
+    pub(crate) is_whole_pool: bool,
     /// Whether anybody but the system has a say when it fails.
     pub(crate) is_supervised: bool,
     /// Whether there may be another incarnation.
@@ -93,6 +95,7 @@ impl Life {
             seat: 0,
             parent: None,
             pool: None,
+            is_whole_pool: false,
             is_supervised: false,
             is_restartable: false,
             stage,
@@ -149,6 +152,11 @@ impl Life {
     /// The mailboxes outside of its family that any below it has ever said it feeds; of a pool, any below its threads.
     pub(crate) fn fed_from_below(&self) -> Vec<MailboxId> {
         unwind::lock(&self.front().fed_from_below).iter().copied().collect()
+    }
+
+    /// It, or the pool of which it is the only thread.
+    pub(crate) fn as_seen_from_outside(&self) -> &Life {
+        if self.is_whole_pool { self.front() } else { self }
     }
 
     /// Who stands for the pool, if it is a thread of one.

@@ -45,7 +45,7 @@ pub enum Notice {
         /// Whose.
         name: String,
     },
-    /// Somebody was to be spawned although the drain had begun, and was not.
+    /// Somebody was to be spawned although the drain had begun, or its parent or its group was leaving, and was not.
     NotStarted {
         /// Who.
         name: String,

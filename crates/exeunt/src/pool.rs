@@ -33,6 +33,10 @@ impl Front {
         Front { life, threads: AtomicUsize::new(threads), left: Mutex::default() }
     }
 
+    pub(crate) fn has_one_thread(&self) -> bool {
+        self.threads.load(Ordering::SeqCst) == 1
+    }
+
     fn expect_fewer(&self, missing: usize) {
         self.threads.fetch_sub(missing, Ordering::SeqCst);
     }

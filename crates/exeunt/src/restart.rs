@@ -73,7 +73,8 @@ impl Restart {
         Restart::new(Policy::OnFailure)
     }
 
-    /// Restarted after every end of its own, whether failure or wish. It leaves only with the drain.
+    /// Restarted after every end of its own, whether failure or wish. It leaves only with the drain, or when it is
+    /// [stopped](crate::Addr::stop) or nobody can reach it any more.
     pub const fn always() -> Restart {
         Restart::new(Policy::Always)
     }

@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
+use crate::asking::during;
 use crate::conductor;
 use crate::deadline::DrainLimits;
 use crate::error::WaitError;
 use crate::event::Event;
-use crate::life::{self, Life};
+use crate::life::{self, Activity, Life, Other};
 use crate::mailbox::Post;
 use crate::member::Member;
 use crate::notice::Notice;
@@ -23,7 +24,7 @@ use crate::report::{Reason, Refusals, Report, Signal};
 use crate::snapshot::ActorSnapshot;
 use crate::supervision::Supervision;
 use crate::threads;
-use crate::unwind::lock;
+use crate::unwind::{self, lock};
 use crate::waiters::Waiters;
 pub(crate) use requests::Cue;
 pub(crate) use roster::Part;
@@ -52,6 +53,8 @@ pub(crate) struct Stage {
     /// What the two threads read, until each is started.
     reading_ends: Mutex<ReadingEnds>,
     /// Set when the drain of the system begins.
+    draining: Event,
+    /// A child of it, for all who want to hear of that: an event can be set by whoever has it.
     drain_began: Event,
     /// Who is supervised by whom.
     pub(crate) supervision: Mutex<Supervision>,
@@ -73,6 +76,7 @@ impl Stage {
     pub(crate) fn new(name: String) -> Stage {
         let (cues, cues_end) = crossbeam_channel::unbounded();
         let (chores, chores_end) = crossbeam_channel::unbounded();
+        let draining = Event::new();
         Stage {
             name,
             limits: Mutex::default(),
@@ -84,7 +88,8 @@ impl Stage {
                 cues: Some(cues_end),
                 chores: Some(chores_end),
             }),
-            drain_began: Event::new(),
+            drain_began: draining.child(),
+            draining,
             supervision: Mutex::default(),
             refusals: Mutex::default(),
             signal: Mutex::default(),
@@ -126,11 +131,14 @@ impl Stage {
         drop(member);
     }
 
-    /// The first of that name whose mailbox is still open.
+    /// The first of that name whose mailbox is still open, and of which somebody has the address.
     pub(crate) fn find_post(&self, name: &str) -> Option<Arc<dyn Post>> {
         let roster = lock(&self.roster);
         let bearers = roster.members.values().filter(|member| member.bears(name));
-        bearers.filter_map(|member| lock(&member.post).clone()).next()
+        let posts: Vec<_> = bearers.filter_map(|member| lock(&member.post).clone()).collect();
+        // Not under the lock: the last of a mailbox may go here, with what is in it.
+        drop(roster);
+        posts.into_iter().find(|post| !post.is_deserted())
     }
 
     pub(crate) fn snapshot(&self) -> Vec<ActorSnapshot> {
@@ -141,7 +149,7 @@ impl Stage {
 
     /// Starts nobody any more, and gives those that were.
     pub(crate) fn close_roster(&self) -> Vec<Arc<Member>> {
-        self.drain_began.set();
+        self.draining.set();
         let mut roster = lock(&self.roster);
         roster.restrict(Entry::Children);
         roster.members.values().cloned().collect()
@@ -183,7 +191,7 @@ impl Stage {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.drain_began.is_set()
+        self.draining.is_set()
     }
 
     pub(crate) fn drain_began(&self) -> &Event {
@@ -198,19 +206,38 @@ impl Stage {
         self.wait(None)
     }
 
-    /// Waits until the report is there.
-    pub(crate) fn wait(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Report, WaitError> {
+    /// Waits until the report is there, or a member of another system that waits must stop.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<Report, WaitError> {
+        self.await_end(|interrupt| {
+            let nobody = never();
+            let interrupted = interrupt.map_or(&nobody, Event::receiver);
+            let timeout = deadline.map_or_else(never, crossbeam_channel::at);
+            let why = select! {
+                recv(self.ended.receiver()) -> _ => return Ok(self.published_report()),
+                recv(interrupted) -> _ => WaitError::Interrupted,
+                recv(timeout) -> _ => WaitError::Timeout,
+            };
+            if self.has_ended() { Ok(self.published_report()) } else { Err(why) }
+        })
+    }
+
+    /// Waits until the report is there, as the owner must, whatever it is told meanwhile.
+    pub(crate) fn wait_out(&self) -> Result<Report, WaitError> {
+        self.await_end(|_| {
+            self.ended.wait();
+            Ok(self.published_report())
+        })
+    }
+
+    fn await_end(
+        &self,
+        wait: impl FnOnce(Option<&Event>) -> Result<Report, WaitError>,
+    ) -> Result<Report, WaitError> {
         self.is_waited_for_from_outside()?;
-        match deadline {
-            None => self.ended.wait(),
-            Some(deadline) => {
-                let timeout = deadline.saturating_duration_since(Instant::now());
-                if !self.ended.wait_timeout(timeout) {
-                    return Err(WaitError::Timeout);
-                }
-            }
-        }
-        Ok(self.published_report())
+        let me = life::current();
+        let activity =
+            |me: &Life| Activity::Awaiting(Other::seen_by(me, &(*self.name).into(), None));
+        during(me.as_deref(), activity, wait)
     }
 
     /// None of its own members waits for its end, which would never come.
@@ -259,6 +286,15 @@ impl Stage {
         self.waiters.wake_all();
     }
 
+    /// The end of one in which nothing has happened: nobody is told of it, and the listeners go.
+    pub(crate) fn end_in_the_dark(&self) {
+        let chores = lock(&self.reading_ends).chores.clone();
+        for chore in chores.iter().flat_map(Receiver::try_iter) {
+            let _ = unwind::drop_caught(chore);
+        }
+        self.publish(self.empty_report(Reason::Shutdown));
+    }
+
     /// Whether nothing has happened yet that would have to be brought to an end.
     pub(crate) fn is_dark(&self) -> bool {
         lock(&self.reading_ends).cues.is_some()
@@ -297,12 +333,9 @@ impl Stage {
     /// Notes that a send was refused, if that is because the order of the drain was wrong.
     pub(crate) fn refused(&self, from: &Life, to: &Life) {
         let same_stage = std::ptr::eq(self, &raw const *to.stage);
-        // To send to oneself, or to one's parent, in one's own turn is nobody's order to put right, a
+        // To send to oneself, to one's own pool, or to one's parent, in one's own turn is nobody's order to put right, a
         // daemon goes on when others have left, and so does a thread that was given up.
-        let no_order = from.index == to.index
-            || from.is_daemon
-            || from.descends_from(to)
-            || from.is_disowned();
+        let no_order = from.is_daemon || from.is_of_family(to) || from.is_disowned();
         if !same_stage || no_order || !self.is_draining() || !to.was_called() {
             return;
         }

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::life::Life;
 use crate::threads;
+use crate::unwind;
 
 /// Keeps a closure ready that ends a blocking call when its caller is to stop. Dropping it takes the
 /// closure back.
@@ -37,7 +38,7 @@ impl OnStopping {
                     recv(is_over) -> _ => {}
                 }
                 if !is_taken.swap(true, Ordering::SeqCst) {
-                    call();
+                    let _ = unwind::catch(call);
                 }
             }
         };

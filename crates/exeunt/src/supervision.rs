@@ -371,8 +371,8 @@ impl Supervision {
         }
     }
 
-    /// Whether it is in a group that is being shut down.
-    fn is_closing(&self, mut under: Under) -> bool {
+    /// Whether it is in a group that is being shut down, or has been.
+    pub(crate) fn is_closing(&self, mut under: Under) -> bool {
         while let Under::Group(id) = under {
             let group = self.group(id);
             if group.is_closing {

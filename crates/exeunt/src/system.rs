@@ -8,7 +8,7 @@ use crate::actor::Actor;
 use crate::address::Addr;
 use crate::builder::{ActorBuilder, TaskBuilder};
 use crate::context::TaskContext;
-use crate::error;
+use crate::error::{self, WaitError};
 use crate::exit::Exit;
 use crate::group::GroupBuilder;
 use crate::handle::ActorHandle;
@@ -320,14 +320,21 @@ impl System {
     /// Waits until all but the daemons have ended, or a failure or a
     /// [shutdown](SystemHandle::shutdown) begins the ordered drain; and then until the drain is
     /// over.
+    ///
+    /// In an actor of another system, the deadline of that actor begins the drain, too.
     pub fn wait(self) -> Report {
-        match self.handle.stage.wait_as_owner() {
-            Ok(report) => report,
-            // The system was moved into one of its own actors, which cannot wait for its own end.
-            Err(error) => {
-                self.handle.stage.empty_report(Reason::failure(self.handle.name(), &error))
+        let stage = &self.handle.stage;
+        let report = match stage.wait_as_owner() {
+            // The actor whose thread this is has no more time for it.
+            Err(WaitError::Interrupted) => {
+                self.handle.shutdown();
+                stage.wait_out()
             }
-        }
+            report => report,
+        };
+        // The error is that it was moved into an actor of its own, which cannot wait for its own end.
+        report
+            .unwrap_or_else(|error| stage.empty_report(Reason::failure(self.handle.name(), &error)))
     }
 
     /// Drains now, and gives the report.
@@ -342,13 +349,13 @@ impl Drop for System {
     fn drop(&mut self) {
         let stage = &self.handle.stage;
         if stage.is_dark() {
-            // Nobody was ever spawned; but another thread may wait.
-            stage.publish(stage.empty_report(Reason::Shutdown));
+            // Nobody was ever spawned; but another thread may wait, or a listener.
+            stage.end_in_the_dark();
         }
         if !stage.has_ended() {
             self.handle.shutdown();
             // The error is that an actor dropped its own system: then it only asks.
-            let _ = stage.wait(None);
+            let _ = stage.wait_out();
         }
     }
 }

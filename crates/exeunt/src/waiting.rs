@@ -125,7 +125,8 @@ impl<A: Actor> Context<A> {
     }
 
     /// Runs [`Actor::idle`] when nothing has come for `timeout`, and again after as long; `None`
-    /// turns this off. It does not keep the actor alive.
+    /// turns this off. It does not keep the actor alive. With a `timeout` of zero the hook runs again and again as long as
+    /// nothing comes, which keeps a CPU busy.
     ///
     /// ```
     /// use std::time::Duration;
@@ -168,7 +169,8 @@ impl<A: Actor> Context<A> {
     /// takes what is [queued](OnDrain::Take) in it.
     ///
     /// Orders come first; then the mailbox, the channels and the timers are looked at in turn, so that none starves
-    /// another. As long as the channel has senders it keeps the actor alive.
+    /// another. As long as the channel has senders it keeps the actor alive; one that never had any (crossbeam-channel's
+    /// `after`, `tick` and `never`) does so until the actor's turn.
     ///
     /// The channel is attached to this incarnation of the actor, and gone without a word when the actor is restarted:
     /// attach it in [`started`](Actor::started), each time, from a receiver that `spawn_with` clones for each value.
@@ -252,8 +254,8 @@ impl<A: Actor> Context<A> {
     /// there.
     ///
     /// So a sender can be given an address for one kind of message, with a capacity of its own; a
-    /// [`Topic`](crate::Topic) does that for its subscribers. In the wiring, the actor is declared
-    /// by its own address.
+    /// [`Topic`](crate::Topic) does that for its subscribers. In the [wiring](crate::ActorBuilder::feeds) that address
+    /// stands for the actor.
     ///
     /// ```
     /// use exeunt::{Actor, Context, Inbox, System};
@@ -325,14 +327,14 @@ impl<A: Actor> Context<A> {
     /// # Errors
     ///
     /// [`WaitError::NotSpawned`] if no actor was spawned yet for the address, or the task was not started: there is no
-    /// end to tell of. [`WaitError::Inside`] if the actor watches itself.
+    /// end to tell of. [`WaitError::Inside`] if the actor watches itself, its pool, or one above it, which leave after it.
     pub fn watch(
         &mut self,
         whom: impl Into<ActorHandle>,
         tell: impl FnOnce(ActorReport) -> A::Msg + 'static,
     ) -> Result<(), WaitError> {
         let whom = whom.into();
-        if whom.is(Some(&self.life)) {
+        if whom.ends_after(Some(&self.life)) {
             return Err(WaitError::Inside);
         }
         let watch = whom.watch().ok_or(WaitError::NotSpawned)?;
@@ -354,7 +356,8 @@ impl<A: Actor> Context<A> {
     /// `then` is called once: with the answer, or with the reason why there will be none
     /// ([`Unanswered`](AskError::Unanswered), [`Ended`](AskError::Ended)). In its turn the actor waits
     /// for the answers that are still out. Only if this incarnation ends first, by a failure or at its
-    /// deadline, is `then` dropped without being called.
+    /// deadline, is `then` dropped without being called; and what is asked so in the [`stopped`](Actor::stopped) hook,
+    /// after which it ends, comes too late: there one [asks](Addr::ask).
     ///
     /// ```
     /// use exeunt::{Actor, Addr, Context, Reply, System};

@@ -184,15 +184,20 @@ fn is_of_a_family(member: &Member) -> bool {
 
 /// The wiring of those who leave together, in the order of spawning; `all` are they and those below them. What one
 /// below has declared holds for whoever stands above it, also when it has left, and what was declared to it holds for
-/// whoever stands above that.
+/// whoever stands above that. So does what was declared to a mailbox that one of them has beside its own.
 pub(super) fn wiring(members: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
     let at = |life: &Life| members.binary_search_by_key(&life.index, |member| member.life.index);
     let above: HashMap<MailboxId, MailboxId> = all
         .iter()
-        .filter(|member| at(&member.life).is_err())
-        .filter_map(|below| {
-            let above = below.life.ancestors().find_map(|life| at(life).ok())?;
-            Some((below.node.mailbox?, members[above].node.mailbox?))
+        .filter_map(|member| {
+            let above = member.life.with_ancestors().find_map(|life| at(life).ok())?;
+            Some((member, members[above].node.mailbox?))
+        })
+        .flat_map(|(member, above)| {
+            let own = member.node.mailbox.filter(|&own| own != above);
+            let beside = member.life.annexes();
+            let others = own.into_iter().chain(beside.into_iter().map(|post| post.id()));
+            others.map(move |mailbox| (mailbox, above))
         })
         .collect();
     let lift = |mailbox: &MailboxId| above.get(mailbox).copied().unwrap_or(*mailbox);

@@ -108,19 +108,9 @@ impl Conductor<'_> {
             self.disband();
         }
         if member.life.is_supervised {
-            self.dismiss_group_of(index);
+            self.send_away(self.stage.dismiss_group_of(index));
         }
         self.excuse_from_revivals(index);
-    }
-
-    /// A group ends when somebody has left who is significant for it.
-    fn dismiss_group_of(&mut self, index: usize) {
-        let members = {
-            let mut supervision = lock(&self.stage.supervision);
-            supervision.left(index).map(|group| supervision.members_of(group))
-        };
-        let members = members.into_iter().flatten().filter_map(|index| self.stage.member(index));
-        self.send_away(members.collect());
     }
 
     /// From when on it is told how long it took to leave.

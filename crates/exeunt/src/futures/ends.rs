@@ -53,7 +53,7 @@ impl ActorEnd {
                 Poll::Pending
             };
         };
-        if self.handle.is(life::current().as_deref()) {
+        if self.handle.ends_after(life::current().as_deref()) {
             return Poll::Ready(Err(WaitError::Inside));
         }
         match owner.departure.look() {

@@ -50,6 +50,8 @@ pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn ended(&self) -> &Flag;
     /// Whether nothing is in it, and nothing will be.
     fn is_gone(&self) -> bool;
+    /// Whether nobody has its address.
+    fn is_deserted(&self) -> bool;
 }
 
 impl<M: Send + 'static> Post for Mailbox<M> {
@@ -141,6 +143,10 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn is_gone(&self) -> bool {
         self.ended.is_set()
+    }
+
+    fn is_deserted(&self) -> bool {
+        Mailbox::is_deserted(self)
     }
 }
 

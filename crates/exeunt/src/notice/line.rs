@@ -24,7 +24,7 @@ impl Notice {
         match self {
             Notice::Started { name } => write!(f, "`{name}` started"),
             Notice::NotStarted { name } => {
-                write!(f, "`{name}` is not started: the drain has begun")
+                write!(f, "`{name}` is not started: what it belongs to is leaving")
             }
             Notice::DrainBegan { reason: reason @ Reason::Completed, .. } => write!(f, "{reason}"),
             Notice::DrainBegan { reason, members } => {

@@ -96,6 +96,7 @@ impl Part {
         life.seat = self.seat;
         life.parent = self.parent.clone();
         life.pool = self.front.as_ref().map(|front| Arc::clone(&front.life));
+        life.is_whole_pool = self.front.as_ref().is_some_and(|front| front.has_one_thread());
         life.is_supervised = self.is_supervised();
         life.is_restartable = self.restart.is_ever();
         life

@@ -6,6 +6,7 @@ use super::Stage;
 use super::roster::Part;
 use crate::error::{SpawnCause, SpawnError};
 use crate::life::{self, Life, Outcome};
+use crate::member::Member;
 use crate::notice::Notice;
 use crate::pool::Front;
 use crate::unwind::{self, lock};
@@ -32,7 +33,7 @@ pub(crate) fn body<F: FnOnce(Arc<Life>) -> Outcome + Send + 'static>(body: F) ->
 /// Whether somebody was spawned.
 pub(crate) enum Spawned {
     Yes(Arc<Life>),
-    /// The drain has begun.
+    /// What it was to belong to is leaving.
     TooLate,
 }
 
@@ -50,7 +51,7 @@ impl Stage {
         // Held to the end, so that the conductor finds in the roster whoever tells it something,
         // and that nobody slips in behind the beginning of a drain.
         let mut roster = lock(&self.roster);
-        if !roster.is_open_for(&part) {
+        if !roster.is_open_for(&part) || lock(&self.supervision).is_closing(part.under) {
             drop(roster);
             self.emit(|| Notice::NotStarted { name: part.name.to_string() });
             return Ok(Spawned::TooLate);
@@ -90,6 +91,17 @@ impl Stage {
             self.emit(|| Notice::Cycle { names });
         }
         Ok(Spawned::Yes(life))
+    }
+
+    /// Forgets the supervision of a member that has left for good, and gives those of the group that is to be shut down
+    /// because of that.
+    pub(crate) fn dismiss_group_of(&self, index: usize) -> Vec<Arc<Member>> {
+        // Held, so that nobody slips in behind the last look.
+        let roster = lock(&self.roster);
+        let mut supervision = lock(&self.supervision);
+        let group = supervision.left(index);
+        let members = group.into_iter().flat_map(|group| supervision.members_of(group));
+        members.filter_map(|index| roster.members.get(&index).cloned()).collect()
     }
 
     /// Somebody who stands for several threads. It has a place in the order of spawning, at which

@@ -50,10 +50,10 @@ impl SystemHandle {
     }
 
     /// The address of the actor of that name. If several that have not left share it, it is that of
-    /// the first to be spawned.
+    /// the first to be spawned of which somebody has the address.
     ///
-    /// A name keeps nobody alive, only an address does: an actor whose last address was dropped is on its
-    /// way out, and not found, though a [snapshot](SystemHandle::snapshot) may still show it.
+    /// A name keeps nobody alive, only an address does: an actor whose last address was dropped is not found. It is on
+    /// its way out, or stays for a timer or a channel, and a [snapshot](SystemHandle::snapshot) still shows it.
     ///
     /// ```
     /// use exeunt::{LookupError, System};
@@ -108,7 +108,7 @@ impl SystemHandle {
         self.stage.is_draining()
     }
 
-    /// Set when the drain has begun, to be waited for beside other things.
+    /// Set when the drain has begun, to be waited for beside other things. To set it by hand begins nothing.
     ///
     /// ```
     /// use exeunt::System;
@@ -135,7 +135,8 @@ impl SystemHandle {
     ///
     /// # Errors
     ///
-    /// [`WaitError::Inside`] on a thread of one of the system's own actors.
+    /// [`WaitError::Inside`] on a thread of one of the system's own actors; [`WaitError::Interrupted`] when the actor of
+    /// another system that waits must stop.
     pub fn wait(&self) -> Result<Report, WaitError> {
         self.stage.wait(None)
     }
@@ -144,8 +145,7 @@ impl SystemHandle {
     ///
     /// # Errors
     ///
-    /// [`WaitError::Inside`] on a thread of one of the system's own actors, and
-    /// [`WaitError::Timeout`].
+    /// Those of [`wait`](SystemHandle::wait), and [`WaitError::Timeout`].
     pub fn wait_timeout(&self, timeout: Duration) -> Result<Report, WaitError> {
         self.stage.wait(Instant::now().checked_add(timeout))
     }
