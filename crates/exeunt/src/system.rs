@@ -349,7 +349,7 @@ impl Drop for System {
     fn drop(&mut self) {
         let stage = &self.handle.stage;
         if stage.is_dark() {
-            // Nobody was ever spawned; but another thread may wait, or a listener.
+            // Nobody was ever spawned; but another thread may wait, or listen.
             stage.end_in_the_dark();
         }
         if !stage.has_ended() {

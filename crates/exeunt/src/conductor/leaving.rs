@@ -90,6 +90,11 @@ impl Conductor<'_> {
             // Before it is told: whoever knows that a child has left finds it nowhere.
             self.stage.forget(index);
         }
+        // So is this: whoever knows of its end finds the group closed that ends with it.
+        let group = match member.life.is_supervised {
+            true => self.stage.dismiss_group_of(index),
+            false => Vec::new(),
+        };
         member.life.departure.tell(&report);
         if let Some(parent) = member.parent() {
             let family = self.companies.family_of_mut(parent);
@@ -107,9 +112,7 @@ impl Conductor<'_> {
             self.companies.end(index);
             self.disband();
         }
-        if member.life.is_supervised {
-            self.send_away(self.stage.dismiss_group_of(index));
-        }
+        self.send_away(group);
         self.excuse_from_revivals(index);
     }
 
