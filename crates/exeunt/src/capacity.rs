@@ -20,16 +20,16 @@ pub const DEFAULT_CAPACITY: usize = 256;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Capacity {
-    /// So many, and who sends one more waits. Their places are allocated at once. Zero is refused
-    /// when the actor is spawned, and so is more than an address space holds; for what would fit there, and not in the
-    /// memory of this machine, the allocation ends the process, as any in Rust does.
+    /// This many; a sender of one more waits. Their places are allocated at once. A capacity of zero, or of more than
+    /// an address space holds, is refused when the actor is spawned. One that would fit there, but not in the memory of
+    /// this machine, ends the process at the allocation, as any in Rust does.
     Bounded(usize),
     /// As many as there is memory for: no backpressure, and a drain as long as the queue.
     Unbounded,
 }
 
 impl Capacity {
-    /// Whether there can be a mailbox of that capacity: not for none, and not for more than an
+    /// Whether there can be a mailbox of that capacity: not of zero, and not of more than an
     /// address space holds.
     pub(crate) fn is_fit_for<M>(self) -> bool {
         let slot_bytes = size_of::<(usize, Parcel<M>)>();

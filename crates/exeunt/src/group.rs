@@ -1,4 +1,4 @@
-//! [`Group`]: those who are supervised together.
+//! [`Group`]: actors and tasks that are supervised together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use crate::stage::Stage;
 use crate::supervision::{GroupId, GroupOptions, Under};
 use crate::unwind::lock;
 
-/// Those who are supervised together: when one of them fails, a [strategy](Strategy) says who is
-/// restarted, and an intensity how often that may be. A group that exceeds its intensity fails as one
-/// member of the group above it, of the actor whose children are in it, or of the system.
+/// Actors and tasks that are supervised together: when one of them fails, a [strategy](Strategy)
+/// says which are restarted, and an intensity how often that may be. A group that exceeds its
+/// intensity fails as one member of the group above it, of the actor whose children are in it, or
+/// of the system.
 ///
 /// A group is a declaration: it has no thread of its own and no place in the order of the drain.
 ///
@@ -72,7 +73,7 @@ impl Group {
         &self.name
     }
 
-    /// Whether children of this parent, or those of the system who are nobody's, may be in it.
+    /// Whether children of this parent, or the system's own actors if there is none, may be in it.
     pub(crate) fn is_of(&self, stage: &Arc<Stage>, parent: Option<usize>) -> bool {
         Arc::ptr_eq(&self.stage, stage) && self.parent == parent
     }
@@ -114,22 +115,22 @@ impl<'a> GroupBuilder<'a> {
         }
     }
 
-    /// Who is restarted when a member is; [`Strategy::OneForOne`] unless set.
+    /// Which members are restarted when one is; [`Strategy::OneForOne`] unless set.
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.options.strategy = strategy;
         self
     }
 
-    /// How often members may be restarted; once in five seconds unless set. When one member begins anew
-    /// with others, it counts once. Within a group, the intensities of the members do not count.
+    /// How often members may be restarted; once in five seconds unless set. A member that begins anew together with
+    /// others counts once. Within a group, the intensities of the members do not count.
     pub fn intensity(mut self, restarts: u32, within: Duration) -> Self {
         self.options.intensity = Intensity { restarts, within };
         self
     }
 
     /// Whether the group leaves when [significant](crate::ActorBuilder::significant) members have left;
-    /// [`AutoShutdown::Never`] unless set. Its members have their turns then, in order, and from then on nobody is started
-    /// in it: an address that is spawned too late is closed, as in a drain.
+    /// [`AutoShutdown::Never`] unless set. Its members then have their turns, in order. From then on nobody is started in
+    /// it: the address of an actor that is spawned too late is closed, as in a drain.
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
         self.options.auto_shutdown = auto_shutdown;
         self
@@ -168,7 +169,7 @@ impl<'a> GroupBuilder<'a> {
         Ok(Group { id, stage, parent: self.parent, auto_shutdown, name: self.name })
     }
 
-    /// Where it stands, if what was chosen fits together.
+    /// Where the group stands, if what was chosen fits together.
     fn check(&self) -> Result<Under, SpawnCause> {
         if self.options.intensity.is_boundless() {
             return Err(SpawnCause::Pointless(TOO_MANY_AT_NO_TIME.to_owned()));

@@ -14,17 +14,18 @@ use crate::router::{NoMembers, Router};
 use crate::stage::Spawned;
 use crate::unwind::lock;
 
-/// So many threads a pool has at most. Those that wait for one mailbox stand in one list, which is walked whenever one of them
-/// begins or ends its wait: that takes the square of their number, which so many do not notice, and many more would.
+/// The most threads that a pool can have. Threads that wait for one mailbox stand in one list, which is walked whenever
+/// one of them begins or ends its wait. That takes the square of their number: up to here nobody notices, with many
+/// more one would.
 pub(crate) const MOST_THREADS: usize = 4096;
 
 /// What is seen of a pool from outside: one actor, with one line in the report.
 pub(crate) struct Front {
-    /// Its name and its place. Nobody lives it.
+    /// Its name and its place. No thread lives it.
     pub(crate) life: Arc<Life>,
     /// How many threads it has.
     threads: AtomicUsize,
-    /// How those that have left did.
+    /// The reports of its threads that have left.
     left: Mutex<Vec<ActorReport>>,
 }
 
@@ -41,7 +42,8 @@ impl Front {
         self.threads.fetch_sub(missing, Ordering::SeqCst);
     }
 
-    /// One of its threads has left. The line of the pool, if it was the last; who waits for its end is told.
+    /// One of its threads has left. Gives the line of the pool if it was the last, and tells whoever waits for the
+    /// pool's end.
     pub(crate) fn add(&self, line: ActorReport) -> Option<ActorReport> {
         let mut left = lock(&self.left);
         left.push(line);
@@ -53,14 +55,14 @@ impl Front {
         Some(self.leave(threads))
     }
 
-    /// The same when nobody is left, should its threads have left before it was known that there would be no others.
+    /// The same when no thread is left, should all have left before it was known that there would be no others.
     pub(crate) fn close(&self) -> Option<ActorReport> {
         let threads = std::mem::take(&mut *lock(&self.left));
         (!threads.is_empty()).then(|| self.leave(threads))
     }
 
     fn leave(&self, threads: Vec<ActorReport>) -> ActorReport {
-        // Of two that failed the one that nobody absorbed.
+        // Of two failures, the one that nothing absorbed.
         let worst = threads.iter().max_by_key(|line| (rank(line.ended), !line.absorbed)).cloned();
         let own = self.life.figures();
         let mut line = ActorReport {
@@ -98,12 +100,11 @@ fn rank(ended: Ended) -> u8 {
 }
 
 impl<M: Send + 'static> ActorBuilder<'_, M> {
-    /// Spawns the threads of a [pool](crate::System::pool) as actors with mailboxes of their own, and gives
-    /// a [`Router`] that sends messages of the same key always to the same one: so they keep the order
-    /// that they had.
+    /// Spawns the threads of a [pool](crate::System::pool) as actors with mailboxes of their own, and gives a
+    /// [`Router`] that sends messages of the same key always to the same thread: so they keep their order.
     ///
-    /// They have names of their own, as each is an actor and has a line in the report: `resize/1` and so
-    /// on. All that was described holds for each of them, the capacity too.
+    /// Each of them is an actor with a name and a line in the report of its own: `resize/1` and so on. All that was
+    /// described holds for each of them, the capacity too.
     ///
     /// ```
     /// use exeunt::{Actor, Context, System};
@@ -127,7 +128,7 @@ impl<M: Send + 'static> ActorBuilder<'_, M> {
     ///
     /// # Errors
     ///
-    /// Those of [`spawn`](ActorBuilder::spawn). An inbox is of no use to several, and refused too.
+    /// Those of [`spawn`](ActorBuilder::spawn). An inbox is of no use to several actors, and is refused too.
     pub fn spawn_keyed<A: Actor<Msg = M>, K: Hash>(
         self,
         key: impl Fn(&M) -> K + Send + Sync + 'static,
@@ -174,11 +175,11 @@ impl<'a> Common<'a> {
             if let Ok(Spawned::Yes(_)) = spawned {
                 continue;
             }
-            // Those that are there leave, since nobody gets the address.
+            // The threads that are there leave, since nobody gets the address.
             front.expect_fewer(threads - seat);
             for _ in seat..threads {
                 if mailbox.resign() && seat > 0 {
-                    // Those that are there have gone already, one by one.
+                    // The threads that were there have gone already, one by one.
                     mailbox.finish();
                 }
                 mailbox.end();
@@ -205,7 +206,7 @@ impl<'a> Common<'a> {
     }
 }
 
-/// What makes values, or buries messages, for several threads, one after the other.
+/// Shares what makes values, or buries messages, among several threads, which use it one after the other.
 fn shared<R>(make: impl FnMut() -> R + Send) -> impl FnMut() -> R + Send + Clone {
     let make = Arc::new(Mutex::new(make));
     move || lock(&make)()

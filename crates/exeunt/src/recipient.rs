@@ -12,17 +12,17 @@ use crate::asking::Asked;
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
 use crate::reply::Reply;
 
-/// An address narrowed to one kind of message: to whom a `T` can be sent, whatever else its actor
-/// takes. So that a component need not know the actor's whole enum.
+/// An address narrowed to one kind of message: it takes a `T`, whatever else its actor takes. So a
+/// component need not know the actor's whole enum.
 ///
 /// Like an [`Addr`] it is cheap to clone, equal to the others of the same actor, and **keeps the
-/// actor alive**. A send makes the actor's message of the `T` and is otherwise the one of the
+/// actor alive**. A send makes the actor's message of the `T`, and is otherwise the send of the
 /// address, with the same guarantees; if it is refused, it gives the `T` back.
 ///
 /// That is why [`Addr::recipient`] asks for the way back, too: by the time of the refusal the `T`
-/// is in the actor's message, and only that knows how to take it out. It costs other sends nothing.
-/// An enum has both ways with `impl From<T> for Msg` and `impl TryFrom<Msg> for T`; an actor whose
-/// message *is* `T` has them already.
+/// is in the actor's message, and only the message knows how to take it out. It costs a send that
+/// is accepted nothing. An enum has both ways with `impl From<T> for Msg` and `impl TryFrom<Msg>
+/// for T`; an actor whose message *is* `T` has them already.
 ///
 /// # Examples
 ///
@@ -92,8 +92,8 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// # Panics
     ///
-    /// Not here; but a refused send of the [`Recipient`]'s panics if the `T` that `From` made a
-    /// message of cannot be taken out again with `TryInto`.
+    /// Not here; but a refused send of the [`Recipient`] panics if `TryInto` cannot take out again
+    /// the `T` that `From` made a message of.
     #[must_use]
     pub fn recipient<T: Send + 'static>(&self) -> Recipient<T>
     where

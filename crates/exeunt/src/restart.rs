@@ -18,10 +18,9 @@ use std::time::{Duration, Instant};
 /// | [`on_failure`](Restart::on_failure) | restarts | leaves | transient |
 /// | [`always`](Restart::always) | restarts | restarts | permanent |
 ///
-/// Coming from OTP, mind two differences. The default is `never`, since a restart needs to be told how to
-/// make the actor anew: it is not forgotten as a temporary child's is, but goes up, as if its group had
-/// exceeded its intensity. And an actor outside of all groups has an intensity of its own; in a group only
-/// the group's counts.
+/// Coming from OTP, mind two differences. The default is `never`, since a restart needs to be told how to make the
+/// actor anew; its failure is not forgotten as a temporary child's is, but goes up, as if its group had exceeded its
+/// intensity. And an actor outside of all groups has an intensity of its own; in a group only the group's counts.
 ///
 /// # Examples
 ///
@@ -56,14 +55,14 @@ enum Policy {
 }
 
 impl Restart {
-    /// Not restarted, and nobody minds: its failure is in the report, as
-    /// [absorbed](crate::ActorReport::absorbed), and goes no further. For those of whom there are many and
-    /// none is missed, a child for each connection, say.
+    /// Not restarted, and nobody minds: its failure is in the report, as [absorbed](crate::ActorReport::absorbed), and
+    /// goes no further. It is for actors of which there are many and none is missed, a child for each connection, say.
     pub const fn temporary() -> Restart {
         Restart::new(Policy::Temporary)
     }
 
-    /// Not restarted, neither after a failure nor when others of its group are. The default.
+    /// Not restarted, neither after a failure nor when others of its group are restarted. The
+    /// default.
     pub const fn never() -> Restart {
         Restart::new(Policy::Never)
     }
@@ -83,12 +82,12 @@ impl Restart {
         Restart { policy, intensity: Intensity::USUAL, backoff: None }
     }
 
-    /// Sets how many restarts within how long are absorbed; one within 5 s unless set. One more within
-    /// that time is not: it goes up. With zero restarts, none is.
+    /// Sets how many restarts are absorbed, and within how long; one within 5 s unless set. One more within that time
+    /// is not absorbed: it goes up. With zero restarts, none is.
     ///
-    /// For a member of a group the group's intensity counts, and this one is without effect. Some restarts
-    /// within [`Duration::ZERO`] would be no limit at all: whoever is given such a policy is not spawned
-    /// (see [`SpawnError::is_pointless`](crate::SpawnError::is_pointless)).
+    /// For a member of a group the group's intensity counts, and this one is without effect. Some restarts within
+    /// [`Duration::ZERO`] would be no limit at all: an actor or task with such a policy is not spawned (see
+    /// [`SpawnError::is_pointless`](crate::SpawnError::is_pointless)).
     ///
     /// ```
     /// use std::time::Duration;
@@ -150,7 +149,7 @@ impl Intensity {
     /// OTP's: safe under groups within groups, where the intensities multiply.
     const USUAL: Intensity = Intensity { restarts: 1, within: Duration::from_secs(5) };
 
-    /// Whether it is never exceeded, since no two restarts come within no time.
+    /// Whether it is never exceeded, since no two restarts come within zero time.
     pub(crate) fn is_boundless(self) -> bool {
         self.restarts > 0 && self.within.is_zero()
     }
@@ -162,20 +161,21 @@ impl Default for Intensity {
     }
 }
 
-/// How long restarts wait: from one restart in a row to the next twice as long, up to a ceiling.
+/// How long restarts wait: each restart in a row waits twice as long as the one before, up to a
+/// ceiling.
 ///
-/// A run that lasts longer than the ceiling ends the row: the next restart waits for the first delay
-/// again. (If the first delay is the longer of the two, it is that which the run must outlast.)
+/// A run that lasts longer than the ceiling ends the row: the next restart waits for the first
+/// delay again. (If the first delay is longer than the ceiling, the run must outlast that delay.)
 ///
-/// Each wait is drawn at random from 50 to 100 % of what was computed, so that many that failed of the
-/// same cause do not all come back at the same moment. No wait is longer than the ceiling. A wait ends
-/// when the drain begins.
+/// Each wait is drawn at random from 50 to 100 % of what was computed, so that many actors that failed of the same
+/// cause do not all come back at the same moment. No wait is longer than the ceiling. A wait ends when the drain
+/// begins.
 ///
 /// Mind the intensity: a wait counts in the time within which restarts are counted. A row of delays
 /// longer than that time never exceeds the intensity, and goes on for ever.
 ///
-/// Nor does a wait end because nobody has an address any more: the next incarnation begins, handles what is
-/// queued, and then ends by itself. [`System::wait`](crate::System::wait) waits for that.
+/// A wait does not end because nobody has an address any more: the next incarnation begins, handles what is queued, and
+/// then ends by itself. [`System::wait`](crate::System::wait) waits for that.
 ///
 /// # Examples
 ///
@@ -208,7 +208,8 @@ impl Backoff {
         Backoff { is_jittered: false, ..self }
     }
 
-    /// The delays one after the other, as they are drawn, without an end: for who waits by itself.
+    /// The delays one after the other, as they are drawn, without an end: for a program that waits
+    /// by itself.
     ///
     /// ```
     /// use std::time::Duration;
@@ -229,7 +230,7 @@ impl Backoff {
         last.map_or(self.first, |last| last.saturating_mul(2)).min(self.ceiling)
     }
 
-    /// What is waited for in fact. `chance` lies between 0 and 1.
+    /// The wait that comes of a delay. `chance` lies between 0 and 1.
     pub(crate) fn draw(self, delay: Duration, chance: f64) -> Duration {
         if !self.is_jittered {
             return delay;
@@ -245,8 +246,8 @@ impl Backoff {
     }
 }
 
-/// The dice for the jitter of a backoff, from 0 to 1. Every hasher of the standard library has keys of
-/// its own, which is chance enough to keep those apart that failed together.
+/// The dice for the jitter of a backoff, from 0 to 1. Every hasher of the standard library has keys of its own, which
+/// is chance enough to keep apart what failed together.
 pub(crate) fn chance() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     let dice = RandomState::new().hash_one(Instant::now());
@@ -256,9 +257,9 @@ pub(crate) fn chance() -> f64 {
 
 /// Who is restarted when a member of a group is.
 ///
-/// Those that run are stopped first, the last one spawned first, each with its `stopped` hook; then all
-/// are restarted, the first one spawned first. A member whose policy is [`never`](Restart::never) is
-/// stopped with the others, and leaves. One that has left before does not come back.
+/// The members that run are stopped first, the last one spawned first, each with its `stopped` hook; then all are
+/// restarted, the first one spawned first. A member whose policy is [`never`](Restart::never) is stopped with the
+/// others, and leaves. A member that has left before does not come back.
 ///
 /// A group within a group is one unit of it, in the place in which it was made. If the group around it
 /// restarts it, all of its members are restarted, whatever its own strategy.
@@ -278,26 +279,27 @@ pub enum Strategy {
     /// Only the one that came to its end: the others do not depend on it.
     #[default]
     OneForOne,
-    /// All members of the group: none of them can go on with a new one of the others.
+    /// All members of the group: none of them can go on when another is made anew.
     OneForAll,
     /// The one that came to its end, and all that were added after it: they depend on those
     /// before them.
     RestForOne,
 }
 
-/// When a group ends because members that matter have: a group that is a piece of work, and not a
-/// service.
+/// When a group ends because its significant members have left: a group that is a piece of work,
+/// and not a service.
 ///
 /// A *significant* member counts when it leaves of its own accord. It does not count when it is
-/// restarted, or when it was stopped because another member was restarted. One that is restarted
-/// [`always`](Restart::always) never leaves of its own accord: to make it significant is an error.
+/// restarted, or when it was stopped because another member was restarted. A member that is
+/// restarted [`always`](Restart::always) never leaves of its own accord: to make it significant is
+/// an error.
 ///
-/// Coming from OTP, mind that the failure of a significant member that is never restarted goes up, as every
-/// failure does that nothing absorbs. It does not end the group in silence.
+/// Coming from OTP, mind that the failure of a significant member that is never restarted goes up, as every failure
+/// does when nothing absorbs it. It does not end the group in silence.
 ///
 /// # Examples
 ///
-/// A helper that leaves when the work that it is for is done, although somebody has its address:
+/// A helper that leaves when the work it is for is done, although its address is still held:
 ///
 /// ```
 /// use exeunt::{Actor, AutoShutdown, Context, System};

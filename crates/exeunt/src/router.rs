@@ -15,22 +15,21 @@ use crate::reply::Reply;
 /// Sends each message to one of several actors.
 ///
 /// - [`round_robin`](Router::round_robin): to each in its turn.
-/// - [`least_loaded`](Router::least_loaded): to the one in whose mailbox the fewest wait.
+/// - [`least_loaded`](Router::least_loaded): to the one in whose mailbox the fewest messages wait.
 /// - [`keyed`](Router::keyed): messages of the same key always to the same one.
 ///
 /// A [`Broadcast`] sends each message to all.
 ///
-/// Clones are cheap and go on in the same turn. A router holds addresses, and so **keeps its
-/// actors alive** like any address. Whoever sends through one should
-/// [declare](crate::ActorBuilder::feeds) each of its [`members`](Router::members).
+/// Clones are cheap and share one turn. A router holds addresses, and so **keeps its actors alive**
+/// like any address. Whoever sends through one should [declare](crate::ActorBuilder::feeds) each of
+/// its [`members`](Router::members).
 ///
 /// # Guarantee
 ///
-/// That of [`Addr`]: `Ok` means that one of the actors has accepted the message, and an error gives it
-/// back. An actor whose mailbox is closed is passed over, as long as there is another one; for its children,
-/// and in a cycle, it [stays open](crate::contract) longer than for others. A keyed
-/// router passes over nobody, since the order of a key's messages would be lost. That order holds for
-/// a keyed router, per sender and key; the others promise none across their actors.
+/// That of [`Addr`]: `Ok` means that one of the actors has accepted the message, and an error gives it back. An actor
+/// whose mailbox is closed is passed over, as long as there is another one; for its children, and in a cycle, a mailbox
+/// [stays open](crate::contract) longer than for others. A keyed router passes over nobody, since the order of a key's
+/// messages would be lost. It keeps that order per sender and key; the other routers promise none across their actors.
 ///
 /// # Examples
 ///
@@ -64,7 +63,7 @@ struct Inner<M: Send + 'static> {
     /// Never empty.
     members: Vec<Addr<M>>,
     way: Way<M>,
-    /// Whose turn it is; for the least loaded, who goes first among equals.
+    /// Which member's turn it is; for the least loaded, which goes first among equals.
     turn: AtomicUsize,
 }
 
@@ -75,8 +74,8 @@ enum Way<M> {
 }
 
 impl<M: Send + 'static> Router<M> {
-    /// A router that sends to each in its turn. A full mailbox is not passed over by
-    /// [`send`](Router::send): it waits there.
+    /// A router that sends to each in its turn. [`send`](Router::send) does not pass over a full
+    /// mailbox: it waits there.
     ///
     /// # Errors
     ///
@@ -85,8 +84,8 @@ impl<M: Send + 'static> Router<M> {
         Router::new(addrs, Way::RoundRobin)
     }
 
-    /// A router that sends to the one in whose mailbox the fewest wait; among equals to each in its
-    /// turn. It looks at all of them for each message.
+    /// A router that sends to the one in whose mailbox the fewest messages wait; among equals to
+    /// each in its turn. It looks at all of them for each message.
     ///
     /// # Errors
     ///
@@ -95,8 +94,8 @@ impl<M: Send + 'static> Router<M> {
         Router::new(addrs, Way::LeastLoaded)
     }
 
-    /// A router that sends messages of the same key to the same actor, always. Which one that is
-    /// depends on the key and the number of addresses only, so that two routers over the same
+    /// A router that sends messages of the same key to the same actor, always. Which actor that is
+    /// depends only on the key and the number of addresses, so that two routers over the same
     /// addresses in the same order agree.
     ///
     /// ```
@@ -131,12 +130,12 @@ impl<M: Send + 'static> Router<M> {
         Ok(Router { inner: Arc::new(inner) })
     }
 
-    /// Sends the message to whose turn it is, as [`Addr::send`] does.
+    /// Sends the message to the actor whose turn it is, as [`Addr::send`] does.
     ///
     /// # Errors
     ///
     /// Those of [`Addr::send`]; [`Closed`](SendError::Closed) if all are closed, or, for a keyed
-    /// router, the one of the message's key.
+    /// router, if the actor of the message's key is.
     pub fn send(&self, message: M) -> Result<(), SendError<M>> {
         let mut message = message;
         let round = self.inner.round(&message);
@@ -149,14 +148,14 @@ impl<M: Send + 'static> Router<M> {
         round.first().send(message)
     }
 
-    /// Sends the message to whose turn it is, as [`Addr::try_send`] does. One that is full is passed
-    /// over like one that is closed.
+    /// Sends the message to the actor whose turn it is, as [`Addr::try_send`] does. A full mailbox
+    /// is passed over like a closed one.
     ///
     /// # Errors
     ///
-    /// Each gives the message back: [`Full`](TrySendError::Full) if none of those that are open has
-    /// room, [`Closed`](TrySendError::Closed) if none is open; for a keyed router, if that is so for
-    /// the one of the message's key.
+    /// Each gives the message back: [`Full`](TrySendError::Full) if no open mailbox has room,
+    /// [`Closed`](TrySendError::Closed) if none is open. For a keyed router only the mailbox of the
+    /// message's key counts.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         let mut message = message;
         let mut full = None;
@@ -177,10 +176,10 @@ impl<M: Send + 'static> Router<M> {
         }
     }
 
-    /// Asks whose turn it is, as [`Addr::ask`] does. It is the message that `question` makes that is
-    /// sent, and so for a keyed router the key of that message that counts.
+    /// Asks the actor whose turn it is, as [`Addr::ask`] does. What is sent is the message that
+    /// `question` makes, and so a keyed router goes by the key of that message.
     ///
-    /// An actor that asks a router of which it is a member itself is passed over.
+    /// An actor that asks a router of which it is itself a member is passed over.
     ///
     /// ```
     /// use exeunt::{Actor, Context, Reply, Router, System};
@@ -206,9 +205,9 @@ impl<M: Send + 'static> Router<M> {
     ///
     /// # Errors
     ///
-    /// Those of [`Addr::ask`]. Only a question that was not accepted goes to the next; one that was, and
-    /// was not answered, is not asked twice. With [`AskError::Deadlock`], when there is nobody but the
-    /// asker to ask, the question is dropped.
+    /// Those of [`Addr::ask`]. Only a question that was not accepted goes to the next actor; one that was accepted, and
+    /// not answered, is not asked twice. With [`AskError::Deadlock`], when there is nobody but the asker to ask, the
+    /// question is dropped.
     pub fn ask<R: Send + 'static>(
         &self,
         question: impl FnOnce(Reply<R>) -> M,
@@ -262,7 +261,7 @@ impl<M: Send + 'static> Router<M> {
 }
 
 impl<M: Send + 'static> Inner<M> {
-    /// Those who may get the message, from the one who is to have it.
+    /// The members that may get the message, from the one on that is to have it.
     fn round(&self, message: &M) -> Round<'_, M> {
         let members = &self.members;
         let turn = || self.turn.fetch_add(1, Ordering::Relaxed) % members.len();
@@ -279,7 +278,7 @@ impl<M: Send + 'static> Inner<M> {
     }
 }
 
-/// The index of the open one with the fewest messages, the first of them from `turn` on.
+/// The index of the open member with the fewest messages, the first of them from `turn` on.
 fn least_loaded<M: Send + 'static>(members: &[Addr<M>], turn: usize) -> usize {
     (turn..members.len())
         .chain(0..turn)
@@ -296,8 +295,8 @@ impl<'a, M: Send + 'static> Round<'a, M> {
         &self.0[0][0]
     }
 
-    /// Who is known to be closed to the sender is not tried: in a drain, that would be written down as a send
-    /// in the wrong order.
+    /// A member that is known to be closed to the sender is not tried: in a drain, that would be counted as a send in
+    /// the wrong order.
     fn open(&self) -> impl Iterator<Item = &'a Addr<M>> + use<'a, M> {
         self.0.into_iter().flatten().filter(|member| member.mailbox().is_open())
     }
@@ -352,12 +351,12 @@ pub struct Broadcast<M: Send + 'static> {
 
 impl<M: Clone + Send + 'static> Broadcast<M> {
     /// Sends a clone of the message to each in turn, as [`Addr::send`] does, and says how many have
-    /// accepted it: all of them. A full mailbox is waited for before the next has its turn.
+    /// accepted it: all of them. It waits at a full mailbox before it goes on to the next.
     ///
     /// # Errors
     ///
-    /// [`BroadcastError`] if somebody refused: it says how many have accepted the message, who refused it and
-    /// why, and gives their clones back. A refusal keeps nobody from being sent to.
+    /// [`BroadcastError`] if an actor refused: it says how many have accepted the message, which refused it and why,
+    /// and gives their clones back. After a refusal the others are still sent to.
     pub fn send(&self, message: M) -> Result<usize, BroadcastError<M>> {
         let mut refused = Vec::new();
         let mut send = |member: &Addr<M>, message| {
@@ -375,7 +374,7 @@ impl<M: Clone + Send + 'static> Broadcast<M> {
 }
 
 impl<M: Send + 'static> Broadcast<M> {
-    /// One that sends to all of these.
+    /// A broadcast to all of these.
     ///
     /// # Errors
     ///
@@ -403,7 +402,7 @@ impl<M: Send + 'static> fmt::Debug for Broadcast<M> {
     }
 }
 
-/// A message that not all have accepted who were to.
+/// A message that not all of its receivers have accepted.
 #[derive(PartialEq, Eq)]
 pub struct BroadcastError<M: Send + 'static> {
     accepted: usize,
@@ -417,7 +416,7 @@ impl<M: Send + 'static> BroadcastError<M> {
         self.accepted
     }
 
-    /// Who refused it, and why, with the message.
+    /// Which actors refused it, and why, with the message.
     #[must_use]
     pub fn refused(&self) -> &[(Addr<M>, SendError<M>)] {
         &self.refused
@@ -450,7 +449,7 @@ impl<M: Send + 'static> fmt::Display for BroadcastError<M> {
     }
 }
 
-/// With the first refusal that was an [interruption](crate::Interrupted) as its source.
+/// Its source is the first refusal that was an [interruption](crate::Interrupted).
 impl<M: Send + 'static> std::error::Error for BroadcastError<M> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.refused.iter().find_map(|(_, error)| std::error::Error::source(error))

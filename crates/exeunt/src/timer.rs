@@ -1,5 +1,4 @@
-//! [`Timer`], the handle of a timer, and [`Missed`], what becomes of ticks that came to pass while
-//! nobody looked.
+//! [`Timer`], the handle of a timer, and [`Missed`], what becomes of missed ticks.
 
 use std::fmt;
 use std::panic::RefUnwindSafe;
@@ -8,17 +7,17 @@ use std::sync::{Arc, Weak};
 
 /// What becomes of the ticks of a timer whose moments passed while its actor was busy.
 ///
-/// A tick never comes before its moment, and the late one is always delivered, once. This is about
-/// those after it. [`send_every_with`](crate::Context::send_every_with) has an example.
+/// A tick never comes before its moment. The first late one is always delivered, once; this is
+/// about those after it. [`send_every_with`](crate::Context::send_every_with) has an example.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum Missed {
     /// They are left out: the next tick comes at the next multiple of the period that is still to
-    /// come. For what shows or samples the present.
+    /// come. It is for an actor that shows or samples the present.
     #[default]
     Skip,
-    /// All of them come, one right after the other, until they have caught up. For what counts ticks.
-    /// An actor that needs longer for a tick than the period never catches up.
+    /// All of them come, one right after the other, until they have caught up. It is for an actor
+    /// that counts ticks. One that needs longer for a tick than the period never catches up.
     CatchUp,
     /// The next tick comes a whole period after the late one was taken, and the others count from
     /// there: there is always a pause, and the ticks drift.
@@ -28,8 +27,8 @@ pub enum Missed {
 /// The handle of a timer: cancels it, from any thread.
 ///
 /// Clones are handles of the same timer. To drop them changes nothing: the timer goes on. A timer
-/// that was not cancelled by its handle is when its actor's turn in the drain comes, or when its
-/// actor ends otherwise.
+/// that no handle cancelled is cancelled when its actor's turn in the drain comes, or when the
+/// incarnation that set it ends otherwise.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -62,13 +61,13 @@ pub struct Timer {
 impl Timer {
     /// Cancels the timer, and says whether it was still pending.
     ///
-    /// After `true` it does not fire any more, not even once; a message of it that was handled, or
+    /// `true`: it does not fire any more, not even once; but a message of it that was handled, or
     /// is being handled, stays so. `false`: it had fired, if it was to fire once, or had been
     /// cancelled. Never blocks. What the timer holds is dropped a little later, by its actor.
     pub fn cancel(&self) -> bool {
         let was_pending = self.mark.clear();
         if was_pending {
-            // Its actor may be waiting for just this one, or have no other reason to stay.
+            // Its actor may be waiting for just this timer, or have no other reason to stay.
             self.mark.all.ring();
         }
         was_pending
@@ -110,7 +109,7 @@ pub(crate) struct Mark {
 /// What the timers of one actor have in common.
 pub(crate) struct Tally {
     /// How many are pending. Counted up before a timer is in the heap, and down after its mark is
-    /// cleared: it is never too low, and who clears a mark rings when the count is right again.
+    /// cleared: it is never too low, and whoever clears a mark rings when the count is right again.
     pending: AtomicUsize,
     rope: Option<Rope>,
 }

@@ -15,19 +15,19 @@ mod subscription;
 
 /// A place where values are published, each to all who have subscribed.
 ///
-/// Each subscriber has an inbox of its own for the topic, with a capacity, and the choice of what
-/// becomes of values for which there is no room there: the publisher waits, the oldest or the newest
-/// is dropped, or it is refused. So one that is slow need not hold up the others. Clones are the same
-/// topic.
+/// Each subscriber has an inbox of its own for the topic. It chooses the capacity, and what becomes
+/// of a value that finds no room there: the publisher waits, the oldest or the newest value is
+/// dropped, or the value is refused. So a slow subscriber need not hold up the others. Clones are
+/// the same topic.
 ///
 /// # Guarantee
 ///
-/// What a subscriber's inbox has accepted is one of that actor's messages: handled, failed or returned,
-/// in the order in which its publisher published, and counted in the report. In the subscriber's turn its
-/// inbox closes, and what is in it is handled to the last. What is dropped is *returned*, never just gone,
-/// and counted for each [subscriber](Topic::subscribers). Nobody gets what was published before it
-/// subscribed, which an actor does on its own thread, in `started` as a rule: who is not to publish too early
-/// asks it something first, and has the answer only after that.
+/// What a subscriber's inbox has accepted is one of that actor's messages: handled, failed or returned, in the order in
+/// which its publisher published, and counted in the report. In the subscriber's turn its inbox closes, and what is in
+/// it is handled to the last. What is dropped is *returned*, never just gone, and counted for each
+/// [subscriber](Topic::subscribers). A subscriber does not get what was published before it subscribed, which it does
+/// on its own thread, in `started` as a rule. A publisher that is not to publish too early asks the actor something
+/// first, and has the answer only after that.
 ///
 /// # How long it lives
 ///
@@ -39,9 +39,9 @@ mod subscription;
 ///
 /// # The order of leaving
 ///
-/// A publisher sends to its subscribers. Spawned after them it leaves before them, with nothing declared;
-/// otherwise it [declares](crate::ActorBuilder::feeds) them by their own addresses. If a subscriber
-/// leaves first, what is published then passes it over, and the report names the edge.
+/// A publisher sends to its subscribers. If it was spawned after them it leaves before them, with nothing declared;
+/// otherwise it [declares](crate::ActorBuilder::feeds) them by their own addresses. If a subscriber leaves first, what
+/// is published then passes it over, and the report names the edge.
 ///
 /// # Examples
 ///
@@ -97,7 +97,8 @@ pub struct Topic<T: Clone + Send + 'static> {
 
 struct Inner<T: Send + 'static> {
     name: String,
-    /// Replaced as a whole, so that a publisher that waits holds up nobody who comes or goes.
+    /// Replaced as a whole, so that a publisher that waits does not hold up subscribers that come
+    /// or go.
     members: Mutex<Arc<Vec<Member<T>>>>,
     next_id: AtomicU64,
 }
@@ -126,9 +127,9 @@ impl<T: Clone + Send + 'static> Topic<T> {
     /// Publishes a value: sends a clone of it to each subscriber, one after the other. It waits for room
     /// where that was [chosen](crate::Overflow), without a time-out.
     ///
-    /// It is no error that there are no subscribers, or that one has left: whoever has is passed over and
-    /// removed. Other refusals are in the [result](Published): above all, a publishing actor that waits for
-    /// room when its own deadline passes gets its value back.
+    /// It is no error that there are no subscribers, or that one has left: it is passed over and removed. Other
+    /// refusals are in the [result](Published): above all, a publishing actor that waits for room when its own deadline
+    /// passes gets its value back.
     pub fn publish(&self, value: T) -> Published<T> {
         self.publish_by(value, |addr, value| addr.send_timeout(value, Duration::MAX))
     }
@@ -166,8 +167,8 @@ impl<T: Clone + Send + 'static> Topic<T> {
         published
     }
 
-    /// How it stands with each subscriber, in the order of subscribing. Whoever has left is in it until
-    /// that is noticed, by the next value or the next subscriber.
+    /// The state of each subscriber, in the order of subscribing. A subscriber that has left is listed until that is
+    /// noticed, by the next value or the next subscriber.
     #[must_use]
     pub fn subscribers(&self) -> Vec<Subscriber> {
         self.inner.members().iter().map(Member::look).collect()
@@ -181,7 +182,7 @@ impl<T: Clone + Send + 'static> Topic<T> {
         SubscriptionBuilder::new(self)
     }
 
-    /// The topic, for who is not to keep its subscribers alive.
+    /// The topic, without keeping its subscribers alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakTopic<T> {
         WeakTopic { inner: Arc::downgrade(&self.inner) }
@@ -198,7 +199,8 @@ impl<T: Send + 'static> Inner<T> {
         let mut new: Vec<Member<T>> = members.iter().map(Member::copy).collect();
         change(&mut new);
         let old = std::mem::replace(&mut *members, Arc::new(new));
-        // The last address of an inbox may go with it, and with that what is still in there.
+        // The last address of an inbox may go with it, and with that address what is still in the
+        // inbox.
         drop(members);
         drop(old);
     }
@@ -207,7 +209,7 @@ impl<T: Send + 'static> Inner<T> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let member = Member { id, addr, accepted: Arc::default() };
         self.change(|members| {
-            // Where nothing is published, nobody notices otherwise who has left.
+            // Where nothing is published, nothing else notices that a subscriber has left.
             members.retain(|member| !member.has_left());
             members.push(member);
         });
@@ -220,7 +222,8 @@ impl<T: Send + 'static> Member<T> {
         Member { id: self.id, addr: self.addr.clone(), accepted: Arc::clone(&self.accepted) }
     }
 
-    /// Whether it takes nothing any more. In its turn it is closed, but for its children and those of its ring.
+    /// Whether it takes nothing any more, from nobody. In its turn it is closed, but not for its children and the
+    /// members of its ring.
     fn has_left(&self) -> bool {
         self.addr.mailbox().is_gone()
     }
@@ -318,11 +321,12 @@ impl<T: Clone + Send + 'static> fmt::Debug for WeakTopic<T> {
 #[must_use = "some may have refused the value: `ok` makes an error of that"]
 #[non_exhaustive]
 pub struct Published<T> {
-    /// How many subscribers have accepted it; those that dropped it, or another one for it, included.
+    /// How many subscribers have accepted it; those that dropped it, or another value for it,
+    /// included.
     pub accepted: usize,
-    /// The refusals of those that have not, each with its clone of the value and the
-    /// [name](SendTimeoutError::name) of who refused it: no room, no room in time, or a publisher that is past its
-    /// own deadline. Who has left is not among them.
+    /// The refusals of those that have not, each with its clone of the value and the [name](SendTimeoutError::name) of
+    /// the subscriber: no room, no room in time, or a publisher that is past its own deadline. Subscribers that have
+    /// left are not among them.
     pub refused: Vec<SendTimeoutError<T>>,
 }
 

@@ -1,5 +1,5 @@
-//! The watchdog: looks at how all stand, now and then, and says who has been at one thing for too long,
-//! and who waits for each other.
+//! The watchdog: looks at all actors and tasks now and then, and says which have been at one thing for too long, and
+//! which wait for each other.
 //!
 //! It only reads what the actors have written anyway, so it costs them nothing. What it makes of that
 //! is a pure function of snapshots and a moment.
@@ -14,7 +14,7 @@ use crate::notice::Notice;
 use crate::snapshot::{ActorSnapshot, State, WaitingFor};
 use crate::system::SystemHandle;
 
-/// How often it looks, in parts of the limit: so it speaks half a limit late at the most.
+/// How many times it looks in a limit: so it speaks half a limit late at the most.
 const LOOKS_IN_LIMIT: u32 = 4;
 
 /// What it sleeps at the least.
@@ -41,13 +41,13 @@ struct Watch {
     limit: Duration,
     nap: Duration,
     last_look: Option<Instant>,
-    /// Those who are at something.
+    /// What actors and tasks are at.
     busy: Spells<Deed>,
-    /// Those who wait for each other.
+    /// The circles of those that wait for each other.
     cycles: Spells<Vec<(usize, u64)>>,
 }
 
-/// What somebody is at: if it is another one, there was an end to the last.
+/// What an actor or task is at: if it differs from what was seen before, that has come to an end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Deed {
     id: usize,
@@ -68,7 +68,7 @@ impl Watch {
             actors.iter().filter(|a| a.state != State::Ended).map(|a| (a.id, a)).collect();
 
         let cycles = cycles(&there);
-        // Of those in a cycle the cycle is all there is to say.
+        // Of the members of a cycle only the cycle is told.
         let entangled: BTreeSet<usize> = cycles.iter().flatten().map(|&(id, _)| id).collect();
         let deadlocks = self.cycles.over(now, self.limit, cycles, |_| true);
         let deeds = there.values().filter_map(|actor| deed(actor)).collect();
@@ -90,8 +90,8 @@ impl Watch {
     }
 }
 
-/// What somebody is at, if it is something that should have an end. Tasks are in their loop by nature, and
-/// may wait for the end of others for as long as they like; not for room, and not for an answer.
+/// What an actor or task is at, if it is something that should have an end. Tasks are in their loop by nature, and may
+/// wait for the end of others for as long as they like; not for room, and not for an answer.
 fn deed(actor: &ActorSnapshot) -> Option<Deed> {
     let (id, pulse) = (actor.id, actor.pulse);
     let is_task = actor.capacity.is_none();
@@ -105,8 +105,8 @@ fn deed(actor: &ActorSnapshot) -> Option<Deed> {
     }
 }
 
-/// Those who wait for each other, by their ids, each with which of its waits it is. Everybody waits for one
-/// at the most, so whoever follows the waits comes to an end, or to where it was before.
+/// The cycles of those that wait for each other, by their ids, each with the number of its wait. Everybody waits for
+/// one other at the most, so whoever follows the waits comes to an end, or back to where it was before.
 fn cycles(actors: &BTreeMap<usize, &ActorSnapshot>) -> Vec<Vec<(usize, u64)>> {
     let mut cycles = Vec::new();
     let mut known = BTreeSet::new();
@@ -116,7 +116,7 @@ fn cycles(actors: &BTreeMap<usize, &ActorSnapshot>) -> Vec<Vec<(usize, u64)>> {
         while let Some(id) = next {
             if let Some(at) = path.iter().position(|&(before, _)| before == id) {
                 path.drain(..at);
-                // The same one, wherever it was entered.
+                // The same cycle, wherever it was entered.
                 let first = (0..path.len()).min_by_key(|&at| path[at]).unwrap_or(0);
                 path.rotate_left(first);
                 cycles.push(path);
@@ -277,7 +277,7 @@ mod tests {
             let a = waits(busy(3, 0), WaitingFor::Room, 1, 5);
             let b = waits(busy(1, 0), WaitingFor::Answer, 2, 9);
             let c = waits(task(2), WaitingFor::End, 3, 1);
-            // It waits too, though for nobody who waits for it.
+            // It waits too, though for an actor that does not wait for it.
             vec![b, c, a, waits(busy(4, 0), WaitingFor::Room, 3, 1)]
         });
         let cycle = "deadlock for 1.0s: `n1` waits for an answer of `n2`, `n2` waits for the end of \

@@ -10,7 +10,7 @@ use crate::capacity::Capacity;
 use crate::context::Context;
 use crate::mailbox::{Overflow, mailbox};
 
-/// How it stands with one subscriber of a [`Topic`].
+/// The state of one subscriber of a [`Topic`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Subscriber {
@@ -28,7 +28,7 @@ pub struct Subscriber {
 ///
 /// # Examples
 ///
-/// Only the newest few are of interest, and a slow display holds up nobody:
+/// Only the newest few values are of interest, and a slow display holds up nobody:
 ///
 /// ```
 /// use exeunt::{Actor, Context, Event, Overflow, System, Topic};
@@ -86,8 +86,8 @@ impl<'a, T: Clone + Send + 'static> SubscriptionBuilder<'a, T> {
         SubscriptionBuilder { topic, capacity, overflow, returned: None }
     }
 
-    /// Sets how many values its inbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) unless set.
-    /// With none it is closed from the start.
+    /// Sets how many values its inbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) unless set. With a capacity
+    /// of zero the inbox is closed from the start.
     pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
         self.capacity = capacity.into();
         self
@@ -100,7 +100,7 @@ impl<'a, T: Clone + Send + 'static> SubscriptionBuilder<'a, T> {
     }
 
     /// Sets what becomes of values that were accepted and will not be handled, as
-    /// [`Inbox::returned`](crate::Inbox::returned) does. It may run on a publisher's thread.
+    /// [`Inbox::returned`](crate::Inbox::returned) does. The hook may run on a publisher's thread.
     pub fn returned(mut self, hook: impl FnMut(T) + Send + 'static) -> Self {
         self.returned = Some(Box::new(hook));
         self
@@ -108,8 +108,9 @@ impl<'a, T: Clone + Send + 'static> SubscriptionBuilder<'a, T> {
 
     /// Subscribes: from here on each value becomes a message of the actor.
     ///
-    /// The subscription lasts as long as this incarnation of the actor, if it is not
-    /// [ended](Subscription::unsubscribe) before. In its own turn an actor cannot subscribe any more.
+    /// The subscription lasts as long as this incarnation of the actor, unless it is
+    /// [ended](Subscription::unsubscribe) before. In its own turn an actor cannot subscribe any
+    /// more.
     pub fn subscribe<A: Actor>(
         self,
         cx: &mut Context<A>,
@@ -193,12 +194,12 @@ pub struct Subscription {
 
 impl Subscription {
     /// Ends the subscription, and says whether it was there to end. What is in its inbox already is
-    /// still handled; a publisher that is just at it may add one more.
+    /// still handled; a publisher that is just publishing may add one more value.
     pub fn unsubscribe(&self) -> bool {
         self.topic.upgrade().is_some_and(|topic| topic.strike(self.id))
     }
 
-    /// How it stands; `None` if it is over, and that was noticed.
+    /// The state of the subscription; `None` if it is over, and that was noticed.
     #[must_use]
     pub fn look(&self) -> Option<Subscriber> {
         self.topic.upgrade()?.find(self.id)
@@ -211,7 +212,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// A topic, for who does not know what is published there.
+/// A topic, seen without the type of its values.
 trait Register: Send + Sync + RefUnwindSafe {
     fn strike(&self, id: u64) -> bool;
     fn find(&self, id: u64) -> Option<Subscriber>;
