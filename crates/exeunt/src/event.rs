@@ -15,13 +15,12 @@ use crate::unwind;
 use crate::waiters::Ticket;
 use crate::waiters::Waiters;
 
-/// A flag that is set once, can be asked for at the price of a load, and can be waited for with a
-/// time-out or beside other channels.
+/// A flag that is set once. To look at it costs one load, and it can be waited for with a time-out
+/// or beside other channels.
 ///
-/// To a thread that is to be stopped it is an *exit event*: a loop asks
-/// [`is_set`](Event::is_set), a sleep becomes [`wait_timeout`](Event::wait_timeout), and whoever
-/// [sets](Event::set) the event ends both. Clones are the same event. It is of use without any
-/// actor.
+/// To a thread that is to be stopped it is an *exit event*: a loop asks [`is_set`](Event::is_set),
+/// a sleep becomes [`wait_timeout`](Event::wait_timeout), and whoever [sets](Event::set) the event
+/// ends both. Clones are the same event. It is useful without any actor.
 ///
 /// A set event stays set; there is no way back, and so no lost wake-up.
 ///
@@ -78,16 +77,17 @@ struct Inner {
 
 struct Children {
     all: Vec<Weak<Inner>>,
-    /// At so many, those that are gone are swept out; doubles, so that a long-lived parent of many
-    /// short-lived children costs amortised constant time and no more memory than they do.
+    /// At this many, the children that are gone are swept out. It doubles, so that a long-lived
+    /// parent of many short-lived children costs amortised constant time and no more memory than
+    /// they do.
     sweep_at: usize,
 }
 
 /// An event that has no children, and lies in whatever it tells of.
 ///
 /// The channel carries nothing, ever: dropping its only sender disconnects it, and a disconnected
-/// channel is ready for every receiver at once. That is the broadcast. It is made for the first who
-/// waits: most events are only ever looked at.
+/// channel is ready for every receiver at once. That is the broadcast. It is made when somebody
+/// first waits: most events are only ever looked at.
 pub(crate) struct Flag {
     set: AtomicBool,
     channel: OnceLock<Receiver<Infallible>>,
@@ -111,9 +111,9 @@ impl Event {
 
     /// Sets the event and its children, and wakes everybody who waits for one of them.
     ///
-    /// What happened before this call is visible to whoever sees the event set. Setting it again
-    /// does nothing. Never blocks; but it takes a lock, so it is not for code that runs inside a signal
-    /// handler (`signal_hook::low_level`). The closure of `ctrlc` does not.
+    /// What happened before this call is visible to whoever sees the event set. Setting it again does nothing. Never
+    /// blocks; but it takes a lock, so it is not for code that runs inside a signal handler (`signal_hook::low_level`).
+    /// The closure given to `ctrlc` does not run there.
     pub fn set(&self) {
         let mut unset = self.inner.set();
         while let Some(child) = unset.pop() {
@@ -138,8 +138,8 @@ impl Event {
 
     /// Waits until the event is set, for `timeout` at most, and says whether it was set.
     ///
-    /// This is the sleep that can be interrupted: `true` means "leave", `false` "you have slept".
-    /// A `timeout` too long for the clock is no time-out.
+    /// This is the sleep that can be interrupted: `true` means "leave", `false` "you have slept". A
+    /// `timeout` too long for the clock counts as none.
     #[must_use = "whether the event was set is the answer to `shall I go on?`"]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         if self.is_set() {
@@ -179,7 +179,8 @@ impl Event {
     #[must_use]
     pub fn child(&self) -> Event {
         let child = Event::below(Some(Arc::clone(&self.inner)));
-        // Under the lock under which they are taken: who sets it finds the child, or is found here.
+        // Under the lock under which the children are taken: whoever sets the event finds the
+        // child, or is found here.
         let mut children = self.inner.children();
         if !self.is_set() {
             children.add(&child.inner);
@@ -217,7 +218,7 @@ impl Future for Awaited {
             return Poll::Ready(());
         }
         self.event.waiters().add(self.ticket, cx.waker());
-        // Who set it in between has not seen the waker.
+        // Whoever set it in between has not seen the waker.
         if self.event.is_set() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -295,7 +296,7 @@ impl Flag {
 
     fn open_channel(&self) -> Receiver<Infallible> {
         let (sender, channel) = crossbeam_channel::bounded(0);
-        // Under the lock under which it is set: who sets it finds the sender, or is found here.
+        // Under the lock under which it is set: whoever sets it finds the sender, or is found here.
         let mut kept = self.sender();
         if !self.set.load(Ordering::Relaxed) {
             *kept = Some(sender);

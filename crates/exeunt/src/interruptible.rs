@@ -21,19 +21,21 @@ pub struct Interruptible<T> {
 }
 
 impl Event {
-    /// Iterates over something that blocks, and stops the moment this event is set, although the
-    /// something cannot be woken: lines of standard input, connections of a listener, a device.
+    /// Iterates over something that blocks, and stops the moment this event is set, although what
+    /// it iterates over cannot be woken: lines of standard input, connections of a listener, a
+    /// device.
     ///
     /// `source` is called on a thread of its own, which hands over one item at a time. When the
     /// event is set, that thread is left behind where it blocks; it ends with its next item, which
     /// is dropped (as is one that waits to be handed over), or with the process, which it does not
     /// keep alive. So at most one item is taken from the source and not given to the loop.
     ///
-    /// The iterator owns what it reads from: that of `listener.incoming()` borrows, the one below does not.
+    /// The iterator must own what it reads from: that of `listener.incoming()` borrows, the one below does not.
     ///
     /// # Errors
     ///
-    /// The operating system's, if it refuses the thread; it says whose iterator that was to be.
+    /// The operating system's, if it refuses the thread; the error says whose iterator it was to
+    /// be.
     ///
     /// # Panics
     ///

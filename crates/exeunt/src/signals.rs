@@ -1,7 +1,7 @@
 //! [`Signals`]: the first begins the ordered drain, the second ends the process.
 //!
-//! Nothing here that a program could not write with the public interface of this crate and
-//! signal-hook, or on Windows ctrlc. Which of them it is only `arrivals` knows; what follows is told of signal-hook.
+//! Nothing here that a program could not write with the public interface of this crate and signal-hook, or on Windows
+//! ctrlc. Only `arrivals` knows which of the two it is; what follows is told of signal-hook.
 //!
 //! For each signal two actions are registered. One wakes the forwarding thread; the other, registered
 //! once for the life of the process, is the default effect of the signal, behind a flag. While a system
@@ -34,8 +34,8 @@ mod error;
 /// chosen.
 ///
 /// [`System::run`](crate::System::run) installs the default. Installed by hand, they can be others,
-/// and can be there before the first actor is: a signal during start-up then drains those that
-/// have started, and starts no more.
+/// and they can be installed before the first actor is spawned: a signal during start-up then
+/// drains the actors that have started, and starts no more.
 ///
 /// # Guarantee
 ///
@@ -54,19 +54,19 @@ mod error;
 ///
 /// # Windows
 ///
-/// Ctrl-C and Ctrl-Break are [`Signal::INT`] both; other signals may be chosen, and never come. The second is decided on a
-/// thread that does nothing else, and ends the process with what Windows ends it with by itself, 0xC000013A; so does a
-/// complete drain. (The second may take a second, and end it as `abort` does, if standard output is full and nobody reads
-/// it.) A process that was started with Ctrl-C ignored hears Ctrl-Break alone, whatever it asks for. A console that is
-/// closed, a logoff and a shutdown end the process without a drain.
+/// Ctrl-C and Ctrl-Break are both [`Signal::INT`]; other signals may be chosen, and never come. The second one is
+/// decided on a thread that does nothing else. It ends the process with the status with which Windows itself does,
+/// 0xC000013A; so does a complete drain. (If standard output is full and nobody reads it, the second one may take a
+/// second, and end the process as `abort` does.) A process that was started with Ctrl-C ignored hears Ctrl-Break alone,
+/// whatever it asks for. A console that is closed, a logoff and a shutdown end the process without a drain.
 ///
-/// The handler is that of the crate `ctrlc`, of which a process has one, for its whole life: who has called
-/// `ctrlc::set_handler` gets an error here, and who calls it later gets one there.
+/// The handler is that of the crate `ctrlc`, of which a process has one, for its whole life: a program that has called
+/// `ctrlc::set_handler` gets an error here, and one that calls it later gets an error there.
 ///
 /// # A signal while `main` sets up
 ///
-/// It drains those who are there already, so that what `main` sends to them, or asks them, is refused. That is no error of
-/// `main`'s, as a `?` would make of it, but the end that was asked for:
+/// It drains the actors that are there already, so that what `main` sends to them, or asks them, is refused. That is no
+/// error of `main`'s, as a `?` would make of it, but the end that was asked for:
 ///
 /// ```no_run
 /// use exeunt::{Exit, Signals, System};
@@ -108,12 +108,12 @@ mod error;
 #[must_use = "nothing happens before `install`"]
 pub struct Signals {
     numbers: Vec<i32>,
-    /// Prints how all stand.
+    /// Prints how all actors and tasks stand.
     snapshot: Option<i32>,
     even_if_ignored: bool,
 }
 
-/// Those whose number is the system's.
+/// The signals whose number is the system's.
 impl Signal {
     /// Of the program's choice. On Windows it never comes.
     pub const USR1: Signal = Signal(SIGUSR1);
@@ -130,18 +130,18 @@ impl Default for Signals {
 impl Signals {
     /// Chooses the signals: by their names, as [`Signal::TERM`], or by the numbers of `libc` and the like.
     ///
-    /// None at all are of use only with [`snapshot_on`](Signals::snapshot_on), and otherwise an error of
-    /// [`install`](Signals::install): a list from somewhere else, say, that happens to be empty, and no Ctrl-C would drain.
+    /// An empty list is of use only with [`snapshot_on`](Signals::snapshot_on), and otherwise an error of
+    /// [`install`](Signals::install): a list from somewhere else may happen to be empty, and no Ctrl-C would drain.
     pub fn new(signals: impl IntoIterator<Item = impl Into<Signal>>) -> Signals {
         let numbers = signals.into_iter().map(|signal| signal.into().0).collect();
         Signals { numbers, snapshot: None, even_if_ignored: false }
     }
 
     /// Chooses a signal that prints, to standard error, how all actors and tasks stand at that moment
-    /// ([`SystemHandle::dump`]), as a Java program does on SIGQUIT. It begins and ends nothing, can
-    /// come any number of times, and is of use above all when everything is stuck: it is printed by a
-    /// thread of its own, which waits for nobody in the process, not for who has locked standard error
-    /// either. Those that come while it prints are one.
+    /// ([`SystemHandle::dump`]), as a Java program does on SIGQUIT. It begins and ends nothing, can come any number of
+    /// times, and is of use above all when everything is stuck: a thread of its own prints, which waits for nobody in
+    /// the process, not even for a thread that has locked standard error. Signals that come while it prints count as
+    /// one.
     ///
     /// It goes on during the drain, and until the [guard](SignalGuard) is dropped. From then on
     /// the signal has its default effect, which for most is the end of the process.
@@ -165,7 +165,7 @@ impl Signals {
         Signals { snapshot: Some(signal.into().0), ..self }
     }
 
-    /// Takes also signals that were ignored when the program started.
+    /// Also takes signals that were ignored when the program started.
     pub fn even_if_ignored(self) -> Signals {
         Signals { even_if_ignored: true, ..self }
     }
@@ -174,8 +174,9 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// [`SignalError`] names the signal, the system for which none was chosen, or the one that has the signals already: at
-    /// most one of a process can. On Windows also if the program has a handler of `ctrlc`.
+    /// [`SignalError`] names the signal that could not be taken, the system for which none was chosen, or the system
+    /// that has the signals already: at most one of a process can. On Windows it is an error too if the program has a
+    /// handler of `ctrlc`.
     pub fn install(self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut owner = lock(&OWNER);
         owner.check_free_for(handle)?;
@@ -207,7 +208,7 @@ impl Signals {
         Ok(guard)
     }
 
-    /// Those that begin the drain, but for the ignored.
+    /// The signals that begin the drain, without the ignored ones.
     fn to_take(&self, handle: &SystemHandle, ignored: u64) -> Result<Vec<i32>, SignalError> {
         if self.numbers.is_empty() && self.snapshot.is_none() {
             return Err(SignalError(Cause::None(handle.clone())));

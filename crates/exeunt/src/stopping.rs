@@ -49,7 +49,7 @@ impl OnStopping {
 
 impl Drop for OnStopping {
     fn drop(&mut self) {
-        // Before the channel's end, which is dropped after this.
+        // Before the end of the channel, which is dropped after this.
         self.is_taken.store(true, Ordering::SeqCst);
     }
 }

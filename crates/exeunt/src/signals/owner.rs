@@ -26,9 +26,9 @@ pub(super) struct Owner {
 impl Owner {
     /// An error if some system has the signals, that one included.
     pub(super) fn check_free_for(&self, system: &SystemHandle) -> Result<(), SignalError> {
-        // Who has ended owns nothing, even if its guard is still somewhere. But a system that a signal
-        // has ended before it was run is not to begin anew with the signals: it has had its first,
-        // and an echo of that would be taken for one that finds nobody to drain.
+        // A system that has ended owns nothing, even if its guard is still somewhere. But a system that a signal has
+        // ended before it was run is not to begin anew with the signals: it has had its first one, and an echo of that
+        // would be taken for one that finds nobody to drain.
         let has_them = |owner: &&SystemHandle| *owner == system || !owner.has_ended();
         match self.handle.as_ref().filter(has_them) {
             Some(owner) => Err(SignalError(Cause::Owned(owner.clone()))),
@@ -36,7 +36,8 @@ impl Owner {
         }
     }
 
-    /// Makes that system the owner, with the flags of these signals down. The number of its tenancy.
+    /// Makes that system the owner, with the flags of these signals down. Gives the number of its
+    /// tenancy.
     pub(super) fn hand_over_to<'a>(
         &mut self,
         system: &SystemHandle,
@@ -65,11 +66,11 @@ impl Owner {
     }
     /// Listens for these signals; all of them, or none.
     ///
-    /// From the moment of its first registration on a signal is caught, and has its default effect no
-    /// more. So what hears it is registered first, and is heard of later, and its flag is down
-    /// from the start: a signal that comes in between waits to be forwarded. (What comes while
-    /// signal-hook itself is between catching the signal and knowing for whom, nobody hears; that
-    /// takes a few instructions.)
+    /// From its first registration on a signal is caught, and has lost its default effect. So the
+    /// listener is registered first, and is asked later, and the flag is down from the start: a
+    /// signal that comes in between waits to be forwarded. (A signal that comes while signal-hook
+    /// itself is between catching it and knowing for whom, nobody hears; that takes a few
+    /// instructions.)
     fn listen_for(&mut self, numbers: &[i32]) -> Result<Arrivals, SignalError> {
         let arrivals = arrivals_of_none().map_err(|e| SignalError(Cause::System(e)))?;
         let handle = arrivals.handle();
@@ -96,8 +97,8 @@ impl Owner {
         Ok(())
     }
 
-    /// Nobody listens after all: those that have come have their default effect, and so have those to
-    /// come.
+    /// Nobody listens after all: signals that have come have their default effect, and so have
+    /// those to come.
     fn give_back(&self, mut arrivals: Arrivals) {
         self.lower_only([].iter());
         for signal in arrivals.pending() {

@@ -1,4 +1,5 @@
-//! The threads behind the handlers: one forwards the first signal, one prints how all stand.
+//! The threads behind the handlers: one forwards the first signal, one prints how all actors and
+//! tasks stand.
 
 use std::io::{self, Write as _};
 use std::thread;
@@ -15,8 +16,8 @@ use crate::report::{Reason, Signal};
 use crate::system::SystemHandle;
 use crate::unwind::lock;
 
-/// A wrapper that forwards what the terminal has sent to the whole group already delivers a signal
-/// twice: a repeat within this time of the first is not a second wish.
+/// A wrapper that forwards a signal which the terminal has already sent to the whole group delivers
+/// it twice: a repeat within this time of the first is not a second wish.
 const ECHO_WINDOW: Duration = Duration::from_millis(100);
 
 /// A thread that waits for its work.
@@ -41,12 +42,12 @@ pub(super) struct Forwarder {
     pub(super) arrivals: Arrivals,
     pub(super) flags: Flags,
     pub(super) tenancy: u64,
-    /// Set when the guard may go: nothing that has come before is unheard.
+    /// Set when the guard may go: no signal that has come before is unheard.
     pub(super) settled: Event,
 }
 
 impl Forwarder {
-    /// Forwards the first signal, and lets the second have its effect. More there is not to do.
+    /// Forwards the first signal, and lets the second have its effect. There is nothing more to do.
     pub(super) fn forward(mut self) {
         let heard = self.arrivals.forever().next();
         let first = heard.or_else(|| {
@@ -72,7 +73,7 @@ impl Forwarder {
         }
     }
 
-    /// Gives the signals their default effect, unless they belong to another by now.
+    /// Gives the signals their default effect, unless they belong to another system by now.
     fn raise_flags(&self) -> bool {
         let is_last = lock(&OWNER).tenancy == self.tenancy;
         if is_last {
@@ -89,8 +90,8 @@ impl Drop for Forwarder {
     }
 }
 
-/// Prints how all stand, whenever it is asked to. It may be held up by who reads standard error, and
-/// holds up nobody.
+/// Prints how all actors and tasks stand, whenever it is asked to. The reader of standard error may
+/// hold it up; it holds up nobody.
 pub(super) struct Printer {
     pub(super) system: SystemHandle,
     pub(super) requests: Arrivals,
@@ -107,8 +108,8 @@ impl Printer {
     }
 }
 
-/// Writes to standard error at once, and not by the standard library's handle: who has locked that,
-/// may be just who is stuck.
+/// Writes to standard error at once, and not by the standard library's handle: the thread that has
+/// locked that may be just the one that is stuck.
 fn write_past_the_lock(text: &str) -> io::Result<()> {
     own_stderr()?.write_all(text.as_bytes())
 }

@@ -1,8 +1,8 @@
 //! On Windows they arrive by ctrlc: Ctrl-C and Ctrl-Break, both as SIGINT. It has no other signals.
 //!
-//! Windows runs a handler on a thread that it makes for it. That of ctrlc only counts, and a thread that ctrlc has for
-//! the life of the process calls [`ctrl_c`] for each. That thread does nothing else, and never waits: the second one is
-//! decided there whatever all others are stuck in.
+//! Windows runs a handler on a thread that it makes for it. The handler of ctrlc only counts, and a thread that ctrlc
+//! has for the life of the process calls [`ctrl_c`] for each signal. That thread does nothing else, and never waits:
+//! the second signal is decided there, whatever all other threads are stuck in.
 
 use std::fs::File;
 use std::io;
@@ -36,7 +36,7 @@ static LISTENERS: Mutex<Vec<Weak<Listener>>> = Mutex::new(Vec::new());
 /// While it is up, Ctrl-C ends the process.
 static END: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// What came for one who listens: any number of times is once.
+/// What has come for one listener: any number of times is once.
 struct Listener {
     has_come: AtomicBool,
     is_closed: AtomicBool,
@@ -53,7 +53,7 @@ impl Listener {
         self.has_come.swap(false, Ordering::SeqCst).then_some(SIGINT)
     }
 
-    /// Waits for the next, or until it is closed.
+    /// Waits for the next signal, or until it is closed.
     fn next(&self) -> Option<i32> {
         loop {
             if let Some(signal) = self.take() {
@@ -125,8 +125,8 @@ fn handle_ctrl_c() -> io::Result<()> {
     Ok(())
 }
 
-/// It has come: first who listens hears it, and then the flag is looked at. Who stops listening does it the other way
-/// about, so that none is lost in between.
+/// Ctrl-C has come: first the listeners hear it, and then the flag is looked at. A listener that stops does it the
+/// other way about, so that no signal is lost in between.
 fn ctrl_c() {
     for listener in lock(&LISTENERS).iter().filter_map(Weak::upgrade) {
         listener.ring(&listener.has_come);
@@ -155,8 +155,8 @@ pub(crate) fn end_by(signal: Signal) {
     if signal != Signal::INT {
         return;
     }
-    // `exit` flushes standard output first, and waits for who reads it. Nothing that is safe ends a process without that but
-    // `abort`, which has another status.
+    // `exit` flushes standard output first, and waits for its reader. The only safe way to end a process without that
+    // is `abort`, which has another status.
     let exit = || process::exit(CONTROL_C_EXIT);
     match thread::Builder::new().name("exit".to_owned()).spawn(exit) {
         Ok(_) => thread::sleep(FLUSH),
