@@ -150,8 +150,8 @@ impl StdError for Message {}
 /// its [group](crate::Group), which are to begin anew with it, have waited for too long; or, if it is a
 /// task that [slept](crate::TaskContext::sleep), its turn has come.
 ///
-/// A task that ends with this error has not failed; an actor's handler that does counts its message as failed, and
-/// the actor as overdue. So `?` is right for it in both.
+/// A task that ends with this error has not failed. If an actor's handler ends with it, its message counts as failed,
+/// and the actor as overdue. So `?` is right for it in both.
 ///
 /// ```
 /// use std::time::Duration;
@@ -177,17 +177,17 @@ impl fmt::Display for Interrupted {
 
 impl StdError for Interrupted {}
 
-/// Why an address was not [found](crate::SystemHandle::lookup) by its name, with an example of each there.
+/// Why no address was [found](crate::SystemHandle::lookup) by a name, with an example of each there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// Nobody of that name is there, or none that is still reachable.
+    /// There is no actor of that name, or none that is still reachable.
     #[non_exhaustive]
     Unknown {
         /// The name.
         name: String,
     },
-    /// There is somebody of that name, but it takes other messages.
+    /// There is an actor of that name, but it takes other messages.
     #[non_exhaustive]
     WrongType {
         /// The name.
@@ -228,14 +228,14 @@ impl StdError for LookupError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The wait would be one for its own end: an actor's for itself, or for those who wait for it to leave: its pool, those
-    /// above it, and its system.
+    /// The wait would be for the waiter's own end: an actor's for itself, or for those that wait for it to leave:
+    /// its pool, those above it, and its system.
     Inside,
     /// The end had not come in time.
     Timeout,
     /// The actor that waits must stop.
     Interrupted,
-    /// Nobody was spawned for the address, or the task was not started, so that there is no end to wait for.
+    /// No actor was spawned for the address, or the task was not started, so that there is no end to wait for.
     NotSpawned,
 }
 

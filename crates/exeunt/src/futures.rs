@@ -1,10 +1,9 @@
 //! For async programs: a send, an ask, an event, and the end of an actor or a system as futures, for any
 //! executor.
 //!
-//! A future cannot wait in a `select!`. It leaves a waker, and whoever brings about what it waits for
-//! wakes it: the answer its asker, the end of an actor or a system those who await it, the closing of a
-//! mailbox its senders. A future looks, leaves its waker, and **looks again**: who brought it about in
-//! between has not seen the waker, but what was brought about is seen by the second look.
+//! A future cannot wait in a `select!`. It leaves a waker, which is woken by what it waits for: an answer wakes its
+//! asker, the end of an actor or a system those who await it, the closing of a mailbox its senders. A future looks,
+//! leaves its waker, and **looks again**: what happened in between has not seen the waker, but the second look sees it.
 //!
 //! For room in a mailbox it waits in one queue with the threads that do (`mailbox/room.rs`).
 
@@ -29,7 +28,7 @@ mod ends;
 /// From async programs, with the feature `async`: the same as futures, which block no thread and ask
 /// for no particular executor.
 ///
-/// Wakers are called on the threads of the system; like everywhere, they must not block.
+/// Wakers are called on the threads of the system; as everywhere, they must not block.
 ///
 /// ```
 /// use exeunt::{Actor, Context, Reply, System};
@@ -83,20 +82,20 @@ mod ends;
 impl<M: Send + 'static> Addr<M> {
     /// Sends a message as [`send`](Addr::send) does, and waits for room without a thread.
     ///
-    /// What was [chosen](Overflow) for a full mailbox holds here too; a dead-letter hook is called on the
-    /// thread that polls. Who waits is woken first come, first served, though others may be quicker to
-    /// take the place. Like an address, the future keeps the actor alive until it is dropped.
+    /// What was [chosen](Overflow) for a full mailbox holds here too; a dead-letter hook is called on the thread that
+    /// polls. Senders that wait are woken first come, first served, though others may be quicker to take the place.
+    /// Like an address, the future keeps the actor alive until it is dropped.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is sent before the future is polled. A message was sent if, and only if, the future said
-    /// so: dropped before, it drops the message unsent.
+    /// Nothing is sent before the future is polled. A message was sent if, and only if, the future said so: a future
+    /// that is dropped before drops the message unsent.
     ///
     /// # Errors
     ///
     /// Those of [`send`](Addr::send), each with the message; [`Deadlock`](SendError::Deadlock) and
-    /// [`Interrupted`](SendError::Interrupted) on the thread of an actor, which is then the one that
-    /// sends.
+    /// [`Interrupted`](SendError::Interrupted) when it is polled on the thread of an actor, which
+    /// is then the sender.
     pub fn send_async(&self, message: M) -> SendFuture<M> {
         SendFuture::new(self, message)
     }
@@ -122,15 +121,15 @@ impl<M: Send + 'static> Addr<M> {
         AskFuture::new(self, question)
     }
 
-    /// Waits until the actor has ended, and its thread with it, and gives its line of the report, which
-    /// says how, as [`wait`](Addr::wait) does. For somebody who is still to be spawned it waits, too.
+    /// Waits until the actor has ended, and its thread with it, and gives its line of the report, which says how, as
+    /// [`wait`](Addr::wait) does. It also waits for an actor that is still to be spawned.
     ///
     /// The future does not keep the actor alive. It can be dropped at any time, and made again.
     ///
     /// # Errors
     ///
     /// [`WaitError::Inside`] if an actor waits for its own end: when it is polled on that actor's thread.
-    /// [`WaitError::NotSpawned`] if nobody was ever spawned for this address, and nobody will be.
+    /// [`WaitError::NotSpawned`] if no actor was ever spawned for this address, and none will be.
     pub fn wait_async(
         &self,
     ) -> impl Future<Output = Result<ActorReport, WaitError>> + Send + Unpin + use<M> {
@@ -141,7 +140,7 @@ impl<M: Send + 'static> Addr<M> {
 /// From async programs, with the feature `async`.
 impl ActorHandle {
     /// Waits until it has ended, and its thread with it, and gives its line of the report, as
-    /// [`wait`](ActorHandle::wait) does. For an actor that is still to be spawned it waits, too.
+    /// [`wait`](ActorHandle::wait) does. It also waits for an actor that is still to be spawned.
     ///
     /// The future can be dropped at any time, and made again.
     ///
@@ -158,7 +157,7 @@ impl ActorHandle {
 
 /// From async programs, with the feature `async`.
 impl Event {
-    /// Waits until the event is set, without a thread: what is async hears of a
+    /// Waits until the event is set, without a thread: so async code hears of a
     /// [turn](crate::TaskContext::stopping) as a thread does.
     ///
     /// The future can be dropped at any time, and made again.
@@ -195,8 +194,8 @@ impl Event {
 
 /// From async programs, with the feature `async`.
 impl SystemHandle {
-    /// Waits for the end of the system without a thread, as [`wait`](SystemHandle::wait) does. It does not
-    /// bring it about: that does [`shutdown`](SystemHandle::shutdown), a failure, or a signal.
+    /// Waits for the end of the system without a thread, as [`wait`](SystemHandle::wait) does. It does not bring the
+    /// end about: [`shutdown`](SystemHandle::shutdown) does, a failure, or a signal.
     ///
     /// Dropping a [`System`](crate::System) that has not ended blocks until it has; one whose end was
     /// awaited can be dropped anywhere. The future can be dropped at any time, and made again.

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | do it with the threads, the flag and the channels that I have | [`threads`] |
 //! | have it in a window, an async program or a library, with a `main` of their own | [`embedding`] |
-//! | have it back when it has failed | [`supervision`] |
+//! | restart an actor that has failed | [`supervision`] |
 //! | have one worker for each connection, job or customer | [`children`] |
 //! | do something later, or every so often | [`time`] |
 //! | wait for a device or another library's channel, too | [`channels`] |

@@ -12,10 +12,10 @@ pub(crate) use line::doing_for;
 
 /// What a listener is told, in the order in which it happened.
 ///
-/// `Display` is the line that the default listener logs, with control characters escaped: what somebody
-/// is called, or has failed of, may have come from outside.
+/// `Display` is the line that the default listener logs, with control characters escaped: the name of an actor, or what
+/// it failed of, may have come from outside.
 ///
-/// There may come others, and more fields in these: a pattern that ends in `..` is ready for that.
+/// More variants may come, and more fields in these: a pattern that ends in `..` is ready for that.
 ///
 /// # Examples
 ///
@@ -42,40 +42,41 @@ pub(crate) use line::doing_for;
 pub enum Notice {
     /// An actor's `started` hook has returned, or a task has begun.
     Started {
-        /// Whose.
+        /// Its name.
         name: String,
     },
-    /// Somebody was to be spawned although the drain had begun, or its parent or its group was leaving, and was not.
+    /// An actor or task was to be spawned, and was not: the drain had begun, or its parent or its group was leaving.
     NotStarted {
-        /// Who.
+        /// Its name.
         name: String,
     },
     /// The ordered drain begins.
     DrainBegan {
-        /// Why.
+        /// Why it begins.
         reason: Reason,
         /// How many actors and tasks are to end, daemons not counted.
         members: usize,
     },
     /// An actor's turn has come.
     Draining {
-        /// Whose.
+        /// Its name.
         name: String,
         /// How many messages were waiting in its mailbox.
         queued: usize,
     },
     /// A drain has taken another second.
     Waiting {
-        /// Those whose turn it is, each with the messages that are left.
+        /// Those whose turn it is, each with the number of messages that are left.
         on: Vec<(String, usize)>,
-        /// Until the first of the deadlines comes that are still to come, if nothing more happens.
+        /// The time until the next deadline comes, if nothing more happens.
         until_deadline: Option<Duration>,
-        /// Of those who have met theirs, who is given up first, if it does not come back, and until then.
+        /// Of those past their deadline, the one that is given up first, if it does not come back, and the time until
+        /// then.
         given_up_next: Option<(String, Duration)>,
     },
     /// An actor's deadline has come: what is left is returned.
     Overdue {
-        /// Whose.
+        /// Its name.
         name: String,
         /// What it was doing.
         doing: String,
@@ -84,9 +85,9 @@ pub enum Notice {
     },
     /// An actor or task has ended, and its thread with it.
     Ended {
-        /// Who.
+        /// Its name.
         name: String,
-        /// How.
+        /// How it ended.
         ended: Ended,
         /// How many messages it handled.
         handled: u64,
@@ -97,35 +98,35 @@ pub enum Notice {
     },
     /// An actor or task failed, and no policy absorbed it.
     Failed {
-        /// Who.
+        /// Its name.
         name: String,
-        /// Of what.
+        /// What it failed of.
         error: String,
     },
     /// An actor or task failed, and its policy lets it leave: it is [temporary](crate::Restart::temporary), and
     /// nobody else fails of it.
     Absorbed {
-        /// Who.
+        /// Its name.
         name: String,
-        /// Of what.
+        /// What it failed of.
         error: String,
     },
     /// An actor or task has failed, or ended by its own wish, and begins anew.
     Restarting {
-        /// Who.
+        /// Its name.
         name: String,
-        /// Of what it failed, if it did.
+        /// What it failed of, if it did.
         error: Option<String>,
-        /// Who begins anew with it.
+        /// The others that begin anew with it.
         with: Vec<String>,
-        /// After how long.
+        /// How long it waits before.
         delay: Duration,
     },
     /// There was one restart too many for an intensity: it is not absorbed there, but goes up. If a group
     /// around that group absorbs it, [`Restarting`](Notice::Restarting) is told next; if nothing does,
     /// [`Failed`](Notice::Failed).
     TooManyRestarts {
-        /// Who was to be restarted.
+        /// Which actor or task was to be restarted.
         name: String,
         /// The group whose intensity it was, if not its own.
         group: Option<String>,
@@ -136,19 +137,19 @@ pub enum Notice {
     },
     /// An incarnation that was to make room for the next failed on its way out. That changes nothing.
     FailedToStop {
-        /// Whose.
+        /// Its name.
         name: String,
-        /// Of what.
+        /// What it failed of.
         error: String,
     },
     /// Actors have declared that they feed each other in a circle: they drain as one.
     Cycle {
-        /// Who, each followed by one that it feeds. All of them, though the log names the first few only.
+        /// Their names, each followed by one that it feeds. All of them, though the log names the first few only.
         names: Vec<String>,
     },
-    /// A thread was given up, its grace being over.
+    /// A thread was given up: its grace is over.
     Abandoned {
-        /// Whose.
+        /// Its name.
         name: String,
         /// What it was doing.
         doing: String,
@@ -166,36 +167,36 @@ pub enum Notice {
     },
     /// Messages were accepted and will not be handled; they go to the dead-letter hook.
     ///
-    /// Those that a full mailbox [drops](crate::Overflow) are told together: the first, then whenever
-    /// their number has doubled, and the rest when the mailbox is closed for good. So a flood of them
-    /// is a few notices, and the sum of all `messages` of an actor is what its report says it
-    /// [returned](crate::ActorReport::returned).
+    /// Messages that a full mailbox [drops](crate::Overflow) are told together: the first, then
+    /// whenever their number has doubled, and the rest when the mailbox is closed for good. So a
+    /// flood of them is a few notices, and the sum of all `messages` of an actor is what its report
+    /// says it [returned](crate::ActorReport::returned).
     Returned {
         /// To whom they were sent.
         name: String,
-        /// How many there are that nobody was told of before.
+        /// How many are told of here for the first time.
         messages: u64,
-        /// How many it has been with these, in this mailbox and for this reason.
+        /// How many there have been in all, with these, in this mailbox and for this reason.
         total: u64,
         /// Their type, as the compiler names it.
         message_type: &'static str,
-        /// Why.
+        /// Why they are not handled.
         why: ReturnedBecause,
     },
-    /// During the drain somebody sent to somebody whose turn had come before: the order was wrong.
-    /// Told once for each pair; the report counts.
+    /// During the drain an actor or task sent to an actor whose turn had come before: the order was
+    /// wrong. Told once for each pair; the report counts.
     Refused {
         /// Who sent.
         from: String,
         /// To whom.
         to: String,
     },
-    /// The [watchdog](crate::System::watchdog) has seen somebody at one thing for too long: in one handler
-    /// or hook, or in one wait for room or for an answer. Told once, and again only after it has moved.
+    /// The [watchdog](crate::System::watchdog) has seen an actor or task at one thing for too long: in one handler or
+    /// hook, or in one wait for room or for an answer. Told once, and again only after it has moved.
     Stuck {
-        /// Who.
+        /// Its name.
         name: String,
-        /// At what.
+        /// What it is at.
         doing: String,
         /// The type of the message that it is on, if it is on one, as the compiler names it.
         message_type: Option<&'static str>,
@@ -204,8 +205,8 @@ pub enum Notice {
         /// For how long it was seen; it may have begun a little before.
         stuck_for: Duration,
     },
-    /// The [watchdog](crate::System::watchdog) has seen some wait for each other, in a circle, for too
-    /// long. Told once for these waits.
+    /// The [watchdog](crate::System::watchdog) has seen actors or tasks wait for each other, in a circle, for too long.
+    /// Told once for these waits.
     Deadlock {
         /// Who waits, and for whom: each for the next, and the last for the first.
         waits: Vec<(String, Waiting)>,
@@ -216,9 +217,9 @@ pub enum Notice {
     Finished {
         /// Why it began.
         reason: Reason,
-        /// Whether nothing was returned, and nobody met its deadline.
+        /// Whether nothing was returned, and no deadline was met.
         is_complete: bool,
-        /// Whether somebody has failed, and nothing absorbed it.
+        /// Whether an actor or task has failed, and nothing absorbed it.
         is_failure: bool,
         /// How long it took.
         took: Duration,
@@ -270,8 +271,8 @@ impl Notice {
         }
     }
 
-    /// The target under which the log has what happens in a system of that name: so several of one process can be told
-    /// from each other, and be loud or silent each for itself.
+    /// The target under which the log has what happens in a system of that name. So several systems of one process can
+    /// be told apart, and each can be loud or silent on its own.
     ///
     /// ```
     /// assert_eq!(exeunt::Notice::log_target("words"), "exeunt::words"); // RUST_LOG=exeunt::words=warn

@@ -1,8 +1,9 @@
-//! Texts of the user's as they can stand on a terminal or in a line of a log: without what either would obey.
+//! Texts of the user's as they can stand on a terminal or in a line of a log: without characters that either would
+//! obey.
 
 use std::fmt::{self, Write};
 
-/// Writes on, with what is no letter but an order escaped.
+/// Writes on, with each character escaped that is no letter but an order.
 pub(crate) struct Printable<W>(pub(crate) W);
 
 impl<W: Write> Write for Printable<W> {

@@ -64,7 +64,7 @@ pub(crate) enum NoAnswer {
 }
 
 struct Slot<R> {
-    /// It is not [`Open`](State::Open) any more: who looks in vain pays for a load. Written under the lock.
+    /// Set when it is not [`Open`](State::Open) any more: a look in vain costs a load. Written under the lock.
     is_settled: AtomicBool,
     inner: Mutex<Inner<R>>,
 }
@@ -85,12 +85,12 @@ enum State<R> {
 }
 
 impl<R> Reply<R> {
-    /// One, and where the answer will be.
+    /// A reply, and where its answer will be.
     pub(crate) fn new() -> (Reply<R>, Answer<R>) {
         Reply::with(None)
     }
 
-    /// One that wakes somebody when it is used or dropped, and where the answer will be.
+    /// A reply that wakes the asker when it is used or dropped, and where its answer will be.
     pub(crate) fn that_wakes(waker: Waker) -> (Reply<R>, Answer<R>) {
         Reply::with(Some(waker))
     }
@@ -142,8 +142,8 @@ impl<R> Answer<R> {
         self.slot.is_settled.load(Ordering::Acquire)
     }
 
-    /// Has somebody woken when there is an answer, or will be none. Whoever asks for that has to look once
-    /// more *afterwards*: what was settled before wakes nobody.
+    /// Has that waker woken when there is an answer, or will be none. The caller has to look once more *afterwards*:
+    /// what was settled before wakes nobody.
     pub(crate) fn wake(&self, waker: Waker) {
         let before = self.slot.lock().waker.replace(waker);
         drop(before);

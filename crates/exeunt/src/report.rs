@@ -13,9 +13,10 @@ pub(crate) mod table;
 /// What became of a run: why it ended, and, in the order in which they ended, every actor and task.
 ///
 /// `Display` is a table that fits a terminal of 80 columns. More than eight children of one parent that left alike are
-/// one line of it, `(2000 of listener)`, and so are more than 32 others that did, without a restart or a message that
-/// failed or was returned, and whose names differ by their numbers alone, `(500 like shard 7)`;
-/// [`actors`](Report::actors) has them all. With the feature `serde` it serialises; durations are in milliseconds.
+/// one line of it, `(2000 of listener)`. So are more than 32 other actors that left alike, `(500 like shard 7)`, if
+/// their names differ only in their numbers, and none had a restart or a message that failed or was returned.
+/// [`actors`](Report::actors) has them all. With the feature `serde` the report serialises; durations are in
+/// milliseconds.
 ///
 /// # Examples
 ///
@@ -57,11 +58,11 @@ pub struct Report {
     pub refused: Vec<Refusals>,
 }
 
-/// What the line is called in which children are summed up.
+/// The name of the line in which children are summed up.
 const EARLIER_CHILDREN: &str = "(earlier children)";
 
-/// How one actor or task left. Of the [`Report`], or from who [waits](crate::ActorHandle::wait) for its end or
-/// [watches](crate::Context::watch) it.
+/// How one actor or task left: a line of the [`Report`], and what [waiting](crate::ActorHandle::wait) for its end or
+/// [watching](crate::Context::watch) it gives.
 ///
 /// `Display` is its line of the table. The figures of a task are all zero.
 ///
@@ -91,21 +92,21 @@ const EARLIER_CHILDREN: &str = "(earlier children)";
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(into = "json::ActorReport"))]
 #[non_exhaustive]
 pub struct ActorReport {
-    /// Its place in the order of spawning, which nobody else of its system ever has, and which tells those of one name
-    /// apart: the same as [`Addr::id`](crate::Addr::id), and as in a [snapshot](crate::ActorSnapshot::id). `None` for the line
-    /// of many.
+    /// Its place in the order of spawning: the same as [`Addr::id`](crate::Addr::id), and as in a
+    /// [snapshot](crate::ActorSnapshot::id). Nobody else of its system ever has it, so it tells actors of one name
+    /// apart. `None` for the line of many.
     pub id: Option<usize>,
     /// Its name.
     pub name: String,
-    /// The name of its parent, if it was somebody's child.
+    /// The name of its parent, if it was a child.
     pub parent: Option<String>,
     /// Whether it is a task, which has no mailbox and so no messages.
     pub is_task: bool,
     /// How it ended.
     pub ended: Ended,
     /// From the beginning of its turn to its end. If it had no turn: from the beginning of the
-    /// drain, or, if it ended before that, from its own. Whoever begins the drain by its failure has
-    /// ended before it.
+    /// drain, or, if it ended before that, from its own start. An actor whose failure begins the
+    /// drain has ended before it.
     pub took: Duration,
     /// The messages for which its handler returned `Ok`.
     pub handled: u64,
@@ -116,11 +117,11 @@ pub struct ActorReport {
     pub failed: u64,
     /// The messages that it never saw, and that went to the dead-letter hook.
     pub returned: u64,
-    /// Those of the returned for which there was no room, if its mailbox
+    /// Those of the returned messages for which there was no room, if its mailbox
     /// [drops](crate::Overflow) then.
     pub overflowed: u64,
-    /// The messages that it had put off with [`send_after`](crate::Context::send_after), and that were still to come when its
-    /// turn began, or when an incarnation ended: they were never sent. A periodic timer has none that it owes.
+    /// The messages that it had put off with [`send_after`](crate::Context::send_after), and that were still to come
+    /// when its turn began, or when an incarnation ended: they were never sent. A periodic timer owes none.
     pub cancelled: u64,
     /// How often it was restarted.
     pub restarts: u64,
@@ -203,9 +204,9 @@ pub struct Refusals {
 pub enum Status {
     /// With 0: no signal, no failure, nothing returned.
     Success,
-    /// With 1: somebody failed.
+    /// With 1: an actor or a task failed.
     Failure,
-    /// With [`INCOMPLETE`]: messages were returned, or somebody met its deadline.
+    /// With [`INCOMPLETE`]: messages were returned, or an actor or a task met its deadline.
     Incomplete,
     /// By the signal that asked for it, after a complete drain, so that a shell loop stops and a
     /// service manager sees a clean stop. As process 1 with 128 + n, on Windows after Ctrl-C with 0xC000013A.
@@ -223,18 +224,18 @@ impl Report {
         self.actors.iter().find(|actor| actor.name == name)
     }
 
-    /// Whether everybody but the daemons ended by themselves or in their turn, or failed, and
-    /// nothing that was accepted was returned, but for what a full mailbox was asked to
+    /// Whether all but the daemons ended by themselves or in their turn, or failed, and nothing
+    /// that was accepted was returned, except what a full mailbox was asked to
     /// [drop](crate::Overflow).
     ///
-    /// Of failures it says nothing: one that has failed on its last message has left complete. That all went well
-    /// is [`status`](Report::status), or this and not [`is_failure`](Report::is_failure).
+    /// It says nothing of failures: an actor that failed on its last message has left complete. Whether all went well
+    /// says [`status`](Report::status), or this together with [`is_failure`](Report::is_failure).
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.actors.iter().all(ActorReport::is_complete)
     }
 
-    /// Whether anybody failed and nobody [absorbed](ActorReport::absorbed) it, or the system could not be
+    /// Whether an actor or task failed and nothing [absorbed](ActorReport::absorbed) that, or the system could not be
     /// set up.
     #[must_use]
     pub fn is_failure(&self) -> bool {
@@ -247,7 +248,7 @@ impl Report {
 
     /// How the process is to end.
     ///
-    /// After a signal: by that signal if the drain is complete and nobody failed; otherwise
+    /// After a signal: by that signal if the drain is complete and nothing failed; otherwise
     /// [`Status::Incomplete`] or [`Status::Failure`]. Without a signal: a failure comes before
     /// incompleteness, since it is the cause.
     #[must_use]
@@ -269,12 +270,12 @@ impl ActorReport {
         self.handled + self.failed + self.returned
     }
 
-    /// A line for those of whom there are too many.
+    /// A line that sums up those of whom there are too many.
     pub(crate) fn of_many() -> ActorReport {
         ActorReport::with(EARLIER_CHILDREN.to_owned(), Ended::Completed, Figures::default())
     }
 
-    /// The figures of somebody who has left.
+    /// The line of an actor or task that has left.
     pub(crate) fn of(life: &Life, ended: Ended, figures: Figures) -> ActorReport {
         ActorReport {
             id: Some(life.index),

@@ -1,4 +1,4 @@
-//! [`ActorSnapshot`]: how one actor stands at this moment.
+//! [`ActorSnapshot`]: how one actor or task stands at this moment.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -36,16 +36,16 @@ pub struct ActorSnapshot {
     pub id: usize,
     /// Its name.
     pub name: String,
-    /// The name of its parent, if it is somebody's child.
+    /// The name of its parent, if it is a child.
     pub parent: Option<String>,
-    /// The pool that it is a thread of, whose mailbox it reads with the others: the [id](crate::Addr::id)
-    /// of the pool's address and of its line in the report. Nobody in a snapshot has it as its own.
+    /// The pool that it is a thread of, whose mailbox it reads with the others: the [id](crate::Addr::id) of the pool's
+    /// address and of its line in the report. No entry of a snapshot has it as its own.
     pub pool: Option<usize>,
     /// Where it is in its life.
     pub state: State,
     /// How it ended, if it has.
     pub ended: Option<Ended>,
-    /// The messages that wait in its mailbox, and in those that it has [beside](crate::Context::attach_inbox) it. The
+    /// The messages that wait in its mailbox, and in the inboxes [attached](crate::Context::attach_inbox) to it. The
     /// threads of a pool read one mailbox: each has the whole of it here, so do not add them up.
     pub queued: usize,
     /// How many its mailbox holds; `None` for a task, which has none.
@@ -66,22 +66,22 @@ pub struct ActorSnapshot {
     pub label: Option<&'static str>,
     /// Whom it waits for.
     pub waits_for: Option<Waiting>,
-    /// Something that changes with everything it achieves: if two snapshots of an actor are equal in
-    /// it, it has finished nothing in between.
+    /// A number that changes with everything it achieves: if it is equal in two snapshots of an
+    /// actor, that has finished nothing in between.
     pub pulse: u64,
     /// Whether it waits for something to do.
     pub is_idle: bool,
-    /// Whether it waits, for whatever it may be: for something to do, for [another](ActorSnapshot::waits_for), in its
+    /// Whether it waits, for whatever that may be: for something to do, for [another](ActorSnapshot::waits_for), in its
     /// [sleep](crate::Context::sleep), for its children to leave, to begin anew, or for what it has
-    /// [named](crate::waiting_for). Who neither waits nor has ended is busy, as far as anybody
-    /// can see: a wait that nobody was told of, in a read from a socket, say, looks like work.
+    /// [named](crate::waiting_for). An actor that neither waits nor has ended is busy, as far as can be seen: a wait
+    /// that it told nobody of, in a read from a socket, say, looks like work.
     pub is_waiting: bool,
     /// Whether its thread is in code of the user's: a handler, a hook, the loop of a task.
     pub is_in_user_code: bool,
     /// Whether it is in its handler, with a message in its hands.
     pub is_handling: bool,
-    /// In its turn: how long until its deadline comes, if it finishes nothing more; once that has come,
-    /// until it is [given up](crate::Ended::Abandoned).
+    /// In its turn: how long until its deadline comes, if it finishes nothing more; once that has come, how long until
+    /// it is [given up](crate::Ended::Abandoned).
     ///
     /// `None` before its turn, while it waits for its children (they have deadlines of their own), and if
     /// it has no limit. What an actor finishes moves its deadline; that is noticed within a tenth of the
@@ -89,7 +89,8 @@ pub struct ActorSnapshot {
     pub until_deadline: Option<Duration>,
 }
 
-/// Whom somebody waits for, and [what for](WaitingFor). `Display` says it: "room in `sink`".
+/// For whom an actor or task waits, and [for what](WaitingFor). `Display` says it: "room in
+/// `sink`".
 ///
 /// ```
 /// use exeunt::{System, WaitingFor};
@@ -118,7 +119,7 @@ pub struct Waiting {
     pub number: u64,
 }
 
-/// What somebody waits for, of another one.
+/// What an actor or task waits for, of another one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum WaitingFor {

@@ -50,8 +50,8 @@ const STEPS_WITHOUT_REST: usize = 10_000_000;
 ///   a full mailbox, a blocking ask. Give it addresses of actors that run, such as probes.
 /// - The test must not wait for the actor, since it is the test that runs it:
 ///   [`send`](Stepper::send) and [`ask`](Stepper::ask) do not.
-/// - There is nobody to run children: one that it spawns makes the step panic. An actor
-///   that has children is tested in a [`System`](crate::System), or is handed their addresses.
+/// - There is nobody to run children: a child that it spawns makes the step panic. An actor that
+///   has children is tested in a [`System`](crate::System), or is handed their addresses.
 /// - It is alone in its system. When it asks the system for shutdown, or fails without a
 ///   policy that absorbs it, its own turn comes.
 ///
@@ -150,9 +150,9 @@ impl<A: Actor> Stepper<A> {
     ///
     /// # Errors
     ///
-    /// [`NotSent`](AskError::NotSent) with the question; [`Unanswered`](AskError::Unanswered) if the
-    /// reply was dropped; [`Ended`](AskError::Ended) if the actor has ended, and
-    /// [`Timeout`](AskError::Timeout) if it goes on, with the reply still in somebody's hands.
+    /// [`NotSent`](AskError::NotSent) with the question; [`Unanswered`](AskError::Unanswered) if
+    /// the reply was dropped; [`Ended`](AskError::Ended) if the actor has ended, and
+    /// [`Timeout`](AskError::Timeout) if it goes on, with the reply still kept somewhere.
     pub fn ask<R: Send + 'static>(
         &mut self,
         question: impl FnOnce(Reply<R>) -> A::Msg,
@@ -217,11 +217,11 @@ impl<A: Actor> Stepper<A> {
         panic!("`{}` does not come to rest", self.name());
     }
 
-    /// Moves the clock by so much, and does, in order, all that comes due on the way: timers, the end of
-    /// its patience, the end of a backoff. Says how many steps it was.
+    /// Moves the clock by so much, and does, in order, all that comes due on the way: timers, time-outs, the end of a
+    /// backoff. Says how many steps it was.
     ///
-    /// What there is to do already is done before the clock moves. A handler that sleeps beyond the
-    /// moment to which the clock is moved ends it there.
+    /// What there is to do already is done before the clock moves. If a handler sleeps beyond the
+    /// moment to which the clock is moved, this ends there.
     ///
     /// # Panics
     ///
@@ -327,8 +327,8 @@ impl<A: Actor> Stepper<A> {
         self.staff.clock.now().saturating_duration_since(self.staff.started)
     }
 
-    /// After how long something will come due by itself: a timer, the end of its patience, the end of
-    /// a backoff. Zero if there is something now; `None` if it waits for others only.
+    /// After how long something will come due by itself: a timer, a time-out, the end of a backoff.
+    /// Zero if there is something now; `None` if it waits for others only.
     #[must_use]
     pub fn next_due(&mut self) -> Option<Duration> {
         let due = match &mut self.standing {
@@ -372,13 +372,13 @@ impl<A: Actor> Stepper<A> {
         if self.report.is_none() {
             self.turn();
             self.staff.halt();
-            // One to end what goes on, or what rests.
+            // One step to end what goes on, or what rests.
             let _ = self.step_quietly();
         }
     }
 }
 
-/// A refusal without a wait, for who might have waited.
+/// A refusal without a wait, for a caller that might have waited.
 fn no_waiting<M>(refused: TrySendError<M>) -> SendTimeoutError<M> {
     match refused {
         TrySendError::Full(message, name) => SendTimeoutError::Full(message, name),
@@ -390,7 +390,7 @@ fn no_waiting<M>(refused: TrySendError<M>) -> SendTimeoutError<M> {
 
 impl<A: Actor> Drop for Stepper<A> {
     fn drop(&mut self) {
-        // Who waits for it on another thread is told, as by the end of a system.
+        // Whoever waits for it on another thread is told, as by the end of a system.
         let _ = unwind::catch(|| self.halt_quietly());
     }
 }

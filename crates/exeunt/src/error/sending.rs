@@ -51,7 +51,7 @@ macro_rules! message_error {
 
 /// Why [`Addr::send`](crate::Addr::send) was refused, with the message, and the name of the actor that it was sent to.
 ///
-/// The name is shared, and only cloned for a refusal: it costs a send that is accepted nothing.
+/// The name is shared, and only cloned for a refusal: a send that is accepted pays nothing for it.
 ///
 /// ```
 /// use exeunt::{SendError, System};
@@ -83,7 +83,8 @@ pub enum SendError<M> {
     Interrupted(M, Arc<str>),
     /// The mailbox was full, and it is the sending actor's own: waiting would never end.
     Deadlock(M, Arc<str>),
-    /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for such.
+    /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for urgent
+    /// ones.
     NoLane(M, Arc<str>),
 }
 
@@ -122,7 +123,8 @@ pub enum TrySendError<M> {
     Full(M, Arc<str>),
     /// The mailbox no longer takes messages: its actor's turn has come, or it has ended.
     Closed(M, Arc<str>),
-    /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for such.
+    /// The message was urgent, and the actor has no [lane](crate::ActorBuilder::urgent) for urgent
+    /// ones.
     NoLane(M, Arc<str>),
 }
 
@@ -170,8 +172,8 @@ message_error!(SendTimeoutError {
 });
 
 impl<M> SendTimeoutError<M> {
-    /// The refusal of a send that had no time-out. No conversion for everybody: what `?` made of a time-out
-    /// that there was would not be true.
+    /// The refusal of a send that had no time-out. It is not a `From`: where there was a time-out, what `?` made of it
+    /// would not be true.
     pub(crate) fn without_a_timeout(self) -> SendError<M> {
         match self {
             SendTimeoutError::Full(message, name) => SendError::Full(message, name),
@@ -220,8 +222,8 @@ pub enum AskError<M> {
     /// The question was accepted, and its [`Reply`](crate::Reply) dropped unused: the handler
     /// failed on it, or the message was returned, or the actor chose not to answer.
     Unanswered(Arc<str>),
-    /// The question was accepted, and the asked actor ended, or was abandoned, before an answer. Or it has come to the end
-    /// of an incarnation, and waits for its children to leave, of whom the asking one is.
+    /// The question was accepted, and the asked actor ended, or was abandoned, before an answer. Or it has come to the
+    /// end of an incarnation, and waits for its children to leave, and the asking actor is among them.
     Ended(Arc<str>),
     /// The question was accepted, and the deadline of the ask passed.
     Timeout(Arc<str>),

@@ -1,4 +1,4 @@
-//! Why somebody was not spawned.
+//! Why an actor or a task was not spawned.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -59,13 +59,13 @@ impl SpawnError {
         matches!(self.cause, SpawnCause::Thread(_))
     }
 
-    /// A pool of no threads, or of more than there can be of use.
+    /// It is a pool of no threads, or of more than there can be of use.
     #[must_use]
     pub fn is_wrong_number_of_threads(&self) -> bool {
         matches!(self.cause, SpawnCause::Threads(_))
     }
 
-    /// It was to come after a name that nobody bears.
+    /// It was to come after a name that nothing before it has.
     #[must_use]
     pub fn is_unknown_name(&self) -> bool {
         matches!(self.cause, SpawnCause::UnknownName(_))
@@ -79,15 +79,15 @@ impl SpawnError {
     }
 
     /// Something was chosen for it that could never have an effect: it was made
-    /// [significant](crate::ActorBuilder::significant) for nobody, may be
-    /// [restarted](crate::Restart::intensity) so often within no time at all, or has a
-    /// [capacity](crate::ActorBuilder::capacity) beside an [inbox](crate::ActorBuilder::inbox) with its own.
+    /// [significant](crate::ActorBuilder::significant) in vain, may be [restarted](crate::Restart::intensity) so often
+    /// within no time at all, or has a [capacity](crate::ActorBuilder::capacity) beside an
+    /// [inbox](crate::ActorBuilder::inbox) with its own.
     #[must_use]
     pub fn is_pointless(&self) -> bool {
         matches!(self.cause, SpawnCause::Pointless(_))
     }
 
-    /// It was to [feed](crate::ActorBuilder::feeds) somebody of another system, or to be in a
+    /// It was to [feed](crate::ActorBuilder::feeds) an actor of another system, or to be in a
     /// [group](crate::Group) of another system or parent.
     #[must_use]
     pub fn is_foreign(&self) -> bool {

@@ -58,7 +58,7 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
         AskFuture { question, is_asked: false, answer, knock }
     }
 
-    /// The name of who is asked.
+    /// The name of the asked actor.
     fn asked(&self) -> Arc<str> {
         Arc::clone(self.mailbox().name())
     }
@@ -81,8 +81,8 @@ impl<M: Send + 'static, R: Send + 'static> AskFuture<M, R> {
         Poll::Ready(Err(none))
     }
 
-    /// Has it woken by the answer, by the end of the asked, whoever keeps the [`Reply`] then, or that this waits for
-    /// the asker to leave, and by an order to stop.
+    /// Has it woken by the answer; by the end of the asked actor, whoever keeps the [`Reply`] then; when the asked
+    /// actor waits for the asker to leave; and by an order to stop.
     fn listen(&mut self, waker: &Waker) {
         let SendFuture { place, addr, .. } = &mut self.question;
         let mailbox = addr.mailbox();

@@ -44,7 +44,7 @@ impl Future for ActorEnd {
 
 impl ActorEnd {
     fn look(&self) -> Poll<Result<ActorReport, WaitError>> {
-        // First: who is there to end, was there before.
+        // Looked at first: if it is given up, an owner that it has had is found below.
         let is_given_up = self.handle.is_given_up();
         let Some(owner) = self.handle.owner() else {
             return if is_given_up {
@@ -62,11 +62,12 @@ impl ActorEnd {
         }
     }
 
-    /// Who tells it of the end.
+    /// What tells it of the end.
     fn waiters(&self) -> Option<&Waiters> {
         match self.handle.owner() {
             Some(owner) => Some(&owner.departure.waiters),
-            // Whoever will read its mailbox ends that; and if nobody will, that is its end too.
+            // Its mailbox ends with its reader; and if there will be none, that is an end of the
+            // mailbox too.
             None => self.handle.post().map(|post| post.ended().waiters()),
         }
     }

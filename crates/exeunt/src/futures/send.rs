@@ -13,7 +13,7 @@ use crate::mailbox::{self, Mailbox, Overflow, Waiter};
 use crate::place::Place;
 use crate::waiters::Ticket;
 
-/// What makes a refusal of a message, with the name of whom it was for.
+/// What makes a refusal of a message, with the name of the actor it was for.
 type Reason<M> = fn(M, Arc<str>) -> SendTimeoutError<M>;
 
 /// A send that waits for room without a thread. Made by [`Addr::send_async`].
@@ -80,7 +80,7 @@ impl<M: Send + 'static> SendFuture<M> {
         }
     }
 
-    /// There is no room: what keeps it from waiting for some, as it would keep a `send` from it.
+    /// There is no room: why it may not wait for some, as a `send` might not.
     fn why_not_wait(&self) -> Option<Reason<M>> {
         let overflow = self.addr.mailbox().overflow();
         if overflow == Overflow::Refuse || overflow.drops() && mailbox::is_inside_a_hook() {
@@ -118,13 +118,13 @@ impl<M: Send + 'static> fmt::Debug for SendFuture<M> {
 }
 
 impl<M: Send + 'static> Mailbox<M> {
-    /// Whether whoever reads it makes no room, and answers nothing, before the actor on whose thread this is has left.
+    /// Whether its reader makes no room, and answers nothing, before the actor on whose thread this is has left.
     pub(super) fn is_deaf(&self) -> bool {
         self.deafness().is_some_and(|deafness| deafness.is_set())
     }
 
-    /// What tells the actor on whose thread this is to wait no longer: its own order, and that whoever reads it waits for that one to
-    /// leave.
+    /// What tells the actor on whose thread this is to wait no longer: its own order, and that the mailbox's reader
+    /// waits for it to leave.
     pub(super) fn ends_for_this_thread(&self) -> [Option<Event>; 2] {
         [life::current().map(|me| me.interruption()), self.deafness()]
     }

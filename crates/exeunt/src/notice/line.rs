@@ -8,7 +8,7 @@ use crate::printable::Printable;
 use crate::report::{Ended, Reason};
 use crate::snapshot::{Waiting, on_what};
 
-/// Up to so many of a cycle the log names.
+/// Up to how many members of a cycle the log names.
 const SHOWN_OF_A_CYCLE: usize = 8;
 /// For a shorter time nobody is stuck.
 const SHORT: Duration = Duration::from_millis(1);
@@ -106,8 +106,8 @@ impl Notice {
     }
 }
 
-/// One that has just made progress has met the end of the budget, or a deadline of its own: for how long it has done what it
-/// does is of no interest then.
+/// An actor that has just made progress has met the end of the budget, or a deadline of its own: for how long it has
+/// been at what it does is of no interest then.
 pub(crate) fn doing_for(doing: &str, stuck_for: Duration) -> String {
     match stuck_for < SHORT {
         true => doing.to_owned(),

@@ -1,16 +1,17 @@
-//! Those who left alike, as one line of the table: of a thousand connections those are of interest that left in another
-//! way than all others.
+//! Actors that left alike, as one line of the table: of a thousand connections, those that left in another way than all
+//! others are of interest.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{ActorReport, Ended};
 
-/// So many children have a line each, and so many different errors of theirs are told.
+/// Up to this many children have a line each, and up to this many different errors of theirs are
+/// told.
 const SHOWN: usize = 8;
 
-/// So many of those who are nobody's children have: each was spelled out by the program, and how the work was shared
-/// among the members of a router, say, is of interest as long as it can be read.
+/// Up to this many actors without a parent have a line each: the program spelled each of them out, and how the work was
+/// shared among the members of a router, say, is of interest as long as it can be read.
 const SHOWN_OF_OTHERS: usize = 32;
 
 /// The lines of the table.
@@ -21,7 +22,7 @@ pub(super) struct Rows<'a> {
     failures: Vec<Failures<'a>>,
 }
 
-/// Those that failed of the same.
+/// Those that failed of the same error.
 struct Failures<'a> {
     first: &'a str,
     error: &'a str,
@@ -34,7 +35,7 @@ type Kind<'a> = (Who<'a>, Ended, bool);
 #[derive(PartialEq, Eq, Hash)]
 enum Who<'a> {
     ChildrenOf(&'a str),
-    /// Nobody's children, whose names differ by their numbers alone.
+    /// Actors without a parent, whose names differ only in their numbers.
     Called(String),
 }
 
@@ -56,7 +57,7 @@ fn is_plain(line: &ActorReport) -> bool {
         && !line.is_of_many()
 }
 
-/// With a NUL, which no name holds, for each of them.
+/// The name, with a NUL, which no name holds, in place of each number.
 fn without_numbers(name: &str) -> String {
     let mut rest = String::with_capacity(name.len());
     for c in name.chars() {
@@ -99,7 +100,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// What those have failed of that have no line of their own.
+    /// What those failed of that have no line of their own.
     pub(super) fn failures(&self) -> impl Iterator<Item = String> {
         let shown = self.failures.iter().take(SHOWN).map(|Failures { first, error, others }| {
             let others = match others {

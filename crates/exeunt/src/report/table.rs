@@ -9,7 +9,7 @@ use crate::printable::printable;
 
 const COLUMNS: usize = 80;
 pub(crate) const NAME_COLUMNS: usize = 20;
-/// Of the lines that go on with one that was too long.
+/// The indent of lines that continue one that was too long.
 const INDENT: usize = 4;
 const NO_BREAK: &str = "\u{a0}";
 
@@ -71,7 +71,7 @@ impl fmt::Display for ActorReport {
     }
 }
 
-/// What there is to say of somebody beside its line.
+/// What there is to say of an actor beside its line.
 fn remarks(actor: &ActorReport) -> Option<String> {
     let times = |count: u64, one: &str, many: &str| match count {
         0 => None,

@@ -6,7 +6,7 @@ use super::{ActorSnapshot, State};
 use crate::capacity::Capacity;
 use crate::report::table::{NAME_COLUMNS, clipped, wrapped};
 
-/// How all of a system stand.
+/// How all actors and tasks of a system stand.
 pub(crate) struct Dump {
     pub(crate) system: String,
     pub(crate) actors: Vec<ActorSnapshot>,
@@ -70,7 +70,7 @@ fn doing(actor: &ActorSnapshot) -> String {
     format!("{}{on}", actor.doing)
 }
 
-/// The message that somebody is on: ", on `transfer` (bank::Msg)".
+/// The message that an actor is on: ", on `transfer` (bank::Msg)".
 pub(crate) fn on_what(label: Option<&str>, message_type: Option<&str>) -> String {
     match (label, message_type) {
         (Some(label), Some(message_type)) => format!(", on `{label}` ({message_type})"),

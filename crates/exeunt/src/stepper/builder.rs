@@ -80,8 +80,9 @@ impl<A: Actor> StepperBuilder<A> {
         }
     }
 
-    /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY) unless
-    /// set. An [`inbox`](StepperBuilder::inbox) has one since it was made: to set another one panics.
+    /// Sets how many messages its mailbox holds; [`DEFAULT_CAPACITY`](crate::DEFAULT_CAPACITY)
+    /// unless set. An [`inbox`](StepperBuilder::inbox) keeps the capacity it was made with: to set
+    /// another one panics.
     pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
         self.mailbox.capacity = Some(capacity.into());
         self
@@ -130,7 +131,7 @@ impl<A: Actor> StepperBuilder<A> {
         self
     }
 
-    /// Adds a listener, who is told what happens after the step in which it does.
+    /// Adds a listener, which is told what happens after the step in which it happens.
     pub fn observe(mut self, listener: impl FnMut(&Notice) + Send + 'static) -> Self {
         self.listeners.push(Box::new(listener));
         self

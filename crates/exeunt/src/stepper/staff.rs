@@ -33,7 +33,7 @@ pub(super) struct Staff {
     handled_before_drain: u64,
     /// It is to begin anew by its own wish, after so long.
     reborn_after: Option<Duration>,
-    /// Who was to be its child.
+    /// The child that it was to have.
     pub(super) unborn: Option<String>,
 }
 
