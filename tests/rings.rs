@@ -3,9 +3,9 @@
 //! What circulates is tokens: each is passed on a number of times, and laid down in the end. All
 //! that were accepted must be laid down, wherever the shutdown finds them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -1005,4 +1005,45 @@ fn o4_f1_the_turn_of_its_ring_cuts_a_backoff_short_though_nothing_else_drains() 
         assert!(report.is_complete(), "{report}");
         assert_eq!(figures(line(&report, "a")), [1, 1, 0]);
     });
+}
+
+/// `a` sends on to `b`, and `b` to its child.
+fn a_ring_with_a_child(system: &mut System, done: &Arc<AtomicU64>) -> [Addr<u32>; 2] {
+    let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox(1_024));
+    let to_b = b.clone();
+    let passes = Play::new(move |n, _| Ok(to_b.send(n)?));
+    system.actor("a").inbox(a_inbox).feeds(&b).spawn(passes).unwrap();
+    let (done, child) = (Arc::clone(done), Arc::new(OnceLock::<Addr<u32>>::new()));
+    let to_child = Arc::clone(&child);
+    let parent = Play::new(move |n, _| Ok(to_child.get().unwrap().send(n)?)).started(move |cx| {
+        let done = Arc::clone(&done);
+        let counts = Play::new(move |_, _| {
+            done.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        });
+        let spawned = cx.actor("child").capacity(1_024).feeds_nothing().spawn(counts)?;
+        Ok(child.set(spawned).unwrap())
+    });
+    system.actor("b").inbox(b_inbox).feeds(&a).spawn(parent).unwrap();
+    [a, b]
+}
+
+#[test]
+fn m1_o3_o4_what_comes_late_to_one_of_a_ring_finds_the_children_of_the_others() {
+    let play = |round: u64| {
+        let done = Arc::new(AtomicU64::new(0));
+        let mut system = System::new("late");
+        let ring = a_ring_with_a_child(&mut system, &done);
+        let senders = [0, 1, 0, 0].map(|to| {
+            let to: Addr<u32> = ring[to].clone();
+            thread::spawn(move || (0..50).filter(|&n| to.send(n).is_ok()).count() as u64)
+        });
+        drop(ring);
+        thread::sleep(Duration::from_micros(round * 37 % 2_000));
+        let report = system.shutdown();
+        let accepted: u64 = senders.map(|sender| sender.join().unwrap()).iter().sum();
+        assert_eq!(done.load(Ordering::Relaxed), accepted, "round {round}\n{report}");
+        assert!(report.is_complete() && !report.is_failure(), "round {round}\n{report}");
+    };
+    guarded_for(HANG * 4, move || (0..150).for_each(play));
 }

@@ -30,6 +30,10 @@ pub enum Without {
     /// The order of a ring's closing: each gets to know the others of its ring when it is closed, and not before the
     /// first of them is.
     JoinFirst,
+    /// The end that a ring has for everybody else, before any of it has its turn.
+    StrangersFirst,
+    /// The look at whether a ring is at rest still when it has closed for everybody else.
+    RestAgain,
     /// The end that those of a ring have together: each closes for good when it has handled all.
     Together,
     /// The look at their mailboxes when they are closed for good: that all rest is enough.
@@ -74,11 +78,13 @@ pub enum Without {
 
 impl Without {
     /// Everything that can be taken out.
-    pub const ALL: [Without; 24] = [
+    pub const ALL: [Without; 26] = [
         Without::WaitForUpstream,
         Without::SecondLook,
         Without::LookAtSleep,
         Without::JoinFirst,
+        Without::StrangersFirst,
+        Without::RestAgain,
         Without::Together,
         Without::LookAtMailboxes,
         Without::Rouse,
@@ -212,7 +218,9 @@ struct Conductor {
     /// Who was told that its children have left.
     told: Vec<bool>,
     look: Option<Look>,
-    /// Those of a ring that are still to be closed for all others.
+    /// Those of a ring that are still to be closed for good for all others.
+    to_shut: Vec<usize>,
+    /// Those of a ring that are still to have their turn.
     to_close: Vec<usize>,
     /// `seen`: the pulse, and whether it was at rest.
     seen: Vec<Option<(u8, bool)>>,
@@ -313,6 +321,7 @@ impl Protocol for Drain {
             queue: queued,
             accepted: queued,
             closed: false,
+            shut: false,
             gone: false,
         });
         let actors = self.queued.iter().map(|_| Actor {
@@ -345,6 +354,7 @@ impl Protocol for Drain {
                 alone: no.clone(),
                 told: no,
                 look: None,
+                to_shut: Vec::new(),
                 to_close: Vec::new(),
                 seen: vec![None; self.len()],
                 report: vec![None; self.len()],
@@ -385,7 +395,7 @@ impl Protocol for Drain {
                 self.send(next, None, i);
             });
             // Who found the mailbox open before it closed may take its time to put something in.
-            if state.mailboxes[i].closed && !state.mailboxes[i].gone {
+            if state.mailboxes[i].closed && !state.mailboxes[i].is_shut() {
                 steps.add("outside", &format!("sends to {i}, late"), |next| {
                     next.from_outside -= 1;
                     next.mailboxes[i].put();

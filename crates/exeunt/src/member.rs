@@ -73,19 +73,34 @@ impl Member {
 
     /// How many messages wait for it, in its mailbox and in those that it has beside it.
     pub(crate) fn queued(&self) -> usize {
-        let own = lock(&self.post).as_ref().map_or(0, |post| post.len());
-        own + self.life.annexes().iter().map(|annex| annex.len()).sum::<usize>()
+        self.posts().map(|post| post.len()).sum()
     }
 
     /// Its turn: no more messages, and an end when all are handled.
     pub(crate) fn call(&self) {
-        // In this order: whoever is refused by the closed mailbox finds that it was called, and
-        // whoever finds that its turn has come finds its mailbox closed.
-        self.life.set_called();
-        self.front.iter().for_each(|front| front.life.set_called());
-        self.close();
+        // In this order: whoever finds that its turn has come finds its mailbox closed.
+        self.set_called();
+        self.posts().for_each(|post| post.close());
         self.life.stopping.set();
         self.ring();
+    }
+
+    /// Closes for good, for all but its family and its ring, whatever it takes messages from, as far as nothing is in there. Its
+    /// bell is to be rung afterwards, by which it learns where to look from then on.
+    pub(crate) fn finish_for_strangers(&self) {
+        self.set_called();
+        self.posts().for_each(|post| post.finish_for_strangers());
+    }
+
+    /// Whether all that it takes messages from is closed so.
+    pub(crate) fn is_finished_for_strangers(&self) -> bool {
+        self.posts().all(|post| post.is_finished_for_strangers())
+    }
+
+    /// Before its mailbox is closed: whoever is refused by that finds that it was called.
+    fn set_called(&self) {
+        self.life.set_called();
+        self.front.iter().for_each(|front| front.life.set_called());
     }
 
     /// The turn of its ring, or of its parent's, has come: what it takes from beside its mailbox comes to an end,
@@ -103,13 +118,10 @@ impl Member {
         self.front.iter().for_each(|front| front.life.join_ring(first));
     }
 
-    fn close(&self) {
-        // Not under the lock: it wakes those who wait for room.
-        let post = lock(&self.post).clone();
-        if let Some(post) = post {
-            post.close();
-        }
-        self.life.annexes().iter().for_each(|annex| annex.close());
+    /// Its mailbox, and those that it has beside it. Not under a lock: who closes one wakes those who wait for room.
+    fn posts(&self) -> impl Iterator<Item = Arc<dyn Post>> {
+        let own = lock(&self.post).clone();
+        own.into_iter().chain(self.life.annexes())
     }
 
     /// Its deadline: no message and no wait more.

@@ -305,8 +305,11 @@ impl<'a, A: Actor> Runner<'a, A> {
             && !self.mailbox.is_gone()
     }
 
+    /// Who leaves with its ring ends with that.
     fn is_deserted(&self) -> bool {
-        self.mailbox.is_deserted() && !self.life.stage.is_draining()
+        self.mailbox.is_deserted()
+            && !self.life.stage.is_draining()
+            && !self.life.leaves_with_ring()
     }
 
     /// Whether none of the others who read the mailbox has anything to do, so that nobody can make an

@@ -69,7 +69,10 @@ impl Drain {
                     && self.without != Without::ChildrenFirst
                 {
                     // runner.rs, dismiss_children
-                    steps.add(name, "tells its children to leave", |next| self.dismiss(next, i));
+                    steps.add(name, "tells its children to leave", |next| {
+                        self.mailbox_of(next, i).shut();
+                        self.dismiss(next, i);
+                    });
                 } else if actor.has_joined && !mailbox.gone && self.without != Without::Together {
                     // mailbox.rs, rest
                     steps.add(name, "has handled all, and waits for its ring", |next| {
@@ -91,8 +94,6 @@ impl Drain {
                     next.actors[i].at = At::Evict;
                 });
             }
-            // runner.rs, await_children
-            At::Evict if awaits_children && !actor.disowned => {}
             // ending.rs, return_rest; life/ledger.rs, take_returned
             At::Evict if actor.disowned => {
                 steps.add(name, "finds that it was given up", |next| next.actors[i].at = At::Leave);
@@ -193,7 +194,8 @@ impl Drain {
     fn handle(&self, i: usize, steps: &mut Steps<'_, State>) {
         let name = format!("actor {i}");
         let from = steps.from;
-        for &to in self.wiring.feeds[i].iter().filter(|_| from.sends > 0) {
+        let whom = self.wiring.feeds[i].iter().chain(&self.wiring.orders[i]);
+        for &to in whom.filter(|_| from.sends > 0) {
             steps.add(name.clone(), &format!("sends to {to}"), |next| {
                 next.sends -= 1;
                 self.send(next, Some(i), to);

@@ -11,6 +11,9 @@ impl Drain {
         if let Some(look) = &conductor.look {
             return self.look(look, steps);
         }
+        if let Some(&i) = conductor.to_shut.first() {
+            return self.shut_next(i, steps);
+        }
         if let Some(&i) = conductor.to_close.first() {
             return self.close_next(i, steps);
         }

@@ -8,6 +8,8 @@ pub(super) struct Mailbox {
     pub(super) queue: u8,
     pub(super) accepted: u8,
     pub(super) closed: bool,
+    /// For good, for all but the family and the ring: it has a stage door.
+    pub(super) shut: bool,
     pub(super) gone: bool,
 }
 
@@ -15,6 +17,17 @@ impl Mailbox {
     pub(super) fn put(&mut self) {
         self.queue += 1;
         self.accepted += 1;
+    }
+
+    /// mailbox/closing.rs, finish_for_strangers
+    pub(super) fn shut(&mut self) {
+        self.closed = true;
+        self.shut |= self.queue == 0;
+    }
+
+    /// Whether nobody else's message is accepted any more, however late it comes.
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut || self.gone
     }
 
     /// mailbox.rs, evict

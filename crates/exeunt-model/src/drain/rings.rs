@@ -49,7 +49,7 @@ impl Drain {
             steps.add("conductor", does, |next| {
                 next.conductor.look = None;
                 if look.is_at_rest {
-                    self.close_ring(next, &ring);
+                    self.close_ring_at_rest(next, &ring);
                 }
             });
             return;
@@ -78,6 +78,38 @@ impl Drain {
         });
     }
 
+    fn close_ring_at_rest(&self, next: &mut State, ring: &[usize]) {
+        if self.without == Without::StrangersFirst || self.is_shut(next, ring) {
+            return self.close_ring(next, ring);
+        }
+        self.acquaint(next, ring);
+        next.conductor.to_shut.extend(ring);
+    }
+
+    fn is_shut(&self, state: &State, ring: &[usize]) -> bool {
+        ring.iter().all(|&i| self.mailbox(state, i).is_shut())
+    }
+
+    fn acquaint(&self, next: &mut State, ring: &[usize]) {
+        for &i in ring {
+            next.actors[i].has_joined |= self.without != Without::JoinFirst;
+        }
+    }
+
+    /// close_ring_at_rest, for each of them
+    pub(super) fn shut_next(&self, i: usize, steps: &mut Steps<'_, State>) {
+        steps.add("conductor", &format!("closes {i} for good but for its ring"), |next| {
+            next.conductor.to_shut.remove(0);
+            next.actors[i].has_joined = true;
+            self.mailbox_of(next, i).shut();
+            let ring = self.ring_of(next, i);
+            let is_last = next.conductor.to_shut.is_empty();
+            if self.without == Without::RestAgain && is_last && self.is_shut(next, &ring) {
+                self.close_ring(next, &ring);
+            }
+        });
+    }
+
     pub(super) fn close_ring(&self, next: &mut State, ring: &[usize]) {
         let is_at_rest = self.with_their_children(next, ring).into_iter().all(|i| {
             let is_busy = matches!(next.actors[i].at, At::Handling | At::Hung);
@@ -88,16 +120,16 @@ impl Drain {
         if !is_at_rest && is_undisturbed && !self.wiring.is_pool(ring) {
             next.wrong.get_or_insert(CLOSED_EARLY);
         }
+        self.acquaint(next, ring);
         for &i in ring {
             next.conductor.seen[i] = None;
-            next.actors[i].has_joined |= self.without != Without::JoinFirst;
             next.conductor.to_close.push(i);
         }
     }
 
     /// close_ring, for each of them
     pub(super) fn close_next(&self, i: usize, steps: &mut Steps<'_, State>) {
-        steps.add("conductor", &format!("closes {i} but for its ring"), |next| {
+        steps.add("conductor", &format!("gives {i} its turn with its ring"), |next| {
             next.conductor.to_close.remove(0);
             next.actors[i].has_joined = true;
             if next.conductor.turns[i] == Turn::Settling {

@@ -61,12 +61,23 @@ fn ring_with_child() -> Drain {
     }
 }
 
-/// The same, and somebody who sends to one of them.
-fn ring_with_child_and_more() -> Drain {
-    Drain { queued: vec![0; 3], from_outside: 1, ..ring_with_child() }
+/// The same, where nobody has anything to do but to say goodbye.
+fn ring_with_idle_child() -> Drain {
+    Drain { queued: vec![0; 3], ..ring_with_child() }
 }
 
-/// The same, where the parent has something to do, and the child something for the other one.
+/// Two that send to each other, and a child of the one, to which that one sends.
+fn ring_with_orders() -> Drain {
+    let feeds = vec![vec![1], vec![0], vec![]];
+    Drain {
+        wiring: Wiring::new(feeds, vec![None, None, Some(1)]).with_orders(1, 2),
+        queued: vec![0; 3],
+        sends: 2,
+        ..nobody()
+    }
+}
+
+/// As above, where the parent has something to do, and the child something for the other one.
 fn ring_whose_first_is_busy() -> Drain {
     Drain {
         wiring: Wiring::new(vec![vec![1], vec![0], vec![1]], vec![None, None, Some(0)]),
@@ -80,6 +91,19 @@ fn ring_with_pool() -> Drain {
     Drain {
         wiring: Wiring::new(vec![vec![2], vec![], vec![0]], vec![None; 3]).with_pool(0, 1),
         queued: vec![1, 0, 0],
+        ..nobody()
+    }
+}
+
+/// The same, where the other one has a child that sends to the pool.
+fn ring_with_pool_and_child() -> Drain {
+    let feeds = vec![vec![2], vec![], vec![0], vec![0]];
+    let parents = vec![None, None, None, Some(2)];
+    Drain {
+        wiring: Wiring::new(feeds, parents).with_pool(0, 1),
+        queued: vec![0; 4],
+        sends: 2,
+        from_outside: 0,
         ..nobody()
     }
 }
@@ -159,6 +183,12 @@ fn o3_o4_a_ring_with_a_child() {
 }
 
 #[test]
+fn o3_o4_what_comes_late_to_one_of_a_ring_and_leads_on_to_a_child_of_the_other() {
+    holds(&ring_with_orders(), 1_000);
+    holds(&Drain { from_outside: 2, ..ring_with_orders() }, 10_000);
+}
+
+#[test]
 fn o4_a_ring_with_a_pool() {
     holds(&ring_with_pool(), 10_000);
 }
@@ -209,7 +239,8 @@ fn o1_o3_d3_some_of_a_family_are_given_up_before() {
 fn the_drain_always_ends() {
     let with_more = Drain { from_outside: 0, beside: 1, ..ring() };
     let with_pool = Drain { from_outside: 0, ..ring_with_pool() };
-    let rings = [ring(), with_more, ring_with_child(), with_pool, pool_with_child()];
+    let rings =
+        [ring(), with_more, ring_with_child(), ring_with_orders(), with_pool, pool_with_child()];
     for drain in rings.into_iter().chain([chain(), family(), dynasty(), household()]) {
         assert!(can_always_end(&drain), "{drain:?}");
     }
@@ -225,10 +256,14 @@ fn nothing_can_be_taken_out() {
         let (drain, wrong) = match without {
             Without::Nothing => unreachable!("it takes nothing out"),
             Without::WaitForUpstream => (chain(), TOO_EARLY),
-            Without::SecondLook => (Drain { sends: 2, ..alone(ring()) }, CLOSED_EARLY),
+            Without::SecondLook => (Drain { sends: 4, ..alone(ring()) }, CLOSED_EARLY),
             Without::LookAtSleep => (alone(ring()), CLOSED_EARLY),
-            Without::JoinFirst | Without::Together | Without::Rouse => (ring(), REFUSED),
-            Without::LookAtMailboxes => (ring(), OFF_BALANCE),
+            Without::JoinFirst => (ring(), REFUSED),
+            Without::Together | Without::Rouse => {
+                (Drain { sends: 2, ..ring_with_child() }, REFUSED)
+            }
+            Without::StrangersFirst | Without::RestAgain => (ring_with_orders(), REFUSED),
+            Without::LookAtMailboxes => (Drain { sends: 2, ..ring_with_child() }, OFF_BALANCE),
             Without::Ended | Without::Shutdown => (idle(chain()), NEVER_ENDS),
             Without::HasLeft => (Drain { doubled: 1, ..idle(chain()) }, OVER_EARLY),
             Without::HasBegun => (Drain { signals: 2, ..idle(chain()) }, TWO_TURNS),
@@ -240,10 +275,10 @@ fn nothing_can_be_taken_out() {
             Without::DoorForRingsChildren => (ring_with_child(), REFUSED),
             Without::ChildrenFirst => (ring_with_child(), NEVER_ENDS),
             Without::ChildrenOfRing => {
-                (Drain { failures: 1, ..ring_with_child_and_more() }, REFUSED)
+                (Drain { failures: 1, sends: 2, ..ring_with_idle_child() }, REFUSED)
             }
             Without::OrphansOfRing => (Drain { hangs: 1, ..ring_whose_first_is_busy() }, REFUSED),
-            Without::CountOfThreads => (ring_with_pool(), REFUSED),
+            Without::CountOfThreads => (ring_with_pool_and_child(), REFUSED),
             Without::PoolAsRing => (pool_with_child(), REFUSED),
             Without::WaitForOrphans => (Drain { failures: 0, ..badly(idle(family())) }, TOO_EARLY),
         };

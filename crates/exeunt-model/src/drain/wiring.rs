@@ -4,6 +4,8 @@
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wiring {
     pub(super) feeds: Vec<Vec<usize>>,
+    /// To which of its children each sends.
+    pub(super) orders: Vec<Vec<usize>>,
     pub(super) parents: Vec<Option<usize>>,
     /// Whose mailbox each reads: that of the first thread of its pool, or its own.
     pub(super) reads: Vec<usize>,
@@ -20,8 +22,16 @@ impl Wiring {
     /// Children come after their parents.
     #[must_use]
     pub fn new(feeds: Vec<Vec<usize>>, parents: Vec<Option<usize>>) -> Wiring {
-        let reads = (0..feeds.len()).collect();
-        Wiring { feeds, parents, reads, rings: vec![], upstream: vec![], trees: vec![] }.derived()
+        let (reads, orders) = ((0..feeds.len()).collect(), vec![vec![]; feeds.len()]);
+        let [rings, upstream, trees] = [const { Vec::new() }; 3];
+        Wiring { feeds, orders, parents, reads, rings, upstream, trees }.derived()
+    }
+
+    /// The same, where that one sends what it handles to that child of its, too.
+    #[must_use]
+    pub fn with_orders(mut self, parent: usize, child: usize) -> Wiring {
+        self.orders[parent].push(child);
+        self
     }
 
     /// The same, where `of` is another thread of the pool that `first` is a thread of. It sends to whom that one sends.

@@ -60,8 +60,24 @@ impl Conductor<'_> {
     }
 
     fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
-        let mut is_at_rest = true;
-        let mut is_getting_on = false;
+        let look = self.look_at_ring(ring);
+        for member in ring.iter().filter(|_| look.is_getting_on) {
+            // Who waits for the others of its ring is not stuck as long as they are not.
+            if let Some(State::Settling(turn)) = self.states.get_mut(&member.life.index) {
+                turn.touch(now);
+            }
+        }
+        let closed = ring.iter().filter(|member| member.life.leaves_with_ring()).count();
+        if closed == ring.len() && ring.iter().all(|member| member.life.stopping.is_set()) {
+            self.finish_ring(ring);
+        } else if look.is_at_rest && (closed == 0 || closed == ring.len()) {
+            self.close_ring_at_rest(ring);
+        }
+    }
+
+    /// Whether all of a ring, and those below them, are at rest as they were when they were looked at last.
+    fn look_at_ring(&mut self, ring: &[Arc<Member>]) -> Look {
+        let mut look = Look { is_at_rest: true, is_getting_on: false };
         for member in self.with_their_children(ring) {
             member.last_call();
             // First the mailbox: what was taken out of it finds its taker awake, or finished.
@@ -69,21 +85,10 @@ impl Conductor<'_> {
             let sample = member.life.sample();
             let rests = is_empty && sample.is_asleep() && !member.life.awaits_answers();
             let before = self.seen.insert(member.life.index, (sample, rests));
-            is_at_rest &= rests && before == Some((sample, true));
-            is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
+            look.is_at_rest &= rests && before == Some((sample, true));
+            look.is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
         }
-        for member in ring.iter().filter(|_| is_getting_on) {
-            // Who waits for the others of its ring is not stuck as long as they are not.
-            if let Some(State::Settling(turn)) = self.states.get_mut(&member.life.index) {
-                turn.touch(now);
-            }
-        }
-        let closed = ring.iter().filter(|member| member.life.leaves_with_ring()).count();
-        if closed == ring.len() {
-            self.finish_ring(ring);
-        } else if is_at_rest && closed == 0 {
-            self.close_ring(ring);
-        }
+        look
     }
 
     /// Those of a ring, and those below them that have mailboxes.
@@ -109,21 +114,43 @@ impl Conductor<'_> {
             .any(|member| !self.stage.children(member.life.index).is_empty())
     }
 
+    /// Closes a ring that is at rest for everybody else, for good; and gives it its turn when that was so already, and it is at
+    /// rest still. What came late, as from a sender that had looked before, may have led one of them to send to another that
+    /// needs its children for it, and that tells them to leave in its turn.
+    fn close_ring_at_rest(&mut self, ring: &[Arc<Member>]) {
+        if ring.iter().all(|member| member.is_finished_for_strangers()) {
+            self.close_ring(ring);
+            return;
+        }
+        self.acquaint(ring);
+        for member in ring {
+            member.finish_for_strangers();
+            // Whoever is seen asleep after this hears it before it takes anything.
+            member.ring();
+        }
+    }
+
     /// Gives those of a ring their turn. Their mailboxes are closed, but for each other.
     pub(super) fn close_ring(&mut self, ring: &[Arc<Member>]) {
-        let Some(first) = ring.first() else { return };
-        // All of them know each other before the first of them closes.
-        ring.iter().for_each(|member| member.join_ring(first.life.index));
+        self.acquaint(ring);
         for member in ring {
-            let index = member.life.index;
-            self.seen.remove(&index);
+            self.seen.remove(&member.life.index);
             if !member.life.stopping.is_set() {
                 member.call();
             }
+        }
+    }
+
+    /// All of a ring are to know each other before the first of them closes.
+    fn acquaint(&mut self, ring: &[Arc<Member>]) {
+        let Some(first) = ring.first() else { return };
+        for member in ring {
+            member.join_ring(first.life.index);
             // Who had its turn alone ends with the others now, should it be the last of them.
-            if let Some(&State::InTurn(turn)) = self.states.get(&index) {
+            let state = self.states.get_mut(&member.life.index);
+            if let Some(state @ &mut State::InTurn(turn)) = state {
                 if turn.halted.is_none() {
-                    self.states.insert(index, State::Settling(turn));
+                    *state = State::Settling(turn);
                 }
             }
         }
@@ -152,6 +179,13 @@ impl Conductor<'_> {
             member.ring();
         }
     }
+}
+
+/// What a look at a ring has shown.
+struct Look {
+    is_at_rest: bool,
+    /// Somebody has handled something since the last.
+    is_getting_on: bool,
 }
 
 /// All of them, or none: what comes late to one that was closed a moment earlier than the others would be sent on to
@@ -291,6 +325,41 @@ mod tests {
         assert!(!closes());
         assert!(mailboxes[1].take().is_some());
         assert!(!closes() && closes());
+    }
+
+    /// Whether those of a ring are told that their turn has come.
+    fn are_called(ring: &[Arc<Member>]) -> [bool; 2] {
+        [0, 1].map(|i: usize| ring[i].life.stopping.is_set())
+    }
+
+    #[test]
+    fn o3_o4_a_ring_that_something_came_to_late_has_its_turn_when_it_is_at_rest_and_closed_for_others()
+     {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
+        let beside = Mailbox::<u32>::new(Capacity::Bounded(1));
+        ring[1].life.add_annex(Arc::clone(&beside) as _);
+        let are_closed =
+            || mailboxes.iter().chain([&beside]).all(|mailbox| mailbox.has_stage_door());
+        ring.iter().for_each(|member| member.life.fall_asleep());
+        // What lies there has come since they were seen at rest.
+        assert!(beside.offer(&beside.ordinary, 1).is_ok());
+        conductor.close_ring_at_rest(&ring);
+        assert!(mailboxes.iter().all(|mailbox| mailbox.is_closed() && mailbox.bell_of(0).heard()));
+        assert!(!are_closed() && are_called(&ring) == [false; 2]);
+        assert!(beside.take().is_some());
+        let mut settle = || {
+            conductor.settle(&ring, Instant::now());
+            (are_closed(), are_called(&ring))
+        };
+        assert_eq!(settle(), (false, [false; 2]));
+        assert_eq!(settle(), (true, [false; 2]));
+        // To whom it has sent because of that is not known before it is seen at rest again.
+        get_on(&ring[0].life);
+        assert_eq!(settle(), (true, [false; 2]));
+        assert_eq!(settle(), (true, [true; 2]));
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn capacity(&self) -> Capacity;
     /// The actor's turn, or an order to stop at once: no more messages.
     fn close(&self);
+    /// Closes it for good for all but the family and the ring, unless something is in it.
+    fn finish_for_strangers(&self);
+    fn is_finished_for_strangers(&self) -> bool;
     /// The thread in that seat is to look up.
     fn ring(&self, seat: usize);
     /// A thread reads it no more. Whether none does.
@@ -81,6 +84,14 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn close(&self) {
         Mailbox::close(self);
+    }
+
+    fn finish_for_strangers(&self) {
+        Mailbox::finish_for_strangers(self);
+    }
+
+    fn is_finished_for_strangers(&self) -> bool {
+        self.has_stage_door()
     }
 
     fn ring(&self, seat: usize) {

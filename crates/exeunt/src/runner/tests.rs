@@ -54,6 +54,17 @@ fn come_to_rest(life: &Life) {
 }
 
 #[test]
+fn o4_whom_nobody_can_reach_any_more_ends_with_its_ring_once_that_has_closed_for_others() {
+    let ends_alone = |come: fn(&Life)| {
+        let (life, mailbox) = scene();
+        come(&life);
+        start(&life, &mailbox, || Anybody).last_call().is_some()
+    };
+    assert!(ends_alone(|_| {}));
+    assert!(!ends_alone(|life| life.join_ring(0)));
+}
+
+#[test]
 fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
     let (life, mailbox) = scene();
     mailbox.staff(1);
