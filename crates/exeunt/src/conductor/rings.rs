@@ -6,8 +6,9 @@
 //! of those sends into the ring is the ring's affair. Children that are tasks are not: they are in their loops
 //! until their parent's turn.
 //!
-//! Then their turn has come: they close for others, handle what there is, and rest, open for each other still. When
-//! all of them rest, all are closed for good at once. The children of one that fails, or was given up, may still send to
+//! Then they close for others, for good. What came late until then is handled, and may lead one of them to send to another
+//! that needs its children for it: so they are to be at rest once more. Then their turn has come: they let their children leave,
+//! handle what those send, and rest, open for each other still. When all of them rest, all are closed for good at once. The children of one that fails, or was given up, may still send to
 //! the others: until they have left, it counts as one of the ring that does not rest.
 //!
 //! The threads of a pool that have children leave as a ring does, too, but close for others at once. If one of a larger
