@@ -49,8 +49,8 @@ impl SystemHandle {
         &self.stage.name
     }
 
-    /// The address of the actor of that name. If several that have not left share it, it is that of
-    /// the first to be spawned of which somebody has the address.
+    /// The address of the actor of that name: of the first to be spawned, if several that have not left share it, of
+    /// which somebody still has an address.
     ///
     /// A name keeps nobody alive, only an address does: an actor whose last address was dropped is not found. It is on
     /// its way out, or stays for a timer or a channel, and a [snapshot](SystemHandle::snapshot) still shows it.
@@ -67,7 +67,7 @@ impl SystemHandle {
     /// let mut system = System::new("directory");
     /// let store = system.spawn("store", Store);
     /// let handle = system.handle();
-    /// assert_eq!(handle.lookup::<u32>("store"), Ok(store));
+    /// assert_eq!(handle.lookup::<u32>("store"), Ok(store.clone()));
     /// assert!(matches!(handle.lookup::<String>("store"), Err(LookupError::WrongType { .. })));
     /// assert!(matches!(handle.lookup::<u32>("shop"), Err(LookupError::Unknown { .. })));
     /// ```
@@ -75,7 +75,7 @@ impl SystemHandle {
     /// # Errors
     ///
     /// [`LookupError`] says whether there is no such actor, or whether it takes other messages. A task is not found,
-    /// since it takes no messages; nor is an actor without an address left, which is on its way out.
+    /// since it takes no messages; nor is an actor without an address left.
     pub fn lookup<M: Send + 'static>(&self, name: &str) -> Result<Addr<M>, LookupError> {
         let unknown = || LookupError::Unknown { name: name.to_owned() };
         let post = self.stage.find_post(name).ok_or_else(unknown)?;
