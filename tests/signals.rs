@@ -531,6 +531,20 @@ fn s4_what_a_shell_ignores_for_it_stays_ignored() {
     end.is_death_by(Signal::TERM).is_complete_after("SIGTERM");
 }
 
+#[test]
+fn s4_a_signal_for_the_snapshot_that_was_ignored_stays_so_and_the_log_says_so() {
+    if !cfg!(target_os = "linux") {
+        return skipped("s4_a_signal_for_the_snapshot_..: what is ignored is known on Linux only");
+    }
+    let script = format!(r#"trap "" USR1; exec "$0" chain snapshot={}"#, Signal::USR1.as_raw());
+    let mut victim = Victim::start(shell("sh", &script));
+    victim.hear_ready();
+    victim.signal(Signal::TERM);
+    let end = victim.end();
+    let says = format!("{} stays ignored", exeunt::Signal::USR1);
+    assert!(end.stderr.contains(&says), "{end}");
+}
+
 /// A launcher's mask is inherited. What is blocked cannot begin a drain: the log says why nothing happens.
 #[test]
 fn s4_what_is_blocked_stays_blocked_and_the_log_says_so() {

@@ -52,6 +52,10 @@ use crate::error::Result;
 /// ```
 pub trait Actor: Sized + 'static {
     /// The type of its messages.
+    ///
+    /// A message is moved by value, and lies several times on the stack of the actor's thread while it is handled: with the
+    /// usual stack of 2 MiB one of more than 64 KiB overflows it in a debug build, and one of 200 KiB in a release build.
+    /// Large ones are boxed, as a `Vec` is by nature.
     type Msg: Send + 'static;
 
     /// Runs on the actor's thread before the first message.

@@ -183,7 +183,7 @@ impl Signals {
         let ignored = if self.even_if_ignored { 0 } else { signals_in("SigIgn:") };
         let numbers = self.to_take(handle, ignored)?;
         warn_of_blocked(handle, &numbers);
-        let snapshot = self.snapshot_to_take(ignored)?;
+        let snapshot = self.snapshot_to_take(handle, ignored)?;
 
         // The threads first, since they may be refused: as yet there is nothing to undo.
         let forward = thread_for("signals", Forwarder::forward)?;
@@ -227,16 +227,24 @@ impl Signals {
         Ok(taken)
     }
 
-    fn snapshot_to_take(&self, ignored: u64) -> Result<Option<i32>, SignalError> {
+    fn snapshot_to_take(
+        &self,
+        handle: &SystemHandle,
+        ignored: u64,
+    ) -> Result<Option<i32>, SignalError> {
         let Some(signal) = self.snapshot else { return Ok(None) };
         if FORBIDDEN.contains(&signal) || self.numbers.contains(&signal) {
             return Err(SignalError(Cause::NoSnapshot(Signal(signal))));
         }
-        Ok(Some(signal).filter(|&signal| !is_in(ignored, signal)))
+        if is_in(ignored, signal) {
+            left_ignored(handle, Signal(signal));
+            return Ok(None);
+        }
+        Ok(Some(signal))
     }
 }
 
-/// Who presses Ctrl-C in vain is to find out why.
+/// Who presses Ctrl-C, or asks for the snapshot, in vain is to find out why.
 fn left_ignored(handle: &SystemHandle, signal: Signal) {
     let target = Notice::log_target(handle.name());
     log::info!(target: &target, "{signal} stays ignored, as it was when the program began");

@@ -32,6 +32,9 @@ mod handle;
 /// - Embedded in a program with a life of its own, [`shutdown`](System::shutdown) drains now, and
 ///   so does dropping the system.
 ///
+/// A system that is never dropped, in a `static` for example, is cut off where it stands when `main` returns; so is every
+/// one when somebody calls [`std::process::exit`].
+///
 /// # The order
 ///
 /// An actor's turn to leave comes when every actor that can send to it has left: those that
@@ -222,6 +225,9 @@ impl System {
     /// were sent (M3), and may be finished in another. To keep the order for each key, see
     /// [`spawn_keyed`](ActorBuilder::spawn_keyed). A restart policy holds for each thread alone; what is in the mailbox
     /// is returned only when the last thread ends. A pool has 4096 threads at most.
+    ///
+    /// The values are made one after the other: what takes long, or may hang, is for [`started`](Actor::started), where no
+    /// thread waits for another.
     ///
     /// ```
     /// use std::time::Duration;
