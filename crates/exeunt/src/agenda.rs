@@ -1,5 +1,5 @@
-//! The agenda: what an actor waits for beside its mailbox. Timers, other channels, answers, and the
-//! end of its patience when nothing comes.
+//! The agenda: what an actor waits for beside its mailbox. Timers, other channels, answers, and its
+//! idle time-out.
 //!
 //! It belongs to one incarnation, and only its own thread touches it. An actor that has nothing on
 //! its agenda never looks at it more closely than at one flag.
@@ -31,7 +31,7 @@ pub(crate) struct Agenda<A: Actor> {
     idle_timeout: Option<Duration>,
     /// Since when nothing has come.
     idle_since: Option<Instant>,
-    /// The source that is looked at first: the one after the last that had something.
+    /// The source that is looked at first: the one after the last source that had something.
     next_source: usize,
     /// How many urgent messages were taken in a row.
     urgent_in_a_row: u32,
@@ -150,7 +150,7 @@ impl<A: Actor> Agenda<A> {
 
     // What is taken from it.
 
-    /// The next thing to do, from all sources in turn, so that none starves another.
+    /// Takes the next thing to do, from all sources in turn, so that none starves another.
     pub(crate) fn take(&mut self, mailbox: &Mailbox<A::Msg>) -> Option<Job<A::Msg>> {
         let job = self.take_urgent(mailbox).or_else(|| self.take_in_turn(mailbox))?;
         self.idle_since = None;
@@ -213,9 +213,9 @@ impl<A: Actor> Agenda<A> {
             match self.inputs.get_mut(index)?.take() {
                 Taken::Item(message) => return Some(message),
                 Taken::Nothing => return None,
-                // The next one moves up, and must not be passed over: the runner may be about to sleep.
+                // The next input moves up, and must not be passed over: the runner may be about to sleep.
                 Taken::Over => {
-                    // It is no message that has failed if the `drop` of its closure does.
+                    // If the `drop` of its closure fails, no message has failed.
                     let _ = unwind::drop_caught(self.inputs.remove(index));
                 }
             }
@@ -233,7 +233,7 @@ impl<A: Actor> Agenda<A> {
         [self.timers.next_due(), self.answers.next_due(), idle_ends].into_iter().flatten().min()
     }
 
-    /// Whether its patience is at an end; it begins anew.
+    /// Whether its idle time-out has passed; if so, it begins anew.
     pub(crate) fn has_idled(&mut self) -> bool {
         let (Some(timeout), Some(since)) = (self.idle_timeout, self.idle_since) else {
             return false;
@@ -246,7 +246,7 @@ impl<A: Actor> Agenda<A> {
         has_idled
     }
 
-    /// Whether there is anything to wait for that comes through a channel.
+    /// Whether it waits for anything that comes through a channel.
     pub(crate) fn has_channels(&self) -> bool {
         !self.inputs.is_empty() || !self.answers.is_empty()
     }
@@ -256,7 +256,7 @@ impl<A: Actor> Agenda<A> {
         self.inputs.iter().for_each(|input| input.add_to(select));
     }
 
-    /// Whoever puts something into one of the mailboxes beside the actor's own pulls the wire from here on. `false` if
+    /// From here on, whoever puts something into one of the mailboxes beside the actor's own pulls the wire. `false` if
     /// something is there already.
     pub(crate) fn watch(&self, wire: &Arc<Wire>) -> bool {
         self.inputs.iter().all(|input| input.watch(wire))
@@ -268,14 +268,14 @@ impl<A: Actor> Agenda<A> {
 
     // How it ends.
 
-    /// The actor's turn has come. How many timers were to fire once, and never will.
+    /// The actor's turn has come. Gives how many timers were to fire once, and never will.
     pub(crate) fn begin_turn(&mut self) -> u64 {
         self.is_in_turn = true;
         self.inputs.iter_mut().for_each(|input| input.close());
         self.last_call()
     }
 
-    /// The actor's turn has come, or that of its ring. How many timers were to fire once, and never will.
+    /// The actor's turn has come, or that of its ring. Gives how many timers were to fire once, and never will.
     pub(crate) fn last_call(&mut self) -> u64 {
         if self.is_last_call {
             return 0;
@@ -286,7 +286,7 @@ impl<A: Actor> Agenda<A> {
         self.timers.cancel_all()
     }
 
-    /// Whether nothing on it can bring anything any more.
+    /// Whether no more can come of anything on it.
     pub(crate) fn is_done(&self) -> bool {
         let are_inputs_done = self.inputs.iter().all(|input| input.is_done());
         self.timers.is_empty() && are_inputs_done && self.answers.is_empty()
@@ -296,7 +296,7 @@ impl<A: Actor> Agenda<A> {
     pub(crate) fn finish_for_strangers(&mut self, mailbox: &Mailbox<A::Msg>) -> bool {
         let is_finished = self.inputs.iter_mut().all(|input| input.finish_for_strangers())
             && mailbox.finish_for_strangers();
-        // Another thread that reads it may have opened the door, and have still to ring.
+        // Another thread that reads the mailbox may have opened the door, and have still to ring.
         self.look_for_stage_door(mailbox);
         is_finished
     }
@@ -311,7 +311,8 @@ impl<A: Actor> Agenda<A> {
         self.inputs.iter_mut().all(|input| input.finish())
     }
 
-    /// The incarnation is over. What was accepted and is left, and how many timers never fired.
+    /// The incarnation is over. Gives what was accepted and is left, and how many timers never
+    /// fired.
     pub(crate) fn clear(&mut self, life: &Life) -> (Vec<A::Msg>, u64) {
         let mut left = Vec::new();
         for mut input in self.inputs.drain(..) {

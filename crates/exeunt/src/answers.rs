@@ -23,7 +23,7 @@ use crate::unwind;
 pub(crate) struct Answers<A: Actor> {
     /// The asks that are out.
     pending: BTreeMap<u64, Pending<A>>,
-    /// Those who were asked: an ask ends when they do.
+    /// The mailboxes of those who were asked: an ask ends when its mailbox does.
     asked: BTreeMap<MailboxId, Respondent>,
     deadlines: Timers<u64>,
     /// Where an answer knocks. Made with the first ask.
@@ -37,10 +37,10 @@ struct Pending<A: Actor> {
     then: Box<dyn Then<A>>,
 }
 
-/// Somebody with whom asks are out.
+/// An actor with whom asks are out.
 struct Respondent {
     post: Arc<dyn Post>,
-    /// Set when that one waits for the asker to leave, and answers nothing before; of one above the asker.
+    /// Set when it waits for the asker to leave, and answers nothing before; only for an actor above the asker.
     deafness: Option<Event>,
     asks: BTreeSet<u64>,
 }
@@ -56,7 +56,7 @@ impl Respondent {
 pub(crate) enum How {
     /// Its answer is there, or its [`Reply`](crate::Reply) was dropped.
     Knocked,
-    /// Whoever was asked has ended, or waits for the asker to leave.
+    /// The asked actor has ended, or waits for the asker to leave.
     Ended,
     /// It has waited for long enough.
     Timeout,
@@ -69,7 +69,7 @@ pub(crate) trait Then<A: Actor> {
 
 /// A closure that is called with the answer.
 pub(crate) struct Callback<M, R, F> {
-    /// The name of who was asked.
+    /// The name of the asked actor.
     asked: Arc<str>,
     answer: Answer<R>,
     then: F,
@@ -95,13 +95,13 @@ where
             (NoAnswer::Yet, How::Ended) => AskError::Ended(asked),
             (NoAnswer::Yet, How::Timeout) => AskError::Timeout(asked),
         });
-        // From here on, who answers is told that nobody waits.
+        // From here on, an actor that answers is told that nobody waits.
         drop(awaited);
         then(actor, answer, cx)
     }
 }
 
-/// Knocks at the door when it is woken: that is, when the `Reply` was used or dropped.
+/// Knocks at the door when it is woken: when the `Reply` was used or dropped.
 struct Knock {
     id: u64,
     door: Sender<u64>,
@@ -125,7 +125,7 @@ impl<A: Actor> Answers<A> {
         }
     }
 
-    /// A number for the next ask, and what its reply is to wake.
+    /// Gives a number for the next ask, and the waker for its reply.
     pub(crate) fn prepare(&mut self) -> (u64, Waker) {
         let (door, _) = self.door.get_or_insert_with(crossbeam_channel::unbounded);
         let id = self.next_id;
@@ -153,7 +153,7 @@ impl<A: Actor> Answers<A> {
         respondent.asks.insert(id);
     }
 
-    /// An ask that has come to its end, if there is one.
+    /// Takes an ask that has come to its end, if there is one.
     pub(crate) fn take(&mut self, clock: &Clock) -> Option<(u64, How)> {
         if self.pending.is_empty() {
             return None;
@@ -212,7 +212,7 @@ impl<A: Actor> Answers<A> {
         }
     }
 
-    /// Who owes answers; `None` for one that has no actor yet.
+    /// The actors that owe answers; `None` for a mailbox that has no actor yet.
     pub(crate) fn of_whom(&self) -> impl ExactSizeIterator<Item = Option<&Arc<Life>>> {
         self.asked.values().map(|asked| asked.post.owner())
     }

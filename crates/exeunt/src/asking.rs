@@ -1,4 +1,4 @@
-//! How one asks, and waits for the answer.
+//! How an actor or another thread asks, and waits for the answer.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -11,7 +11,7 @@ use crate::patience;
 use crate::place::{Alarm, Place};
 use crate::reply::{Answer, NoAnswer, Reply};
 
-/// Somebody who is asked, whatever the type of its messages.
+/// An actor that is asked, whatever the type of its messages.
 pub(crate) struct Asked<'a> {
     pub(crate) name: &'a Arc<str>,
     pub(crate) owner: Option<&'a Arc<Life>>,
@@ -24,7 +24,7 @@ impl Asked<'_> {
         Other::seen_by(me, self.name, self.owner)
     }
 
-    /// Whether it is who asks, or a pool that has nobody else.
+    /// Whether it is the asker, or a pool whose only thread is the asker.
     pub(crate) fn is(&self, me: Option<&Life>) -> bool {
         me.zip(self.owner)
             .is_some_and(|(me, owner)| std::ptr::eq(me.as_seen_from_outside(), &**owner))
@@ -72,7 +72,7 @@ impl Asked<'_> {
         me: Option<&Life>,
         deadline: Option<Instant>,
     ) -> Result<R, AskError<M>> {
-        // Who waits for us to leave answers nothing before we have.
+        // An actor that waits for us to leave answers nothing before we have.
         let deafness = self.owner.and_then(|owner| owner.deafness_for(me));
         let activity = |me: &Life| Activity::Asking(self.seen_by(me));
         during(me, activity, |interrupt| {
@@ -119,7 +119,8 @@ pub(crate) fn is_over(deadline: Option<Instant>, me: Option<&Life>) -> bool {
         || deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
-/// Waits, if the thread is an actor's with its order to stop, and so that others see what it does.
+/// Waits; on an actor's thread, with its order to stop at hand, and so that others see what it
+/// does.
 pub(crate) fn during<T>(
     me: Option<&Life>,
     activity: impl FnOnce(&Life) -> Activity,

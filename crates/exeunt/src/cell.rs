@@ -1,5 +1,5 @@
-//! The cell: one incarnation of an actor. It knows what to do with one message, how to take a panic,
-//! and how to end; how to wait is the [runner](crate::runner)'s affair.
+//! The cell: one incarnation of an actor. It knows what to do with one message, how to take a
+//! panic, and how to end; to wait is the [runner](crate::runner)'s affair.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) struct Cell<A: Actor> {
     cx: Context<A>,
 }
 
-/// What there was when an actor could not be started.
+/// What there was of an actor that could not be started.
 pub(crate) struct Stillborn<A: Actor> {
     pub(crate) failure: Failure,
     /// `None` if its value could not even be made.
@@ -158,8 +158,8 @@ impl Failure {
     }
 }
 
-/// Runs code of the user's that may fail. Its error is read and dropped in here too, since to print
-/// an error and to drop it is code of the user's no less.
+/// Runs code of the user's that may fail. Its error is read and dropped in here too, since printing
+/// and dropping an error is the user's code no less.
 #[inline(always)] // for the same reason as `unwind::catch`
 pub(crate) fn attempt(code: impl FnOnce() -> error::Result) -> Result<(), Failure> {
     let read = |error: error::Error| Failure {

@@ -1,4 +1,4 @@
-//! A departure: what is told, once, to everybody who watches somebody.
+//! A departure: what all who watch an actor or task are told, once, of its end.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -18,11 +18,11 @@ pub(crate) struct Departure {
 #[derive(Default)]
 struct News {
     report: Option<ActorReport>,
-    /// Nobody came who could leave.
+    /// There was no thread that could leave.
     is_called_off: bool,
     watchers: Vec<Watcher>,
-    /// Watchers at which those that are gone are swept out; doubles, so that one who is watched by
-    /// many for a short time each costs amortised constant time and no more memory than they do.
+    /// At this many watchers, those that are gone are swept out. It doubles, so that a life watched
+    /// by many for a short time each costs amortised constant time and no more memory than they do.
     sweep_at: usize,
 }
 
@@ -40,8 +40,8 @@ pub(crate) struct Watch {
 }
 
 impl Departure {
-    /// Watches; if it is over, it is told at once. Nothing comes, and that at once too, if there is
-    /// nobody who could leave.
+    /// Watches; if it is over, the end is told at once. If no thread will ever leave, the channel
+    /// ends at once, without an end to tell.
     pub(crate) fn watch(&self) -> Watch {
         let (sender, receiver) = crossbeam_channel::bounded(1);
         let watch = Arc::new(());
@@ -59,14 +59,14 @@ impl Departure {
         let mut news = lock(&self.news);
         news.report.get_or_insert_with(|| report.clone());
         for watcher in std::mem::take(&mut news.watchers) {
-            // Who does not watch any more need not know.
+            // Those who do not watch any more need not know.
             let _ = watcher.sender.try_send(report.clone());
         }
         drop(news);
         self.waiters.wake_all();
     }
 
-    /// Tells that there will be nothing to tell: no thread was to be had for who was to leave.
+    /// Tells that there will be nothing to tell: the thread that was to leave was refused.
     pub(crate) fn call_off(&self) {
         let mut news = lock(&self.news);
         news.is_called_off = true;

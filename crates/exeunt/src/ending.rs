@@ -14,7 +14,7 @@ use crate::notice::{Notice, ReturnedBecause};
 use crate::report::ActorReport;
 use crate::unwind;
 
-/// What is wrong with somebody who is always restarted, and ends more often than is absorbed.
+/// What is wrong with an actor that is always restarted, and ends more often than is absorbed.
 pub(crate) const TOO_OFTEN: &str = "ended too often";
 
 /// Why an incarnation is over.
@@ -36,24 +36,24 @@ pub(crate) enum Fate {
 
 /// When the next incarnation begins.
 pub(crate) enum Rebirth {
-    /// After so long.
+    /// After this long.
     Alone(Duration),
-    /// When the conductor says so, and so long after that.
+    /// When the conductor says so, and this long after that.
     Together,
 }
 
-/// What the conductor has decided about somebody who has failed.
+/// What the conductor has decided about an actor or task that has failed.
 pub(crate) enum Sentence {
     /// No policy absorbs it.
     GiveUp,
-    /// Somebody else takes its failure on, or nobody minds.
+    /// Another takes its failure on, or nobody minds.
     Passed,
     /// It is not to begin anew, and nothing is wrong.
     Leave,
     Anew(Rebirth),
 }
 
-/// Where somebody is told that its children have left, when they were told to.
+/// Where an actor that told its children to leave is told that they have.
 pub(crate) type Farewell = Receiver<Vec<ActorReport>>;
 
 /// What is left of an incarnation.
@@ -70,13 +70,13 @@ impl<A: Actor> Remains<A> {
     }
 }
 
-/// What becomes of somebody whose incarnation has failed.
+/// What becomes of an actor or task whose incarnation has failed.
 pub(crate) fn fate_of_failure(life: &Arc<Life>, failure: Failure) -> Fate {
     fate_of_failure_by(life, failure, |error| life.stage.judge(life, Some(error)))
 }
 
 fn fate_of_failure_by(life: &Life, failure: Failure, judge: impl FnOnce(&str) -> Sentence) -> Fate {
-    // Only the word that it was told to stop waiting.
+    // The failure only says that it was told to stop waiting.
     if failure.is_interruption && life.is_overdue() {
         return Fate::Leave(Outcome::Overdue);
     }
@@ -106,7 +106,7 @@ fn failed(life: &Life, error: String) -> Outcome {
     Outcome::Failed(error)
 }
 
-/// A failure of somebody who leaves for good, and is nobody's to restart.
+/// A failure of one that leaves for good, and that nobody restarts.
 fn failed_on_leaving(life: &Life, error: String) -> Outcome {
     match life.stage.judge_farewell(life, &error) {
         Sentence::GiveUp => failed(life, error),
@@ -114,13 +114,13 @@ fn failed_on_leaving(life: &Life, error: String) -> Outcome {
     }
 }
 
-/// How it counts that somebody has come to the end of its work.
+/// How it counts that an actor or task has come to the end of its work.
 pub(crate) fn ended_well(life: &Life) -> Outcome {
     if life.stage.is_draining() { Outcome::Drained } else { Outcome::Completed }
 }
 
-/// Waits until the next incarnation may begin, and during a drain until there is something for it to do.
-/// Whether the conductor waits to hear that it has begun.
+/// Waits until the next incarnation may begin, and during a drain until there is something for it to do. Says whether
+/// the conductor waits to hear that it has begun.
 pub(crate) fn rest<M>(life: &Arc<Life>, rebirth: Rebirth, mailbox: Option<&Mailbox<M>>) -> bool
 where
     M: Send + 'static,
@@ -138,7 +138,7 @@ where
             is_together |= matches!(rebirth, Rebirth::Together);
             let Some(delay) = delay else { break };
             wait_out(life, delay);
-            // Others may take it along, who are to begin anew before it has.
+            // Others that are to begin anew before it has may take it along.
             if !matches!(life.summons(), Some(Summons::Retire)) {
                 break;
             }
@@ -177,8 +177,8 @@ fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Option<Duration> {
     }
 }
 
-/// A backoff. A drain cuts it short, since those upstream may be waiting to flush into its mailbox, and
-/// so do its own turn, that of its ring, and the restart of others that takes it along.
+/// A backoff. Four things cut it short: a drain, since upstream actors may be waiting to flush into its mailbox; its
+/// own turn; that of its ring; and a restart of others that takes it along.
 fn wait_out(life: &Life, delay: Duration) {
     if delay.is_zero() {
         return;
@@ -210,7 +210,7 @@ impl<M: Send + 'static> WayOut<M> {
         self.fate_by(over, |error| self.life.stage.judge(&self.life, Some(error)))
     }
 
-    /// The same, where somebody else than the conductor decides.
+    /// The same, where another than the conductor decides.
     pub(crate) fn fate_by(&self, over: Over, judge: impl FnOnce(&str) -> Sentence) -> Fate {
         match over {
             Over::Dry => Fate::Leave(ended_well(&self.life)),
@@ -230,7 +230,7 @@ impl<M: Send + 'static> WayOut<M> {
     }
 
     /// Ends for good: what is left is returned, unless nothing can be left; the children leave; the
-    /// `stopped` hook; the drop of the value.
+    /// `stopped` hook runs; the value is dropped.
     pub(crate) fn leave<A: Actor<Msg = M>>(
         &self,
         mut remains: Remains<A>,
@@ -255,13 +255,13 @@ impl<M: Send + 'static> WayOut<M> {
         outcome
     }
 
-    /// Leaves without having begun anew, if there is nothing to begin for any more.
+    /// Leaves without beginning anew, if there is nothing to begin for any more.
     pub(crate) fn leaves_instead(&self) -> Option<Outcome> {
         if self.life.must_stop.is_set() {
             return Some(Outcome::Overdue);
         }
         let is_over = match self.life.leaves_with_ring() {
-            // The others may still have something for it, and all of them end together.
+            // The others of the ring may still have something for it, and all of them end together.
             true => self.mailbox.is_gone(),
             false => self.life.stopping.is_set() && self.mailbox.finish_for(&self.life),
         };
@@ -275,9 +275,9 @@ impl<M: Send + 'static> WayOut<M> {
             Remains::Unstarted(_) | Remains::Nothing => (None, None),
         };
         let children = self.dismiss_children(told);
-        // Nobody reads any more what it has beside its mailbox, and it waits for nobody before all who wait for room there
-        // have heard so. One of them may be a child of another thread of its pool, or of another of its ring, for which that
-        // one waits, as this one does for a child that waits for room with that one.
+        // Nobody reads any more what it has beside its mailbox, and it waits for nobody before all that wait for room
+        // there have heard so. One of these may be a child of another thread of its pool, or of another member of its
+        // ring. That one then waits for this child, as this actor does for a child that waits for room with that one.
         cell.iter_mut().for_each(|cell| cell.close_agenda());
         let left = self.await_children(children);
         cell.map_or(Ok(()), |cell| {
@@ -286,7 +286,8 @@ impl<M: Send + 'static> WayOut<M> {
         })
     }
 
-    /// Tells the children to leave, unless they were told before. Whoever of them waits for room hears that there will be none.
+    /// Tells the children to leave, unless they were told before. A child that waits for room hears that there will be
+    /// none.
     fn dismiss_children(&self, told: Option<Farewell>) -> Option<Farewell> {
         let dismiss = || self.life.stage.dismiss_family(&self.life);
         let children = told.or_else(|| self.life.close_family().then(dismiss));
@@ -301,7 +302,7 @@ impl<M: Send + 'static> WayOut<M> {
         left
     }
 
-    /// How it counts, when the `stopped` hook has had its say.
+    /// How it counts once the `stopped` hook has had its say.
     fn revise(&self, outcome: Outcome, stopped: Result<(), Failure>) -> Outcome {
         let must_stop = self.life.is_overdue();
         match (outcome, stopped) {
@@ -345,8 +346,8 @@ impl<M: Send + 'static> WayOut<M> {
         }
     }
 
-    /// Reads the mailbox no more. Who is given up from here on, and before it has taken out the rest, has
-    /// left it to the system.
+    /// Reads the mailbox no more. An actor that is given up from here on, before it has taken out the rest, has left
+    /// the rest to the system.
     fn resign(&self) {
         self.life.take_returned(|| {
             if self.life.resign_once() {
@@ -383,7 +384,7 @@ mod tests {
         (Arc::clone(&mailbox), members.collect(), returned)
     }
 
-    /// What the system takes over from somebody whom it gives up.
+    /// What the system takes over from a member that it gives up.
     fn give_up(member: &Member) -> u64 {
         assert!(member.life.disown().is_some());
         let (taken, bury) = member.take_over(ReturnedBecause::Abandoned);

@@ -1,19 +1,20 @@
-//! A flood: a reader to whom messages come all the time keeps its distance from whoever sends them.
+//! A flood: a reader to which messages come all the time keeps its distance from the sender.
 //!
-//! At the sender's heels it makes both slow: each look at an empty queue takes away from the sender the cache line that says
-//! where the queue ends, and each message has to be fetched from where it was written a moment before. With some hundred
-//! messages between them both go at full speed. So who has handled many messages since it last found nothing, and finds nothing now,
-//! gives way for some microseconds before it looks again; others look again at once.
+//! At the sender's heels a reader makes both slow: each look at an empty queue takes away from the sender the cache
+//! line that says where the queue ends, and each message has to be fetched from where it was written a moment before.
+//! With some hundred messages between them both go at full speed. So a reader that has handled many messages since it
+//! last found nothing, and finds nothing now, gives way for some microseconds before it looks again; others look again
+//! at once.
 
 use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So many messages in a row are a flood. Who is asked by a few at a time, who wait for its answer before they ask
+/// This many messages in a row are a flood. A reader that is asked by a few, who wait for its answer before they ask
 /// again, has no such row, and nobody waits for what it would gain.
 const FLOOD: u64 = 64;
 
-/// In which some hundred messages are sent. It costs a flood, at worst, this once in [`FLOOD`] messages.
+/// A time in which some hundred messages are sent. At worst it costs a flood this much once in [`FLOOD`] messages.
 const GATHERING: Duration = Duration::from_micros(5);
 
 pub(crate) struct Flood {
@@ -26,8 +27,8 @@ impl Flood {
         Flood { handled }
     }
 
-    /// There is nothing, and so many messages have been handled. Whether there was a flood, and more of it was given the time
-    /// to gather.
+    /// There is nothing now, and so many messages have been handled. Says whether there was a flood, and more of it was
+    /// given the time to gather.
     pub(crate) fn gathers(&mut self, handled: u64) -> bool {
         let is_flood = handled - mem::replace(&mut self.handled, handled) >= FLOOD;
         if is_flood {
@@ -40,7 +41,7 @@ impl Flood {
 #[cold]
 fn gather() {
     let began = Instant::now();
-    // Whoever else is on this CPU, the sender perhaps, may take longer than that at the first.
+    // Another thread on this CPU, the sender perhaps, may take longer than that at the first yield.
     while {
         thread::yield_now();
         began.elapsed() < GATHERING

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// After so long a test that waits has found a hang. Generous, since machines are busy.
+/// A test that waits for this long has found a hang. Generous, since machines are busy.
 const HANG: Duration = Duration::from_secs(30);
 
 /// Runs the body of a test on a thread of its own, which is left behind if it does not come to its end.

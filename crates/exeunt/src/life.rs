@@ -33,13 +33,13 @@ pub(crate) struct Life {
     /// Its place in the order of spawning.
     pub(crate) index: usize,
     pub(crate) is_daemon: bool,
-    /// Which of the threads it is that read its mailbox: each has a bell of its own.
+    /// Which of the threads that read its mailbox it is: each has a bell of its own.
     pub(crate) seat: usize,
     /// Whose child it is.
     pub(crate) parent: Option<Arc<Life>>,
-    /// Who stands for the pool that it is a thread of.
+    /// The life that stands for the pool, if it is a thread of one.
     pub(crate) pool: Option<Arc<Life>>,
-    /// Whether that has no other.
+    /// Whether that pool has no other thread.
     pub(crate) is_whole_pool: bool,
     /// Whether anybody but the system has a say when it fails.
     pub(crate) is_supervised: bool,
@@ -50,14 +50,13 @@ pub(crate) struct Life {
     pub(crate) stopping: Event,
     /// Set when its deadline has passed: nothing more is to be handled, and no wait goes on.
     pub(crate) must_stop: Event,
-    /// Set just before `must_stop`, and for all whose deadlines come together before any of them hears
-    /// of it.
+    /// Set just before `must_stop`; if several deadlines come together, for all of them before any of them hears of it.
     overdue: AtomicBool,
-    /// The ring with which it leaves, when its mailbox is open for that and for nobody else: the index of
-    /// its first.
+    /// The ring with which it leaves, by the index of its first member, when its mailbox is open for that ring and for
+    /// nobody else.
     ring: OnceLock<usize>,
-    /// Set when the turn of those with whom it drains as one has come: what it takes from beside its mailbox comes to
-    /// an end, and so does its backoff. Set before its bell is rung.
+    /// Set when the turn of its ring has come: what it takes from beside its mailbox comes to an end, and so does its
+    /// backoff. Set before its bell is rung.
     pub(crate) last_call: Flag,
     /// Set just before its mailbox is closed, because its turn has come.
     called: AtomicBool,
@@ -67,7 +66,7 @@ pub(crate) struct Life {
     resigned: AtomicBool,
     /// It has let go of its mailbox.
     left: AtomicBool,
-    /// What is told to whoever watches it, when it has ended.
+    /// What its watchers are told when it has ended.
     pub(crate) departure: Departure,
     /// Whether it fell asleep with asks out, whose answers will wake it.
     awaits_answers: AtomicBool,
@@ -75,7 +74,8 @@ pub(crate) struct Life {
     ledger: Mutex<Ledger>,
     orders: Mutex<Orders>,
     family: Mutex<Family>,
-    /// The mailboxes outside of its family that any below it has ever said it feeds; of a pool, with whoever stands for it.
+    /// The mailboxes outside of its family that any life below it has ever said it feeds; those of a pool's threads are
+    /// kept by the life that stands for the pool.
     fed_from_below: Mutex<BTreeSet<MailboxId>>,
     /// The mailboxes that it has beside its own.
     annexes: Mutex<Vec<Arc<dyn Post>>>,
@@ -131,7 +131,8 @@ impl Life {
         iter::once(self).chain(self.ancestors())
     }
 
-    /// Whether it is the other one, or stands below it; if one stands for a pool, one of its threads.
+    /// Whether it is `other`, or stands below it; if `other` stands for a pool, whether it is one of its threads or
+    /// below one.
     pub(crate) fn is_of_family(&self, other: &Life) -> bool {
         let other = other.front();
         std::ptr::eq(self.front(), other) || self.descends_from(other)
@@ -143,13 +144,14 @@ impl Life {
         self.ancestors().any(|life| is_it(life) || life.pool.as_deref().is_some_and(is_it))
     }
 
-    /// Notes that those below it feed a mailbox, which is nobody's in its family: they may be gone when the order is
-    /// made, and others come who do the same.
+    /// Notes that lives below it feed a mailbox outside of its family: they may be gone when the order is made, and
+    /// others come that do the same.
     pub(crate) fn note_fed_from_below(&self, mailbox: MailboxId) {
         unwind::lock(&self.front().fed_from_below).insert(mailbox);
     }
 
-    /// The mailboxes outside of its family that any below it has ever said it feeds; of a pool, any below its threads.
+    /// The mailboxes outside of its family that any life below it has ever said it feeds; of a pool, any below its
+    /// threads.
     pub(crate) fn fed_from_below(&self) -> Vec<MailboxId> {
         unwind::lock(&self.front().fed_from_below).iter().copied().collect()
     }
@@ -159,13 +161,13 @@ impl Life {
         if self.is_whole_pool { self.front() } else { self }
     }
 
-    /// Who stands for the pool, if it is a thread of one.
+    /// The life that stands for the pool, if it is a thread of one.
     fn front(&self) -> &Life {
         self.pool.as_deref().unwrap_or(self)
     }
 
-    /// Whether its mailbox is open for `other` although it is closed: for those below it, and for those of its
-    /// ring and those below them. It is so until it is closed for good.
+    /// Whether its mailbox is open for `other` although it is closed: for those below it, for the members of its ring,
+    /// and for those below them. It is so until it is closed for good.
     pub(crate) fn is_open_for(&self, other: &Life) -> bool {
         let is_of_its_ring =
             |ring: usize| other.with_ancestors().any(|life| life.ring.get() == Some(&ring));
@@ -182,7 +184,7 @@ impl Life {
         self.ring.get().copied()
     }
 
-    /// From the moment that its mailbox closes, it stays open for those of that ring.
+    /// From the moment that its mailbox closes, it stays open for the members of that ring.
     pub(crate) fn join_ring(&self, first: usize) {
         self.ring.get_or_init(|| first);
     }
@@ -199,7 +201,7 @@ impl Life {
         self.failed_first.load(Ordering::SeqCst)
     }
 
-    /// It, or the system in its place, reads its mailbox no more. Whether that is news.
+    /// It, or the system in its place, reads its mailbox no more. Says whether that is news.
     pub(crate) fn resign_once(&self) -> bool {
         let is_news = !self.resigned.swap(true, Ordering::SeqCst);
         if is_news {
@@ -208,7 +210,7 @@ impl Life {
         is_news
     }
 
-    /// It, or the system in its place, lets go of its mailbox. Whether that is news.
+    /// It, or the system in its place, lets go of its mailbox. Says whether that is news.
     pub(crate) fn leave_once(&self) -> bool {
         !self.left.swap(true, Ordering::SeqCst)
     }
@@ -233,7 +235,7 @@ impl Life {
 
 #[cfg(test)]
 impl Life {
-    /// Somebody without a thread, alone in its system.
+    /// A life without a thread, alone in its system.
     pub(crate) fn unstarted() -> Life {
         Life::new("a", 0, false, Arc::new(Stage::new("test".into())))
     }

@@ -17,7 +17,7 @@ use crate::unwind::lock;
 /// An actor or task of the system.
 pub(crate) struct Member {
     pub(crate) life: Arc<Life>,
-    /// `None` for a task, and when it has left: the mailbox is let go with what it occupies.
+    /// `None` for a task, and when the actor has left: the mailbox is let go with what it occupies.
     pub(crate) post: Mutex<Option<Arc<dyn Post>>>,
     /// The pool that it is a thread of.
     pub(crate) front: Option<Arc<Front>>,
@@ -35,7 +35,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Somebody who is no thread of a pool, has no limits of its own, and has no thread yet.
+    /// A member that is no thread of a pool, has no limits of its own, and has no thread yet.
     pub(crate) fn new(life: Arc<Life>, post: Option<Arc<dyn Post>>, node: Node) -> Member {
         Member {
             life,
@@ -55,12 +55,12 @@ impl Member {
         self.has_left.load(Ordering::Relaxed)
     }
 
-    /// The index of whose child it is.
+    /// The index of its parent.
     pub(crate) fn parent(&self) -> Option<usize> {
         self.life.parent.as_ref().map(|parent| parent.index)
     }
 
-    /// Whether that is its name, or the name of the pool that it is a thread of.
+    /// Whether that is its name, or the name of its pool.
     pub(crate) fn bears(&self, name: &str) -> bool {
         let is_the_pools = |front: &Arc<Front>| *front.life.name == *name;
         *self.life.name == *name || self.front.as_ref().is_some_and(is_the_pools)
@@ -71,12 +71,12 @@ impl Member {
         self.front.as_ref().map(|front| front.life.index)
     }
 
-    /// How many messages wait for it, in its mailbox and in those that it has beside it.
+    /// How many messages wait for it, in its mailbox and in those beside it.
     pub(crate) fn queued(&self) -> usize {
         self.posts().map(|post| post.len()).sum()
     }
 
-    /// Its turn: no more messages, and an end when all are handled.
+    /// Its turn: it takes no more messages, and ends when all are handled.
     pub(crate) fn call(&self) {
         // In this order: whoever finds that its turn has come finds its mailbox closed.
         self.set_called();
@@ -103,8 +103,8 @@ impl Member {
         self.front.iter().for_each(|front| front.life.set_called());
     }
 
-    /// The turn of its ring, or of its parent's, has come: what it takes from beside its mailbox comes to an end,
-    /// so that all of them can come to rest. Says so once.
+    /// The turn of its ring, or of its parent's, has come: what it takes from beside its mailbox comes to an end, so
+    /// that all of them can come to rest. Rings its bell once.
     pub(crate) fn last_call(&self) {
         if !self.life.last_call.is_set() {
             self.life.last_call.set();
@@ -112,7 +112,7 @@ impl Member {
         }
     }
 
-    /// When its mailbox closes, it stays open for those of the ring.
+    /// When its mailbox closes, it stays open for the members of the ring.
     pub(crate) fn join_ring(&self, first: usize) {
         self.life.join_ring(first);
         self.front.iter().for_each(|front| front.life.join_ring(first));
@@ -124,14 +124,14 @@ impl Member {
         own.into_iter().chain(self.life.annexes())
     }
 
-    /// Its deadline: no message and no wait more.
+    /// Its deadline: no further message, and no further wait.
     pub(crate) fn halt(&self) {
         self.life.set_overdue();
         self.life.must_stop.set();
         self.ring();
     }
 
-    /// To end its present incarnation.
+    /// Orders it to end its present incarnation.
     pub(crate) fn summon(&self, summons: Summons) {
         self.life.summon(summons);
         self.ring();
@@ -147,7 +147,7 @@ impl Member {
     /// they are buried.
     pub(crate) fn take_over(&self, why: ReturnedBecause) -> (u64, Burial) {
         let own = lock(&self.post).take();
-        // Others may go on reading it. If nobody does, though it had resigned before, it had perhaps not yet
+        // Others may go on reading it. If nobody does, though this member had resigned before, it had perhaps not yet
         // taken out the rest, and will not now.
         let is_unread = |post: &Arc<dyn Post>| match self.life.resign_once() {
             true => post.resign(),

@@ -1,14 +1,14 @@
 //! Patience: how a thread that finds nothing looks again before it goes to sleep.
 //!
-//! A sleeping thread costs 35 to 48 µs to wake, a yield well under one. So a thread gives its place on the
-//! CPU away once, and more often as long as that pays: two that talk to each other all the
-//! time hardly ever sleep, and somebody to whom nothing comes goes to sleep almost at once. Never to give way would not do:
-//! where one sends to many in turn, each of whom has to be woken for its message, a round takes so long that nobody
-//! who slept finds out that it was hardly worth it.
+//! A sleeping thread costs 35 to 48 µs to wake, a yield well under one. So a thread gives its place on the CPU away
+//! once, and more often as long as that pays: two threads that talk to each other all the time hardly ever sleep, and a
+//! thread to which nothing comes goes to sleep almost at once. Never to give way would not do: where one thread sends
+//! to many in turn, each of which has to be woken for its message, a round takes so long that none that slept finds out
+//! that it was hardly worth it.
 //!
-//! Who waits for what another one is about to do, an answer say, keeps its place for some [pauses](vigil) before that, if it pays: from
-//! another CPU the answer may be there before a yield is over. And by how its waits end a thread sees that it shares its CPU
-//! with whom it waits for: then it sleeps once, to be woken on [another](streak).
+//! A thread that waits for what another is about to do, an answer say, keeps its place for some [pauses](vigil) before
+//! that, if it pays: from another CPU the answer may be there before a yield is over. And by how its waits end a thread
+//! sees that it shares its CPU with the one it waits for: then it sleeps once, to be woken on [another](streak).
 
 use std::cell::Cell;
 use std::thread;
@@ -20,8 +20,7 @@ use vigil::Vigil;
 mod streak;
 mod vigil;
 
-/// As many yields as take about as long as a wake-up does: to wait for longer than that before one sleeps
-/// would never be worth it.
+/// As many yields as take about as long as a wake-up does: to wait for longer before a sleep would never be worth it.
 const MOST: u32 = 64;
 
 /// As many as it takes to find out that more would pay.
@@ -41,8 +40,8 @@ pub(crate) struct Patience {
     streak: Streak,
 }
 
-/// How far the present wait has come, or how the last one ended. What came of a wait is learned when the next begins: so
-/// nothing has to be said when something has come, and there is something better to do.
+/// How far the present wait has come, or how the last one ended. The lesson of a wait is learned when the next begins:
+/// so nothing has to be noted when something has come, and there is something better to do.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Wait {
     Paused,
@@ -61,8 +60,9 @@ impl Patience {
         }
     }
 
-    /// Waits a little, for what another one is about to do, before another look; not, if it has looked so often already that it is
-    /// time to sleep, or if it should for once: whoever wakes it finds it an idle CPU, if there is one.
+    /// Before another look, pauses or gives way, for what another thread is about to do. Says no if it has looked so
+    /// often already that it is time to sleep, or if it should sleep for once: then it is woken on an idle CPU, if
+    /// there is one.
     pub(crate) fn watches(&mut self, looks: u32) -> bool {
         if looks == 0 {
             self.learn();
@@ -80,8 +80,8 @@ impl Patience {
         self.gives_way_again(looks - self.pauses)
     }
 
-    /// Gives its place on the CPU away, before another look; not, if it has looked so often already that
-    /// it is time to sleep.
+    /// Before another look, gives its place on the CPU away. Says no if it has looked so often already that it is time
+    /// to sleep.
     pub(crate) fn gives_way(&mut self, looks: u32) -> bool {
         if looks == 0 {
             self.learn();
@@ -108,7 +108,7 @@ impl Patience {
         };
     }
 
-    /// From the last wait.
+    /// Learns from the last wait.
     fn learn(&mut self) {
         if let Wait::GaveWay { .. } = self.wait {
             self.yields = MOST.min(self.yields + 1);
@@ -137,7 +137,7 @@ pub(crate) fn of_this_thread<T>(wait: impl FnOnce(&mut Patience) -> T) -> T {
     result
 }
 
-/// Makes this thread believe that it shares its CPU with whom it waits for.
+/// Makes this thread believe that it shares its CPU with the one it waits for.
 #[cfg(test)]
 pub(crate) fn suspect() {
     of_this_thread(|patience| {
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn who_finds_what_it_waits_for_whenever_it_has_given_way_once_sleeps_for_once() {
         let mut patience = Patience::new();
-        // Within the pauses it finds nothing, since the other one has no CPU.
+        // Within the pauses it finds nothing, since the other thread has no CPU.
         let sleeps = |patience: &mut Patience| {
             let looks_again = patience.watches(0);
             if looks_again {

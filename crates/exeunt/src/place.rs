@@ -1,4 +1,4 @@
-//! The place of one who waits, a thread or a future, in the queues of those who wake it; and how a thread sleeps so.
+//! The place of a waiter, a thread or a future, in the queues of those who wake it; and how a thread sleeps so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +10,11 @@ use crate::event::Event;
 use crate::mailbox::park;
 use crate::waiters::Ticket;
 
-/// Where somebody stands in the queues of those who wake it.
+/// Where a waiter stands in the queues of those who wake it.
 pub(crate) struct Place {
     pub(crate) ticket: Ticket,
-    /// What tells it to wait no longer: the order of the actor whose thread it is on, and that whom it waits for waits for that
-    /// one to leave.
+    /// What tells it to wait no longer: the order of the actor whose thread it is on; and that the actor it waits for
+    /// waits for that one to leave.
     ends: [Option<Event>; 2],
 }
 
@@ -43,7 +43,8 @@ impl Drop for Place {
     }
 }
 
-/// What wakes a thread. It sleeps at once, where a channel would spin and give way first: who comes here has done so.
+/// What wakes a thread. It sleeps at once, where a channel would spin and give way first: a thread that comes here has
+/// done so.
 pub(crate) struct Alarm {
     thread: Thread,
     rings: AtomicBool,

@@ -1,4 +1,4 @@
-//! Threads that are refused by the operating system give back what they were to run, and say whose they were to be.
+//! Threads that the operating system refuses give back what they were to run, and say whose they were to be.
 
 use std::fmt;
 use std::io;
@@ -33,7 +33,7 @@ pub(crate) fn serve(
     Builder::new().name(name).spawn(work).map_err(refused)
 }
 
-/// The operating system's error, and for whom there is no thread.
+/// The operating system's error, with the name of what has no thread.
 pub(crate) fn refused(whom: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("no thread for {whom}: {error}"))
 }

@@ -14,27 +14,26 @@ use std::time::{Duration, Instant};
 use crate::timer::{Mark, Missed, Rope, Tally, Timer};
 use crate::unwind;
 
-/// As many cancelled timers may lie in a heap before it is swept, however small it is.
+/// This many cancelled timers may lie in a heap before it is swept, however small it is.
 const LEFT_LYING: usize = 64;
 
 /// The timers of one actor, each of which has a job for it when it fires. Knows no clock: it is told
 /// what time it is.
 ///
-/// Code of the user's runs in here when a tick is made, and may panic: see
-/// [`take_due`](Timers::take_due). It also runs when a job is dropped that was cancelled; then a panic
-/// ends here.
+/// Code of the user's runs in here when a tick is made, and may panic: see [`take_due`](Timers::take_due). It also runs
+/// when a cancelled job is dropped; then a panic ends here.
 pub(crate) struct Timers<J> {
     heap: BinaryHeap<Entry<J>>,
-    /// How many there ever were.
+    /// How many timers there ever were.
     created: u64,
     /// Rung when a handle has cancelled a timer.
     rope: Option<Rope>,
-    /// Made with the first: most actors have no timer.
+    /// Made with the first timer: most actors have none.
     all: Option<Arc<Tally>>,
 }
 
 impl<J> Timers<J> {
-    /// By `rope` the actor is told when a handle has cancelled a timer.
+    /// Through `rope` the actor is told when a handle has cancelled a timer.
     pub(crate) fn new(rope: Option<Rope>) -> Timers<J> {
         Timers { heap: BinaryHeap::new(), created: 0, rope, all: None }
     }
@@ -65,14 +64,14 @@ impl<J> Timers<J> {
         Timer { mark }
     }
 
-    /// When to look for the next job; `None` if no timer is pending that ever fires.
+    /// When to look for the next job; `None` if no pending timer will ever fire.
     pub(crate) fn next_due(&mut self) -> Option<Instant> {
         self.drop_cancelled();
         self.heap.peek()?.due
     }
 
-    /// The job of the timer that is due for the longest; of several due at the same moment, the one
-    /// that was created first. One at a time: call it until there is none.
+    /// The job of the timer that has been due for the longest; of several due at the same moment,
+    /// the one that was created first. One at a time: call it until there is none.
     ///
     /// # Panics
     ///
@@ -92,7 +91,7 @@ impl<J> Timers<J> {
                 if entry.mark.is_pending() {
                     return Some(job);
                 }
-                // It was cancelled meanwhile, perhaps by the making itself.
+                // It was cancelled meanwhile, perhaps by the very code that made the tick.
                 let _ = unwind::drop_caught(job);
                 continue;
             }
@@ -113,8 +112,8 @@ impl<J> Timers<J> {
         self.all.as_ref().map_or(0, |all| all.pending())
     }
 
-    /// Cancels all, and says how many were pending that were to fire once: their jobs will never be done. Of one
-    /// that fires every so often nothing is lost, it only comes to its end.
+    /// Cancels all timers, and says how many were pending that were to fire once: their jobs will never be done. A
+    /// timer that fires every so often loses nothing, it only comes to its end.
     pub(crate) fn cancel_all(&mut self) -> u64 {
         let entries = mem::take(&mut self.heap).into_vec();
         // First all marks, then the user's code: whoever looks sees all cancelled, or none.
@@ -124,8 +123,8 @@ impl<J> Timers<J> {
         lost as u64
     }
 
-    /// Drops those at the top that were cancelled. Those below it lie where they are until they
-    /// come up, or become too many.
+    /// Drops the cancelled timers at the top. Those below lie where they are until they come up, or
+    /// become too many.
     fn drop_cancelled(&mut self) {
         self.sweep_if_worthwhile();
         while let Some(top) = self.heap.peek_mut().filter(|top| !top.mark.is_pending()) {
@@ -133,8 +132,8 @@ impl<J> Timers<J> {
         }
     }
 
-    /// Takes out all that were cancelled, if they are more than the others: so each pays for one
-    /// other that is looked at.
+    /// Takes out all cancelled timers, if they are more than the others: so each pays for one other
+    /// that is looked at.
     fn sweep_if_worthwhile(&mut self) {
         let cancelled = self.heap.len().saturating_sub(self.pending());
         if cancelled <= LEFT_LYING || cancelled <= self.heap.len() / 2 {
@@ -163,7 +162,7 @@ fn drop_each<T>(values: Vec<T>) {
 struct Entry<J> {
     /// `None` if that lies beyond the clock.
     due: Option<Instant>,
-    /// The how-manieth it is.
+    /// Its number in the order of creation.
     number: u64,
     mark: Arc<Mark>,
     what: What<J>,
@@ -208,8 +207,8 @@ struct Ticker<J> {
 }
 
 impl<J> Ticker<J> {
-    /// When the tick comes after one that was due then and is taken now. Worked out from when it was
-    /// due, not from when it came, so that nothing adds up.
+    /// When the tick comes after one that was due at `due` and is taken `now`. Worked out from when
+    /// it was due, not from when it came, so that no delays add up.
     fn next_due(&self, due: Instant, now: Instant) -> Option<Instant> {
         match self.missed {
             Missed::Skip => {

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Runs `code` and turns a panic into its message.
 ///
-/// What `code` leaves half-done is seen by nobody but the actor whose code it is: its hooks get
-/// `&mut self` once more, to clean up, and say in their documentation that they may.
+/// What `code` leaves half-done is seen only by the actor whose code it is: its hooks get `&mut
+/// self` once more, to clean up, and their documentation says so.
 #[inline(always)] // a message passes through here by value, and would be copied once more
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(message)

@@ -7,17 +7,17 @@ use std::task::{Wake, Waker};
 
 use crate::unwind::{self, lock};
 
-/// Wakers, first come, first served. Whoever is woken is out of it.
+/// Wakers, first come, first served. A waiter that is woken is out of it.
 ///
-/// To wake, to clone and to drop a waker is code of an executor's, and may lead to any future's drop:
-/// none of it is done under the lock, and all of it is caught.
+/// To wake, to clone and to drop a waker is code of an executor's, and may lead to any future's
+/// drop: none of this is done under the lock, and all of it is caught.
 #[derive(Default)]
 pub(crate) struct Waiters {
     queue: Mutex<BTreeMap<Ticket, Waker>>,
 }
 
-/// The place in any queue of one who waits. It keeps it for life, so that one who was woken and finds that
-/// somebody was quicker does not go to the end.
+/// The place of one waiter in any queue. It keeps it for life, so that a waiter that was woken and finds that another
+/// was quicker does not go to the end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Ticket(u64);
 
@@ -29,8 +29,8 @@ impl Ticket {
 }
 
 impl Waiters {
-    /// Has this one woken, once. Whatever it waits for, it must look again *afterwards*: who brought
-    /// it about before did not see it here.
+    /// Has this waiter woken, once. It must look again *afterwards*: what came about before did not
+    /// see it here.
     pub(crate) fn add(&self, ticket: Ticket, waker: &Waker) {
         let waker = waker.clone();
         let before = lock(&self.queue).insert(ticket, waker);

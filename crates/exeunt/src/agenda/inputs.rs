@@ -14,7 +14,8 @@ use crate::unwind;
 pub(crate) trait Input<M> {
     fn take(&mut self) -> Taken<M>;
     fn add_to<'a>(&'a self, select: &mut Select<'a>);
-    /// Whoever puts something into a mailbox that it is pulls the wire from here on. `false` if something is there already.
+    /// From here on, whoever puts something into the mailbox, if this input is one, pulls the wire. `false` if
+    /// something is there already.
     fn watch(&self, _wire: &Arc<Wire>) -> bool {
         true
     }
@@ -35,7 +36,7 @@ pub(crate) trait Input<M> {
     fn finish(&mut self) -> bool {
         true
     }
-    /// The incarnation is over: what was accepted for it and is left.
+    /// The incarnation is over: gives what was accepted for it and is left.
     fn evict(&mut self, life: &Life) -> Vec<M>;
 }
 
@@ -46,7 +47,7 @@ pub(crate) enum Taken<M> {
     Over,
 }
 
-/// What a drain does with a channel that was [attached](crate::Context::attach_with), which has an example.
+/// What a drain does with a channel that was [attached](crate::Context::attach_with); there is an example there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 #[non_exhaustive]
 pub enum OnDrain {
@@ -114,7 +115,7 @@ pub(crate) struct Annex<T, F> {
 }
 
 impl<T: Send + 'static, F> Annex<T, F> {
-    /// From here on `life` is who reads it.
+    /// From here on `life` reads it.
     pub(crate) fn new(inbox: Inbox<T>, map: F, life: &Arc<Life>) -> Annex<T, F> {
         let mailbox = inbox.into_mailbox();
         mailbox.belong_to(life);
@@ -125,8 +126,8 @@ impl<T: Send + 'static, F> Annex<T, F> {
 
 impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
     fn take(&mut self) -> Taken<M> {
-        // Its bell is rung when its last address goes: heard before the look, not after it. What wakes may come a moment after
-        // what is heard.
+        // Its bell is rung when its last address goes: it is heard before the look, not after it. What it wakes for may
+        // come a moment after it is heard.
         let _ = self.mailbox.bell.heard() || self.mailbox.bell.pick_up();
         if let Some(item) = self.mailbox.take() {
             return Taken::Item((self.map)(item));

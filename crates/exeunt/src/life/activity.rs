@@ -29,7 +29,7 @@ pub(crate) enum Activity {
     Dropping,
 }
 
-/// Somebody whom an actor waits for.
+/// The actor or task that another one waits for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Other {
     pub(crate) name: Arc<str>,
@@ -38,7 +38,7 @@ pub(crate) struct Other {
 }
 
 impl Other {
-    /// Somebody of that name, as `me` knows it.
+    /// The owner of that name, as `me` knows it.
     pub(crate) fn seen_by(me: &Life, name: &Arc<str>, owner: Option<&Arc<Life>>) -> Other {
         let owner = owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage));
         Other { name: Arc::clone(name), index: owner.map(|owner| owner.index) }
@@ -108,7 +108,7 @@ impl Life {
         wait()
     }
 
-    /// Says, before it falls asleep, whose answers are to come to it.
+    /// Says, before it falls asleep, whose answers it expects.
     pub(crate) fn set_awaits_answers<'a>(
         &self,
         of: impl ExactSizeIterator<Item = Option<&'a Arc<Life>>>,
@@ -123,14 +123,14 @@ impl Life {
         self.awaits_answers.store(awaits, Ordering::Relaxed);
     }
 
-    /// Says what the message is called that it is on.
+    /// Says what the message that it is on is called.
     pub(crate) fn set_label(&self, label: &'static str) {
         let mut ledger = self.ledger();
         ledger.label = Some((label, self.messages_before(&ledger)));
     }
 
-    /// How many messages it has done with: which one it is on. One that is called nothing says so to nobody, since that
-    /// would cost it something.
+    /// How many messages it has done with, which tells which one it is on. A message without a label is noted nowhere,
+    /// since that would cost something.
     fn messages_before(&self, ledger: &Ledger) -> u64 {
         self.handled() + ledger.failed
     }
@@ -148,7 +148,8 @@ impl Life {
         let ledger = self.ledger();
         match (&ledger.outcome, self.pulse.look().place()) {
             (Some(_), _) => "in its thread's destructors".to_owned(),
-            // It has nothing to do until they come, in its turn as well: who looks for what holds it up looks there.
+            // It has nothing to do until they come, in its turn as well: whoever looks for what holds it up looks
+            // there.
             (None, Place::Asleep) if self.awaits_answers() => "waiting for answers".to_owned(),
             (None, Place::Runner | Place::Asleep) if !ledger.activity.is_a_wait() => {
                 "between two messages".to_owned()
@@ -181,15 +182,15 @@ impl Life {
         self.ledger().activity == Activity::Resting
     }
 
-    /// Whom it waits for, in what way, and which of its waits it is.
+    /// Whom it waits for and for what, and which of its waits this is.
     pub(crate) fn waits_for(&self) -> Option<(Activity, u64)> {
         let ledger = self.ledger();
         let waits = ledger.outcome.is_none() && ledger.activity.is_for_somebody();
         waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
-    /// The places of those of its system without whom it does not get on: the one for whose room, answer or end it waits in
-    /// its own code, or those who owe it answers while it sleeps.
+    /// The places of those of its system without which it does not get on: the one for whose room, answer or end it
+    /// waits in its own code, or those that owe it answers while it sleeps.
     pub(crate) fn waits_for_others(&self) -> Vec<usize> {
         let ledger = self.ledger();
         match &ledger.activity {
@@ -203,13 +204,13 @@ impl Life {
         }
     }
 
-    /// Whether answers are to come to it. To be asked of somebody who was seen asleep.
+    /// Whether it expects answers. To be asked of an actor that was seen asleep.
     pub(crate) fn awaits_answers(&self) -> bool {
         self.awaits_answers.load(Ordering::Relaxed)
     }
 }
 
-/// What an actor was doing before it waited, which is said again when the wait is over.
+/// What an actor was doing before it waited, which is noted again when the wait is over.
 struct After<'a>(&'a Life, Activity);
 
 impl Drop for After<'_> {

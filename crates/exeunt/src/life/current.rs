@@ -11,12 +11,12 @@ thread_local! {
 
 /// Tells the conductor, when it is dropped, that the thread of an actor or task is at its very end.
 ///
-/// It is made before any code of the user's runs on the thread, and thread-local values are
-/// dropped last made first: those of the user's, which may still send, are gone when this one
-/// speaks. `JoinHandle::is_finished` says so too early.
+/// It is made before any code of the user's runs on the thread, and thread-local values are dropped
+/// last made first: the user's values, which may still send, are gone when this one speaks.
+/// `JoinHandle::is_finished` says so too early.
 struct Current {
     life: Option<Arc<Life>>,
-    /// Not where somebody only runs code in its name.
+    /// False where code only runs in its name.
     is_its_thread: bool,
 }
 

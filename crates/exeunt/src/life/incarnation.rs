@@ -13,29 +13,29 @@ use crate::unwind;
 #[derive(Default)]
 pub(super) struct Orders {
     summons: Option<Summons>,
-    /// Set when the present incarnation is to end; a child of `stopping`. Made for who waits on it.
+    /// Set when the present incarnation is to end; a child of `stopping`. Made for the first waiter.
     incarnation: Option<Event>,
     /// Set when no wait of the present incarnation is to go on; a child of `must_stop`.
     interruption: Option<Event>,
-    /// Set when it is deaf. Made for who waits on it.
+    /// Set when it is deaf. Made for the first waiter.
     deafness: Option<Event>,
-    /// The present incarnation waits for its children to leave and handles nothing meanwhile; of one who stands for a pool,
-    /// all its threads do that.
+    /// The present incarnation waits for its children to leave and handles nothing meanwhile; of a life that stands for
+    /// a pool, all its threads do that.
     is_deaf: bool,
-    /// Of one who stands for a pool: how many of its threads are not.
+    /// Of a life that stands for a pool: how many of its threads are not deaf.
     listening: usize,
 }
 
-/// Its events are set when its lock is let go: that wakes futures, which is code of an executor's.
+/// Its events are set after its lock is let go: setting wakes futures, which is code of an executor's.
 impl Orders {
-    /// Whether it was before, and what is to be set.
+    /// Makes it deaf. Gives whether it was before, and the event to be set.
     fn be_deaf(&mut self) -> (bool, Option<Event>) {
         (std::mem::replace(&mut self.is_deaf, true), self.deafness.clone())
     }
 
     /// Whether it was deaf.
     fn hear_again(&mut self) -> bool {
-        // Who waited has heard, and who comes now waits for the next time.
+        // Those who waited have heard, and those who come now wait for the next time.
         self.deafness = None;
         std::mem::take(&mut self.is_deaf)
     }
@@ -44,9 +44,9 @@ impl Orders {
 /// An order to end the present incarnation, though not the life.
 #[derive(Clone, Debug)]
 pub(crate) enum Summons {
-    /// To begin anew together with others.
+    /// It is to begin anew together with others.
     Retire,
-    /// It has failed, though not by its own doing: of a child, say.
+    /// It has failed, though not by its own doing: because of a child, say.
     Fall(String),
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Family {
 }
 
 impl Life {
-    /// The old incarnation has ended, its children with it. What they did is nothing to the next.
+    /// The old incarnation has ended, and its children with it. What they did does not concern the next.
     pub(crate) fn begin_anew(&self) {
         let mut orders = unwind::lock(&self.orders);
         let was_deaf = orders.hear_again();
@@ -85,7 +85,7 @@ impl Life {
         unwind::lock(&self.annexes).clone()
     }
 
-    /// It has left. Its mailboxes know whose they are, so that they would keep each other, and the stage.
+    /// It has left. Its mailboxes know their owner, so that mailboxes and owner would keep each other, and the stage.
     pub(crate) fn forget_annexes(&self) {
         let annexes = std::mem::take(&mut *unwind::lock(&self.annexes));
         drop(annexes);
@@ -109,7 +109,7 @@ impl Life {
     }
 
     /// Set when no wait of the present incarnation is to go on: past the deadline, or when others
-    /// have waited for too long that it ends.
+    /// have waited for too long for its end.
     pub(crate) fn interruption(&self) -> Event {
         let mut orders = unwind::lock(&self.orders);
         orders.interruption.get_or_insert_with(|| self.must_stop.child()).clone()
@@ -126,8 +126,8 @@ impl Life {
         self.must_stop.is_set() || orders.interruption.as_ref().is_some_and(Event::is_set)
     }
 
-    /// Set when it is no use to wait for room in its mailbox, or for an answer of it, for its children: there will be none
-    /// before they have left.
+    /// Set when its children wait in vain for room in its mailbox, or for an answer of it: there will be none before
+    /// they have left.
     pub(crate) fn deafness(&self) -> Event {
         let mut orders = unwind::lock(&self.orders);
         let deafness = orders.deafness.get_or_insert_default().clone();
@@ -139,7 +139,7 @@ impl Life {
         deafness
     }
 
-    /// What ends a wait of `me` for it, beside its own end, if that is one of those below it.
+    /// What ends a wait of `me` for it, beside its own end, if `me` is below it.
     pub(crate) fn deafness_for(&self, me: Option<&Life>) -> Option<Event> {
         me.filter(|me| me.descends_from(self)).map(|_| self.deafness())
     }
@@ -151,7 +151,7 @@ impl Life {
         self.pool.iter().filter(|_| !was_deaf).for_each(|pool| pool.one_less_listens());
     }
 
-    /// Another thread makes room. Of one who stands for a pool.
+    /// Another thread of the pool makes room. For a life that stands for a pool.
     pub(crate) fn one_more_listens(&self) {
         let mut orders = unwind::lock(&self.orders);
         orders.listening += 1;
@@ -166,12 +166,13 @@ impl Life {
         deafness.iter().for_each(Event::set);
     }
 
-    /// Whether the present incarnation has had children; of one who stands for a pool, whether any of its threads ever had.
+    /// Whether the present incarnation has had children; of a life that stands for a pool, whether any of its threads
+    /// ever had.
     pub(crate) fn has_had_children(&self) -> bool {
         unwind::lock(&self.family).is_founded
     }
 
-    /// Whether there may be another child; if so, there is one.
+    /// Says whether there may be another child; if so, there is one.
     pub(crate) fn found_family(&self) -> bool {
         let mut family = unwind::lock(&self.family);
         let is_open = !family.is_closed;
@@ -188,14 +189,14 @@ impl Life {
         unwind::lock(&self.family).is_closed
     }
 
-    /// Whether it has had children who have not been told to leave.
+    /// Whether it has had children that have not been told to leave.
     pub(crate) fn has_family(&self) -> bool {
         let family = unwind::lock(&self.family);
         family.is_founded && !family.is_closed
     }
 
-    /// From here on there will be no more children of this incarnation. Whether there are any who
-    /// have not been told to leave.
+    /// From here on there will be no more children of this incarnation. Says whether there are any
+    /// that have not been told to leave.
     pub(crate) fn close_family(&self) -> bool {
         let mut family = unwind::lock(&self.family);
         !std::mem::replace(&mut family.is_closed, true) && family.is_founded
@@ -214,8 +215,8 @@ impl Life {
         incarnation.iter().for_each(Event::set);
     }
 
-    /// Takes back what it was ordered, since that incarnation is over. Said by who gives the orders, so
-    /// that none that is still to come is lost.
+    /// Takes back what it was ordered, since that incarnation is over. Called where the orders are given, so that none
+    /// that is still to come is lost.
     pub(crate) fn countermand(&self) {
         let mut orders = unwind::lock(&self.orders);
         // Its children may wait for room already, and are to hear that there will be none.

@@ -19,18 +19,18 @@ pub(super) struct Ledger {
     restarts: u64,
     cancelled: u64,
     pub(super) activity: Activity,
-    /// How many waits for somebody it has begun.
+    /// How many waits for another it has begun.
     pub(super) waits: u64,
-    /// The places of those of its system whose answers were to come when it last fell asleep with asks out.
+    /// The places of those of its system whose answers it expected when it last fell asleep with asks out.
     pub(super) owed_by: Vec<usize>,
-    /// What it has called a message last, and how many it had done with before that one.
+    /// What it last called a message, and how many it had done with before that one.
     pub(super) label: Option<(&'static str, u64)>,
     pub(super) outcome: Option<Outcome>,
-    /// When its deadline comes, as the conductor sees it; or, if it has come, when it is given up.
+    /// When its deadline comes, as the conductor sees it; after that, when it is given up.
     deadline: Option<Instant>,
     /// What it was doing when its deadline came.
     was_doing: Option<String>,
-    /// The figures as they stood when the system had the last word: they stand for good.
+    /// The figures at the moment when the system had the last word: they stand for good.
     disowned: Option<Figures>,
 }
 
@@ -41,9 +41,9 @@ pub(crate) enum Outcome {
     Drained,
     Overdue,
     Failed(String),
-    /// By a failure that somebody else takes on.
+    /// By a failure that another takes on.
     Absorbed(String),
-    /// The system has given up on it and written its figures down: it has no say any more.
+    /// The system has given it up and written its figures down: it has no say any more.
     Disowned,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Figures {
     /// Those of the returned for which there was no room.
     pub(crate) overflowed: u64,
     pub(crate) restarts: u64,
-    /// Timers that were to fire once, and were cancelled by its turn before they had.
+    /// Timers that were to fire once, and that its turn cancelled before.
     pub(crate) cancelled: u64,
 }
 
@@ -177,7 +177,7 @@ impl Life {
         }
     }
 
-    /// Says when its next limit comes. For who looks; it changes nothing.
+    /// Notes when its next limit comes, for those who look; it changes nothing.
     pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
         self.ledger().deadline = deadline;
     }
@@ -204,7 +204,7 @@ impl Life {
 }
 
 impl Ledger {
-    /// With those that the [pulse](super::pulse) counts.
+    /// The figures, with those that the [pulse](super::pulse) counts.
     fn figures(&self, handled: u64) -> Figures {
         Figures {
             handled,

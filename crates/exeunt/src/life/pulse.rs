@@ -1,11 +1,11 @@
-//! The pulse: what an actor's thread is in, and how much it has achieved, in one word that it writes for
-//! every message and that others look at now and then.
+//! The pulse: where an actor's thread is, and how much it has achieved, in one word that the thread writes for every
+//! message and that others look at now and then.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Life;
 
-/// The only words that are written for every message, on a cache line of their own: nobody else
+/// The only words that are written for every message, on a cache line of their own: no other thread
 /// writes here, and others look rarely.
 #[derive(Default)]
 #[repr(align(128))]
@@ -20,7 +20,7 @@ pub(super) struct Pulse {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Word(u64);
 
-/// What a thread is in.
+/// Where a thread is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Place {
     /// Our own code, and awake.
@@ -88,7 +88,7 @@ pub(crate) struct Sample {
     word: Word,
     signs: u64,
     failed: u64,
-    /// It has had its last word: what still runs are the destructors of its thread.
+    /// It has had its last word: what still runs is its thread's destructors.
     is_over: bool,
 }
 
@@ -135,8 +135,8 @@ impl Life {
         self.pulse.set_place(Place::Asleep);
     }
 
-    /// It has woken, and has not yet taken anything: whoever finds that something was taken finds
-    /// it awake, or finds it counted.
+    /// It has woken, and has not yet taken anything: whoever finds that something was taken also
+    /// finds it awake, or finds the message counted.
     pub(crate) fn wake_up(&self) {
         self.pulse.set_place(Place::Runner);
     }

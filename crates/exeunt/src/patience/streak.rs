@@ -1,22 +1,23 @@
-//! A streak: what tells a thread that it shares its CPU with whom it waits for.
+//! A streak: what tells a thread that it shares its CPU with the one it waits for.
 //!
-//! The scheduler looks for an idle CPU whenever a thread wakes up. Two that never sleep, since they give way to each
-//! other, stay together on the CPU where they met until it balances the load: for some milliseconds, which are thousands
-//! of answers. So a thread that seems to share its CPU sleeps once, and is woken on an idle one if there is one.
+//! The scheduler looks for an idle CPU whenever a thread wakes up. Two threads that never sleep, since they give way to
+//! each other, stay together on the CPU where they met until it balances the load: for some milliseconds, which are
+//! thousands of answers. So a thread that seems to share its CPU sleeps once, and is woken on an idle one if there is
+//! one.
 //!
-//! It cannot see where it runs, but it sees how its waits end. Who gives way on a shared CPU is back when the
-//! other has done its work, so that what it waits for is always there when it has given way once; from another CPU it comes within
-//! the pauses before that, or one in some tens of it later.
+//! It cannot see where it runs, but it sees how its waits end. A thread that gives way on a shared CPU is back when the
+//! other has done its work, so that what it waits for is always there when it has given way once; from another CPU it
+//! comes within the pauses before that, or one time in some tens later.
 
-/// After so many waits in a row that ended so, it is hardly chance.
+/// After this many waits in a row that ended so, it is hardly chance.
 const SUSPICIOUS: u32 = 128;
 
-/// Where no other CPU is idle a sleep is in vain, so that it is tried less and less often: after so many at last.
+/// Where no other CPU is idle a sleep is in vain, so that it is tried less and less often: at last after this many.
 const RESIGNED: u32 = 1 << 16;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Streak {
-    /// How many waits in a row.
+    /// How many waits in a row have ended so.
     waits: u32,
     /// How many of them are enough.
     limit: u32,
@@ -27,19 +28,19 @@ impl Streak {
         Streak { waits: 0, limit: SUSPICIOUS }
     }
 
-    /// One that is over.
+    /// A streak that is over.
     #[cfg(test)]
     pub(super) const fn suspicious() -> Streak {
         Streak { waits: RESIGNED, limit: SUSPICIOUS }
     }
 
-    /// A wait has ended when its thread had given way once.
+    /// A wait has ended after its thread had given way once.
     pub(super) fn goes_on(&mut self) {
-        // Who only sends, and never asks, never tries a sleep.
+        // A thread that only sends, and never asks, never tries a sleep.
         self.waits = self.waits.saturating_add(1);
     }
 
-    /// One has ended otherwise.
+    /// A wait has ended otherwise.
     pub(super) fn breaks(&mut self) {
         *self = Streak { waits: 0, limit: SUSPICIOUS.max(self.limit / 2) };
     }

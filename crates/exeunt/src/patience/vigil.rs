@@ -1,27 +1,28 @@
 //! A vigil: a thread that waits keeps its place on the CPU for a moment before it gives way.
 //!
-//! Whoever it waits for may be at work on a CPU of its own, and done within what a yield alone takes; on the same CPU it cannot
-//! be. Which of them it is, or whether it takes longer anyway, is seen by what came of it: where it does not pay, it is only tried now and then.
+//! The one it waits for may be at work on a CPU of its own, and done within what a yield alone takes; on the same CPU
+//! it cannot be. Which of the two it is, or whether it takes longer anyway, is seen by the outcome: where a vigil does
+//! not pay, it is only tried now and then.
 
 use std::hint;
 
-/// How often it looks again, the pauses being twice as long each time: 15 in all, 0.2 to 0.6 µs by processor.
+/// How often it looks again, with pauses that get twice as long each time: 15 in all, 0.2 to 0.6 µs by processor.
 const PAUSES: u32 = 4;
 
-/// Where it does not pay, it is tried once in so many waits.
+/// Where it does not pay, it is tried once in this many waits.
 const TRIAL: u32 = 32;
 
 /// What it gains where it pays is about twice what it costs where it does not.
 const GAIN: u32 = 2;
 
-/// It is soon seen that it does not pay any more.
+/// The most credit: so it is soon seen that a vigil does not pay any more.
 const MOST: u32 = 16;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Vigil {
     /// What it has lately gained, less what it has cost.
     credit: u32,
-    /// How many waits have gone by without, since the last one with it.
+    /// How many waits have gone by without a vigil since the last one.
     without: u32,
 }
 
@@ -30,7 +31,7 @@ impl Vigil {
         Vigil { credit: 0, without: 0 }
     }
 
-    /// With how many pauses the wait begins that begins now.
+    /// The number of pauses of the wait that begins now.
     pub(super) fn pauses(&mut self) -> u32 {
         let is_worth_it = self.credit > 0 || self.without == TRIAL;
         self.without = if is_worth_it { 0 } else { self.without + 1 };
