@@ -58,12 +58,12 @@ pub(crate) struct Mailbox<M> {
 
     /// A second way in, for those that asked for one. What lies in it is handled first.
     urgent: OnceLock<Lane<M>>,
-    /// The addresses there are. The channel's own count would not do: with it, an actor could not
-    /// be given its own address without being kept alive by it.
+    /// The addresses there are. The channel's own count would not do: with it, an actor that was
+    /// given its own address would be kept alive by it.
     addresses: AtomicUsize,
     /// Set when the mailbox is closed: wakes the senders that wait for the dead-letter hook.
     closing: Flag,
-    /// Set when the actor has ended: wakes those who wait for an answer.
+    /// Set when the actor has ended: wakes the askers that wait for an answer.
     pub(crate) ended: Flag,
     last_word: Mutex<LastWord<M>>,
     pub(crate) dead_letters: Office<M>,
@@ -71,12 +71,12 @@ pub(crate) struct Mailbox<M> {
     /// What was dropped because there was no room.
     losses: Losses,
     pub(crate) owner: OnceLock<Arc<Life>>,
-    /// That of whoever reads it, or was to.
+    /// The name of the actor that reads it, or was to.
     name: OnceLock<Arc<str>>,
     pub(crate) capacity: Capacity,
 }
 
-/// Whose a mailbox is that was given to nobody.
+/// The name of the actor of a mailbox that was given to none.
 static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "an actor that is not spawned".into());
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -128,7 +128,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.urgent.get().into_iter().chain([&self.ordinary])
     }
 
-    /// To be said before the mailbox has an owner.
+    /// To be called before the mailbox has an owner.
     pub(crate) fn open_urgent_lane(&self, capacity: Capacity) {
         let _ = self.urgent.set(Lane::new(capacity));
     }
@@ -139,18 +139,18 @@ impl<M: Send + 'static> Mailbox<M> {
 
     // Who reads it.
 
-    /// It is that one's, unless it is somebody's already.
+    /// It belongs to `owner`, unless it has an owner already.
     pub(crate) fn belong_to(&self, owner: &Arc<Life>) {
         self.owner.get_or_init(|| Arc::clone(owner));
         self.be_called(&owner.name);
     }
 
-    /// It is to be the mailbox of somebody of that name, unless it is somebody's already.
+    /// Its actor is to be called `name`, unless it has a name already.
     pub(crate) fn be_called(&self, name: &Arc<str>) {
         self.name.get_or_init(|| Arc::clone(name));
     }
 
-    /// Several threads will read it. To be said before any of them does.
+    /// Several threads will read it. To be called before any of them does.
     pub(crate) fn staff(&self, threads: usize) {
         if threads > 1 {
             let _ = self.crew.set(Crew::new(threads));
@@ -172,7 +172,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.wake();
     }
 
-    /// All who read it are to look up. There may be thousands: for what concerns one of them, its own bell is rung.
+    /// All that read it are to look up. There may be thousands: for what concerns one of them, its own bell is rung.
     pub(crate) fn ring_all(&self) {
         self.bell.ring();
         self.porter.wake();
@@ -181,23 +181,23 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// A thread reads it no more. Whether none does.
+    /// A thread reads it no more. Says whether none does now.
     pub(crate) fn resign(&self) -> bool {
         let Some(crew) = self.crew.get() else { return true };
-        // Under the lock: another one may be about to go alone, since this one still reads it.
+        // Under the lock: another thread may be about to go alone, since this one still reads it.
         let is_last = {
             let _nobody_goes_alone = self.last_word();
             crew.resign()
         };
-        // The others may all be asleep, since this one was not: nobody else tells them that it has gone.
+        // The other threads may all be asleep, since this one was not: nothing else tells them that it has gone.
         if !is_last && !self.is_gone() {
             self.wake_if_deserted();
         }
         is_last
     }
 
-    /// Nobody may be left who could bring those who read it to life, which they find out by themselves. Of a pool that
-    /// is the affair of whoever falls asleep last; if all of them are asleep, they are woken.
+    /// Perhaps nobody is left who could bring its readers to life. They find that out by themselves; of a pool, the
+    /// thread that falls asleep last does. If all of them are asleep, they are woken.
     fn wake_if_deserted(&self) {
         if self.is_deserted() && self.crew.get().is_none_or(Crew::is_asleep) {
             self.ring_all();
@@ -219,7 +219,7 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// Wakes those who wait to send.
+    /// Wakes the senders that wait.
     pub(crate) fn wake_senders(&self) {
         self.lanes().for_each(|lane| lane.room.wake_all());
         self.dead_letters.waiters.wake_all();
@@ -274,15 +274,15 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Whether nobody has its address, so that nobody but the actor itself can bring it to life.
     pub(crate) fn is_deserted(&self) -> bool {
-        // In one order with the count of those who sleep: who falls asleep last sees that the last address is gone, or
-        // who drops that sees that all of them sleep.
+        // In one order with the count of those who sleep: the thread that falls asleep last sees that the last address
+        // is gone, or whoever drops that address sees that all of them sleep.
         self.addresses.load(Ordering::SeqCst) == 0
     }
 
     // The reader's side.
 
-    /// The next message, if there is one, as it lies in the channel: for who passes it on before it is opened. Only for
-    /// who has not heard of a [stage door](Mailbox::has_stage_door).
+    /// The next message, if there is one, as it lies in the channel: for a caller that passes it on unopened. Only for
+    /// a thread that has not heard of a [stage door](Mailbox::has_stage_door).
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(crate) fn take_letter(&self) -> Option<Letter<M>> {
         self.ordinary.take_at_front()
@@ -299,8 +299,9 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.sleep(until, || !self.is_empty() || self.bell.is_rung_before_sleep());
     }
 
-    /// From here on, and until it is [unwatched](Mailbox::unwatch), what is put in pulls the wire, once, or that of another
-    /// who watches: for a thread that waits in a `select`. `false` if something is in it already.
+    /// From here on, and until it is [unwatched](Mailbox::unwatch), each message that is put in pulls this wire, once,
+    /// or that of another thread that watches: for a thread that waits in a `select`. `false` if something is in it
+    /// already.
     pub(crate) fn watch(&self, wire: &Arc<Wire>) -> bool {
         self.make_way();
         self.porter.watch(wire);
@@ -324,7 +325,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.look().is_watched()
     }
 
-    /// Before one sleeps who reads it.
+    /// To be called before a thread that reads it sleeps.
     fn make_way(&self) {
         self.lanes().for_each(Lane::make_way);
     }
@@ -367,8 +368,8 @@ impl<M: Send + 'static> Mailbox<M> {
     /// Drops the hook, when nothing can come for it any more: it may hold addresses, whose actors
     /// live as long as it does. A hook that never came back is left to the thread that is in it.
     ///
-    /// Said by the actor's own thread. If that was given up, what is left, and the hook with it, is
-    /// the system's.
+    /// Called by the actor's own thread. If that was given up, what is left, and the hook with it,
+    /// is the system's.
     pub(crate) fn forget_dead_letters(&self) {
         let outcome = self.owner.get().and_then(|owner| owner.outcome());
         if !matches!(outcome, Some(Outcome::Disowned)) {

@@ -85,8 +85,8 @@ impl Member {
         self.ring();
     }
 
-    /// Closes for good, for all but its family and its ring, whatever it takes messages from, as far as nothing is in there. Its
-    /// bell is to be rung afterwards, by which it learns where to look from then on.
+    /// Closes for good all that it takes messages from and that is empty, for all but its family and its ring. Its bell
+    /// is to be rung afterwards, by which it learns where to look from then on.
     pub(crate) fn finish_for_strangers(&self) {
         self.set_called();
         self.posts().for_each(|post| post.finish_for_strangers());

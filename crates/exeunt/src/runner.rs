@@ -35,7 +35,7 @@ pub(crate) fn act<A: Actor>(
         let first = || make.as_mut().map_or_else(|| unreachable!("made once, or kept"), |m| m());
         let started = Cell::start(&life, &mailbox, Clock::Monotonic, first);
         if !life.is_restartable {
-            // What it captured, addresses say, must not live as long as the actor.
+            // What it captured, such as addresses, must not live as long as the actor.
             let _ = unwind::drop_caught(make.take());
         }
         let (over, remains) = match started {
@@ -56,7 +56,8 @@ pub(crate) fn act<A: Actor>(
             Fate::Leave(outcome) => return way_out.leave(remains, outcome),
             Fate::Anew(rebirth) => {
                 way_out.retire(remains);
-                // Who is waited for is so until it has begun, however often it tries.
+                // If the conductor waits for the new incarnation, it does so until one has begun, however many attempts
+                // fail.
                 is_awaited |= ending::rest(&life, rebirth, Some(&*mailbox));
                 if let Some(outcome) = way_out.leaves_instead() {
                     return way_out.leave(Remains::<A>::Nothing, outcome);
@@ -72,14 +73,14 @@ pub(crate) struct Runner<'a, A: Actor> {
     life: &'a Arc<Life>,
     mailbox: &'a Arc<Mailbox<A::Msg>>,
     bell: &'a Bell,
-    /// By which it is woken when it waits in a `select`. Made when it does for the first time.
+    /// Wakes it when it waits in a `select`. Made when it does for the first time.
     wire: Option<Arc<Wire>>,
     children: Option<Farewell>,
     /// What there is to do beside messages from the mailbox.
     next: Option<Next<A::Msg>>,
     /// How long it has lately been worth it to wait without sleeping.
     patience: Patience,
-    /// That it keeps its distance from who sends all the time.
+    /// Keeps it at a distance from a sender that sends all the time.
     flood: Flood,
 }
 
@@ -129,7 +130,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         if life.stopping.is_set() && !agenda.is_in_turn()
             || life.last_call.is_set() && !agenda.is_last_call()
         {
-            // Its turn came to the incarnation before: to this one the bell was not rung.
+            // The turn came to the incarnation before: the bell was not rung for this one.
             bell.ring();
         }
         Runner {
@@ -158,8 +159,8 @@ impl<'a, A: Actor> Runner<'a, A> {
                     None => continue,
                 },
             };
-            // The one place at which a message is handled: so all of that is one function, and no
-            // message is handed on through memory.
+            // The one place at which a message is handled: so the compiler makes one function of it
+            // all, and no message is handed on through memory.
             if let Err(failure) = self.cell.handle(letter.open()) {
                 return Over::Failed(failure);
             }
@@ -193,7 +194,7 @@ impl<'a, A: Actor> Runner<'a, A> {
     }
 
     /// Waits for the next message: looks first, and sleeps only when nothing comes of that. `None` if there is
-    /// something else to do, which is put aside: so a message is on nothing's way, and nothing on its.
+    /// something else to do, which is put aside: so neither stands in the way of the other.
     #[inline(always)] // for the same reason as `unwind::catch`
     fn wait_for_message(&mut self) -> Option<Letter<A::Msg>> {
         let mut looks = 0;
@@ -208,7 +209,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             } else if let Some(letter) = self.mailbox.take_letter() {
                 return Some(letter);
             }
-            // In its turn it has most often come to its end, and gives way to nobody first.
+            // In its turn an actor has most often come to its end, and gives way to nobody first.
             if self.cell.agenda_now().is_in_turn() && self.is_next(Self::last_call) {
                 return None;
             }
@@ -259,7 +260,7 @@ impl<'a, A: Actor> Runner<'a, A> {
 
     #[cold]
     fn take_from_agenda(&mut self) -> Option<Next<A::Msg>> {
-        // What makes messages of other things is code of the user's.
+        // The closures that make messages of other things are code of the user's.
         match unwind::catch(|| self.cell.agenda().take(self.mailbox)) {
             Ok(job) => job.map(Next::from),
             Err(panic) => Some(Affair::Misread(panic).into()),
@@ -273,8 +274,8 @@ impl<'a, A: Actor> Runner<'a, A> {
         Err(Failure::panic(panic).within("making a message"))
     }
 
-    /// Whether what was handled is all that will ever be. Who is deserted during a drain waits for
-    /// its turn all the same, so that all leave in order.
+    /// Whether what was handled is all that will ever be. An actor that is deserted during a drain
+    /// waits for its turn all the same, so that all leave in order.
     #[cold]
     fn last_call(&mut self) -> Option<Next<A::Msg>> {
         if let Some(children) = &self.children {

@@ -7,11 +7,11 @@ use crossbeam_channel::Receiver;
 
 use super::wire::Wire;
 
-/// Makes the actor look up when it works, and wakes it when it waits in a `select`. (Who only waits for its mailbox, and who waits
-/// for what comes into it, is woken by the [porter](super::porter).)
+/// Makes the actor look up when it works, and wakes it when it waits in a `select`. (A thread that waits only for its
+/// mailbox, or for what comes into it, is woken by the [porter](super::porter).)
 pub(crate) struct Bell {
     rung: AtomicBool,
-    /// Made by the first who waits for it.
+    /// Made by the first thread that waits for it.
     wire: OnceLock<Wire>,
 }
 
@@ -52,13 +52,13 @@ impl Bell {
         wire.receiver()
     }
 
-    /// Takes note that it woke somebody, and says whether it did. What it was rung for is still to be
-    /// [heard](Bell::heard).
+    /// Takes note that it woke a thread, and says whether it did. What it was rung for is still to
+    /// be [heard](Bell::heard).
     pub(crate) fn pick_up(&self) -> bool {
         self.wire.get().is_some_and(Wire::pick_up)
     }
 
-    /// The second half of a ring whose first half was heard already: what wakes comes late.
+    /// The second half of a ring whose first half was heard already: the wake-up comes late.
     #[cfg(test)]
     pub(crate) fn wake_late(&self) {
         self.wire.get().into_iter().for_each(Wire::pull);
@@ -66,9 +66,9 @@ impl Bell {
 
     #[cold]
     fn answer(&self) -> bool {
-        // First silenced, then looked at what it was for: a ring in between rings again. Silenced by a
-        // swap, as it is rung, so that who silences it has read the last of the rings before, and with
-        // it, since each of them has read the one before it, sees what all of them were for.
+        // First silenced, then looked at what it was for: a ring in between rings again. Silenced by a swap, as it is
+        // rung: so whoever silences it has read the last of the rings before, and with it, since each of them has read
+        // the one before it, sees what all of them were for.
         self.rung.swap(false, Ordering::SeqCst);
         let _ = self.pick_up();
         true
@@ -88,7 +88,7 @@ mod tests {
         bell.ring();
         assert!(bell.is_rung_before_sleep());
         assert!(bell.pick_up() && !bell.pick_up());
-        // It woke somebody, who has not yet asked what for.
+        // It woke a thread, which has not yet asked what for.
         assert!(bell.is_rung_before_sleep() && bell.heard());
         assert!(!bell.heard() && !bell.is_rung_before_sleep());
     }

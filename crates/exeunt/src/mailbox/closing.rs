@@ -10,7 +10,7 @@ pub(super) struct LastWord<M> {
     /// From here on, no send is accepted: one that gets its message into the channel takes it out
     /// again.
     pub(super) gone: bool,
-    /// How many of the threads that read it have nothing to do, and wait for those of their ring.
+    /// How many of the threads that read it have nothing to do, and wait for the others of their ring.
     pub(super) resting: usize,
     /// Messages that one late sender found while it looked for its own.
     pub(super) strays: Vec<Parcel<M>>,
@@ -28,8 +28,8 @@ impl<M: Send + 'static> Mailbox<M> {
         self.last_word().gone
     }
 
-    /// Closes the mailbox if it is empty, for good, for all but the family, which comes by the stage door from here on: its
-    /// children are to leave, and what somebody else still put in would find them gone. `false` means that
+    /// Closes the mailbox if it is empty, for good, for all but the family, which comes by the stage door from here on:
+    /// the reader's children are to leave, and what a stranger still put in would find them gone. `false` means that
     /// something came late, and is to be handled.
     pub(crate) fn finish_for_strangers(&self) -> bool {
         if self.has_stage_door() {
@@ -43,7 +43,7 @@ impl<M: Send + 'static> Mailbox<M> {
         }
         drop(last_word);
         if is_finished && self.crew.get().is_some() {
-            // The others who read it are to take nothing more by the front either.
+            // The other threads that read it are to take nothing more by the front either.
             self.ring_all();
         }
         is_finished
@@ -63,13 +63,13 @@ impl<M: Send + 'static> Mailbox<M> {
         last_word.gone
     }
 
-    /// The same for one who has its turn. Others of its pool may still be at work, or begin, and what their children have
-    /// for them comes later: so it goes alone, and the last of them closes the mailbox.
+    /// The same for a thread that has its turn. Others of its pool may still be at work, or begin, and what their
+    /// children have for them comes later: so it goes alone, and the last of them closes the mailbox.
     pub(crate) fn finish_for(&self, life: &Life) -> bool {
         let Some(crew) = self.crew.get() else { return self.finish() };
         self.close();
         let mut is_over = true;
-        // For who was given up the system has resigned.
+        // If the thread was given up, the system has resigned for it.
         life.take_returned(|| {
             let mut last_word = self.last_word();
             is_over = last_word.gone || self.is_empty();
@@ -108,8 +108,9 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// Closes the mailbox for good and takes out what is in it. Whoever does wakes the [senders](Mailbox::wake_senders)
-    /// afterwards, when it holds no lock: if it was closed before, but for a family or a ring, some of those may wait for room.
+    /// Closes the mailbox for good and takes out what is in it. The caller wakes the [senders](Mailbox::wake_senders)
+    /// afterwards, when it holds no lock: if the mailbox was closed before, but for a family or a ring, some of those
+    /// may wait for room.
     pub(crate) fn evict(&self) -> Vec<M> {
         self.close();
         let mut last_word = self.last_word();

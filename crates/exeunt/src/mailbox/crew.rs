@@ -1,16 +1,16 @@
 //! A crew: several threads that read one mailbox, as a pool does.
 //!
-//! They take from the channel side by side, which needs no more than one thread needs. What has to be
-//! agreed upon is the end: who is the last to read, and so has to return what is left; who is the last to
-//! leave, after whom no answer can come; and whether all have nothing to do, so that nobody will bring an
-//! actor that nobody can reach to life again.
+//! They take from the channel side by side, which needs no more than one thread needs. What they have to agree upon is
+//! the end: which is the last to read, and so has to return what is left; which is the last to leave, after which no
+//! answer can come; and whether all have nothing to do, so that an actor that nobody can reach will never come to life
+//! again.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::Bell;
 
 pub(crate) struct Crew {
-    /// Of all but the first, who has the mailbox's own.
+    /// The bells of all but the first, which has the mailbox's own.
     bells: Vec<Bell>,
     reading: AtomicUsize,
     present: AtomicUsize,
@@ -35,7 +35,7 @@ impl Crew {
         }
     }
 
-    /// The bell of the one in that seat; the first seat is not in here.
+    /// The bell of the thread in that seat; the first seat is not in here.
     pub(super) fn bell(&self, seat: usize) -> Option<&Bell> {
         self.bells.get(seat.checked_sub(1)?)
     }
@@ -44,7 +44,7 @@ impl Crew {
         self.bells.iter().for_each(Bell::ring);
     }
 
-    /// One of them reads no more. Whether it was the last.
+    /// One of them reads no more. Says whether it was the last.
     pub(super) fn resign(&self) -> bool {
         self.reading.fetch_sub(1, Ordering::SeqCst) == 1
     }
@@ -59,14 +59,14 @@ impl Crew {
         self.reading() == 0
     }
 
-    /// One of them has left. Whether it was the last.
+    /// One of them has left. Says whether it was the last.
     pub(super) fn leave(&self) -> bool {
         self.present.fetch_sub(1, Ordering::SeqCst) == 1
     }
 
-    /// One of them has nothing to do. If nobody has, the moment: whoever goes on reading has then seen an
-    /// empty mailbox, and holds no message. But one may have come since, and wake somebody who holds it a
-    /// moment later.
+    /// One of them has nothing to do. If none has, gives the moment: each of those that go on reading has then seen an
+    /// empty mailbox, and holds no message. But a message may have come since, and wake a thread that holds it a moment
+    /// later.
     pub(crate) fn fall_asleep(&self) -> Option<Calm> {
         let sleep = self.sleep.fetch_add(1, Ordering::SeqCst) + 1;
         let all = self.reading() as u64;
@@ -78,7 +78,7 @@ impl Crew {
         self.sleep.load(Ordering::SeqCst) & ASLEEP == self.reading() as u64
     }
 
-    /// Whether nobody has woken since.
+    /// Whether none of them has woken since.
     pub(crate) fn is_still(&self, calm: &Calm) -> bool {
         self.sleep.load(Ordering::SeqCst) == calm.0
     }
@@ -108,7 +108,7 @@ mod tests {
         crew.wake_up();
         assert!(crew.fall_asleep().is_none() && crew.fall_asleep().is_some());
         crew.wake_up();
-        // Who resigns is awake, and need not sleep any more.
+        // A thread that resigns is awake, and need not sleep any more.
         assert!(!crew.resign());
         crew.wake_up();
         assert!(crew.fall_asleep().is_some());

@@ -1,10 +1,10 @@
-//! Where the dead-letter hook of a mailbox lies, who may call it, and when it is dropped.
+//! Where the dead-letter hook of a mailbox lies, which threads may call it, and when it is dropped.
 //!
-//! Most have it called by one thread, at the end. But the senders of a mailbox that
+//! Most mailboxes have it called by one thread, at the end. But the senders of a mailbox that
 //! [drops](crate::Overflow) what finds no room call it as well, each for what it displaced. So the
-//! hook lies in a channel of one place: who takes it out has it alone, and who finds the place
-//! empty can wait for it beside a time-out, an order to stop and the closing. A lock could not be
-//! waited for like that.
+//! hook lies in a channel of one place: the thread that takes it out has it alone, and one that
+//! finds the place empty can wait for it beside a time-out, an order to stop and the closing. A
+//! lock could not be waited for like that.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -27,9 +27,9 @@ pub(crate) struct Office<M> {
     /// Not there if nobody set a hook.
     home: OnceLock<Home<M>>,
     forgotten: AtomicBool,
-    /// How many are about to call it.
+    /// How many threads are about to call it.
     expected: AtomicUsize,
-    /// It leads to the same hook as others do.
+    /// Other mailboxes lead to the same hook.
     shared: AtomicBool,
     /// The futures that wait for the hook.
     pub(crate) waiters: Waiters,
@@ -58,7 +58,7 @@ impl<M> Office<M> {
         self.home.get().is_some()
     }
 
-    /// The hook, when nobody else has it.
+    /// The hook, when no other thread has it.
     pub(crate) fn wait(&self) -> Undertaker<'_, M> {
         match self.home.get() {
             None => Undertaker { hook: None, office: None },
@@ -66,12 +66,12 @@ impl<M> Office<M> {
         }
     }
 
-    /// Says that others lead to the same hook, each with a door of its own.
+    /// Notes that others lead to the same hook, each with a door of its own.
     pub(crate) fn share(&self) {
         self.shared.store(true, Ordering::Relaxed);
     }
 
-    /// The hook, unless somebody else has it now; of one that is shared, this thread may be that.
+    /// The hook, unless another thread has it now; if it is shared, that may be this thread itself.
     pub(crate) fn try_take(&self) -> Option<Undertaker<'_, M>> {
         match self.home.get() {
             Some(_) if self.shared.load(Ordering::Relaxed) && is_inside_a_hook() => None,
@@ -89,8 +89,8 @@ impl<M> Office<M> {
         Undertaker { hook, office: Some(self) }
     }
 
-    /// Says, before messages are taken out and counted, that they are for the hook: until they have been there, it is not
-    /// dropped, though its owner may be given up while it waits for whoever has it.
+    /// Notes, before messages are taken out and counted, that they are for the hook: until they have been there it is
+    /// not dropped, though its owner may be given up while it waits for the thread that has the hook.
     pub(crate) fn expect_letters(&self) -> Expectation<'_, M> {
         self.expected.fetch_add(1, Ordering::SeqCst);
         Expectation(self)
@@ -99,7 +99,8 @@ impl<M> Office<M> {
     /// Drops the hook: now, or when the thread that is in it comes back, or what is expected has come.
     pub(crate) fn forget(&self) {
         self.forgotten.store(true, Ordering::SeqCst);
-        // Either we see here who is about to call it, or that one sees the flag when it has.
+        // Either we see here which threads are about to call it, or they see the flag when they
+        // have.
         if self.expected.load(Ordering::SeqCst) > 0 {
             return;
         }
@@ -203,7 +204,7 @@ mod tests {
             assert_eq!(seen.try_recv() == Err(mpsc::TryRecvError::Empty), is_out);
             drop(out);
             assert_eq!(seen.try_recv(), Err(mpsc::TryRecvError::Disconnected));
-            // Who comes later finds that there is none.
+            // A thread that comes later finds that there is none.
             assert_eq!(office.wait().bury(1), Ok(()));
         }
     }

@@ -65,8 +65,8 @@ pub struct Inbox<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Inbox<M> {
-    /// Sets what becomes of messages for which there is no room, from when an actor reads the mailbox
-    /// on; [`Overflow::Wait`] unless set. For an actor's own mailbox the
+    /// Sets what becomes of messages for which there is no room, as soon as an actor reads the
+    /// mailbox; [`Overflow::Wait`] unless set. For an actor's own mailbox the
     /// [builder](crate::ActorBuilder::overflow) does it too; of the two, this one counts.
     #[must_use]
     pub fn overflow(self, overflow: Overflow) -> Inbox<M> {
@@ -79,9 +79,9 @@ impl<M: Send + 'static> Inbox<M> {
     /// Sets what becomes of messages that were accepted and will not be handled, as the
     /// [builder](crate::ActorBuilder::returned) does; of the two, this one counts.
     ///
-    /// For an inbox that is [attached](crate::Context::attach_inbox): without a hook of its own, what
-    /// is left in it when its actor ends goes to the actor's, as the message that it would have become;
-    /// what finds no room, or is left by an abandoned thread, is only counted.
+    /// It is for an inbox that is [attached](crate::Context::attach_inbox). Without a hook of its own, what is left in
+    /// it when its actor ends goes to the actor's hook, as the message that it would have become; what finds no room,
+    /// or is left by an abandoned thread, is only counted.
     #[must_use]
     pub fn returned(self, hook: impl FnMut(M) + Send + 'static) -> Inbox<M> {
         if let Some(mailbox) = &self.mailbox {

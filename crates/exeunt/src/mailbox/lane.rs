@@ -11,9 +11,9 @@ use crate::waiters;
 
 /// A message on its way, which shows nothing of itself before it is opened.
 ///
-/// It is in a cell, so that the values which a message never has are no use to whoever wraps it, the `Result` of the channel say: if
-/// that kept its tag in an enum's own, the message would be copied as a tag and a rest, and such a rest is loaded across two
-/// stores, which the processor cannot forward.
+/// It is in a cell, so that a type around it, such as the `Result` of the channel, cannot use the values which a
+/// message never has: if the `Result` kept its tag in an enum's own, the message would be copied as a tag and a rest,
+/// and such a rest is loaded across two stores, which the processor cannot forward.
 pub(crate) struct Letter<M>(Cell<M>);
 
 impl<M> Letter<M> {
@@ -28,7 +28,7 @@ impl<M> Letter<M> {
     }
 }
 
-/// What lies in a channel: a message, and whose it is while its `send` has not returned.
+/// What lies in a channel: a message, and its sender's ticket while the `send` has not returned.
 pub(crate) struct Parcel<M> {
     letter: Letter<M>,
     pub(super) ticket: Ticket,
@@ -60,7 +60,7 @@ pub(super) struct Way<M> {
 }
 
 impl<M> Way<M> {
-    /// For so many messages; for any number, if none is said.
+    /// For this many messages; for any number, if none is given.
     fn new(messages: Option<usize>) -> Way<M> {
         let (sender, receiver) =
             messages.map_or_else(crossbeam_channel::unbounded, crossbeam_channel::bounded);
@@ -79,13 +79,13 @@ impl<M> Way<M> {
 
 pub(crate) struct Lane<M> {
     pub(super) front: Way<M>,
-    /// That of the family, when the front is closed for good.
+    /// The way of the family, when the front is closed for good.
     stage_door: OnceLock<Way<M>>,
     pub(crate) room: Room,
 }
 
 impl<M> Lane<M> {
-    /// For a capacity that is not fit, one of one place, which nobody will use.
+    /// A capacity that is not fit gives a lane of one place, which nobody will use.
     pub(super) fn new(capacity: Capacity) -> Lane<M> {
         let messages = match capacity {
             Capacity::Bounded(messages) if capacity.is_fit_for::<M>() => Some(messages),
@@ -95,7 +95,7 @@ impl<M> Lane<M> {
         Lane { front: Way::new(messages), stage_door: OnceLock::new(), room: Room::new() }
     }
 
-    /// From here on, nothing comes by the front that is accepted.
+    /// From here on, nothing that comes by the front is accepted.
     pub(super) fn open_stage_door(&self) {
         self.stage_door.get_or_init(|| Way::new(self.front.sender.capacity()));
     }
@@ -104,12 +104,12 @@ impl<M> Lane<M> {
         self.stage_door.get().is_some()
     }
 
-    /// The one by which messages come.
+    /// The way by which messages come.
     pub(super) fn way(&self) -> &Way<M> {
         self.stage_door.get().unwrap_or(&self.front)
     }
 
-    /// Those by which none is accepted; of a mailbox that is gone, that is each.
+    /// The ways by which none is accepted; of a mailbox that is gone, all of them.
     pub(super) fn closed_ways(&self, is_gone: bool) -> impl Iterator<Item = &Way<M>> {
         let door = self.stage_door.get();
         let front = Some(&self.front).filter(|_| is_gone || door.is_some());
@@ -124,8 +124,8 @@ impl<M> Lane<M> {
         self.way().receiver.is_empty()
     }
 
-    /// The next message that came by the front, if there is one. Who waits for its place is called before it is handled,
-    /// which may take long.
+    /// The next message that came by the front, if there is one. A sender that waits for its place is called before the
+    /// message is handled, which may take long.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn take_at_front(&self) -> Option<Letter<M>> {
         self.take_by(&self.front)
@@ -146,7 +146,8 @@ impl<M> Lane<M> {
         letter
     }
 
-    /// Nothing will be taken before something comes: nobody is to wait for it who could bring it.
+    /// Nothing will be taken before something comes: no sender that could bring it may be left
+    /// waiting.
     pub(super) fn make_way(&self) {
         while self.room.is_awaited() && self.room.call(|| self.has_room()) {}
     }
@@ -156,10 +157,10 @@ impl<M> Lane<M> {
         self.room.watch().then(|| Watch(self))
     }
 
-    /// That one waits for room no more.
+    /// That waiter waits for room no more.
     pub(crate) fn leave_queue(&self, ticket: waiters::Ticket) {
         let was_called = self.room.go(ticket, || self.has_room());
-        // The reader may have gone to sleep since that one was on the way.
+        // The reader may have gone to sleep while that waiter was on its way.
         if was_called && self.is_empty() {
             self.make_way();
         }
@@ -177,7 +178,8 @@ impl<M> Lane<M> {
     }
 }
 
-/// A wait for room, awake. Who ends it without having found any [waits](super::Mailbox::wait_for_room) in the queue, or is refused.
+/// A wait for room, awake. If it ends without having found any, the sender [waits](super::Mailbox::wait_for_room) in
+/// the queue, or is refused.
 pub(crate) struct Watch<'a, M>(&'a Lane<M>);
 
 impl<M> Drop for Watch<'_, M> {

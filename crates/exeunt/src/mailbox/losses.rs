@@ -15,15 +15,15 @@ struct Figures {
 }
 
 impl Losses {
-    /// Counts some more. When their number has doubled since they were told last: how many to tell
-    /// now, and the total.
+    /// Counts some more. When their number has doubled since the observers were told last: gives
+    /// how many to tell now, and the total.
     pub(super) fn add(&self, messages: u64) -> Option<(u64, u64)> {
         let mut figures = lock(&self.0);
         figures.total += messages;
         (figures.total >= figures.told * 2).then(|| figures.tell())
     }
 
-    /// Those that nobody was told of, and the total.
+    /// Those that were not told yet, and the total.
     pub(super) fn untold(&self) -> (u64, u64) {
         lock(&self.0).tell()
     }

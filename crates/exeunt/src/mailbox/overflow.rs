@@ -11,21 +11,20 @@ use crate::notice::ReturnedBecause;
 /// What a [`send`](crate::Addr::send) does when the mailbox is full. Chosen for an actor with
 /// [`ActorBuilder::overflow`](crate::ActorBuilder::overflow).
 ///
-/// What is dropped is *returned*, never just gone: the message is accepted, handed to the
-/// [dead-letter hook](crate::ActorBuilder::returned), and counted in the report: among the returned, and
-/// apart as [`overflowed`](crate::ActorReport::overflowed). That was what the mailbox was asked to do, and
-/// makes no drain [incomplete](crate::Report::is_complete).
+/// What is dropped is *returned*, never just gone. The message is accepted, handed to the [dead-letter
+/// hook](crate::ActorBuilder::returned), and counted in the report: among the returned, and apart as
+/// [`overflowed`](crate::ActorReport::overflowed). That was what the mailbox was asked to do, and makes no drain
+/// [incomplete](crate::Report::is_complete).
 ///
 /// The hook is called **on the sender's thread**, by one thread at a time, in the order in which
-/// the messages were dropped. A sender waits while another one is in the hook, as it would wait
-/// for room: until its time-out, its order to stop, or the closing of the mailbox;
-/// [`try_send`](crate::Addr::try_send) does not wait, and says
-/// [`Full`](crate::TrySendError::Full). So does every send that is made inside a dead-letter hook
-/// and would have to wait for one, its own among them. A message that is dropped where there is no
-/// hook makes nobody wait.
+/// the messages were dropped. While one sender is in the hook another waits, as it would wait for
+/// room: until its time-out, its order to stop, or the closing of the mailbox.
+/// [`try_send`](crate::Addr::try_send) does not wait, and says [`Full`](crate::TrySendError::Full).
+/// So does every send that is made inside a dead-letter hook and would have to wait for one, its
+/// own among them. A message that is dropped where there is no hook makes nobody wait.
 ///
-/// An unbounded mailbox never overflows. The [inbox](crate::mailbox()) of an actor that is still to
-/// be spawned waits, whatever is chosen for it.
+/// An unbounded mailbox never overflows. With the [inbox](crate::mailbox()) of an actor that is
+/// still to be spawned a send waits, whatever is chosen for it.
 ///
 /// # Examples
 ///
@@ -84,14 +83,14 @@ pub enum Overflow {
 }
 
 impl Overflow {
-    /// Whether there is room at the price of a message.
+    /// Whether it makes room by dropping a message.
     pub(crate) fn drops(self) -> bool {
         matches!(self, Overflow::DropNewest | Overflow::DropOldest)
     }
 }
 
 impl<M: Send + 'static> Mailbox<M> {
-    /// To be said before the mailbox has an owner.
+    /// To be called before the mailbox has an owner.
     pub(crate) fn set_overflow(&self, overflow: Overflow) {
         let _ = self.overflow.set(overflow);
     }
@@ -120,7 +119,7 @@ impl<M: Send + 'static> Mailbox<M> {
         select! {
             recv(home) -> hook => Ok(self.dead_letters.undertaker(hook.ok().flatten())),
             recv(over.receiver()) -> _ => match self.is_open_for_family() {
-                // It has become one of its ring with the closing.
+                // This thread has become one of the mailbox's ring with the closing.
                 true => self.wait_for_undertaker(interrupt, deadline),
                 false => Err(Waited::Closed(())),
             },
@@ -150,8 +149,8 @@ impl<M: Send + 'static> Mailbox<M> {
         parcel.map_or(Ok(()), |parcel| Err(parcel.open()))
     }
 
-    /// Puts the parcel in, and gives what has to go for it. Leaves it where it is if the mailbox is
-    /// closed, for all or for those who are not of the family.
+    /// Puts the parcel in, and gives what has to go for it. Leaves the parcel where it is if the
+    /// mailbox is closed, for all or for those outside the family.
     fn make_room(&self, parcel: &mut Option<Parcel<M>>, is_family: bool) -> Vec<M> {
         // Held to the end: the actor is not gone before it was closed, and cannot go now. So it
         // will look once more at what we put in, and its figures are still open.

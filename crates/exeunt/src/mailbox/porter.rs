@@ -1,8 +1,8 @@
 //! The porter of a mailbox: knows whether it is closed, and whether its reader sleeps.
 //!
 //! Both are in one word. A send looks at it anyway once its message is in the channel, to learn whether the mailbox was
-//! closed meanwhile; with the same look it learns whether there is somebody to wake. So nobody waits in the channel itself
-//! to read from it, which would cost every message more (`mailbox.md`).
+//! closed meanwhile; with the same look it learns whether there is a thread to wake. So no thread waits in the channel
+//! itself to read from it, which would cost every message more (`mailbox.md`).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,21 +14,21 @@ use super::wire::Wire;
 use crate::unwind;
 
 const CLOSED: u8 = 1;
-/// The one who reads it is parked.
+/// The thread that reads it is parked.
 const ASLEEP: u8 = 2;
-/// Somebody waits for it in a `select`, beside other things.
+/// A thread waits for it in a `select`, beside other things.
 const WATCHED: u8 = 4;
 
 pub(super) struct Porter {
     state: AtomicU8,
-    /// Who sleeps: the one thread that reads, from its first sleep on. It is the same for all incarnations of an actor, and a
-    /// mailbox whose actor was refused its thread is nobody else's.
+    /// The thread that sleeps: the one that reads, from its first sleep on. It is the same for all incarnations of an
+    /// actor, and a mailbox whose actor was refused its thread gets no other.
     reader: OnceLock<Thread>,
-    /// Who watches it, since longest first: by which wire each is woken.
+    /// The threads that watch it, the longest first: the wire by which each is woken.
     watchers: Mutex<VecDeque<Arc<Wire>>>,
 }
 
-/// What a sender sees that looks once more.
+/// What a sender sees at its second look.
 #[derive(Clone, Copy)]
 pub(super) struct Word(u8);
 
@@ -54,17 +54,17 @@ impl Porter {
         self.state.fetch_or(CLOSED, Ordering::SeqCst) & CLOSED == 0
     }
 
-    /// Wakes the reader, if it is parked. Who watches has a bell for what does not come through the mailbox.
+    /// Wakes the reader, if it is parked. A thread that watches has a bell for what does not come through the mailbox.
     pub(super) fn wake(&self) {
-        // One of those who see it asleep wakes it.
+        // Only one of those that see it asleep wakes it.
         if self.look().is_asleep() && self.state.fetch_and(!ASLEEP, Ordering::SeqCst) & ASLEEP != 0
         {
             self.reader.get().into_iter().for_each(Thread::unpark);
         }
     }
 
-    /// A message was put in: wakes one of those who sleep over that. Whoever is woken so takes it, or announces it to the
-    /// next.
+    /// A message was put in: wakes one of the threads that sleep over that. The one that is woken takes it, or
+    /// announces it to the next.
     #[cold]
     pub(super) fn announce(&self) {
         self.wake();
@@ -75,8 +75,8 @@ impl Porter {
         }
     }
 
-    /// What is put in from here on pulls the wire, once, or that of another who watches. What was put in before is there to
-    /// be seen.
+    /// What is put in from here on pulls this wire, once, or that of another thread that watches. What was put in
+    /// before is there to be seen.
     pub(super) fn watch(&self, wire: &Arc<Wire>) {
         let mut watchers = self.watchers();
         watchers.push_back(Arc::clone(wire));
@@ -90,7 +90,7 @@ impl Porter {
         self.note_watchers(&watchers);
     }
 
-    /// Senders need not look at the list when nobody is left in it.
+    /// Senders need not look at the list when it is empty.
     fn note_watchers(&self, watchers: &VecDeque<Arc<Wire>>) {
         if watchers.is_empty() {
             self.state.fetch_and(!WATCHED, Ordering::SeqCst);
@@ -101,8 +101,8 @@ impl Porter {
         unwind::lock(&self.watchers)
     }
 
-    /// The reader sleeps until it is woken, or until that moment. Not if there is something to do: that is asked
-    /// when whoever comes from then on sees that it sleeps.
+    /// The reader sleeps until it is woken, or until that moment. Not if there is something to do: that is asked only
+    /// when whatever comes from then on sees that it sleeps.
     pub(super) fn sleep(&self, until: Option<Instant>, is_something_to_do: impl FnOnce() -> bool) {
         let reader = self.reader.get_or_init(thread::current);
         debug_assert_eq!(reader.id(), thread::current().id(), "another thread would be woken");

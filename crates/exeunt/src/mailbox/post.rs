@@ -13,18 +13,18 @@ use crate::notice::ReturnedBecause;
 /// What hands messages to the dead-letter hook.
 pub(crate) type Burial = Box<dyn FnOnce() + Send>;
 
-/// A mailbox as the conductor sees it, who does not know what messages are.
+/// A mailbox as the conductor sees it, which does not know what messages are.
 pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn id(&self) -> MailboxId;
-    /// That of whose it is, or is to be.
+    /// The name of its actor, or of the one that it is to have.
     fn name(&self) -> &Arc<str>;
-    /// It is that one's, unless it is somebody's already.
+    /// It belongs to `owner`, unless it has an owner already.
     fn belong_to(&self, owner: &Arc<Life>);
-    /// Whose it is; of a pool, who stands for its threads. `None` before it is spawned.
+    /// Its owner; for a pool, the life that stands for its threads. `None` before it is spawned.
     fn owner(&self) -> Option<&Arc<Life>>;
     fn len(&self) -> usize;
     fn capacity(&self) -> Capacity;
-    /// The actor's turn, or an order to stop at once: no more messages.
+    /// The actor's turn, or an order to stop at once: it takes no more messages.
     fn close(&self);
     /// Closes it for good for all but the family and the ring, unless something is in it.
     fn finish_for_strangers(&self);
@@ -42,8 +42,7 @@ pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool;
     /// A thread that read it has ended.
     fn end(&self);
-    /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
-    /// runs code of the user's and may take its time.
+    /// Itself, for a caller that knows what its messages are.
     fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial);
     /// Itself, for who knows what its messages are.
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;

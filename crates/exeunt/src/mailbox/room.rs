@@ -1,4 +1,4 @@
-//! Room in a lane: who waits for some, be it a thread or a future, and is woken when there is.
+//! Room in a lane: which threads and futures wait for some, and how they are woken when there is.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::OccupiedEntry;
@@ -9,24 +9,25 @@ use std::task::Waker;
 use crate::unwind;
 use crate::waiters::{Ticket, wake};
 
-/// So many may wait awake. Each of them gets what a yield is worth, and of more they would only take the CPU from each other.
+/// This many may wait awake. Each of them gets what a yield is worth; more would only take the CPU from each other.
 const PATIENT: usize = 4;
 
-/// So many messages are taken before somebody who sleeps is called although others wait awake: these might be quicker for ever.
+/// After this many messages a waiter that sleeps is called although others wait awake: these might be quicker for ever.
 const FAIR: usize = 64;
 
 /// Those who wait for room: few *patient* ones, who stay awake and look for it, and the others asleep in a queue, first come, first served.
 ///
-/// Whoever waits says so, and *then* looks once more for room; whoever makes room does so, and *then* looks whether somebody waits. So
-/// at least one of the two sees the other. Whoever has seen to its own message looks whether there is room for another one's, and calls the
-/// next: it takes one wake-up after the other, and not all at once, for most that are woken have more than one message to send.
-/// Thus no thread waits while there is room, but somebody is on the way to it.
+/// Whoever waits says so, and *then* looks once more for room; whoever makes room does so, and *then* looks whether
+/// anybody waits. So at least one of the two sees the other. A waiter that has seen to its own message looks whether
+/// there is room for another, and calls the next: it takes one wake-up after the other, and not all at once, for most
+/// that are woken have more than one message to send. Thus no thread waits while there is room, unless another is on
+/// the way to it.
 pub(crate) struct Room {
     /// Whether anybody waits in the queue. Read by whoever takes a message.
     awaited: AtomicBool,
     /// How many wait awake.
     patient: AtomicUsize,
-    /// How often it was left to them to see that there is room.
+    /// How often seeing that there is room was left to them.
     left_to_them: AtomicUsize,
     queue: Mutex<Queue>,
 }
@@ -63,13 +64,14 @@ impl Room {
         self.awaited.load(Ordering::SeqCst)
     }
 
-    /// Whether one of those who wait awake will see that there is room, and call the next. Not for ever: others are to have their turn.
+    /// Whether one of those that wait awake will see that there is room, and call the next. Not for ever: the others
+    /// are to have their turn.
     pub(super) fn is_watched(&self) -> bool {
         self.patient.load(Ordering::SeqCst) > 0
             && self.left_to_them.fetch_add(1, Ordering::Relaxed) % FAIR != FAIR - 1
     }
 
-    /// It will look for room, awake. `false` if enough others do.
+    /// The caller will look for room, awake. `false` if enough others do.
     pub(super) fn watch(&self) -> bool {
         let is_one = self.patient.fetch_add(1, Ordering::SeqCst) < PATIENT;
         if !is_one {
@@ -78,12 +80,12 @@ impl Room {
         is_one
     }
 
-    /// It looks no longer, and is to call the next afterwards. If it has found none it comes into the queue.
+    /// The caller looks no longer, and is to call the next afterwards. If it has found no room it comes into the queue.
     pub(super) fn unwatch(&self) {
         self.patient.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// That one waits in the queue from here on, and is woken once. It keeps its place, should somebody have been quicker than it.
+    /// That waiter waits in the queue from here on, and is woken once. It keeps its place if another was quicker.
     pub(crate) fn come(&self, ticket: Ticket, waiter: Waiter) {
         let mut queue = self.queue();
         queue.has_looked(ticket);
@@ -93,7 +95,7 @@ impl Room {
         let _ = unwind::drop_caught(before);
     }
 
-    /// That one waits no more, and what it has left is for others. Whether it was a thread that was called.
+    /// That waiter waits no more, and what it has left is for others. Says whether it was a thread that was called.
     pub(super) fn go(&self, ticket: Ticket, has_room: impl FnOnce() -> bool) -> bool {
         let mut queue = self.queue();
         let was_called = queue.has_looked(ticket);
@@ -111,8 +113,8 @@ impl Room {
         }
     }
 
-    /// Wakes the next in the queue, if there is room and nobody is on the way to it. Whether it is to be called again, by who will
-    /// make no room soon: that was a future, and other futures wait behind it.
+    /// Wakes the next in the queue, if there is room and nobody is on the way to it. Says whether a caller that will
+    /// make no room soon is to call again: it woke a future, and other futures wait behind it.
     pub(super) fn call(&self, has_room: impl FnOnce() -> bool) -> bool {
         let mut queue = self.queue();
         let next = match queue.called.is_none() && has_room() {
@@ -167,7 +169,8 @@ impl Queue {
         self.threads.remove(&ticket).or_else(|| self.futures.remove(&ticket))
     }
 
-    /// Who is to be woken next: a future, if it is the first, and a thread, which is called so, also behind that.
+    /// What is to be woken next: the first future, if it stands before all threads; and the first thread, which then
+    /// counts as called, also behind that future.
     fn next(&mut self) -> [Option<Waker>; 2] {
         let thread = self.threads.pop_first();
         self.called = thread.as_ref().map(|(ticket, _)| *ticket);
@@ -176,7 +179,7 @@ impl Queue {
         [future.map(OccupiedEntry::remove), thread.map(|(_, waker)| waker)]
     }
 
-    /// If that one was called, it is on its way no more. Whether it was.
+    /// If that waiter was called, it is on its way no more. Says whether it was.
     fn has_looked(&mut self, ticket: Ticket) -> bool {
         self.called.take_if(|called| *called == ticket).is_some()
     }
@@ -246,7 +249,7 @@ mod tests {
     fn m4_the_room_that_one_leaves_who_was_called_is_for_the_next() {
         let scene = Scene::new([Waiter::Thread; 3]);
         scene.room.call(|| true);
-        // Who was not called, and goes, is not waited for.
+        // A waiter that was not called, and goes, is not waited for.
         scene.room.go(scene.tickets[1], || true);
         assert_eq!(scene.woken(), [1, 0, 0]);
         scene.room.go(scene.tickets[0], || true);

@@ -19,7 +19,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.porter.is_closed()
     }
 
-    /// Whether it takes what this thread sends, for whom it may be open when it is closed for others.
+    /// Whether it takes what this thread sends; for some threads it may be open when it is closed for others.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         !self.porter.is_closed() || self.is_open_for_family()
@@ -34,7 +34,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.put(lane, &lane.front, message)
     }
 
-    /// The same for who does it once more, and may find the front closed for good.
+    /// The same for a sender that tries once more, and may find the front closed for good.
     #[cold]
     fn offer_again(&self, lane: &Lane<M>, message: M) -> Result<(), Refusal<M>> {
         match self.is_open() {
@@ -85,8 +85,9 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// When it is no use any more for this thread to wait for the hook. To the family the mailbox closes with the end; to
-    /// the children also when nothing is handled before they have left. Those of the ring wait on, for whom it is there again then.
+    /// What tells this thread that to wait for the hook is of no use any more. For the family that is the mailbox's
+    /// end; for the children also that nothing is handled before they have left. Members of the ring wait on: for them
+    /// the hook is there again after that.
     pub(crate) fn what_ends_a_wait(&self) -> (&Flag, Option<Event>) {
         match self.is_open_for_family() {
             true => (&self.ended, self.deafness()),
@@ -94,7 +95,7 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// What tells this thread, if it is one of those below whoever reads it, that nothing is handled before it has left.
+    /// What tells this thread, if it is below the mailbox's reader, that nothing is handled before it has left.
     pub(crate) fn deafness(&self) -> Option<Event> {
         self.owner.get()?.deafness_for(life::current().as_deref())
     }
@@ -105,8 +106,8 @@ impl<M: Send + 'static> Mailbox<M> {
         self.is_of_the_family() && !self.last_word().gone
     }
 
-    /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it until it has left:
-    /// its parent waits for it. Or of a ring with it, which leaves as one.
+    /// Whether the sender is a child, or a child's child, of the actor, whose mailbox is open for it until it has left,
+    /// since its parent waits for it; or of a ring with the actor, which leaves as one.
     pub(super) fn is_of_the_family(&self) -> bool {
         match (self.owner.get(), life::current()) {
             (Some(owner), Some(me)) => owner.is_open_for(&me) && !owner.has_ended(),
@@ -127,12 +128,13 @@ impl<M: Send + 'static> Mailbox<M> {
         if !word.is_closed() {
             return Ok(());
         }
-        // Who is of the family may find another door.
+        // A sender of the family may find another door.
         self.settle(ticket).or_else(|message| self.offer_again(lane, message))
     }
 
-    /// The mailbox was closed while the message went in: it stands if the actor still looks, or
-    /// has taken it; otherwise, the way that it took being closed for good, it is taken out again.
+    /// The mailbox was closed while the message went in. The message stands if the actor still
+    /// looks, or has taken it; otherwise the way that it took is closed for good, and it is taken
+    /// out again.
     fn settle(&self, ticket: Ticket) -> Result<(), M> {
         let mut last_word = self.last_word();
         let is_gone = last_word.gone;
@@ -146,7 +148,7 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 }
 
-/// A thread among those who wait for room.
+/// The place of a thread among those that wait for room.
 struct Stand<'a, M> {
     lane: &'a Lane<M>,
     place: Place,
@@ -157,7 +159,7 @@ impl<M> Stand<'_, M> {
         Stand { lane, place: Place::new() }
     }
 
-    /// From here on it is woken when there is room, when the mailbox is closed, and by these.
+    /// From here on it is woken when there is room, when the mailbox is closed, and by `ends`.
     fn queue_up(&mut self, ends: [Option<Event>; 2], alarm: &Arc<Alarm>) {
         let waker = Waker::from(Arc::clone(alarm));
         self.place.heed(ends, &waker);
@@ -171,8 +173,8 @@ impl<M> Drop for Stand<'_, M> {
     }
 }
 
-/// Why a message was not taken at once. Without the name that the errors of the interface have, so that who only looks
-/// for room pays nothing for it.
+/// Why a message was not taken at once. Without the name that the errors of the interface have, so that a sender that
+/// only looks for room pays nothing for it.
 pub(crate) enum Refusal<M> {
     Full(M),
     Closed(M),
@@ -186,7 +188,7 @@ pub(crate) enum Waited<M> {
 }
 
 impl Waited<()> {
-    /// The same, for who waited with a message in its hands.
+    /// The same, for a sender that waited with a message in its hands.
     pub(crate) fn with<M>(self, message: M) -> Waited<M> {
         match self {
             Waited::Timeout(()) => Waited::Timeout(message),
@@ -213,7 +215,7 @@ mod tests {
         }
     }
 
-    /// A mailbox, and somebody whose parent reads it.
+    /// A mailbox, and a child of its reader.
     fn with_a_child() -> (Arc<Mailbox<u32>>, Arc<Life>) {
         let (mut child, parent) = (Life::unstarted(), Arc::new(Life::unstarted()));
         child.parent = Some(Arc::clone(&parent));
@@ -222,7 +224,7 @@ mod tests {
         (mailbox, Arc::new(child))
     }
 
-    /// What that one sees.
+    /// What the child sees.
     fn seen_by<T: Send>(child: Arc<Life>, look: impl FnOnce() -> T + Send) -> T {
         let look = || {
             life::set_current(child);

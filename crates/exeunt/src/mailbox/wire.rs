@@ -2,7 +2,7 @@
 
 use crossbeam_channel::{Receiver, Sender};
 
-/// One place: who is being called need not be called.
+/// One place: a thread that is being called need not be called.
 pub(crate) struct Wire {
     sender: Sender<()>,
     receiver: Receiver<()>,
@@ -14,7 +14,7 @@ impl Wire {
         Wire { sender, receiver }
     }
 
-    /// Wakes whoever waits for it, now or next.
+    /// Wakes the thread that waits for it, now or next.
     pub(super) fn pull(&self) {
         // Full means that it was pulled already.
         let _ = self.sender.try_send(());

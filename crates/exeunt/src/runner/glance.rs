@@ -5,8 +5,8 @@ use crate::actor::Actor;
 use crate::agenda::Source;
 
 impl<A: Actor> Runner<'_, A> {
-    /// What [`run`](Runner::run) would do next without a wait, and what a message of
-    /// it came from.
+    /// What [`run`](Runner::run) would do next without a wait, and what a message in that came
+    /// from.
     pub(crate) fn glance(&mut self) -> Option<(Next<A::Msg>, Source)> {
         if self.bell.heard() {
             if let Some(order) = self.take_orders() {

@@ -1,6 +1,6 @@
-//! How it sleeps: parked, if its mailbox, its bell and the time are all there is to wait for, and in a `select` if there are
-//! other channels, or other threads that read the same mailbox. In neither does it wait in the mailbox's own channel; `mailbox.md`
-//! says why.
+//! How an actor's thread sleeps: parked, if its mailbox, its bell and the time are all there is to wait for, and in a
+//! `select` if there are other channels, or other threads that read the same mailbox. In neither does it wait in the
+//! mailbox's own channel; `mailbox.md` says why.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,13 +19,13 @@ impl<A: Actor> Runner<'_, A> {
             return None;
         }
         let due = self.cell.agenda().next_due();
-        // Who has something on its agenda, or children that leave, may have something to do though nobody sends it
-        // anything. Who waits for its ring sleeps for that, and is no matter of the pool's own end.
+        // A thread with something on its agenda, or children that leave, may have something to do though nobody sends
+        // it anything. A thread that waits for its ring sleeps for that, which does not concern the pool's own end.
         let waits_for_more = waits_for_ring || self.children.is_some();
         let crew = self.mailbox.crew().filter(|_| !waits_for_more && self.cell.agenda().is_done());
         let all_sleep = crew.is_some_and(|crew| crew.fall_asleep().is_some());
         if all_sleep && self.is_deserted() {
-            // Whoever looked before us saw us awake, and will not look again.
+            // Those that looked before us saw us awake, and will not look again.
             crew.into_iter().for_each(Crew::wake_up);
             return None;
         }
@@ -45,7 +45,7 @@ impl<A: Actor> Runner<'_, A> {
         self.cell.agenda().has_idled().then_some(Affair::Idle.into())
     }
 
-    /// Whether it has more to wait for than its mailbox and the time, or does not read that alone.
+    /// Whether it has more to wait for than its mailbox and the time, or is not the mailbox's only reader.
     fn has_channels(&self) -> bool {
         self.mailbox.crew().is_some()
             || self.children.is_some()

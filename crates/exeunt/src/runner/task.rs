@@ -1,4 +1,4 @@
-//! A task: a thread that runs one closure, and waits where that waits.
+//! A task: a thread that runs one closure, and waits where the closure waits.
 
 use std::sync::Arc;
 
