@@ -306,15 +306,15 @@ impl<'a, A: Actor> Runner<'a, A> {
             && !self.mailbox.is_gone()
     }
 
-    /// Who leaves with its ring ends with that.
+    /// An actor that leaves with its ring ends with that.
     fn is_deserted(&self) -> bool {
         self.mailbox.is_deserted()
             && !self.life.stage.is_draining()
             && !self.life.leaves_with_ring()
     }
 
-    /// Whether none of the others who read the mailbox has anything to do, so that nobody can make an
-    /// address any more.
+    /// Whether no other thread that reads the mailbox has anything to do, so that nobody can make
+    /// an address any more.
     fn is_the_last_to_work(&self) -> bool {
         let Some(crew) = self.mailbox.crew() else { return true };
         // All asleep, nobody who could send, and nothing there, at one moment: from then on nothing happens any
@@ -326,9 +326,10 @@ impl<'a, A: Actor> Runner<'a, A> {
         is_the_last || self.mailbox.is_gone()
     }
 
-    /// Tells the children that their turn has come, unless something has come for them meanwhile. Whether there are any.
+    /// Tells the children that their turn has come, unless something has come for them meanwhile. Says whether there
+    /// are any.
     fn dismiss_children(&mut self) -> bool {
-        // One that nobody can reach is not closed.
+        // The mailbox of an actor that nobody can reach is not closed.
         let is_closed = self.life.stopping.is_set();
         let has_come = is_closed
             && self.life.has_family()
@@ -345,8 +346,8 @@ impl<'a, A: Actor> Runner<'a, A> {
         true
     }
 
-    /// Closes for good what messages can come through, unless some have come. The mailboxes of a ring are closed
-    /// together, by the conductor.
+    /// Closes for good all that messages can come through, unless some have come. The conductor closes the mailboxes of
+    /// a ring, all together.
     fn finish(&mut self) -> bool {
         if self.life.leaves_with_ring() && !self.mailbox.is_gone() {
             return false;
@@ -357,7 +358,7 @@ impl<'a, A: Actor> Runner<'a, A> {
         let is_news = self.mailbox.crew().is_some() && !self.mailbox.is_gone();
         let is_over = self.cell.agenda().finish() && self.mailbox.finish();
         if is_over && is_news {
-            // Nobody calls the others of the pool, who sleep.
+            // Nobody else calls the other threads of the pool, which sleep.
             self.mailbox.ring_all();
         }
         is_over

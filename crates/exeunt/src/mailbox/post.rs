@@ -31,20 +31,21 @@ pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn is_finished_for_strangers(&self) -> bool;
     /// The thread in that seat is to look up.
     fn ring(&self, seat: usize);
-    /// A thread reads it no more. Whether none does.
+    /// A thread reads it no more. Says whether none does now.
     fn resign(&self) -> bool;
-    /// Whether none does, to be asked when one has resigned.
+    /// Whether no thread reads it; to be asked when one has resigned.
     fn is_unread(&self) -> bool;
     /// How many threads read it.
     fn readers(&self) -> usize;
-    /// Closes it for good if so many of those who read it rest, nothing is in it, and `others` say the same of
-    /// theirs. Meanwhile nobody who rests begins to look.
+    /// Closes it for good if so many of the threads that read it rest, nothing is in it, and `others` say the same of
+    /// theirs. Meanwhile no thread that rests begins to look.
     fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool;
     /// A thread that read it has ended.
     fn end(&self);
-    /// Itself, for a caller that knows what its messages are.
+    /// Takes out what a disowned actor left. The second part hands it to the dead-letter hook; it
+    /// runs code of the user's and may take its time.
     fn take_over(self: Arc<Self>, why: ReturnedBecause) -> (u64, Burial);
-    /// Itself, for who knows what its messages are.
+    /// Itself, for a caller that knows what its messages are.
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// The type of its messages.
     fn message_type(&self) -> &'static str;
@@ -177,7 +178,8 @@ mod tests {
             mailbox
         });
         assert!(one.crew().is_none() && one.resign());
-        // The conductor says it of a thread that it gives up, and does not know what messages are.
+        // The conductor calls it for a thread that it gives up, and does not know what messages
+        // are.
         let post: &dyn Post = &*several;
         assert!(several.crew().is_some() && !post.resign());
         assert!(several.resign());
@@ -213,7 +215,7 @@ mod tests {
             leave(mailbox);
         };
         assert_eq!(told(with_an_address, true), [false; 2]);
-        // They were told, or are called by somebody else.
+        // They were told, or are called by another.
         let when_it_is_over = |mailbox: &Mailbox<u32>| {
             assert!(mailbox.finish());
             leave(mailbox);
