@@ -1,6 +1,6 @@
-//! The conductor: waits until the drain is to begin, then gives each its turn, in order and under
-//! deadlines, and writes the report. Before that it does the same for those who leave early, and decides
-//! about those who have failed.
+//! The conductor: waits until the drain is to begin, then gives each member its turn, in order and under deadlines, and
+//! writes the report. Before that it does the same for members that leave early, and decides about those that have
+//! failed.
 //!
 //! It runs no code of the user's and waits for nothing but its cues and the clock.
 
@@ -45,7 +45,7 @@ const DISMISSAL: Duration = Duration::from_millis(20);
 pub(crate) fn conduct(stage: &Arc<Stage>, cues: &Receiver<Cue>) {
     let mut conductor = Conductor::new(stage, cues);
 
-    // Until somebody asks for the end, or all have come to theirs.
+    // Until the end is asked for, or all have come to theirs.
     let reason = conductor.wait_for_the_end();
 
     // Upstream first: each when all before it have ended, or its budget is used up.
@@ -63,31 +63,31 @@ pub(crate) fn conduct(stage: &Arc<Stage>, cues: &Receiver<Cue>) {
 struct Conductor<'a> {
     stage: &'a Arc<Stage>,
     cues: &'a Receiver<Cue>,
-    /// Somebody waits for the end.
+    /// The owner waits for the end.
     awaited: bool,
     /// Why the drain is to begin.
     reason: Option<Reason>,
-    /// Those who do not simply work.
+    /// The members that do not simply work.
     states: BTreeMap<usize, State>,
-    /// Those who leave together.
+    /// The members that leave together.
     companies: Companies,
     revivals: Revivals,
-    /// How those of rings that settle were seen last: that, and whether they were at rest.
+    /// How the members of rings that settle were last seen, and whether they were at rest.
     seen: BTreeMap<usize, (Sample, bool)>,
-    /// When to look at all whose turn it is; `None` if it is nobody's, or at once.
+    /// When to look at all whose turn it is; `None` if it is no member's turn, or to look at once.
     look_at: Option<Instant>,
     /// When to look at the rings that settle, if there are any.
     settle_at: Option<Instant>,
     /// How many had still to have their turn when all were looked at.
     to_come: usize,
-    /// What those had achieved whom somebody in turn waits for, when they were last looked at.
+    /// What those had achieved, when last looked at, that a member in its turn waits for.
     pulses: BTreeMap<usize, u64>,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
     lines: Lines,
-    /// How many of those who have left are waited for.
+    /// How many of the members that have left are waited for.
     waited_for_and_left: usize,
-    /// Each ends when the messages of somebody who was given up are buried.
+    /// Each ends when the messages of a member that was given up are buried.
     burials: Vec<Receiver<()>>,
     took: Duration,
 }
@@ -95,17 +95,17 @@ struct Conductor<'a> {
 #[derive(Clone, Copy)]
 enum State {
     InTurn(Turn),
-    /// It is the turn of its ring, whose mailboxes are open until all of it is at rest.
+    /// It is the turn of its ring, whose mailboxes are open until all members of it are at rest.
     Settling(Turn),
     /// It is to end its incarnation.
     Retiring(Turn),
 }
 
-/// What the drain of the system knows beside its company.
+/// What the drain of the system knows beyond its company.
 struct Drain {
     began: Instant,
     next_word: Instant,
-    /// What each had handled when it began.
+    /// What each member had handled when it began.
     handled_before: BTreeMap<usize, u64>,
 }
 
@@ -157,8 +157,8 @@ impl<'a> Conductor<'a> {
     fn begin(&mut self, reason: &Reason) {
         let mut all = self.stage.close_roster();
         let now = Instant::now();
-        // Those downstream of somebody who was given up wait for its children too; of others who have left,
-        // for nobody.
+        // Those downstream of a member that was given up wait for its children too; those downstream of other members
+        // that have left, for nobody.
         let above = all.iter().flat_map(|member| member.life.ancestors().map(|life| life.index));
         let parents: BTreeSet<usize> = above.collect();
         all.retain(|member| !member.has_left() || parents.contains(&member.life.index));
@@ -179,7 +179,7 @@ impl<'a> Conductor<'a> {
         let members = self.stage.waited_for() - self.waited_for_and_left;
         company.clock = DrainClock::start(limits, now, members);
         self.companies.add(company);
-        // Whoever leaves already is under another clock now.
+        // Members that leave already are under another clock now.
         self.look_at = None;
         self.stage.emit(|| Notice::DrainBegan { reason: reason.clone(), members });
     }
@@ -187,8 +187,8 @@ impl<'a> Conductor<'a> {
     /// One round: gives turns, keeps the deadlines, and takes what it is told until it is time to look
     /// again.
     fn attend(&mut self) {
-        // All are looked at when it is time for the first of them: many may leave at once, and to look at all for
-        // each of them would take the square of their number.
+        // All are looked at when it is time for the first of them: many may leave at once, and to look at all for each
+        // of them would take the square of their number.
         let is_time = |at: Option<Instant>| at.is_none_or(|at| Instant::now() >= at);
         if is_time(self.look_at) {
             self.companies.stir();
@@ -211,10 +211,11 @@ impl<'a> Conductor<'a> {
         if let Some(lost) = lost {
             self.excuse(lost);
         }
-        // Many may leave at once: those who are about to tell us do so now, and whoever has told us is
-        // gone when it is joined, so that we do not go to sleep for each of them.
+        // Many may leave at once: those that are about to tell us do so now, and each that has told us is gone when it
+        // is joined, so that we do not go to sleep for each of them.
         thread::yield_now();
-        // No more than there are now: those who begin anew all the time would keep us from all else.
+        // No more cues than there are now: members that begin anew all the time would keep us from
+        // all else.
         let others = self.cues.len();
         for cue in cue.into_iter().chain(self.cues.try_iter().take(others)) {
             self.take(cue);
@@ -229,7 +230,7 @@ impl<'a> Conductor<'a> {
             Cue::Stop { index, by_itself } => self.grant(index, by_itself),
             Cue::Dismiss { parent, left } => self.dismiss_family(parent, Some(left)),
             Cue::Over { index, error, sentence } => {
-                // Who does not wait for it any more was given up.
+                // A member that does not wait for it any more was given up.
                 let _ = sentence.send(self.judge(index, error));
             }
             Cue::FailedOnLeaving { name, parent, error, sentence } => {
@@ -257,7 +258,7 @@ impl<'a> Conductor<'a> {
 
     fn dismiss_daemons(&mut self) {
         let mut daemons = self.stage.close_roster_for_children();
-        // One that waits for its children waits no longer: nobody is seen off from here on.
+        // A daemon that waits for its children waits no longer: nobody is seen off from here on.
         self.companies = Companies::default();
         // Children before their parents.
         daemons.reverse();
@@ -275,7 +276,7 @@ impl<'a> Conductor<'a> {
                     (Figures { returned: figures.returned + returned, ..figures }, None)
                 }
             };
-            // A failure is one, whoever else has left meanwhile.
+            // A failure counts, whatever else has left meanwhile.
             let (ended, error, absorbed) = outcome
                 .and_then(Outcome::told)
                 .filter(|(ended, ..)| *ended == Ended::Failed)
@@ -284,7 +285,7 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    /// Gives those who only have to hear it the chance to end by themselves, and waits until the
+    /// Gives daemons that only have to hear it the chance to end by themselves, and waits until the
     /// others are in code of the user's: on the way there, a thread may have a message in its hands
     /// that is counted nowhere yet.
     fn wait_for_the_willing(&self, daemons: &[Arc<Member>]) {
@@ -294,7 +295,7 @@ impl<'a> Conductor<'a> {
                 || began.elapsed() >= DISMISSAL && daemon.life.sample().is_in_user_code()
         };
         while !daemons.iter().all(is_settled) && began.elapsed() < DISMISSAL + deadline::SLACK {
-            // Who ends gives a cue; their outcome is all there is to know.
+            // A daemon that ends gives a cue; its outcome is all there is to know.
             let _ = self.cues.recv_timeout(deadline::SETTLED);
         }
     }
@@ -360,7 +361,7 @@ mod tests {
             Conductor::new(&self.stage, &self.cues)
         }
 
-        /// Somebody without a thread, who feeds nobody.
+        /// A member without a thread, which feeds nobody.
         pub(super) fn member(&self, index: usize) -> Arc<Member> {
             let life = Arc::new(Life::new("a", index, false, Arc::clone(&self.stage)));
             Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))

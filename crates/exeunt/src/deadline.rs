@@ -39,15 +39,16 @@ pub(crate) struct OwnLimits {
     pub(crate) deadline: Option<Duration>,
 }
 
-/// The clock of a whole drain: when it ends, and what each one still to come is kept.
+/// The clock of a whole drain: when it ends, and how much is kept for each actor still to come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DrainClock {
     limits: DrainLimits,
     /// `None` if it lies beyond what the clock can say.
     end: Option<Instant>,
-    /// Half of the budget, divided among all: what nobody may take from those still to come.
+    /// Half of the budget, divided among all: what none may take from those still to come.
     share: Duration,
-    /// Among how many it was divided. Children that are spawned later have no share of their own.
+    /// Among how many the half was divided. Children that are spawned later have no share of their
+    /// own.
     shares: u32,
 }
 
@@ -62,7 +63,8 @@ impl DrainClock {
         }
     }
 
-    /// When whoever has its turn now must stop, so that as many as are `to_come` keep their share.
+    /// When the actor whose turn it is must stop, so that as many as are `to_come` keep their
+    /// share.
     fn cap(&self, to_come: usize) -> Option<Instant> {
         let to_come = u32::try_from(to_come).unwrap_or(u32::MAX).min(self.shares);
         // Half of the budget at the most, so the subtraction stays above the beginning.
@@ -74,7 +76,7 @@ impl DrainClock {
         self.end = self.end.and_then(|end| end.checked_add(lost));
     }
 
-    /// Whether the budget is used up, so that everybody's turn has come.
+    /// Whether the budget is used up, so that the turn of all has come.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.end.is_some_and(|end| now >= end)
     }
@@ -127,7 +129,7 @@ impl Turn {
         }
     }
 
-    /// Something happened, though not to itself: it waits for others, who are getting on.
+    /// Something happened, though not to itself: it waits for others that are getting on.
     pub(crate) fn touch(&mut self, now: Instant) {
         self.progressed = now;
     }
@@ -225,8 +227,8 @@ pub(crate) fn overslept(wanted: Instant, woke: Instant) -> Option<Duration> {
     (late >= OVERSLEPT).then_some(late)
 }
 
-/// How often a drain looks at those whose turn it is: ten times within the shortest stall limit,
-/// so that a stall is noticed at most a tenth late.
+/// How often a drain looks at the actors whose turn it is: ten times within the shortest stall
+/// limit, so that a stall is noticed at most a tenth late.
 pub(crate) fn look_every(shortest_stall: Duration) -> Duration {
     (shortest_stall / 10).clamp(Duration::from_millis(1), Duration::from_millis(100))
 }

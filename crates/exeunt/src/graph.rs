@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 pub(crate) struct Graph {
-    /// Where the successors of each node begin in `ends`, and, as the last, where all are over.
+    /// Where the successors of each node begin in `ends`; the last entry is where all are over.
     begins: Vec<usize>,
     ends: Vec<usize>,
 }
@@ -79,7 +79,7 @@ fn trace(reached_from: &[Option<usize>], from: usize, to: usize) -> Vec<usize> {
 /// Tarjan's search, with a trail of its own instead of recursion: a long chain of actors must not
 /// need a deep stack.
 struct Search {
-    /// The how-manieth each node was to be seen.
+    /// When each node was first seen, as a number in the order of seeing.
     seen: Vec<Option<usize>>,
     count: usize,
     /// The first that each node is known to lead back to, among those without a component.

@@ -14,7 +14,7 @@ pub(crate) struct Node {
     /// The mailboxes it declared that it feeds. `None` if it declared nothing: then it may feed
     /// all that were spawned before it.
     pub(crate) feeds: Option<Vec<MailboxId>>,
-    /// The indices of those after whom it said that it comes.
+    /// The indices of the nodes after which it said that it comes.
     pub(crate) after: Vec<usize>,
     /// Daemons are not waited for.
     pub(crate) daemon: bool,
@@ -23,15 +23,15 @@ pub(crate) struct Node {
 /// A way from the last of the nodes back to it.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Cycle {
-    /// Begins with the last node. Each is followed by one that has to wait for it.
+    /// Begins with the last node. Each node is followed by one that has to wait for it.
     pub(crate) path: Vec<usize>,
-    /// Whether each said that it feeds the next. Those may drain as one; any other cycle is a
-    /// mistake.
+    /// Whether each node said that it feeds the next. Such nodes may drain as one; any other cycle
+    /// is a mistake.
     pub(crate) is_declared: bool,
 }
 
-/// A cycle that the last of the nodes closes. If there are several, one that was not declared; it
-/// passes nobody twice, provided that there was none such without the last node.
+/// A cycle that the last of the nodes closes. If there are several, one that was not declared. It
+/// passes no node twice, provided that there was no undeclared cycle without the last node.
 pub(crate) fn cycle_through_last(nodes: &[Node]) -> Option<Cycle> {
     let last = nodes.len().checked_sub(1)?;
     let wiring = whole_wiring(nodes);
@@ -49,7 +49,7 @@ pub(crate) fn cycle_through_last(nodes: &[Node]) -> Option<Cycle> {
     Some(Cycle { path, is_declared })
 }
 
-/// Who reads which mailbox, sorted: several, if they are the threads of a pool.
+/// Which nodes read which mailbox, sorted: several, if they are the threads of a pool.
 pub(crate) struct Readers(Vec<(MailboxId, usize)>);
 
 impl Readers {
@@ -60,7 +60,7 @@ impl Readers {
         Readers(readers)
     }
 
-    /// The places of those who read it, in ascending order.
+    /// The places of the nodes that read it, in ascending order.
     fn of(&self, mailbox: MailboxId) -> impl Iterator<Item = usize> {
         let first = self.0.partition_point(|&(other, _)| other < mailbox);
         let rest = self.0[first..].iter();
@@ -74,7 +74,7 @@ impl Readers {
     }
 }
 
-/// Who has to end before whom, since it said that it feeds it.
+/// Which node has to end before which, since it said that it feeds it.
 fn feeds(nodes: &[Node]) -> Vec<(usize, usize)> {
     let readers = Readers::new(nodes);
     let mut edges = Vec::new();
@@ -85,20 +85,21 @@ fn feeds(nodes: &[Node]) -> Vec<(usize, usize)> {
     edges
 }
 
-/// Who has to end before whom, since the other said that it comes after it.
+/// Which node has to end before which, since the other said that it comes after it.
 fn afters(nodes: &[Node]) -> impl Iterator<Item = (usize, usize)> {
     let said =
         nodes.iter().enumerate().flat_map(|(i, node)| node.after.iter().map(move |&b| (b, i)));
     said.filter(|&(before, i)| before != i && !nodes[before].daemon)
 }
 
-/// Who has to end before whom, for whatever reason.
+/// Which node has to end before which, for whatever reason.
 ///
-/// What does not come from `feeds` leads through nodes of its own, behind the given ones. So those
-/// that declared nothing need a few edges each instead of half the square together, and a cycle
-/// that was not declared can be told from one that was.
+/// What does not come from `feeds` leads through nodes of its own, behind the given ones. So the
+/// nodes that declared nothing need a few edges each, instead of half the square together, and a
+/// cycle that was not declared can be told from one that was.
 fn whole_wiring(nodes: &[Node]) -> Graph {
-    // The first lead to all that can be sent to up to a node, the others to one that comes after.
+    // The first of these lead to all that can be sent to up to a node, the others to a node that
+    // comes after.
     let up_to = |i: usize| nodes.len() + i;
     let late = |i: usize| 2 * nodes.len() + i;
     let mut edges = feeds(nodes);
@@ -130,27 +131,27 @@ impl Node {
     }
 }
 
-/// Who is still waiting for whom, while a drain goes on.
+/// Which nodes are still waiting for which, while a drain goes on.
 ///
-/// Those who wait for each other are a *ring*, and wait together for everybody else: none of them
-/// may begin while a message can still come to any.
+/// Nodes that wait for each other are a *ring*, and wait together for all others: none of them may
+/// begin while a message can still come to any.
 pub(crate) struct Order {
     nodes: Vec<Node>,
     ended: Vec<bool>,
-    /// Of each node the first of its ring; of one that is in none, itself.
+    /// For each node, the first of its ring; for a node in no ring, itself.
     leader: Vec<usize>,
-    /// By leader, with those that lead nobody.
+    /// By leader, with an entry for those that lead nobody.
     rings: Vec<Ring>,
-    /// Whom each node lets go when it ends, of those that it names, or that name it.
+    /// For each node, those that it lets go when it ends, of those that it names or that name it.
     downstream: Graph,
-    /// Those that declared nothing hold back all that were spawned before them. It is enough to
+    /// Nodes that declared nothing hold back all that were spawned before them. It is enough to
     /// know the last of them that has not ended: edges to all others would be half the square.
     undeclared: Vec<usize>,
-    /// The same for the ring of that last one, which it does not hold back.
+    /// The same for the ring of that last node, which the node does not hold back.
     undeclared_outside: Outside,
-    /// The rings that wait for nobody but those that declared nothing: the first that can be sent to, and the leader.
+    /// The rings that wait only for nodes that declared nothing: the first member that can be sent to, and the leader.
     held_back: BTreeSet<(usize, usize)>,
-    /// Those whose turn has come since that was last asked.
+    /// The nodes whose turn has come since that was last asked.
     ready: Vec<usize>,
 }
 
@@ -158,13 +159,13 @@ pub(crate) struct Order {
 struct Ring {
     /// Empty for one that leads nobody.
     members: Vec<usize>,
-    /// How many of the declared edges from outside come from somebody who has not ended.
+    /// How many of the declared edges from outside come from a node that has not ended.
     waits_for: usize,
-    /// The first that can be sent to.
+    /// The first member that can be sent to.
     first_fed: Option<usize>,
 }
 
-/// Where in `undeclared` the last one stands that has not ended and is outside of a ring. It only
+/// Where in `undeclared` the last node stands that has not ended and is outside of a ring. It only
 /// moves down while the ring stays the same, so that a whole drain costs one pass.
 #[derive(Default)]
 struct Outside {
@@ -204,7 +205,7 @@ impl Order {
         order
     }
 
-    /// Somebody has ended. Whether that is news.
+    /// A node has ended. Says whether that is news.
     pub(crate) fn end(&mut self, index: usize) -> bool {
         if std::mem::replace(&mut self.ended[index], true) {
             return false;
@@ -222,21 +223,21 @@ impl Order {
         self.ended[index]
     }
 
-    /// Those for whom everybody has ended who has to end before them, or before another of their ring, those of the
-    /// ring itself apart. Each is named once; never a daemon, whose turn is when all others have ended.
+    /// The nodes whose turn has come: all have ended that must end before them, or before another of their ring, not
+    /// counting the ring itself. Each is named once; never a daemon, whose turn is when all others have ended.
     pub(crate) fn take_ready(&mut self) -> Vec<usize> {
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_unstable();
         ready
     }
 
-    /// Those that wait for each other with it, itself included, first spawned first. Empty if there
-    /// are no others.
+    /// The nodes that wait for each other with it, itself included, first spawned first. Empty if
+    /// there are no others.
     pub(crate) fn ring(&self, index: usize) -> &[usize] {
         &self.rings[self.leader[index]].members
     }
 
-    /// Once nobody is left who declared that it feeds a ring, or comes before it, that waits at most for those who
+    /// If no node is left that declared that it feeds a ring, or comes before it, the ring waits at most for those that
     /// declared nothing.
     fn let_go_if_fed_by_nobody(&mut self, leader: usize) {
         let Ring { waits_for, first_fed, .. } = self.rings[leader];
@@ -258,7 +259,7 @@ impl Order {
         self.ready.extend(members.iter().filter(|&&i| !self.nodes[i].daemon));
     }
 
-    /// Lets go those whom nobody holds back any more that declared nothing.
+    /// Lets go the rings that no node that declared nothing holds back any more.
     fn let_go_unheld(&mut self) {
         let is_unheld = |first: usize, last: Option<&usize>| last.is_none_or(|&last| last <= first);
         while let Some(&(first, leader)) = self.held_back.last() {
@@ -268,7 +269,8 @@ impl Order {
             self.held_back.pop_last();
             self.let_go(leader);
         }
-        // The ring of the last of them waits for the last that is not of it.
+        // The ring of the last node that declared nothing waits for the last such node outside of
+        // it.
         let Outside { leader: Some(leader), below } = self.undeclared_outside else { return };
         let Some(first) = self.rings[leader].first_fed else { return };
         if is_unheld(first, self.undeclared[..below].last())
@@ -278,8 +280,8 @@ impl Order {
         }
     }
 
-    /// Forgets those at the top of `undeclared` that have ended, and finds the last outside of the
-    /// ring of the new top.
+    /// Forgets the nodes at the top of `undeclared` that have ended, and finds the last one outside
+    /// of the ring of the new top.
     fn settle(&mut self) {
         while self.undeclared.last().is_some_and(|&last| self.ended[last]) {
             self.undeclared.pop();
@@ -300,7 +302,7 @@ impl Order {
     }
 }
 
-/// Of each node the first of those that it waits for and that wait for it, itself included.
+/// For each node, the first of those that it waits for and that wait for it, itself included.
 fn leaders(nodes: &[Node], declared: &[(usize, usize)]) -> Vec<usize> {
     // What was not declared leads to those spawned before.
     if declared.iter().all(|&(i, to)| i > to) {
@@ -344,7 +346,7 @@ mod tests {
         Node { feeds: Some(feeds.iter().filter_map(|n| n.mailbox).collect()), ..node }
     }
 
-    /// The turns, in rounds, if everybody ends in the round in which it has its turn.
+    /// The turns, in rounds, if each node ends in the round in which it has its turn.
     fn rounds(nodes: &[Node]) -> Vec<Vec<usize>> {
         let mut order = Order::new(nodes.to_vec());
         let mut left: Vec<usize> = (0..nodes.len()).filter(|&i| !nodes[i].daemon).collect();

@@ -1,7 +1,7 @@
 //! The stage: what all threads of one system share, and the two threads that serve it.
 //!
 //! The *conductor* decides whose turn it is; it never runs code of the user's, so nothing can hold
-//! it up. The listeners run on the *usher*, whom they may hold up.
+//! it up. The listeners run on the *usher*, which they may hold up.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -43,20 +43,21 @@ pub(crate) struct Stage {
     pub(crate) name: String,
     pub(crate) limits: Mutex<DrainLimits>,
     roster: Mutex<Roster>,
-    /// To the conductor. Unbounded, so that who tells it something never waits; what is told is a
-    /// few words per actor and signal.
+    /// To the conductor. Unbounded, so that a thread that tells it something never waits; what is
+    /// told is a few words per actor and signal.
     cues: Sender<Cue>,
     /// To the usher. Unbounded for the same reason.
     chores: Sender<Chore>,
-    /// Whether anybody listens but the log.
+    /// Whether anything listens but the log.
     is_observed: AtomicBool,
     /// What the two threads read, until each is started.
     reading_ends: Mutex<ReadingEnds>,
     /// Set when the drain of the system begins.
     draining: Event,
-    /// A child of it, for all who want to hear of that: an event can be set by whoever has it.
+    /// A child of `draining`, for all that want to hear of the drain: an event can be set by
+    /// whoever has it.
     drain_began: Event,
-    /// Who is supervised by whom.
+    /// Which group, actor or system supervises whom.
     pub(crate) supervision: Mutex<Supervision>,
     refusals: Mutex<BTreeMap<(usize, usize), Refusals>>,
     signal: Mutex<Option<Signal>>,
@@ -105,12 +106,12 @@ impl Stage {
         lock(&self.roster).members.values().cloned().collect()
     }
 
-    /// The children of somebody, and whom those of them have left behind who were given up.
+    /// The children of that member, and those that children who were given up have left behind.
     pub(crate) fn children(&self, parent: usize) -> Vec<Arc<Member>> {
         lock(&self.roster).children(parent)
     }
 
-    /// These, and all below them.
+    /// These members, and all below them.
     pub(crate) fn families(&self, members: &[Arc<Member>]) -> Vec<Arc<Member>> {
         lock(&self.roster).families(members)
     }
@@ -131,12 +132,12 @@ impl Stage {
         drop(member);
     }
 
-    /// The first of that name whose mailbox is still open, and of which somebody has the address.
+    /// The first of that name whose mailbox is still open, and of which an address is left.
     pub(crate) fn find_post(&self, name: &str) -> Option<Arc<dyn Post>> {
         let roster = lock(&self.roster);
         let bearers = roster.members.values().filter(|member| member.bears(name));
         let posts: Vec<_> = bearers.filter_map(|member| lock(&member.post).clone()).collect();
-        // Not under the lock: the last of a mailbox may go here, with what is in it.
+        // Not under the lock: the last hold of a mailbox may go here, with what is in it.
         drop(roster);
         posts.into_iter().find(|post| !post.is_deserted())
     }
@@ -147,7 +148,7 @@ impl Stage {
         roster.last_look.clone().unwrap_or_else(now)
     }
 
-    /// Starts nobody any more, and gives those that were.
+    /// From here on only children are started. Gives the members there are.
     pub(crate) fn close_roster(&self) -> Vec<Arc<Member>> {
         self.draining.set();
         let mut roster = lock(&self.roster);
@@ -155,7 +156,7 @@ impl Stage {
         roster.members.values().cloned().collect()
     }
 
-    /// Starts no children any more either, and gives those who are still there.
+    /// Starts no more children either, and gives the members that are still there.
     pub(crate) fn close_roster_for_children(&self) -> Vec<Arc<Member>> {
         let mut roster = lock(&self.roster);
         roster.restrict(Entry::Nobody);
@@ -182,7 +183,8 @@ impl Stage {
 
     /// A member has failed, and nothing absorbs it.
     pub(crate) fn fail(self: &Arc<Self>, name: &str, error: &str) {
-        // It says so itself, unless it was the conductor who had enough of it, and before anybody can begin the drain for it.
+        // It says so itself, unless it was the conductor that had enough of it, and before anybody can begin the drain
+        // for it.
         let itself = life::current().filter(|_| !self.is_draining());
         itself.iter().for_each(|itself| itself.set_failed_first());
         let (name, error) = (name.to_owned(), error.to_owned());
@@ -198,8 +200,8 @@ impl Stage {
         &self.drain_began
     }
 
-    /// Waits until all have ended by themselves, or a drain is over, as only the owner may: as long
-    /// as it does not, somebody may still be spawned.
+    /// Waits until all have ended by themselves, or a drain is over. Only the owner may: until it
+    /// waits, more may still be spawned.
     pub(crate) fn wait_as_owner(self: &Arc<Self>) -> Result<Report, WaitError> {
         self.raise_the_curtain_or_end();
         let _ = self.cues.send(Cue::Awaited);
@@ -240,7 +242,8 @@ impl Stage {
         during(me.as_deref(), activity, wait)
     }
 
-    /// None of its own members waits for its end, which would never come.
+    /// An error for the system's own members: none of them waits for its end, which would never
+    /// come.
     pub(crate) fn is_waited_for_from_outside(&self) -> Result<(), WaitError> {
         match life::current() {
             Some(me) if std::ptr::eq(&raw const *me.stage, self) => Err(WaitError::Inside),
@@ -286,7 +289,8 @@ impl Stage {
         self.waiters.wake_all();
     }
 
-    /// The end of one in which nothing has happened: nobody is told of it, and the listeners go.
+    /// The end of a system in which nothing has happened: nobody is told of it, and the listeners
+    /// go.
     pub(crate) fn end_in_the_dark(&self) {
         let chores = lock(&self.reading_ends).chores.clone();
         for chore in chores.iter().flat_map(Receiver::try_iter) {
@@ -302,8 +306,8 @@ impl Stage {
 
     // What happens, and who is told.
 
-    /// Tells the listeners, if anybody listens: to say it, and to wake the usher, for nobody would cost more than
-    /// all else that there is to do when an actor leaves.
+    /// Tells the listeners, if anything listens: to say it, and to wake the usher, for nobody would cost more than all
+    /// else that there is to do when an actor leaves.
     pub(crate) fn emit(&self, notice: impl FnOnce() -> Notice) {
         if self.is_observed() || log::max_level() != log::LevelFilter::Off {
             self.tell(notice());
@@ -320,7 +324,7 @@ impl Stage {
         self.is_observed.load(Ordering::Acquire)
     }
 
-    /// One more listens, to all that happens from now on.
+    /// Adds a listener, to all that happens from now on.
     pub(crate) fn observe(&self, listener: Listener) {
         self.is_observed.store(true, Ordering::Release);
         self.give(Chore::Listen(listener));
@@ -333,8 +337,8 @@ impl Stage {
     /// Notes that a send was refused, if that is because the order of the drain was wrong.
     pub(crate) fn refused(&self, from: &Life, to: &Life) {
         let same_stage = std::ptr::eq(self, &raw const *to.stage);
-        // To send to oneself, to one's own pool, or to one's parent, in one's own turn is nobody's order to put right, a
-        // daemon goes on when others have left, and so does a thread that was given up.
+        // To send to oneself, to one's own pool, or to one's parent, in one's own turn is no wrong order. A daemon goes
+        // on when others have left, and so does a thread that was given up.
         let no_order = from.is_daemon || from.is_of_family(to) || from.is_disowned();
         if !same_stage || no_order || !self.is_draining() || !to.was_called() {
             return;
@@ -376,7 +380,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The same, for who wants the end: without a conductor there was never anybody else.
+    /// The same, for a caller that wants the end: without a conductor there never was a member.
     fn raise_the_curtain_or_end(self: &Arc<Self>) {
         if let Err(error) = self.raise_the_curtain() {
             let reason = Reason::Failure { name: self.name.clone(), error: error.to_string() };
@@ -384,7 +388,7 @@ impl Stage {
         }
     }
 
-    /// Takes the place of the two threads, for who wants to serve the stage itself.
+    /// Takes the place of the two threads, for a caller that serves the stage itself.
     #[cfg(feature = "stepper")]
     pub(crate) fn take_reading_ends(&self) -> Option<(Receiver<Cue>, Receiver<Chore>)> {
         let mut ends = lock(&self.reading_ends);
@@ -398,7 +402,7 @@ impl Stage {
         lock(&self.roster).enter(member)
     }
 
-    /// A thread that serves the stage, called after it and its role.
+    /// A thread that serves the stage, named after the stage and its role.
     fn serve(&self, role: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         threads::serve(format!("{}/{role}", self.name.replace('\0', "")), work).map(drop)
     }
@@ -411,7 +415,7 @@ mod tests {
     #[test]
     fn r1_nobody_is_started_for_what_has_ended_without_them() {
         let stage = Arc::new(Stage::new("test".into()));
-        // As if no thread had been there for the conductor.
+        // As if there had been no thread for the conductor.
         stage.publish(stage.empty_report(Reason::Shutdown));
         assert!(stage.wait_as_owner().is_ok() && stage.raise_the_curtain().is_ok());
         assert!(!stage.shutdown(Reason::Shutdown) && stage.is_dark());

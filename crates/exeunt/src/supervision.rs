@@ -1,10 +1,9 @@
-//! Supervision, as a decision: from policy, history and now to who is restarted, and after how long.
-//! No threads, no clock of its own.
+//! Supervision, as a decision: from policy, history and now to which members are restarted, and
+//! after how long. No threads, no clock of its own.
 //!
-//! Two things differ from OTP. A failure that nothing absorbs always has a consequence (F3), so that the
-//! failure of a member that is never restarted escalates as an exceeded intensity does, where OTP forgets a
-//! temporary child. And what is restarted is what is there: a member that has left does not come back
-//! with its group.
+//! Two things differ from OTP. A failure that nothing absorbs always has a consequence (F3): the failure of a member
+//! that is never restarted escalates as an exceeded intensity does, where OTP forgets a temporary child. And what is
+//! restarted is what is there: a member that has left does not come back with its group.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,16 +13,16 @@ use history::{History, Row};
 
 mod history;
 
-/// A group, by the order in which they were added.
+/// A group, by its number in the order in which groups were added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct GroupId(usize);
 
-/// Who supervises a member or a group.
+/// What supervises a member or a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Under {
     System,
     Group(GroupId),
-    /// The parent actor whose child it is.
+    /// The parent actor.
     Actor(usize),
 }
 
@@ -40,13 +39,13 @@ pub(crate) struct GroupOptions {
 pub(crate) enum Verdict {
     /// It is not to be restarted, and nothing is wrong: it leaves.
     Leave,
-    /// Those of `who` and `leaves` that are running are stopped, in reverse order of spawning. When all
-    /// are, those of `who` are restarted, in this order, the first after `delay`. Those of `leaves` are
-    /// never restarted: they leave. The fallen one is among either.
+    /// The members of `who` and `leaves` that are running are stopped, in reverse order of spawning. When all are,
+    /// those of `who` are restarted, in this order, the first after `delay`. Those of `leaves` are never restarted:
+    /// they leave. The fallen member is in one of the two.
     Restart { who: Vec<usize>, leaves: Vec<usize>, delay: Duration },
     /// It failed, and nobody minds: it leaves.
     Forget,
-    /// The parent actor of that index fails of it.
+    /// The parent actor of that index fails because of it.
     Parent(usize),
     /// No policy absorbs it.
     GiveUp,
@@ -60,12 +59,12 @@ pub(crate) struct Exceeded {
     pub(crate) intensity: Intensity,
 }
 
-/// Everybody who is supervised, in groups and outside of them. Grows as they are added.
+/// All that is supervised, in groups and outside of them. Grows as members and groups are added.
 #[derive(Default, Debug)]
 pub(crate) struct Supervision {
     members: BTreeMap<usize, Member>,
     groups: Vec<Group>,
-    /// Since that was last asked.
+    /// The intensities exceeded since that was last asked.
     exceeded: Vec<Exceeded>,
 }
 
@@ -75,7 +74,7 @@ struct Member {
     is_significant: bool,
     under: Under,
     standing: Standing,
-    /// Of its own restarts, if it is in no group.
+    /// The history of its own restarts, if it is in no group.
     history: History,
     row: Row,
 }
@@ -138,11 +137,11 @@ impl Supervision {
         }
     }
 
-    /// Decides about a member, an incarnation of which has come to its end by itself: by a failure, or
-    /// by its own wish. Those that a verdict says to stop are not asked about again: what has happened
-    /// to them is decided already, and would count twice.
+    /// Decides about a member, an incarnation of which has come to its end by itself: by a failure, or by its own wish.
+    /// Members that a verdict says to stop are not asked about again: what has happened to them is decided already, and
+    /// would count twice.
     ///
-    /// `alone`: a drain goes on, so that nobody is restarted but this one, and nothing above its own
+    /// `alone`: a drain goes on, so that only this member is restarted, and nothing above its own
     /// intensity absorbs its failure. `chance`, between 0 and 1, is the dice for the jitter.
     pub(crate) fn over(
         &mut self,
@@ -197,12 +196,12 @@ impl Supervision {
         ends.then_some(id)
     }
 
-    /// Those that have not left, nested groups included, in the order of spawning.
+    /// The members that have not left, those of nested groups included, in the order of spawning.
     pub(crate) fn members_of(&self, group: GroupId) -> Vec<usize> {
         self.members_in(&[Unit::Group(group)])
     }
 
-    /// Who is affected if the end of this member is absorbed; otherwise what becomes of it.
+    /// Which members are affected if the end of this one is absorbed; otherwise what becomes of it.
     fn affected(
         &mut self,
         index: usize,
@@ -212,8 +211,8 @@ impl Supervision {
     ) -> Result<Vec<usize>, Verdict> {
         let member = self.members.get_mut(&index).ok_or(Verdict::Leave)?;
         let is_due = member.restart.is_due(failed);
-        // How one that was told to leave does so is decided, and so is the wish of one that leaves. But
-        // a failure on the way out is one.
+        // How a member that was told to leave does so is decided, and so is the wish of one that leaves. But a failure
+        // on the way out is a failure.
         let is_decided = match member.standing {
             Standing::Present => !is_due && !failed,
             Standing::Leaving => !failed,
@@ -252,7 +251,8 @@ impl Supervision {
         }
     }
 
-    /// A group does not absorb what happened in it: who is affected if one above it does.
+    /// A group does not absorb what happened in it: which members are affected if one above it
+    /// does.
     fn escalate(&mut self, mut group: GroupId, now: Instant) -> Result<Vec<usize>, Verdict> {
         loop {
             let under = self.group(group).under;
@@ -296,7 +296,7 @@ impl Supervision {
         now: Instant,
         chance: f64,
     ) -> Verdict {
-        // The runs of all of them end, and with a run that was long enough the row before it.
+        // The runs of all of them end; a run that was long enough ends the row before it, too.
         for index in &affected {
             if let Some(member) = self.members.get_mut(index) {
                 member.row.end_run(&member.restart, now);
@@ -353,8 +353,8 @@ impl Supervision {
         self.scope(group, fallen)
     }
 
-    /// The members in these units, in the order of spawning. It may differ from that of the groups, if
-    /// a group is joined late; then it is the order of spawning that says who may know whom.
+    /// The members in these units, in the order of spawning. That may differ from the order of the groups, if a group
+    /// is joined late; the order of spawning says which members may know which.
     fn members_in(&self, units: &[Unit]) -> Vec<usize> {
         let mut members = Vec::new();
         self.visit(units, &mut |unit| members.extend(unit.member()));

@@ -1,4 +1,4 @@
-//! The companies there are, and where to find somebody in them: each of thousands of parents may have one.
+//! The companies there are, and where to find a member in them: each of thousands of parents may have one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,19 +10,19 @@ use crate::deadline::DrainClock;
 #[derive(Default)]
 pub(super) struct Companies {
     all: BTreeMap<usize, Company>,
-    /// How many there ever were.
+    /// How many companies there ever were.
     created: usize,
-    /// In which ones somebody leaves.
+    /// For each member, the companies in which it leaves.
     with: BTreeMap<usize, Vec<usize>>,
-    /// Those of somebody's children.
+    /// For each parent, the companies of its children.
     families: BTreeMap<usize, Vec<usize>>,
-    /// Those in which something has changed since they were last asked whose turn has come.
+    /// The companies in which something has changed since they were last asked whose turn has come.
     stirred: BTreeSet<usize>,
-    /// Those of which all have left.
+    /// The companies of which all have left.
     over: Vec<usize>,
 }
 
-/// Where the system's stands.
+/// The place of the system's company.
 const SYSTEM: usize = 0;
 
 impl Companies {
@@ -44,7 +44,7 @@ impl Companies {
         self.all.insert(at, company);
     }
 
-    /// One of which all have left; it is let go.
+    /// Takes a company of which all have left, and lets it go.
     pub(super) fn take_over(&mut self) -> Option<Company> {
         let at = self.over.pop()?;
         let company = self.all.remove(&at)?;
@@ -62,7 +62,7 @@ impl Companies {
         Some(company)
     }
 
-    /// Somebody has left, with all its children.
+    /// A member has left, with all its children.
     pub(super) fn end(&mut self, index: usize) {
         for at in self.with.get(&index).into_iter().flatten() {
             let Some(company) = self.all.get_mut(at) else { continue };
@@ -73,12 +73,12 @@ impl Companies {
         }
     }
 
-    /// The time may have come for anybody.
+    /// For each company the time may have come.
     pub(super) fn stir(&mut self) {
         self.stirred.extend(self.all.keys());
     }
 
-    /// Those whose turn has come; and when the time of the first is up of the companies that were asked.
+    /// The members whose turn has come; and when the time of the first is up, of the companies that were asked.
     pub(super) fn take_due(&mut self, now: Instant) -> (Vec<Due>, Option<Instant>) {
         let (mut due, mut first_end) = (Vec::new(), None);
         for at in std::mem::take(&mut self.stirred) {
@@ -90,12 +90,12 @@ impl Companies {
         (due, first_end)
     }
 
-    /// Those in which somebody leaves.
+    /// The companies in which that member leaves.
     pub(super) fn with(&self, index: usize) -> impl Iterator<Item = &Company> {
         self.with.get(&index).into_iter().flatten().filter_map(|at| self.all.get(at))
     }
 
-    /// That of somebody's children, if they are leaving.
+    /// The company of that parent's children, if they are leaving.
     pub(super) fn family_of(&self, parent: usize) -> Option<&Company> {
         self.all.get(self.families.get(&parent)?.first()?)
     }
@@ -104,7 +104,7 @@ impl Companies {
         self.all.get_mut(self.families.get(&parent)?.first()?)
     }
 
-    /// The clock that holds for somebody: the system's, if it drains.
+    /// The clock that holds for that member: the system's, if it drains.
     pub(super) fn clock_of(&self, index: usize) -> Option<DrainClock> {
         let of_others = || {
             let [with, families] = [&self.with, &self.families].map(|places| places.get(&index));
@@ -113,7 +113,7 @@ impl Companies {
         self.all.get(&SYSTEM).or_else(of_others).map(|company| company.clock)
     }
 
-    /// When the time is up of each.
+    /// When the time of each company is up.
     pub(super) fn ends(&self) -> impl Iterator<Item = Instant> {
         self.all.values().filter_map(|company| company.clock.end())
     }
@@ -122,7 +122,7 @@ impl Companies {
         self.all.is_empty()
     }
 
-    /// The process was stopped for so long.
+    /// The process was stopped for this long.
     pub(super) fn excuse(&mut self, lost: Duration) {
         self.all.values_mut().for_each(|company| company.clock.excuse(lost));
     }
@@ -139,7 +139,7 @@ mod tests {
     use crate::member::Member;
     use crate::order::Node;
 
-    /// Those of these indices, who have declared nothing.
+    /// A company of members with these indices, which have declared nothing.
     fn company(indices: &[usize], errand: Errand) -> Company {
         let scene = Scene::new();
         let members: Vec<Arc<Member>> = indices.iter().map(|&index| scene.member(index)).collect();

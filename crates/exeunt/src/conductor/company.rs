@@ -1,6 +1,5 @@
-//! A company: those who leave together, in their order, and under one clock. All who are nobody's
-//! children, in the drain of the system; the children of somebody who leaves; somebody who was told to
-//! leave alone.
+//! A company: members that leave together, in their order, and under one clock. In the drain of the system, all that
+//! have no parent; the children of a member that leaves; a member that was told to leave alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -21,14 +20,14 @@ pub(super) struct Company {
     pub(super) members: Vec<Arc<Member>>,
     order: Order,
     pub(super) clock: DrainClock,
-    /// The places of those who have not had their turn, but for the system's daemons, who never have one.
+    /// The places of the members that have not had their turn, except the system's daemons, which never have one.
     waiting: BTreeSet<usize>,
     /// The places of the threads of each pool.
     pools: BTreeMap<usize, Vec<usize>>,
-    /// How many have still to leave.
+    /// How many members have still to leave.
     to_leave: usize,
     pub(super) errand: Errand,
-    /// How those that have left did.
+    /// The reports of the members that have left.
     pub(super) left: Vec<ActorReport>,
 }
 
@@ -36,19 +35,19 @@ pub(super) struct Company {
 pub(super) enum Errand {
     /// The system's: daemons stay.
     System,
-    /// Their parent's, who is told when they have left, if it is still there.
+    /// Their parent's, which is told when they have left, if it is still there.
     Parent { index: usize, tell: Option<Sender<Vec<ActorReport>>> },
     /// Their own.
     Own,
 }
 
-/// Somebody whose turn has come.
+/// A member whose turn has come.
 pub(super) struct Due {
     pub(super) member: Arc<Member>,
     pub(super) with: With,
 }
 
-/// With whom somebody leaves as one.
+/// With whom a member leaves as one.
 pub(super) enum With {
     Nobody,
     /// With the threads of its pool, which has children, and is to be open for all of them until they have left.
@@ -93,7 +92,7 @@ impl Company {
         self.members.binary_search_by_key(&index, |member| member.life.index).ok()
     }
 
-    /// Those whose turn has come: all before them have left, or the time is up.
+    /// The members whose turn has come: all before them have left, or the time is up.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Due> {
         let is_over = self.clock.is_over(now);
         let mut due = self.order.take_ready();
@@ -132,7 +131,7 @@ impl Company {
         self.waiting.len()
     }
 
-    /// Those with whom somebody leaves as one, as far as they have not left with all their children.
+    /// The members with which that one leaves as one, except those that have left with all their children.
     pub(super) fn ring(&self, index: usize) -> Vec<Arc<Member>> {
         self.place(index).map_or_else(Vec::new, |place| self.ring_at(place))
     }
@@ -146,8 +145,8 @@ impl Company {
         there.map(|&place| Arc::clone(&self.members[place])).collect()
     }
 
-    /// The threads of its pool, if any of them has children: those may send to it until they have left, whichever
-    /// thread's they are.
+    /// The threads of its pool, if any of them has children: those may send to the pool until they have left, whichever
+    /// thread they belong to.
     fn pool(&self, place: usize) -> &[usize] {
         let member = &self.members[place];
         match member.pool() {
@@ -156,8 +155,8 @@ impl Company {
         }
     }
 
-    /// Somebody has left, with all its children. Whether that is news: it may be told twice, of a member and of its last
-    /// child.
+    /// A member has left, with all its children. Says whether that is news: it may be told twice, of a member and of
+    /// its last child.
     pub(super) fn end(&mut self, index: usize) -> bool {
         let Some(place) = self.place(index) else { return false };
         let is_news = self.order.end(place);
@@ -182,9 +181,9 @@ fn is_of_a_family(member: &Member) -> bool {
     member.front.as_ref().is_some_and(|front| front.life.has_had_children())
 }
 
-/// The wiring of those who leave together, in the order of spawning; `all` are they and those below them. What one
-/// below has declared holds for whoever stands above it, also when it has left, and what was declared to it holds for
-/// whoever stands above that. So does what was declared to a mailbox that one of them has beside its own.
+/// The wiring of members that leave together, in the order of spawning; `all` are they and those below them. What a
+/// member below has declared holds for the one above it, also when it has left, and what was declared to feed a member
+/// holds for the one above that. So does what was declared to feed a mailbox that one of them has beside its own.
 pub(super) fn wiring(members: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> {
     let at = |life: &Life| members.binary_search_by_key(&life.index, |member| member.life.index);
     let above: HashMap<MailboxId, MailboxId> = all

@@ -1,5 +1,5 @@
-//! Who leaves before the drain of the system, or within the turn of somebody else: the children of one, one that was told to
-//! stop, a group whose time has come.
+//! Members that leave before the drain of the system, or within the turn of another: the children of a member, one that
+//! was told to stop, a group whose time has come.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::report::ActorReport;
 use crate::unwind::lock;
 
 impl Conductor<'_> {
-    /// The children of somebody leave, last spawned first.
+    /// The children of that parent leave, last spawned first.
     pub(super) fn dismiss_family(&mut self, parent: usize, tell: Option<Sender<Vec<ActorReport>>>) {
         let children = self.stage.children(parent);
         self.assemble(children, Errand::Parent { index: parent, tell });
     }
 
-    /// Somebody leaves alone.
+    /// These members leave alone.
     pub(super) fn send_away(&mut self, members: Vec<Arc<Member>>) {
         let members = self.with_their_pools(members);
         let is_free = |member: &Arc<Member>| {
@@ -56,7 +56,7 @@ impl Conductor<'_> {
         self.disband();
     }
 
-    /// Lets those companies go that have all left, and tells on whose behalf.
+    /// Lets the companies go of which all have left, and tells those on whose behalf they left.
     pub(super) fn disband(&mut self) {
         while let Some(company) = self.companies.take_over() {
             let Errand::Parent { index, tell } = company.errand else { continue };
@@ -67,7 +67,7 @@ impl Conductor<'_> {
             }
             match tell {
                 Some(tell) => drop(tell.send(company.left)),
-                // It has left before them.
+                // The parent has left before them.
                 None => self.companies.end(index),
             }
         }
@@ -90,7 +90,7 @@ mod tests {
         let [one, other] = [0, 1].map(|index| scene.member(index));
         one.has_left.store(true, Ordering::Relaxed);
         conductor.send_away(vec![one]);
-        // Of a company with somebody who has left, all would never have.
+        // A company with a member that has left already would never be over.
         assert!(conductor.companies.is_empty());
         (0..2).for_each(|_| conductor.send_away(vec![Arc::clone(&other)]));
         assert_eq!(conductor.companies.with(1).count(), 1);
@@ -106,7 +106,7 @@ mod tests {
         conductor.states.insert(0, State::InTurn(turn));
         while Instant::now() == before {}
         let (tell, told) = crossbeam_channel::bounded(1);
-        // There are none, so that they have left at once.
+        // There are none, so they have left at once.
         conductor.dismiss_family(0, Some(tell));
         assert!(told.try_recv().is_ok());
         let State::InTurn(turn) = conductor.states[&0] else { unreachable!("it is in its turn") };

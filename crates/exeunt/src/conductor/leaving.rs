@@ -1,4 +1,4 @@
-//! How somebody leaves, by itself or given up: who is told of it, what is let go, and what the report says.
+//! How a member leaves, by itself or given up: what is told of it, what is let go, and what the report says.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ use crate::stage::Chore;
 use crate::threads;
 use crate::unwind::{self, lock};
 
-/// How somebody leaves.
+/// How a member leaves.
 pub(super) struct Leaving {
     pub(super) ended: Ended,
     pub(super) error: Option<String>,
@@ -116,14 +116,14 @@ impl Conductor<'_> {
         self.excuse_from_revivals(index);
     }
 
-    /// From when on it is told how long it took to leave.
+    /// From when on the time is counted that it took to leave.
     fn measured_from(&self, member: &Member, ended: Ended) -> Instant {
         let turn = match self.states.get(&member.life.index) {
             Some(State::InTurn(turn) | State::Settling(turn)) => Some(turn.began),
             _ => None,
         };
         let Some(drain) = &self.drain else { return turn.unwrap_or(member.started) };
-        // Who begins it by its failure has ended before it, also if we hear of its end only after that.
+        // A member whose failure begins the drain has ended before it, also if we hear of its end only after that.
         match ended == Ended::Failed && member.life.has_failed_first() {
             true => turn.filter(|&turn| turn < drain.began).unwrap_or(member.started),
             false => turn.unwrap_or(drain.began.max(member.started)),
@@ -149,8 +149,8 @@ impl Conductor<'_> {
     }
 }
 
-/// Buries messages on a thread of their own: the hook may take its time, and must hold up neither the
-/// drain nor the listeners. The receiver tells when it is done.
+/// Buries messages on a thread of their own: the hook may take its time, and must hold up neither
+/// the drain nor the listeners. The receiver tells when it is done.
 pub(super) fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
     let (done, end) = crossbeam_channel::bounded(0);
     let work = move || {

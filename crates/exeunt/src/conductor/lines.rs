@@ -2,8 +2,8 @@
 
 use crate::report::ActorReport;
 
-/// How many children have a line of their own in the report. An actor may have any number of them, one
-/// after the other; of those that are nobody's trouble, the first are summed up.
+/// How many children have a line of their own in the report. An actor may have any number of them, one after the other;
+/// of those that need no attention, the first are summed up.
 const CHILDREN: usize = 1_000;
 
 /// In the order in which they left.
@@ -15,7 +15,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Enters one.
+    /// Enters a line.
     pub(super) fn enter(&mut self, line: ActorReport, is_child: bool) {
         self.children += usize::from(is_child && line.may_be_summed_up());
         self.all.push(line);
@@ -24,7 +24,7 @@ impl Lines {
         }
     }
 
-    /// Sums up those of the children that ended well first.
+    /// Sums up the first of the children's lines that may be summed up.
     fn sum_up_children(&mut self) {
         let mut to_sum_up = self.children - CHILDREN;
         let mut sum = match self.all.first() {
@@ -57,7 +57,7 @@ mod tests {
     use crate::report::Ended;
     use crate::stage::Stage;
 
-    /// What a child, or somebody who is nobody's, is in the report when it has handled one message.
+    /// The line of a child, or of an actor without a parent, that has handled one message.
     fn line(parent: Option<&str>, ended: Ended) -> ActorReport {
         let stage = Arc::new(Stage::new("test".into()));
         let figures = Figures { handled: 1, ..Figures::default() };

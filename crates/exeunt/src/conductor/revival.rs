@@ -1,5 +1,5 @@
-//! A revival: those who begin anew together. They are stopped one by one, last spawned first, and when
-//! all have ended their incarnations they begin again one by one, in the order of spawning.
+//! A revival: members that begin anew together. They are stopped one by one, last spawned first, and when all have
+//! ended their incarnations they begin again one by one, in the order of spawning.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -20,19 +20,19 @@ use crate::supervision::Verdict;
 #[derive(Default)]
 pub(super) struct Revivals {
     all: Vec<Revival>,
-    /// Those whose incarnation has ended and who wait for word.
+    /// The members whose incarnation has ended and that wait for word.
     resting: BTreeMap<usize, Sender<Duration>>,
-    /// Those who were given word, until they have begun.
+    /// The members that were given word, until they have begun.
     rising: Vec<usize>,
 }
 
 struct Revival {
     /// In the order of spawning.
     who: Vec<usize>,
-    /// Those who are stopped with them, and do not come back.
+    /// The members that are stopped with them, and do not come back.
     leaves: Vec<usize>,
-    /// Those who were told to begin anew before this came about, for a reason of their own: they do not begin anew once
-    /// more for this one, but first.
+    /// The members that were told to begin anew before this came about, for a reason of their own: they begin anew
+    /// first, and not once more for this one.
     before: Vec<usize>,
     delay: Duration,
     is_starting: bool,
@@ -45,7 +45,7 @@ impl Revival {
 }
 
 impl Conductor<'_> {
-    /// What is to become of somebody whose incarnation is over.
+    /// What is to become of a member whose incarnation is over.
     pub(super) fn judge(&mut self, index: usize, error: Option<String>) -> Sentence {
         let Some(member) = self.stage.member(index) else {
             return Sentence::GiveUp;
@@ -79,7 +79,7 @@ impl Conductor<'_> {
         }
     }
 
-    /// Somebody wishes to end.
+    /// A member wishes to end, or others wish it.
     pub(super) fn grant(&mut self, index: usize, by_itself: bool) {
         let Some(member) = self.stage.member(index) else {
             let mut pool = self.stage.members();
@@ -139,7 +139,7 @@ impl Conductor<'_> {
     }
 
     fn revive(&mut self, mut who: Vec<usize>, mut leaves: Vec<usize>, delay: Duration) {
-        // Those who were about to begin anew already begin with all the others.
+        // Members that were about to begin anew already begin with all the others.
         let (overlapping, apart) = std::mem::take(&mut self.revivals.all)
             .into_iter()
             .partition(|other: &Revival| who.iter().any(|&index| other.concerns(index)));
@@ -148,7 +148,7 @@ impl Conductor<'_> {
         for other in overlapping {
             before.extend(other.before);
             leaves.extend(other.leaves);
-            // Where they begin again one by one, some have begun, and one is about to.
+            // Where members begin again one by one, some have begun, and one is about to.
             let (rising, others): (Vec<usize>, Vec<usize>) =
                 other.who.into_iter().partition(|index| self.revivals.rising.contains(index));
             let waits =
@@ -260,7 +260,7 @@ impl Conductor<'_> {
         false
     }
 
-    /// Somebody does not end its incarnation, though its waits were cut short.
+    /// A member does not end its incarnation, though its waits were cut short.
     pub(super) fn give_up_revival(&mut self, index: usize) {
         let Some(member) = self.stage.member(index) else { return };
         let doing = member.life.doing();

@@ -1,18 +1,18 @@
-//! Rings: those who feed each other leave as one, when all of them are at rest.
+//! Rings: members that feed each other leave as one, when all of them are at rest.
 //!
-//! First they hear the last call: their timers end, and their channels are read out, so that nothing comes but
-//! through mailboxes, which can be looked at. They are seen to be at rest twice, with nothing done in between:
-//! then there was a moment at which all of them were so at once. Their children are looked at too, since what one
-//! of those sends into the ring is the ring's affair. Children that are tasks are not: they are in their loops
-//! until their parent's turn.
+//! First they hear the last call: their timers end, and their channels are read out, so that nothing comes but through
+//! mailboxes, which can be looked at. They are seen to be at rest twice, with nothing done in between: then there was a
+//! moment at which all of them were so at once. Their children are looked at too, since what a child sends into the
+//! ring is the ring's affair. Children that are tasks are not: they are in their loops until their parent's turn.
 //!
-//! Then they close for others, for good. What came late until then is handled, and may lead one of them to send to another
-//! that needs its children for it: so they are to be at rest once more. Then their turn has come: they let their children leave,
-//! handle what those send, and rest, open for each other still. When all of them rest, all are closed for good at once. The children of one that fails, or was given up, may still send to
-//! the others: until they have left, it counts as one of the ring that does not rest.
+//! Then they close for others, for good. What came late until then is handled, and may lead a member to send to another
+//! that needs its children for it: so they are to be at rest once more. Then their turn has come: they let their
+//! children leave, handle what those send, and rest, still open for each other. When all of them rest, all are closed
+//! for good at once. The children of a member that fails, or was given up, may still send to the others: until they
+//! have left, it counts as a member that does not rest.
 //!
-//! The threads of a pool that have children leave as a ring does, too, but close for others at once. If one of a larger
-//! ring is told to leave alone, that is all that it leaves with.
+//! The threads of a pool that have children leave as a ring too, but close for others at once. If a pool of a larger
+//! ring is told to leave alone, it leaves with its own threads only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::unwind::lock;
 const SETTLING: Duration = Duration::from_millis(1);
 
 impl Conductor<'_> {
-    /// Lets those rings close that are at rest, and says when to look at the others.
+    /// Lets the rings that are at rest close, and says when to look at the others.
     pub(super) fn settle_rings(&mut self) {
         let now = Instant::now();
         let settling: Vec<usize> = self
@@ -42,8 +42,8 @@ impl Conductor<'_> {
                 let Some(own) = ring.iter().find(|member| member.life.index == index) else {
                     continue;
                 };
-                // A pool of it may have been told to leave alone, and has closed by itself: that settles alone, and is
-                // waited for by the others, for whom it is open no more.
+                // A pool of the ring may have been told to leave alone, and has closed by itself. It settles alone; the
+                // others wait for it, but it is open for them no more.
                 let own = own.life.ring();
                 ring.retain(|member| own.is_none() || member.life.ring() == own);
                 let same = ring.iter().filter(|member| member.life.ring() == own);
@@ -63,7 +63,7 @@ impl Conductor<'_> {
     fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
         let look = self.look_at_ring(ring);
         for member in ring.iter().filter(|_| look.is_getting_on) {
-            // Who waits for the others of its ring is not stuck as long as they are not.
+            // A member that waits for the others of its ring is not stuck as long as they are not.
             if let Some(State::Settling(turn)) = self.states.get_mut(&member.life.index) {
                 turn.touch(now);
             }
@@ -76,7 +76,7 @@ impl Conductor<'_> {
         }
     }
 
-    /// Whether all of a ring, and those below them, are at rest as they were when they were looked at last.
+    /// Whether all members of a ring, and those below them, are at rest as they were when they were last looked at.
     fn look_at_ring(&mut self, ring: &[Arc<Member>]) -> Look {
         let mut look = Look { is_at_rest: true, is_getting_on: false };
         for member in self.with_their_children(ring) {
@@ -92,7 +92,7 @@ impl Conductor<'_> {
         look
     }
 
-    /// Those of a ring, and those below them that have mailboxes.
+    /// The members of a ring, and those below them that have mailboxes.
     fn with_their_children(&self, ring: &[Arc<Member>]) -> Vec<Arc<Member>> {
         let mut all = ring.to_vec();
         let mut looked_below = 0;
@@ -107,17 +107,17 @@ impl Conductor<'_> {
         all
     }
 
-    /// Whether somebody below those of a ring is still there, who may send to all of it. Who rests has no children any
-    /// more; who fails or is given up reads its mailbox no more while they leave.
+    /// Whether anyone below the members of a ring, who may send to all of it, is still there. A member that rests has
+    /// no children any more; one that fails or is given up reads its mailbox no more while they leave.
     fn is_above_anybody(&self, ring: &[Arc<Member>]) -> bool {
         ring.iter()
             .filter(|member| member.life.has_had_children())
             .any(|member| !self.stage.children(member.life.index).is_empty())
     }
 
-    /// Closes a ring that is at rest for everybody else, for good; and gives it its turn when that was so already, and it is at
-    /// rest still. What came late, as from a sender that had looked before, may have led one of them to send to another that
-    /// needs its children for it, and that tells them to leave in its turn.
+    /// Closes a ring that is at rest for everybody else, for good. If that was so already, and the ring is at rest
+    /// still, gives it its turn. What came late, as from a sender that had looked before, may have led a member to send
+    /// to another that needs its children for it, and that tells them to leave in its turn.
     fn close_ring_at_rest(&mut self, ring: &[Arc<Member>]) {
         if ring.iter().all(|member| member.is_finished_for_strangers()) {
             self.close_ring(ring);
@@ -126,12 +126,12 @@ impl Conductor<'_> {
         self.acquaint(ring);
         for member in ring {
             member.finish_for_strangers();
-            // Whoever is seen asleep after this hears it before it takes anything.
+            // A member that is seen asleep after this hears the bell before it takes anything.
             member.ring();
         }
     }
 
-    /// Gives those of a ring their turn. Their mailboxes are closed, but for each other.
+    /// Gives the members of a ring their turn. Their mailboxes are closed, but for each other.
     pub(super) fn close_ring(&mut self, ring: &[Arc<Member>]) {
         self.acquaint(ring);
         for member in ring {
@@ -142,12 +142,12 @@ impl Conductor<'_> {
         }
     }
 
-    /// All of a ring are to know each other before the first of them closes.
+    /// All members of a ring are to know each other before the first of them closes.
     fn acquaint(&mut self, ring: &[Arc<Member>]) {
         let Some(first) = ring.first() else { return };
         for member in ring {
             member.join_ring(first.life.index);
-            // Who had its turn alone ends with the others now, should it be the last of them.
+            // A member that had its turn alone ends with the others now, should it be the last of them.
             let state = self.states.get_mut(&member.life.index);
             if let Some(state @ &mut State::InTurn(turn)) = state {
                 if turn.halted.is_none() {
@@ -157,12 +157,13 @@ impl Conductor<'_> {
         }
     }
 
-    /// Closes their mailboxes for good, if none of them, and nobody below them, has anything to do.
+    /// Closes the mailboxes of a ring for good, if none of its members, and nobody below them, has anything to do.
     fn finish_ring(&mut self, ring: &[Arc<Member>]) {
         if self.is_above_anybody(ring) {
             return;
         }
-        // One for all threads of a pool. Who rests does not look into those beside its own either.
+        // One entry for all threads of a pool. A thread that rests does not look into the mailboxes beside its own
+        // either.
         let mut posts: BTreeMap<MailboxId, (Arc<dyn Post>, usize)> = BTreeMap::new();
         for member in ring {
             let own = lock(&member.post).clone().into_iter().map(|post| (post.readers(), post));
@@ -185,12 +186,12 @@ impl Conductor<'_> {
 /// What a look at a ring has shown.
 struct Look {
     is_at_rest: bool,
-    /// Somebody has handled something since the last.
+    /// A member has handled something since the last look.
     is_getting_on: bool,
 }
 
-/// All of them, or none: what comes late to one that was closed a moment earlier than the others would be sent on to
-/// them, or they to it.
+/// All of them, or none: what comes late to a mailbox that was closed a moment earlier than the others would be sent on
+/// to them, or they to it.
 fn finish_together(posts: &[(Arc<dyn Post>, usize)]) -> bool {
     match posts {
         [] => true,
@@ -216,7 +217,7 @@ mod tests {
     use crate::stage::Stage;
     use crate::waiters::Ticket;
 
-    /// Waits for room in the mailbox of the one, and looks at both when that closes.
+    /// Waits for room in the mailbox of the first, and looks at both when that closes.
     struct Onlooker([Arc<Life>; 2], AtomicBool);
 
     impl Wake for Onlooker {
@@ -227,7 +228,7 @@ mod tests {
         }
     }
 
-    /// Two of a ring, whose turn it is, without threads.
+    /// Two members of a ring, whose turn it is, without threads.
     fn ring(
         conductor: &mut Conductor<'_>,
         stage: &Arc<Stage>,
@@ -301,7 +302,7 @@ mod tests {
         assert!(onlooker.1.load(Ordering::SeqCst));
     }
 
-    /// That one has handled something, and sleeps again.
+    /// That member has handled something, and sleeps again.
     fn get_on(life: &Life) {
         life.enter_message();
         life.leave_handled();
@@ -328,7 +329,7 @@ mod tests {
         assert!(!closes() && closes());
     }
 
-    /// Whether those of a ring are told that their turn has come.
+    /// Whether the members of a ring are told that their turn has come.
     fn are_called(ring: &[Arc<Member>]) -> [bool; 2] {
         [0, 1].map(|i: usize| ring[i].life.stopping.is_set())
     }

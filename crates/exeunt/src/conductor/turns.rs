@@ -1,4 +1,4 @@
-//! Turns: whose has come, and what their deadlines say.
+//! Turns: whose turn has come, and what its deadline says.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::notice::{Notice, doing_for};
 use crate::unwind::lock;
 
 impl Conductor<'_> {
-    /// Tells everybody whose turn has come.
+    /// Tells each member whose turn has come.
     pub(super) fn give_turns(&mut self) {
         let now = Instant::now();
         let (mut due, end) = self.companies.take_due(now);
@@ -33,7 +33,7 @@ impl Conductor<'_> {
             self.states.insert(member.life.index, state);
             match with {
                 With::Nobody => member.call(),
-                // Nobody else's message is waited for.
+                // No message of others is waited for.
                 With::Pool(pool) if !member.life.leaves_with_ring() => self.close_ring(pool),
                 With::Pool(_) | With::Ring => {}
             }
@@ -42,13 +42,13 @@ impl Conductor<'_> {
         }
     }
 
-    /// All are looked at by then, if anybody is already to be looked at.
+    /// Looks at all by then, if any is to be looked at already.
     fn look_by(&mut self, at: Option<Instant>) {
         self.look_at = self.look_at.map(|look_at| at.map_or(look_at, |at| at.min(look_at)));
     }
 
-    /// When to look at somebody whose turn has just begun. It has no less time than that, since there are no more to come
-    /// than there were.
+    /// When to look at a member whose turn has just begun. It has no less time than that, since there are no more to
+    /// come than there were.
     fn first_limit_of(&self, member: &Member, turn: Turn, now: Instant) -> Option<Instant> {
         let (clock, to_come) = self.terms_of(member.life.index, now);
         let limit = turn.next_limit(&clock, member.limits, to_come);
@@ -57,7 +57,8 @@ impl Conductor<'_> {
         Some(limit.map_or(look, |limit| limit.min(look)))
     }
 
-    /// Looks at everybody whose turn it is, and says when to look again; never, if it is nobody's.
+    /// Looks at all members whose turn it is, and says when to look again; never, if it is nobody's
+    /// turn.
     pub(super) fn enforce_deadlines(&mut self) {
         self.look_at =
             (!self.states.is_empty() || !self.companies.is_empty()).then(|| self.look_at_all());
@@ -79,8 +80,8 @@ impl Conductor<'_> {
                 Decision::Abandon => stragglers.push(index),
             }
         }
-        // Before any of them hears of it: who waits for room with another one that leaves for it is no
-        // failure.
+        // Before any of them hears of it: a member that waits for room with another that leaves because of it has not
+        // failed.
         for member in &overdue {
             if self.is_in_turn(member.life.index) {
                 member.life.set_overdue();
@@ -129,7 +130,7 @@ impl Conductor<'_> {
         decision
     }
 
-    /// Tells somebody that its deadline has come, and its children with it.
+    /// Tells a member that its deadline has come, and its children with it.
     fn halt(&mut self, member: &Arc<Member>, now: Instant) {
         let life = &member.life;
         let mut turn = match self.states.get_mut(&life.index) {
@@ -163,13 +164,13 @@ impl Conductor<'_> {
 
     // Clocks.
 
-    /// The clock that holds for somebody: the system's, if it drains.
+    /// The clock that holds for that member: the system's, if it drains.
     fn clock_of(&self, index: usize, now: Instant) -> DrainClock {
         let alone = || DrainClock::start(*lock(&self.stage.limits), now, 1);
         self.companies.clock_of(index).unwrap_or_else(alone)
     }
 
-    /// The clock that holds for somebody, and how many have still to have their turn under it.
+    /// The clock that holds for that member, and how many have still to have their turn under it.
     fn terms_of(&self, index: usize, now: Instant) -> (DrainClock, usize) {
         let to_come = self.to_come_in_company(index).unwrap_or(self.to_come);
         (self.clock_of(index, now), to_come)
@@ -181,7 +182,8 @@ impl Conductor<'_> {
         (self.stage.waited_for() - self.waited_for_and_left).saturating_sub(in_turn.count())
     }
 
-    /// How many have, of those with whom somebody leaves while the system does not.
+    /// How many have still to have theirs, of those with whom that member leaves; `None` if the
+    /// system drains.
     fn to_come_in_company(&self, index: usize) -> Option<usize> {
         if self.is_draining() {
             return None;
@@ -256,7 +258,7 @@ mod tests {
     use crate::mailbox::Mailbox;
     use crate::report::Reason;
 
-    /// So many, of whom the first has left.
+    /// So many members, of which the first has left.
     fn members(scene: &Scene, count: usize) -> Vec<Arc<Member>> {
         let members: Vec<Arc<Member>> = (0..count).map(|index| scene.member(index)).collect();
         members[0].has_left.store(true, Ordering::Relaxed);

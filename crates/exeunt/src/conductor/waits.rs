@@ -1,5 +1,5 @@
-//! Who waits for somebody who is getting on, for room, an answer or an end, is not stuck, however long that takes;
-//! nor is who waits for one who waits for such a one.
+//! A member that waits for one that is getting on, for room, an answer or an end, is not stuck, however long that
+//! takes; nor is a member that waits for such a one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::member::Member;
 use crate::stage::Stage;
 
 impl Conductor<'_> {
-    /// Touches the turns of those who wait so.
+    /// Touches the turns of the members that wait so.
     pub(super) fn excuse_who_waits(&mut self, now: Instant) {
         let mut mailboxes = Mailboxes { stage: self.stage, readers: BTreeMap::new() };
         let mut pulses = BTreeMap::new();
@@ -32,15 +32,15 @@ impl Conductor<'_> {
     }
 }
 
-/// Who reads which mailbox.
+/// Which members read which mailbox.
 struct Mailboxes<'a> {
     stage: &'a Stage,
-    /// As far as it was looked up in this round, by the place of its owner.
+    /// As far as it was looked up in this round, by the place of the mailbox's owner.
     readers: BTreeMap<usize, Vec<Arc<Member>>>,
 }
 
 impl Mailboxes<'_> {
-    /// Those for whom somebody waits, and those for whom they do.
+    /// The members for which that one waits, those for which they wait, and so on.
     fn waited_for(&mut self, index: usize) -> Vec<Arc<Life>> {
         let mut others =
             self.stage.member(index).map_or_else(Vec::new, |member| member.life.waits_for_others());
@@ -55,7 +55,7 @@ impl Mailboxes<'_> {
         all
     }
 
-    /// Its owner; of a pool, which has none, all its threads.
+    /// The readers of its mailbox: the owner; of a pool, which has none itself, all its threads.
     fn readers(&mut self, owner: usize) -> &[Arc<Member>] {
         let stage = self.stage;
         self.readers.entry(owner).or_insert_with(|| match stage.member(owner) {

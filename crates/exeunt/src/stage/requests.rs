@@ -19,41 +19,41 @@ pub(crate) enum Cue {
     Ended(usize),
     /// The drain is to begin.
     Shutdown(Reason),
-    /// Somebody waits for the end: from now on the system ends when all have ended by themselves.
+    /// The owner waits for the end: from now on the system ends when all have ended by themselves.
     Awaited,
     /// This member is to have its turn now.
     Stop {
         index: usize,
-        /// Whether it has asked for it itself, so that its restart policy has a say.
+        /// Whether it has asked for this itself, so that its restart policy has a say.
         by_itself: bool,
     },
-    /// The children of this member are to leave. It is told how they did.
+    /// The children of this member are to leave. It is told how they left.
     Dismiss { parent: usize, left: Sender<Vec<ActorReport>> },
     /// An incarnation is over, by a failure or by its own wish: what is to become of the member?
     Over { index: usize, error: Option<String>, sentence: Sender<Sentence> },
-    /// A child that leaves for good has failed at that, which is its parent's failure.
+    /// A child that leaves for good has failed at leaving, which is its parent's failure.
     FailedOnLeaving { name: String, parent: usize, error: String, sentence: Sender<Sentence> },
-    /// An incarnation has ended, and the next waits for word, and how long it is to wait after that.
+    /// An incarnation has ended. The next waits for word that it may begin, and after how long.
     Rests { index: usize, go: Sender<Duration> },
-    /// An incarnation that was waited for has begun.
+    /// An incarnation that the conductor waited for has begun.
     Risen(usize),
 }
 
 impl Stage {
-    /// Somebody is to have its turn now.
+    /// That member is to have its turn now.
     pub(crate) fn stop(&self, who: &Life) {
         let by_itself = life::current().is_some_and(|me| std::ptr::eq(&raw const *me, who));
         let _ = self.cues.send(Cue::Stop { index: who.index, by_itself });
     }
 
-    /// The children of somebody are to leave; it will be told how they did.
+    /// The children of that member are to leave; it will be told how they did.
     pub(crate) fn dismiss_family(&self, parent: &Life) -> Receiver<Vec<ActorReport>> {
         let (left, everybody_has_left) = crossbeam_channel::bounded(1);
         let _ = self.cues.send(Cue::Dismiss { parent: parent.index, left });
         everybody_has_left
     }
 
-    /// What is to become of somebody whose incarnation is over, by a failure if there is an error.
+    /// What is to become of a member whose incarnation is over, by a failure if there is an error.
     pub(crate) fn judge(&self, life: &Life, error: Option<&str>) -> Sentence {
         if !life.is_supervised || life.has_ended() {
             return Sentence::GiveUp;
@@ -65,7 +65,7 @@ impl Stage {
         answer.recv().unwrap_or(Sentence::Leave)
     }
 
-    /// Whose failure it is that somebody who leaves for good has failed at that.
+    /// Whose failure it is that a member that leaves for good has failed at leaving.
     pub(crate) fn judge_farewell(&self, life: &Life, error: &str) -> Sentence {
         if !life.is_supervised || life.has_ended() {
             return Sentence::GiveUp;
@@ -83,30 +83,30 @@ impl Stage {
         answer.recv().unwrap_or(Sentence::GiveUp)
     }
 
-    /// A failure of somebody who leaves, which is nobody else's.
+    /// A failure of a member that leaves, which concerns no other.
     pub(crate) fn absorb(&self, name: &str, error: &str) -> Sentence {
         self.emit(|| Notice::Absorbed { name: name.to_owned(), error: error.to_owned() });
         Sentence::Passed
     }
 
-    /// The thread of somebody is at its very end.
+    /// The thread of that member is at its very end.
     pub(crate) fn farewell(&self, life: &Life) {
         let _ = self.cues.send(Cue::Ended(life.index));
     }
 
-    /// Somebody waits to begin anew.
+    /// That member waits to begin anew.
     pub(crate) fn rest(&self, life: &Life) -> Receiver<Duration> {
         let (go, word) = crossbeam_channel::bounded(1);
         let _ = self.cues.send(Cue::Rests { index: life.index, go });
         word
     }
 
-    /// Somebody whom others wait for has begun anew.
+    /// A member that others wait for has begun anew.
     pub(crate) fn risen(&self, life: &Life) {
         let _ = self.cues.send(Cue::Risen(life.index));
     }
 
-    /// What is to become of somebody whose incarnation is over. `alone`: in a drain or in its own turn.
+    /// What is to become of a member whose incarnation is over. `alone`: in a drain or in its own turn.
     pub(crate) fn decide(
         &self,
         life: &Life,

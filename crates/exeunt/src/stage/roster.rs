@@ -1,4 +1,4 @@
-//! The roster: who is in the system, and whether somebody may join it.
+//! The roster: which members the system has, and whether another may join.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -16,40 +16,41 @@ use crate::restart::Restart;
 use crate::snapshot::ActorSnapshot;
 use crate::supervision::Under;
 
-/// Who is in the system.
+/// The members of the system.
 #[derive(Default)]
 pub(super) struct Roster {
-    /// By their place in the order of spawning. Children are let go when they have left: an actor may
-    /// have any number of them, one after the other.
+    /// By their place in the order of spawning. Children are let go when they have left: an actor
+    /// may have any number of them, one after the other.
     pub(super) members: BTreeMap<usize, Arc<Member>>,
-    /// Of each parent, and of nobody, the children: those that are there, and those that have left others behind who are.
+    /// The children of each parent, and of none: those that are there, and those that have left behind others that are.
     families: BTreeMap<Option<usize>, BTreeSet<usize>>,
     pub(super) next_index: usize,
-    /// Every mailbox that anybody has declared to feed.
+    /// Every mailbox that anything was declared to feed.
     pub(super) fed: HashSet<MailboxId>,
-    /// How many were spawned that are waited for: all but the daemons.
+    /// How many members were spawned that are waited for: all but the daemons.
     pub(super) waited_for: usize,
-    /// How they stood at the end, when the members themselves are let go: they hold the stage, so
+    /// How the members stood at the end, when they themselves are let go: they hold the stage, so
     /// that it would keep itself alive.
     pub(super) last_look: Option<Vec<ActorSnapshot>>,
     pub(super) entry: Entry,
 }
 
-/// Who may still be started. It only ever goes forward.
+/// What may still be started. It only ever goes forward.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) enum Entry {
     #[default]
     Everybody,
-    /// The drain has begun: nobody but children, by their parents.
+    /// The drain has begun: only children, by their parents.
     Children,
-    /// All but the daemons have left. Who was told to stop would else spawn somebody whom nobody tells.
+    /// Nothing. All but the daemons have left, and a daemon that was told to stop could spawn a child that nobody
+    /// tells.
     Nobody,
 }
 
-/// How somebody is to be spawned.
+/// How a member is to be spawned.
 pub(crate) struct Part {
     pub(crate) name: Arc<str>,
-    /// Whose child it is to be.
+    /// Its parent, if it is to be a child.
     pub(crate) parent: Option<Arc<Life>>,
     pub(crate) restart: Restart,
     pub(crate) under: Under,
@@ -58,13 +59,13 @@ pub(crate) struct Part {
     pub(crate) front: Option<Arc<Front>>,
     pub(crate) post: Option<Arc<dyn Post>>,
     pub(crate) node: Node,
-    /// The mailboxes it feeds, and to how many of those above it they are outside of the family.
+    /// Each mailbox it feeds, with how many of the families above it that mailbox is outside of.
     pub(crate) feeds_outside: Vec<(MailboxId, usize)>,
     /// Names, looked up when it is spawned.
     pub(crate) after: Vec<String>,
     pub(crate) limits: OwnLimits,
     pub(crate) stack_bytes: Option<usize>,
-    /// Which of the threads it is that read its mailbox.
+    /// Which of the threads that read its mailbox it is.
     pub(crate) seat: usize,
 }
 
@@ -102,7 +103,7 @@ impl Part {
         life
     }
 
-    /// What it feeds those feed who stand above it, also when it has left.
+    /// What a member feeds, those above it feed too, also when it has left.
     pub(super) fn tell_those_above(&self) {
         for &(mailbox, families) in &self.feeds_outside {
             let above = self.parent.iter().flat_map(|parent| parent.with_ancestors());
@@ -129,15 +130,16 @@ impl Part {
 }
 
 impl Roster {
-    /// From here on nobody else is started but they.
+    /// From here on nothing but `to` is started.
     pub(super) fn restrict(&mut self, to: Entry) {
         self.entry = self.entry.max(to);
     }
 
-    /// Whether it may still be spawned: a child as long as its parent has not sent its children away.
+    /// Whether it may still be spawned: a child as long as its parent has not sent its children
+    /// away.
     pub(super) fn is_open_for(&self, part: &Part) -> bool {
         match &part.parent {
-            // Who was given up has none any more: nobody would tell them to leave.
+            // A parent that was given up has no more children: nobody would tell them to leave.
             Some(parent) => {
                 self.entry < Entry::Nobody && !parent.has_ended() && parent.found_family()
             }
@@ -145,13 +147,13 @@ impl Roster {
         }
     }
 
-    /// Completes what was said of its place in the order, and refuses one that cannot be. The names of a declared
-    /// cycle, if it closes one.
+    /// Completes what was said of its place in the order, and refuses a place that cannot be. Gives the names of a
+    /// declared cycle, if it closes one.
     pub(super) fn place(&self, part: &mut Part) -> Result<Option<Vec<String>>, SpawnCause> {
         part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
         part.node.after = self.indices_of(part)?;
         if part.front.is_some() && part.node.feeds.is_none() {
-            // Those of a pool feed all before it, and not each other.
+            // The threads of a pool feed all before it, and not each other.
             part.node.feeds = Some(self.mailboxes_before(part));
         }
         self.check_order(part)
@@ -171,7 +173,7 @@ impl Roster {
     pub(super) fn forget(&mut self, index: usize) -> Option<Arc<Member>> {
         let member = self.members.remove(&index)?;
         let mut life = &member.life;
-        // With those above it who have left and had nobody else below them.
+        // With those above it that have left and had no other left below them.
         while !self.members.contains_key(&life.index) && !self.has_any_below(life.index) {
             let Some(parent) = &life.parent else { break };
             let siblings = self.families.entry(Some(parent.index)).or_default();
@@ -188,7 +190,7 @@ impl Roster {
         self.families.contains_key(&Some(index))
     }
 
-    /// These, and all below them.
+    /// These members, and all below them.
     pub(super) fn families(&self, members: &[Arc<Member>]) -> Vec<Arc<Member>> {
         let mut all = members.to_vec();
         let mut looked_below = 0;
@@ -201,7 +203,7 @@ impl Roster {
         all
     }
 
-    /// The children of somebody, and whom those of them have left behind who were given up.
+    /// The children of that member, and those that children who were given up have left behind.
     pub(super) fn children(&self, parent: usize) -> Vec<Arc<Member>> {
         let (mut children, mut above) = (Vec::new(), vec![parent]);
         while let Some(parent) = above.pop() {
@@ -239,9 +241,9 @@ impl Roster {
         Ok(indices)
     }
 
-    /// Refuses who would close a cycle that was not declared, and names one that was. Somebody whose
-    /// mailbox is new, and who comes after nobody, cannot close one; this keeps the spawning of many
-    /// from being quadratic.
+    /// Refuses a part that would close a cycle that was not declared, and names a cycle that was. A
+    /// part whose mailbox is new, and that comes after nothing, cannot close one; this keeps the
+    /// spawning of many from being quadratic.
     fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
         let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
         if part.node.after.is_empty() && !is_fed {

@@ -11,8 +11,9 @@ use crate::notice::Notice;
 use crate::pool::Front;
 use crate::unwind::{self, lock};
 
-/// What the thread of a member does from its first moment to its last. Without its type, so that all about spawning is compiled
-/// once, and not for each type of actor; and shared, so that a thread that is refused leaves it to whoever was to spawn it.
+/// What the thread of a member does from its first moment to its last. Without its type, so that all about spawning is
+/// compiled once, and not for each type of actor; and shared, so that a thread that is refused leaves it to the caller
+/// of the spawn.
 pub(crate) trait Body: Send + Sync {
     fn live(self: Arc<Self>, life: Arc<Life>) -> Outcome;
 }
@@ -20,7 +21,7 @@ pub(crate) trait Body: Send + Sync {
 impl<F: FnOnce(Arc<Life>) -> Outcome + Send> Body for Mutex<Option<F>> {
     fn live(self: Arc<Self>, life: Arc<Life>) -> Outcome {
         let body = lock(&self).take();
-        // Not for as long as it lives: what was in it may be large.
+        // Not kept for as long as it lives: what was in it may be large.
         drop(self);
         body.map_or_else(|| unreachable!("nobody lives twice"), |body| body(life))
     }
@@ -30,7 +31,7 @@ pub(crate) fn body<F: FnOnce(Arc<Life>) -> Outcome + Send + 'static>(body: F) ->
     Arc::new(Mutex::new(Some(body)))
 }
 
-/// Whether somebody was spawned.
+/// Whether a member was spawned.
 pub(crate) enum Spawned {
     Yes(Arc<Life>),
     /// What it was to belong to is leaving.
@@ -48,8 +49,8 @@ impl Stage {
             return Err(part.error(SpawnCause::Name));
         }
         self.raise_the_curtain().map_err(|error| part.error(SpawnCause::Thread(error)))?;
-        // Held to the end, so that the conductor finds in the roster whoever tells it something,
-        // and that nobody slips in behind the beginning of a drain.
+        // Held to the end, so that the conductor finds in the roster each member that tells it
+        // something, and that none slips in behind the beginning of a drain.
         let mut roster = lock(&self.roster);
         if !roster.is_open_for(&part) || lock(&self.supervision).is_closing(part.under) {
             drop(roster);
@@ -59,14 +60,14 @@ impl Stage {
         let cycle = roster.place(&mut part).map_err(|cause| part.error(cause))?;
         let life = Arc::new(part.life(roster.next_index, self));
         life.pool.iter().for_each(|pool| pool.one_more_listens());
-        // Before its thread, whose first words may be to itself.
+        // Before its thread starts, whose first words may be to itself.
         part.post.iter().for_each(|post| post.belong_to(&life));
         let work = {
             let (life, body) = (Arc::clone(&life), Arc::clone(&body));
             move || enter(life, body)
         };
         if life.is_supervised {
-            // Before its thread, which may fail at once.
+            // Before its thread starts, which may fail at once.
             let supervisor = part.supervisor();
             let mut supervision = lock(&self.supervision);
             supervision.add_member(life.index, part.restart, part.is_significant, supervisor);
@@ -96,7 +97,7 @@ impl Stage {
     /// Forgets the supervision of a member that has left for good, and gives those of the group that is to be shut down
     /// because of that.
     pub(crate) fn dismiss_group_of(&self, index: usize) -> Vec<Arc<Member>> {
-        // Held, so that nobody slips in behind the last look.
+        // Held, so that no member slips in behind the last look.
         let roster = lock(&self.roster);
         let mut supervision = lock(&self.supervision);
         let group = supervision.left(index);
@@ -104,8 +105,8 @@ impl Stage {
         members.filter_map(|index| roster.members.get(&index).cloned()).collect()
     }
 
-    /// Somebody who stands for several threads. It has a place in the order of spawning, at which
-    /// nobody is.
+    /// A life that stands for several threads. It has a place in the order of spawning, at which no
+    /// thread is.
     pub(crate) fn front(
         self: &Arc<Self>,
         name: &Arc<str>,
@@ -124,8 +125,8 @@ impl Stage {
 fn enter(life: Arc<Life>, body: Arc<dyn Body>) {
     life::set_current(Arc::clone(&life));
     let itself = Arc::clone(&life);
-    // All code of the user's is caught where it is run. Should something of ours panic all the same,
-    // the end must be told.
+    // All code of the user's is caught where it is run. Should code of ours panic all the same, the
+    // end must be told.
     let outcome = unwind::catch(|| body.live(itself)).unwrap_or_else(Outcome::Failed);
     life.end(outcome);
 }

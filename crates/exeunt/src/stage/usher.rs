@@ -1,4 +1,4 @@
-//! The usher: the thread on which the listeners run, whom they may hold up.
+//! The usher: the thread on which the listeners run, which they may hold up.
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -11,7 +11,7 @@ pub(crate) type Listener = Box<dyn FnMut(&Notice) + Send>;
 pub(crate) enum Chore {
     Tell(Notice),
     Listen(Listener),
-    /// What is to be buried, when there was no thread for it.
+    /// A burial for which there was no thread.
     Run(Box<dyn FnOnce() + Send>),
     /// The sender goes when all before this is done and the listeners are dropped.
     GoHome(Sender<()>),

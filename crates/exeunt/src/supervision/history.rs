@@ -29,7 +29,7 @@ impl History {
 pub(super) struct Row {
     /// The last delay, before the jitter. `None` if there is no row.
     last: Option<Duration>,
-    /// When its latest incarnation began. `None` for the first, before which there was no row.
+    /// When its latest incarnation began. `None` for the first one, which follows no row.
     pub(super) running_since: Option<Instant>,
 }
 
