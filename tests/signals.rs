@@ -627,7 +627,7 @@ fn s5_a_second_system_gets_a_clear_error_and_the_first_keeps_the_signals() {
     assert_eq!(
         error,
         "true the system `first` of this process has the signals already; \
-         another one does without, by `System::wait`"
+         run another one without them, by `System::wait`"
     );
     let second = victim.hear("second");
     assert!(second.starts_with("Failure `signals` failed"), "{second}");

@@ -202,7 +202,7 @@ pub enum LookupError {
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LookupError::Unknown { name } => write!(f, "nobody called `{name}` takes messages"),
+            LookupError::Unknown { name } => write!(f, "no actor called `{name}` can be reached"),
             LookupError::WrongType { name, takes, asked_for } => {
                 write!(f, "`{name}` takes messages of type {takes}, not {asked_for}")
             }
@@ -242,10 +242,13 @@ pub enum WaitError {
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            WaitError::Inside => "an actor cannot wait for its own end, nor for that of those who wait for it to leave",
+            WaitError::Inside => {
+                "an actor cannot wait for its own end, nor for that of its pool, its system or an actor above it, \
+                which wait for it to leave"
+            }
             WaitError::Timeout => "the end has not come in time",
             WaitError::Interrupted => "the end has not come before the waiter had to stop",
-            WaitError::NotSpawned => "there is no end of somebody who was not spawned",
+            WaitError::NotSpawned => "it was not spawned: there is no end to wait for",
         })
     }
 }

@@ -92,8 +92,8 @@ message_error!(SendError {
     Full => "the mailbox of `{}` is full",
     Closed => "the mailbox of `{}` is closed",
     Interrupted => "the mailbox of `{}` is full and the sender must stop",
-    Deadlock => "the mailbox of `{}` is full and is the sender's own",
-    NoLane => "the mailbox of `{}` has no urgent lane",
+    Deadlock => "the mailbox of `{}` is full and is the sender's own: waiting would never end",
+    NoLane => "the mailbox of `{}` has no urgent lane (`urgent` of its builder opens one)",
 });
 
 impl<M> StdError for SendError<M> {
@@ -131,7 +131,7 @@ pub enum TrySendError<M> {
 message_error!(TrySendError {
     Full => "the mailbox of `{}` is full",
     Closed => "the mailbox of `{}` is closed",
-    NoLane => "the mailbox of `{}` has no urgent lane",
+    NoLane => "the mailbox of `{}` has no urgent lane (`urgent` of its builder opens one)",
 });
 
 impl<M> StdError for TrySendError<M> {}
@@ -168,7 +168,7 @@ message_error!(SendTimeoutError {
     Timeout => "the mailbox of `{}` stayed full for too long",
     Closed => "the mailbox of `{}` is closed",
     Interrupted => "the mailbox of `{}` is full and the sender must stop",
-    Deadlock => "the mailbox of `{}` is full and is the sender's own",
+    Deadlock => "the mailbox of `{}` is full and is the sender's own: waiting would never end",
 });
 
 impl<M> SendTimeoutError<M> {
@@ -283,7 +283,9 @@ impl<M> fmt::Display for AskError<M> {
             AskError::Interrupted(name) => {
                 write!(f, "no answer of `{name}` came before the asker had to stop")
             }
-            AskError::Deadlock(name) => write!(f, "`{name}` asked itself"),
+            AskError::Deadlock(name) => {
+                write!(f, "`{name}` asked itself: it cannot answer while it waits")
+            }
         }
     }
 }

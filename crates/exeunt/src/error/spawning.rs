@@ -17,7 +17,7 @@ use crate::pool::MOST_THREADS;
 /// assert!(error.is_unknown_name());
 /// assert_eq!(
 ///     error.to_string(),
-///     "`report` is to come after `import`, but nobody of that name was spawned before"
+///     "`report` is to come after `import`, but no actor or task of that name was spawned before"
 /// );
 /// ```
 pub struct SpawnError {
@@ -127,7 +127,7 @@ impl fmt::Display for SpawnError {
             SpawnCause::UnknownName(after) => {
                 write!(
                     f,
-                    "`{name}` is to come after `{after}`, but nobody of that name was spawned before"
+                    "`{name}` is to come after `{after}`, but no actor or task of that name was spawned before"
                 )
             }
             SpawnCause::Foreign(other) => {
@@ -136,8 +136,8 @@ impl fmt::Display for SpawnError {
             SpawnCause::NotRestartable => {
                 write!(
                     f,
-                    "`{name}` is to be made more than once, but there is only one of it: say with \
-                    `spawn_with` how it is made"
+                    "`{name}` is to be made more than once, but was given as one value: use `spawn_with`, \
+                    which can make it anew"
                 )
             }
             SpawnCause::Threads(0) => write!(f, "the pool `{name}` has no threads"),

@@ -44,16 +44,16 @@ impl fmt::Display for SignalError {
             Cause::Owned(owner) => {
                 write!(
                     f,
-                    "the system `{}` of this process has the signals already; another one does \
-                    without, by `System::wait`",
+                    "the system `{}` of this process has the signals already; run another one \
+                    without them, by `System::wait`",
                     owner.name()
                 )
             }
             Cause::None(system) => {
                 write!(
                     f,
-                    "no signal was chosen for the system `{}`; one that is to have none does \
-                    without, by `System::wait`",
+                    "no signal was chosen for the system `{}`; to run it without any, use \
+                    `System::wait`",
                     system.name()
                 )
             }
