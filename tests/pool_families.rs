@@ -2,9 +2,9 @@
 //! were spawned and however their pool leaves; and nobody waits for room where nobody makes any.
 
 use std::iter;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use exeunt::{
@@ -127,6 +127,53 @@ fn o3_f1_a_pool_waits_for_the_children_of_one_of_its_threads_that_fails() {
 }
 
 /// Walks into the trap at a zero, and fails when it comes out.
+/// What one thread of a pool that is busy when the turn comes has for another, which was idle.
+#[test]
+fn o3_the_children_of_a_thread_stay_as_long_as_another_of_its_pool_may_have_something_for_it() {
+    guarded(|| {
+        let [(first, keeper), (second, second_keeper)] = [trap(), trap()];
+        let (pool, inbox) = exeunt::mailbox::<u32>(4);
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("o3");
+        let to = pool.clone();
+        let make = move || {
+            let (traps, to, tell) = ([first.clone(), second.clone()], to.clone(), tell.clone());
+            let child = Arc::new(OnceLock::<Addr<u32>>::new());
+            let for_handler = Arc::clone(&child);
+            let player = Play::new(move |n: u32, _| {
+                if n > 0 {
+                    return Ok(for_handler.get().unwrap().send(n)?);
+                }
+                traps[0].walk_in();
+                to.send(1)?;
+                // So that the other one takes it.
+                traps[1].walk_in();
+                Ok(())
+            });
+            player.started(move |cx| {
+                let tell = tell.clone();
+                let spawned = cx.actor("child").feeds_nothing();
+                let spawned = spawned.spawn(Play::new(move |n: u32, _| Ok(tell.send(n)?)))?;
+                child.set(spawned).unwrap();
+                Ok(())
+            })
+        };
+        system.pool("pool", 2).inbox(inbox).spawn_with(make).unwrap();
+        pool.send(0).unwrap();
+        keeper.catches();
+        let handle = system.handle();
+        handle.shutdown();
+        until(|| pool.is_closed());
+        thread::sleep(NEVER); // for the one that is idle to tell its child to leave
+        keeper.opens();
+        assert_eq!(next(&told), 1);
+        second_keeper.opens();
+        let report = system.wait();
+        assert_well(&report);
+        assert_eq!(figures(line(&report, "pool")), [2, 0, 0], "{report}");
+    });
+}
+
 fn fails_when_let_out(trap: Trap) -> Play<u32> {
     Play::new(move |n, _| match n {
         0 => {

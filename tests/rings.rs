@@ -1022,7 +1022,8 @@ fn a_ring_with_a_child(system: &mut System, done: &Arc<AtomicU64>) -> [Addr<u32>
             Ok(())
         });
         let spawned = cx.actor("child").capacity(1_024).feeds_nothing().spawn(counts)?;
-        Ok(child.set(spawned).unwrap())
+        child.set(spawned).unwrap();
+        Ok(())
     });
     system.actor("b").inbox(b_inbox).feeds(&a).spawn(parent).unwrap();
     [a, b]

@@ -74,11 +74,13 @@ pub enum Without {
     CountOfThreads,
     /// The end that the threads of a pool with children have together, as a ring has.
     PoolAsRing,
+    /// The rest of all threads of a pool with children, before any of them tells its own to leave.
+    PoolAtRest,
 }
 
 impl Without {
     /// Everything that can be taken out.
-    pub const ALL: [Without; 26] = [
+    pub const ALL: [Without; 27] = [
         Without::WaitForUpstream,
         Without::SecondLook,
         Without::LookAtSleep,
@@ -105,6 +107,7 @@ impl Without {
         Without::OrphansOfRing,
         Without::CountOfThreads,
         Without::PoolAsRing,
+        Without::PoolAtRest,
     ];
 }
 
@@ -165,6 +168,8 @@ struct Actor {
     /// It reads its mailbox no more.
     has_resigned: bool,
     disowned: bool,
+    /// Its ring is at rest, so that its children may leave.
+    may_part: bool,
     /// It has told its children to leave.
     has_dismissed: bool,
     /// It knows with whom it drains as one.
@@ -331,6 +336,7 @@ impl Protocol for Drain {
             must_stop: false,
             has_resigned: false,
             disowned: false,
+            may_part: false,
             has_dismissed: false,
             has_joined: false,
             last_call: false,

@@ -55,6 +55,8 @@ pub(crate) struct Life {
     /// The ring with which it leaves, by the index of its first member, when its mailbox is open for that ring and for
     /// nobody else.
     ring: OnceLock<usize>,
+    /// All members of that ring are at rest, and nobody else can send to it: its children may leave.
+    may_part: AtomicBool,
     /// Set when the turn of its ring has come: what it takes from beside its mailbox comes to an end, and so does its
     /// backoff. Set before its bell is rung.
     pub(crate) last_call: Flag,
@@ -103,6 +105,7 @@ impl Life {
             must_stop: Event::new(),
             overdue: AtomicBool::new(false),
             ring: OnceLock::new(),
+            may_part: AtomicBool::new(false),
             last_call: Flag::new(),
             called: AtomicBool::new(false),
             failed_first: AtomicBool::new(false),
@@ -187,6 +190,16 @@ impl Life {
     /// From the moment that its mailbox closes, it stays open for the members of that ring.
     pub(crate) fn join_ring(&self, first: usize) {
         self.ring.get_or_init(|| first);
+    }
+
+    /// All of its ring are at rest. Whoever rings its bell afterwards makes it look.
+    pub(crate) fn let_part(&self) {
+        self.may_part.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its children may leave, as far as its ring is concerned.
+    pub(crate) fn may_part(&self) -> bool {
+        self.may_part.load(Ordering::SeqCst)
     }
 
     // How far its turn is: what has once been said stays so.

@@ -286,13 +286,18 @@ impl<'a, A: Actor> Runner<'a, A> {
                 Err(_) => Some(Affair::ChildrenLeft(Vec::new()).into()),
             };
         }
-        if self.waits_for_ring() {
+        if self.is_held_by_ring() || self.waits_for_ring() {
             return None;
         }
         let is_its_turn = self.life.stopping.is_set();
         let nothing_comes = self.cell.agenda().is_done()
             && (is_its_turn || self.is_deserted() && self.is_the_last_to_work());
         nothing_comes.then_some(Affair::Dry.into())
+    }
+
+    /// Whether others of its ring may still have something for it, for which it needs its children.
+    fn is_held_by_ring(&self) -> bool {
+        self.life.leaves_with_ring() && !self.life.may_part()
     }
 
     /// Whether it has handled all there is, its children have left, and only those of its ring may still send it
@@ -306,11 +311,8 @@ impl<'a, A: Actor> Runner<'a, A> {
             && !self.mailbox.is_gone()
     }
 
-    /// An actor that leaves with its ring ends with that.
     fn is_deserted(&self) -> bool {
-        self.mailbox.is_deserted()
-            && !self.life.stage.is_draining()
-            && !self.life.leaves_with_ring()
+        self.mailbox.is_deserted() && !self.life.stage.is_draining()
     }
 
     /// Whether no other thread that reads the mailbox has anything to do, so that nobody can make

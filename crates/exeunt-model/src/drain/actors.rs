@@ -56,7 +56,7 @@ impl Drain {
                         self.mailbox_of(next, i).queue -= 1;
                         next.actors[i].at = At::Handling;
                     });
-                } else if !actor.stopping || awaits_children {
+                } else if !actor.stopping || awaits_children || self.is_held_by_ring(from, i) {
                     // Only of those in rings, and below them, it is asked whether they sleep. Not if its bell has rung.
                     let has_more = self.has_to_hear(from, i) || actor.quota.unwrap_or(0) > 0;
                     if !actor.must_stop && !has_more && self.is_of_a_ring(i) {
@@ -125,6 +125,12 @@ impl Drain {
             At::Leave => self.depart(i, steps),
             At::Hung | At::AwaitChildren | At::Ended => {}
         }
+    }
+
+    /// runner.rs, is_held_by_ring
+    fn is_held_by_ring(&self, state: &State, i: usize) -> bool {
+        let actor = &state.actors[i];
+        actor.has_joined && !actor.may_part && self.without != Without::PoolAtRest
     }
 
     fn depart(&self, i: usize, steps: &mut Steps<'_, State>) {

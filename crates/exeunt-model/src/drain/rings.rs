@@ -8,7 +8,12 @@ impl Drain {
         let conductor = &steps.from.conductor;
         for i in 0..self.len() {
             let ring = self.ring(i);
-            let settles = |&i: &usize| conductor.turns[i] == Turn::Settling;
+            // settle: later on, finish_ring.
+            let settles = |&i: &usize| match conductor.turns[i] {
+                Turn::Settling => true,
+                Turn::WithRing => !steps.from.actors[i].may_part,
+                _ => false,
+            };
             // settle_rings: once for each ring.
             if ring.first() == Some(&i) && ring.iter().any(settles) {
                 steps.add("conductor", "looks at a ring", |next| {
@@ -40,7 +45,9 @@ impl Drain {
     pub(super) fn look(&self, look: &Look, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let ring = self.ring_of(from, look.of);
+        let is_in_turn = ring.iter().all(|&i| from.actors[i].stopping);
         let all = match self.without {
+            _ if is_in_turn => ring.clone(),
             Without::LookAtChildren => ring.clone(),
             _ => self.with_their_children(from, &ring),
         };
@@ -80,6 +87,7 @@ impl Drain {
 
     fn close_ring_at_rest(&self, next: &mut State, ring: &[usize]) {
         if self.without == Without::StrangersFirst || self.is_shut(next, ring) {
+            ring.iter().for_each(|&i| next.actors[i].may_part = true);
             return self.close_ring(next, ring);
         }
         self.acquaint(next, ring);
@@ -105,6 +113,7 @@ impl Drain {
             let ring = self.ring_of(next, i);
             let is_last = next.conductor.to_shut.is_empty();
             if self.without == Without::RestAgain && is_last && self.is_shut(next, &ring) {
+                ring.iter().for_each(|&i| next.actors[i].may_part = true);
                 self.close_ring(next, &ring);
             }
         });

@@ -118,6 +118,17 @@ fn pool_with_child() -> Drain {
     }
 }
 
+/// The same, where the thread sends to its child, and to its own pool.
+fn pool_with_orders() -> Drain {
+    let wiring = Wiring::new(vec![vec![0], vec![], vec![]], vec![None, None, Some(0)]);
+    Drain {
+        wiring: wiring.with_pool(0, 1).with_orders(0, 2),
+        queued: vec![1, 0, 0],
+        sends: 2,
+        ..nobody()
+    }
+}
+
 /// A parent whose child has a child, one of whom is told to leave alone.
 fn dynasty() -> Drain {
     Drain {
@@ -196,6 +207,7 @@ fn o4_a_ring_with_a_pool() {
 #[test]
 fn o3_a_pool_of_which_one_thread_has_a_child() {
     holds(&Drain { signals: 2, ..pool_with_child() }, 10_000);
+    holds(&pool_with_orders(), 10_000);
 }
 
 #[test]
@@ -239,9 +251,10 @@ fn o1_o3_d3_some_of_a_family_are_given_up_before() {
 fn the_drain_always_ends() {
     let with_more = Drain { from_outside: 0, beside: 1, ..ring() };
     let with_pool = Drain { from_outside: 0, ..ring_with_pool() };
-    let rings =
-        [ring(), with_more, ring_with_child(), ring_with_orders(), with_pool, pool_with_child()];
-    for drain in rings.into_iter().chain([chain(), family(), dynasty(), household()]) {
+    let rings = [ring(), with_more, ring_with_child(), ring_with_orders(), with_pool];
+    let pools = [pool_with_child(), pool_with_orders()];
+    let others = [chain(), family(), dynasty(), household()];
+    for drain in rings.into_iter().chain(pools).chain(others) {
         assert!(can_always_end(&drain), "{drain:?}");
     }
 }
@@ -280,6 +293,7 @@ fn nothing_can_be_taken_out() {
             Without::OrphansOfRing => (Drain { hangs: 1, ..ring_whose_first_is_busy() }, REFUSED),
             Without::CountOfThreads => (ring_with_pool_and_child(), REFUSED),
             Without::PoolAsRing => (pool_with_child(), REFUSED),
+            Without::PoolAtRest => (pool_with_orders(), REFUSED),
             Without::WaitForOrphans => (Drain { failures: 0, ..badly(idle(family())) }, TOO_EARLY),
         };
         let found = check(Drain { without, ..drain.clone() }).counterexample;

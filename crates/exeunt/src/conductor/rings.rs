@@ -11,8 +11,9 @@
 //! for good at once. The children of a member that fails, or was given up, may still send to the others: until they
 //! have left, it counts as a member that does not rest.
 //!
-//! The threads of a pool that have children leave as a ring too, but close for others at once. If a pool of a larger
-//! ring is told to leave alone, it leaves with its own threads only.
+//! The threads of a pool that have children leave as a ring too. But they have their turn, and close for others, at
+//! once; and when they have nothing to do their children are told to leave, however busy those are. If a pool of a
+//! larger ring is told to leave alone, it leaves with its own threads only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -69,7 +70,7 @@ impl Conductor<'_> {
             }
         }
         let closed = ring.iter().filter(|member| member.life.leaves_with_ring()).count();
-        if closed == ring.len() && ring.iter().all(|member| member.life.stopping.is_set()) {
+        if ring.iter().all(|member| member.life.may_part()) {
             self.finish_ring(ring);
         } else if look.is_at_rest && (closed == 0 || closed == ring.len()) {
             self.close_ring_at_rest(ring);
@@ -79,14 +80,17 @@ impl Conductor<'_> {
     /// Whether all members of a ring, and those below them, are at rest as they were when they were last looked at.
     fn look_at_ring(&mut self, ring: &[Arc<Member>]) -> Look {
         let mut look = Look { is_at_rest: true, is_getting_on: false };
-        for member in self.with_their_children(ring) {
+        // The children of a pool that has its turn need not be.
+        let is_in_turn = ring.iter().all(|member| member.life.stopping.is_set());
+        for (place, member) in self.with_their_children(ring).into_iter().enumerate() {
             member.last_call();
             // First the mailbox: what was taken out of it finds its taker awake, or finished.
             let is_empty = member.queued() == 0;
             let sample = member.life.sample();
             let rests = is_empty && sample.is_asleep() && !member.life.awaits_answers();
             let before = self.seen.insert(member.life.index, (sample, rests));
-            look.is_at_rest &= rests && before == Some((sample, true));
+            let is_meant = !is_in_turn || place < ring.len();
+            look.is_at_rest &= !is_meant || rests && before == Some((sample, true));
             look.is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
         }
         look
@@ -116,10 +120,11 @@ impl Conductor<'_> {
     }
 
     /// Closes a ring that is at rest for everybody else, for good. If that was so already, and the ring is at rest
-    /// still, gives it its turn. What came late, as from a sender that had looked before, may have led a member to send
-    /// to another that needs its children for it, and that tells them to leave in its turn.
+    /// still, lets the children of its members leave, in their turn. What came late, as from a sender that had looked
+    /// before, may have led a member to send to another that needs its children for it.
     fn close_ring_at_rest(&mut self, ring: &[Arc<Member>]) {
         if ring.iter().all(|member| member.is_finished_for_strangers()) {
+            ring.iter().for_each(|member| member.life.let_part());
             self.close_ring(ring);
             return;
         }
@@ -136,8 +141,9 @@ impl Conductor<'_> {
         self.acquaint(ring);
         for member in ring {
             self.seen.remove(&member.life.index);
-            if !member.life.stopping.is_set() {
-                member.call();
+            match member.life.stopping.is_set() {
+                true => member.ring(),
+                false => member.call(),
             }
         }
     }

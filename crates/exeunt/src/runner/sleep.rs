@@ -21,7 +21,7 @@ impl<A: Actor> Runner<'_, A> {
         let due = self.cell.agenda().next_due();
         // A thread with something on its agenda, or children that leave, may have something to do though nobody sends
         // it anything. A thread that waits for its ring sleeps for that, which does not concern the pool's own end.
-        let waits_for_more = waits_for_ring || self.children.is_some();
+        let waits_for_more = waits_for_ring || self.is_held_by_ring() || self.children.is_some();
         let crew = self.mailbox.crew().filter(|_| !waits_for_more && self.cell.agenda().is_done());
         let all_sleep = crew.is_some_and(|crew| crew.fall_asleep().is_some());
         if all_sleep && self.is_deserted() {

@@ -49,6 +49,7 @@ fn start<'a, A: Actor<Msg = u32>>(
 /// It is of a ring, whose turn has come, and awaits no children.
 fn come_to_rest(life: &Life) {
     life.join_ring(0);
+    life.let_part();
     life.stopping.set();
     life.close_family();
 }
