@@ -226,8 +226,8 @@ impl<M: Send + 'static> Addr<M> {
     ///
     /// # Errors
     ///
-    /// [`WaitError::Inside`] if an actor waits for its own end, or for that of its pool or of one above it, which wait for
-    /// it to leave; [`WaitError::Interrupted`] when the actor that waits must stop; and, at once,
+    /// [`WaitError::Inside`] if an actor waits for its own end, or for that of its pool or of an actor above it, which
+    /// wait for it to leave; [`WaitError::Interrupted`] when the actor that waits must stop; and, at once,
     /// [`WaitError::NotSpawned`] if no actor was spawned for this address yet.
     pub fn wait(&self) -> Result<ActorReport, WaitError> {
         self.handle().wait()

@@ -92,9 +92,8 @@ impl<A: Actor> Context<A> {
         self.mailbox.len()
     }
 
-    /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed
-    /// and drained for it. It is the system's to set; who gives it to somebody who sets events gives a
-    /// [child](Event::child).
+    /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed and drained for it.
+    /// Only the system is to set it; code that sets events is to be given a [child](Event::child).
     ///
     /// In a ring, whose members declare that they feed each other, it is set only when all of them have come to rest
     /// and close together. A member that sends a new message for each one it handles looks at

@@ -23,8 +23,8 @@ use crate::system::System;
 
 /// An actor or a task, whatever it takes: its name, its end, and how to bring that about. It **keeps nobody alive**.
 ///
-/// A task has no address: this is what [`spawn_task`](System::spawn_task) and [`TaskBuilder::spawn`] give. That of an
-/// actor comes from [`Addr::handle`], for those who only wait for its end, and are not to put that off.
+/// A task has no address: this is what [`spawn_task`](System::spawn_task) and [`TaskBuilder::spawn`] give.
+/// [`Addr::handle`] gives that of an actor, to wait for its end without putting that off.
 ///
 /// Clones are cheap and equal. Dropping it changes nothing.
 ///
@@ -121,9 +121,9 @@ impl ActorHandle {
     ///
     /// # Errors
     ///
-    /// [`WaitError::Inside`] if an actor or a task waits for its own end, or for that of its pool or of one above it, which
-    /// wait for it to leave; [`WaitError::Interrupted`] when the actor or task that waits must stop; and, at once,
-    /// [`WaitError::NotSpawned`] if it is not spawned.
+    /// [`WaitError::Inside`] if an actor or a task waits for its own end, or for that of its pool or of an actor above
+    /// it, which wait for it to leave; [`WaitError::Interrupted`] when the actor or task that waits must stop; and, at
+    /// once, [`WaitError::NotSpawned`] if it is not spawned.
     pub fn wait(&self) -> Result<ActorReport, WaitError> {
         self.wait_by(None)
     }
@@ -200,7 +200,7 @@ impl ActorHandle {
         }
     }
 
-    /// Whether it is `me`, its pool, or one above it: those who wait for `me` to leave.
+    /// Whether it is `me`, its pool, or one above it: the lives that wait for `me` to leave.
     pub(crate) fn ends_after(&self, me: Option<&Life>) -> bool {
         me.zip(self.owner()).is_some_and(|(me, owner)| me.is_of_family(owner))
     }
@@ -255,8 +255,8 @@ impl From<&ActorHandle> for ActorHandle {
     }
 }
 
-/// They are equal if they are of the same actor or task. (One had of an [attached](Context::attach_inbox) inbox is of that
-/// inbox.)
+/// They are equal if they are of the same actor or task. (One from the address of an
+/// [attached](Context::attach_inbox) inbox equals only others of that inbox.)
 impl PartialEq for ActorHandle {
     fn eq(&self, other: &ActorHandle) -> bool {
         self.address() == other.address()

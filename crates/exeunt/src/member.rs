@@ -97,7 +97,8 @@ impl Member {
         self.posts().all(|post| post.is_finished_for_strangers())
     }
 
-    /// Before its mailbox is closed: whoever is refused by that finds that it was called.
+    /// To be called before its mailbox is closed: a sender that this refuses finds that the member
+    /// was called.
     fn set_called(&self) {
         self.life.set_called();
         self.front.iter().for_each(|front| front.life.set_called());
@@ -118,7 +119,7 @@ impl Member {
         self.front.iter().for_each(|front| front.life.join_ring(first));
     }
 
-    /// Its mailbox, and those that it has beside it. Not under a lock: who closes one wakes those who wait for room.
+    /// Its mailbox, and those beside it. Not under a lock: closing one wakes the senders that wait for room.
     fn posts(&self) -> impl Iterator<Item = Arc<dyn Post>> {
         let own = lock(&self.post).clone();
         own.into_iter().chain(self.life.annexes())

@@ -160,7 +160,7 @@ pub enum Notice {
     },
     /// The dead-letter hook, or the `drop` of a message that was returned, panicked.
     DeadLetterLost {
-        /// To whom the message was sent.
+        /// The actor that the message was sent to.
         name: String,
         /// What the panic said.
         error: String,
@@ -172,7 +172,7 @@ pub enum Notice {
     /// flood of them is a few notices, and the sum of all `messages` of an actor is what its report
     /// says it [returned](crate::ActorReport::returned).
     Returned {
-        /// To whom they were sent.
+        /// The actor that they were sent to.
         name: String,
         /// How many are told of here for the first time.
         messages: u64,
@@ -186,9 +186,9 @@ pub enum Notice {
     /// During the drain an actor or task sent to an actor whose turn had come before: the order was
     /// wrong. Told once for each pair; the report counts.
     Refused {
-        /// Who sent.
+        /// The sender.
         from: String,
-        /// To whom.
+        /// The actor that it sent to.
         to: String,
     },
     /// The [watchdog](crate::System::watchdog) has seen an actor or task at one thing for too long: in one handler or

@@ -24,7 +24,7 @@ impl Dice {
         all.iter().filter(|_| self.one_in(chances)).cloned().collect()
     }
 
-    /// More than a builder allows: whoever is spawned may come after anybody.
+    /// More than a builder allows: each node may come after any other.
     fn system(&mut self) -> Vec<Node> {
         let count = 1 + self.below(8);
         let (few, fewer) = (1 + self.below(6), 2 + self.below(12));
@@ -191,7 +191,7 @@ fn o4_a_cycle_is_found_if_there_is_one_and_is_one() {
         );
         assert!(if cycle.is_declared { all_said } else { some_unsaid }, "{path:?}: {nodes:?}");
 
-        // Whoever closes the first mistaken cycle is told of one that passes nobody twice.
+        // The node that closes the first mistaken cycle is told of one that passes no node twice.
         let before = Naive::new(&nodes[..last]);
         if !before.is_mistaken(&(0..last).collect::<Vec<_>>()) {
             let mut once = path.clone();

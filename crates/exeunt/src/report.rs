@@ -165,9 +165,9 @@ pub enum Reason {
     Signal(Signal),
     /// An actor or a task failed, or the system could not be set up.
     Failure {
-        /// Whose failure.
+        /// Whose failure it was.
         name: String,
-        /// Of what.
+        /// What it failed of.
         error: String,
     },
 }
@@ -190,9 +190,9 @@ pub struct Signal(pub i32);
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Refusals {
-    /// Who sent.
+    /// The sender.
     pub from: String,
-    /// To whom, whose turn had come before.
+    /// The actor that it sent to, whose turn had come before.
     pub to: String,
     /// How often.
     pub count: u64,

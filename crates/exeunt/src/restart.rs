@@ -255,7 +255,7 @@ pub(crate) fn chance() -> f64 {
     f64::from(u32::try_from(dice >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
-/// Who is restarted when a member of a group is.
+/// Which members of a group are restarted when one of them is.
 ///
 /// The members that run are stopped first, the last one spawned first, each with its `stopped` hook; then all are
 /// restarted, the first one spawned first. A member whose policy is [`never`](Restart::never) is stopped with the

@@ -244,7 +244,7 @@ impl Signals {
     }
 }
 
-/// Who presses Ctrl-C, or asks for the snapshot, in vain is to find out why.
+/// A user who presses Ctrl-C, or asks for the snapshot, in vain is to find out why.
 fn left_ignored(handle: &SystemHandle, signal: Signal) {
     let target = Notice::log_target(handle.name());
     log::info!(target: &target, "{signal} stays ignored, as it was when the program began");

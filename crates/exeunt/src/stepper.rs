@@ -31,7 +31,7 @@ mod step;
 pub use builder::StepperBuilder;
 pub use step::{Step, Verdict};
 
-/// After so many steps without a rest, an actor is taken for one that never rests.
+/// After this many steps without a rest, an actor is taken for one that never rests.
 const STEPS_WITHOUT_REST: usize = 10_000_000;
 
 /// Runs an actor step by step on the thread of a test, on a clock that the test moves.

@@ -32,8 +32,8 @@ mod handle;
 /// - Embedded in a program with a life of its own, [`shutdown`](System::shutdown) drains now, and
 ///   so does dropping the system.
 ///
-/// A system that is never dropped, in a `static` for example, is cut off where it stands when `main` returns; so is every
-/// one when somebody calls [`std::process::exit`].
+/// A system that is never dropped, in a `static` for example, is cut off where it stands when `main` returns; so is
+/// every system when the program calls [`std::process::exit`].
 ///
 /// # The order
 ///
@@ -331,14 +331,15 @@ impl System {
     pub fn wait(self) -> Report {
         let stage = &self.handle.stage;
         let report = match stage.wait_as_owner() {
-            // The actor whose thread this is has no more time for it.
+            // The actor of this thread has no more time for it.
             Err(WaitError::Interrupted) => {
                 self.handle.shutdown();
                 stage.wait_out()
             }
             report => report,
         };
-        // The error is that it was moved into an actor of its own, which cannot wait for its own end.
+        // The error is that the system was moved into one of its own actors, which cannot wait for
+        // its own end.
         report
             .unwrap_or_else(|error| stage.empty_report(Reason::failure(self.handle.name(), &error)))
     }

@@ -222,7 +222,7 @@ impl<T: Send + 'static> Member<T> {
         Member { id: self.id, addr: self.addr.clone(), accepted: Arc::clone(&self.accepted) }
     }
 
-    /// Whether it takes nothing any more, from nobody. In its turn it is closed, but not for its children and the
+    /// Whether it takes nothing any more from anybody. In its turn it is closed, but not for its children and the
     /// members of its ring.
     fn has_left(&self) -> bool {
         self.addr.mailbox().is_gone()

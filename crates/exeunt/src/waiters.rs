@@ -1,4 +1,5 @@
-//! Those who wait, each with a waker and a place in the queue: futures, and threads that would wait in a channel too long before they sleep.
+//! Waiters, each with a waker and a place in the queue: futures, and threads that would wait in a channel too long
+//! before they sleep.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

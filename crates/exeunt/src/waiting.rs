@@ -327,7 +327,8 @@ impl<A: Actor> Context<A> {
     /// # Errors
     ///
     /// [`WaitError::NotSpawned`] if no actor was spawned yet for the address, or the task was not started: there is no
-    /// end to tell of. [`WaitError::Inside`] if the actor watches itself, its pool, or one above it, which leave after it.
+    /// end to tell of. [`WaitError::Inside`] if the actor watches itself, its pool, or an actor above it, which leave
+    /// after it.
     pub fn watch(
         &mut self,
         whom: impl Into<ActorHandle>,
@@ -354,10 +355,10 @@ impl<A: Actor> Context<A> {
     /// need not block on another, and two actors can ask each other.
     ///
     /// `then` is called once: with the answer, or with the reason why there will be none
-    /// ([`Unanswered`](AskError::Unanswered), [`Ended`](AskError::Ended)). In its turn the actor waits
-    /// for the answers that are still out. Only if this incarnation ends first, by a failure or at its
-    /// deadline, is `then` dropped without being called; and what is asked so in the [`stopped`](Actor::stopped) hook,
-    /// after which it ends, comes too late: there one [asks](Addr::ask).
+    /// ([`Unanswered`](AskError::Unanswered), [`Ended`](AskError::Ended)). In its turn the actor waits for the answers
+    /// that are still out. Only if this incarnation ends first, by a failure or at its deadline, is `then` dropped
+    /// without being called. A question that is asked so in the [`stopped`](Actor::stopped) hook comes too late, since
+    /// the incarnation ends after the hook: use [`ask`](Addr::ask) there.
     ///
     /// ```
     /// use exeunt::{Actor, Addr, Context, Reply, System};

@@ -162,9 +162,9 @@ macro_rules! common {
     ($($builder:tt)+) => {
         $($builder)+ {
             /// Declares that it sends to `addr`, so that `addr`'s turn comes after its end. Whoever
-            /// declares one address must declare all: an actor that is not named does not wait for
-            /// it. The address of an [attached](crate::Context::attach_inbox) inbox stands for its
-            /// actor, if it is attached when the drain begins.
+            /// declares one address must declare all: an actor that it does not name does not wait
+            /// for it. The address of an [attached](crate::Context::attach_inbox) inbox stands for
+            /// its actor, if it is attached when the drain begins.
             ///
             /// What a [child](crate::Context::spawn) declares holds for those above it too, also when the child has
             /// left. But the order is made when the drain begins: what a child declares that is spawned after that

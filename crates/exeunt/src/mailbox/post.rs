@@ -208,7 +208,7 @@ mod tests {
     fn o5_who_leaves_a_pool_that_nobody_can_reach_wakes_the_others_if_all_of_them_sleep() {
         let leave = |mailbox: &Mailbox<u32>| assert!(!mailbox.resign());
         assert_eq!(told(leave, true), [true; 2]);
-        // Who is awake looks by itself.
+        // A thread that is awake looks by itself.
         assert_eq!(told(leave, false), [false; 2]);
         let with_an_address = |mailbox: &Mailbox<u32>| {
             mailbox.add_address();
@@ -239,7 +239,8 @@ mod tests {
         assert_eq!(told(when_all_sleep, true), [true; 2]);
     }
 
-    /// It is closed, but for those of a ring, of whom one waits; and another thread that has read it has still to leave.
+    /// It is closed, but not for the members of a ring, one of which waits; and another thread that has read it has
+    /// still to leave.
     #[test]
     fn m4_nobody_waits_for_room_in_what_the_system_has_taken_over() {
         let mailbox = Mailbox::new(Capacity::Bounded(1));

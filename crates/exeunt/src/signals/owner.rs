@@ -1,4 +1,5 @@
-//! Who has the signals of this process, and the flags behind which each has its default effect.
+//! Which system has the signals of this process, and the flags behind which each has its default
+//! effect.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

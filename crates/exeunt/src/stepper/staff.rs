@@ -31,7 +31,7 @@ pub(super) struct Staff {
     /// Why the system drains, when it does.
     reason: Option<Reason>,
     handled_before_drain: u64,
-    /// It is to begin anew by its own wish, after so long.
+    /// It is to begin anew by its own wish, after this long.
     reborn_after: Option<Duration>,
     /// The child that it was to have.
     pub(super) unborn: Option<String>,

@@ -49,8 +49,8 @@ impl SystemHandle {
         &self.stage.name
     }
 
-    /// The address of the actor of that name: of the first to be spawned, if several that have not left share it, of
-    /// which somebody still has an address.
+    /// The address of the actor of that name. If several share it, that of the first to be spawned that has not left
+    /// and of which an address is left.
     ///
     /// A name keeps nobody alive, only an address does: an actor whose last address was dropped is not found. It is on
     /// its way out, or stays for a timer or a channel, and a [snapshot](SystemHandle::snapshot) still shows it.

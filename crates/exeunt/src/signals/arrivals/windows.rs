@@ -30,7 +30,7 @@ const CONTROL_C_EXIT: i32 = 0xC000_013A_u32 as i32;
 /// How long it may take to flush standard output, which may be full, and read by nobody.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Who is to hear of it.
+/// The listeners that are to hear of it.
 static LISTENERS: Mutex<Vec<Weak<Listener>>> = Mutex::new(Vec::new());
 
 /// While it is up, Ctrl-C ends the process.
