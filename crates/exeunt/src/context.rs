@@ -338,7 +338,7 @@ macro_rules! common {
             /// # Ok::<(), Box<dyn std::error::Error>>(())
             /// ```
             ///
-            /// A child whose parent is already leaving is not started, and its address is closed.
+            /// A child whose parent has told its children to leave is not started, and its address is closed.
             /// If the operating system refuses the thread, the system fails.
             pub fn spawn<B: Actor + Send>(&self, name: &str, child: B) -> Addr<B::Msg> {
                 self.actor(name).spawn_or_fail(child)
