@@ -55,7 +55,7 @@ mod error;
 /// # Windows
 ///
 /// Ctrl-C and Ctrl-Break are both [`Signal::INT`]; other signals may be chosen, and never come. The second one is
-/// decided on a thread that does nothing else. It ends the process with the status with which Windows itself does,
+/// decided on a thread that does nothing else. It ends the process with the status that Windows itself uses,
 /// 0xC000013A; so does a complete drain. (If standard output is full and nobody reads it, the second one may take a
 /// second, and end the process as `abort` does.) A process that was started with Ctrl-C ignored hears Ctrl-Break alone,
 /// whatever it asks for. A console that is closed, a logoff and a shutdown end the process without a drain.

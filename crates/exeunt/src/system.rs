@@ -151,9 +151,9 @@ impl System {
     /// as waiting for that actor, so that a deadlock may be only apparent if another one is to answer.
     ///
     /// The watchdog has a thread of its own, which ends with the system, looks four times in a `limit`, and sleeps in
-    /// between. A look reads what the actors have written anyway; it costs them nothing. The message in question is
-    /// named best by an actor that [labels](Actor::label) its messages. Calling this again adds another watchdog, with
-    /// a limit of its own.
+    /// between. A look reads what the actors have written anyway; it costs them nothing. An actor that
+    /// [labels](Actor::label) its messages has the one in question named best. Calling this again adds another
+    /// watchdog, with a limit of its own.
     ///
     /// If the operating system refuses the thread, the system fails.
     ///

@@ -25,9 +25,9 @@ mod subscription;
 /// What a subscriber's inbox has accepted is one of that actor's messages: handled, failed or returned, in the order in
 /// which its publisher published, and counted in the report. In the subscriber's turn its inbox closes, and what is in
 /// it is handled to the last. What is dropped is *returned*, never just gone, and counted for each
-/// [subscriber](Topic::subscribers). A subscriber does not get what was published before it subscribed, which it does
-/// on its own thread, in `started` as a rule. A publisher that is not to publish too early asks the actor something
-/// first, and has the answer only after that.
+/// [subscriber](Topic::subscribers). An actor subscribes on its own thread, in `started` as a rule, and does not get
+/// what was published before. A publisher that is not to publish too early asks the actor something first, and has the
+/// answer only after that.
 ///
 /// # How long it lives
 ///
