@@ -271,22 +271,28 @@ impl Stage {
         }
     }
 
-    /// The end: keeps the report and a last look at the members, and lets them go.
+    /// The end: keeps the report, and tells whoever waits for it.
     pub(crate) fn publish(&self, report: Report) {
-        let last_look = self.snapshot();
-        let members = {
-            let mut roster = lock(&self.roster);
-            roster.restrict(Entry::Nobody);
-            roster.last_look = Some(last_look);
-            std::mem::take(&mut roster.members)
-        };
-        drop(members);
+        lock(&self.roster).restrict(Entry::Nobody);
         let signal = lock(&self.signal);
         let report = Report { signal: *signal, ..report };
         lock(&self.report).get_or_insert(report);
         self.ended.set();
         drop(signal);
         self.waiters.wake_all();
+        self.let_go();
+    }
+
+    /// Keeps a last look at the members, and lets them go. Nobody waits for that.
+    fn let_go(&self) {
+        let last_look = self.snapshot();
+        let members = {
+            let mut roster = lock(&self.roster);
+            roster.last_look = Some(last_look);
+            std::mem::take(&mut roster.members)
+        };
+        // Not under the lock.
+        drop(members);
     }
 
     /// The end of a system in which nothing has happened: nobody is told of it, and the listeners
