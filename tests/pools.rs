@@ -210,6 +210,39 @@ fn m2_m5_the_only_thread_of_a_pool_does_not_wait_for_itself() {
 }
 
 #[test]
+fn m2_m5_nor_for_itself_at_a_mailbox_that_it_has_beside_that_of_the_pool() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("beside");
+        let pool = system
+            .pool("pool", 1)
+            .spawn_with(move || {
+                let tell = tell.clone();
+                let (beside, inbox) = exeunt::mailbox(1);
+                let mut inbox = Some(inbox);
+                let play = Play::new(move |n: u32, _| match n {
+                    0 => Ok(tell.send((
+                        beside.ask::<()>(|_| 1).unwrap_err(),
+                        beside.send(2),
+                        beside.send(3),
+                    ))?),
+                    _ => Ok(()),
+                });
+                play.started(move |cx| {
+                    inbox.take().into_iter().for_each(|inbox| cx.attach_inbox(inbox, |n| n));
+                    Ok(())
+                })
+            })
+            .unwrap();
+        pool.send(0).unwrap();
+        let (asked, first, second) = next(&told);
+        assert!(matches!(asked, AskError::Deadlock(_)) && first.is_ok());
+        assert!(matches!(second, Err(SendError::Deadlock(3, _))));
+        assert!(!system.shutdown().is_failure());
+    });
+}
+
+#[test]
 fn o4_a_thread_of_a_pool_that_sends_to_it_in_its_turn_is_no_wrong_order() {
     guarded(|| {
         let mut system = System::new("self");

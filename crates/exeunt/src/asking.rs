@@ -26,8 +26,10 @@ impl Asked<'_> {
 
     /// Whether it is the asker, or a pool whose only thread is the asker.
     pub(crate) fn is(&self, me: Option<&Life>) -> bool {
-        me.zip(self.owner)
-            .is_some_and(|(me, owner)| std::ptr::eq(me.as_seen_from_outside(), &**owner))
+        me.zip(self.owner).is_some_and(|(me, owner)| {
+            // What a thread of a pool has beside the pool's mailbox belongs to the thread.
+            [me, me.as_seen_from_outside()].iter().any(|&me| std::ptr::eq(me, &**owner))
+        })
     }
 
     /// Asks: sends the question, by `send`, and waits for its answer.
