@@ -163,6 +163,21 @@ fn a_thread_that_the_operating_system_refuses_is_an_error() {
 }
 
 #[test]
+fn a_significant_member_that_gets_no_thread_has_ended_no_group() {
+    for mode in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
+        guarded(move || {
+            let mut system = System::new("refused");
+            let group = system.group("group").auto_shutdown(mode).build().unwrap();
+            let work = system.task("work").within(&group).significant().stack_size(ABSURD_BYTES);
+            assert!(work.spawn(|_| Ok(())).unwrap_err().is_thread_refused());
+            let other = system.actor("other").within(&group).spawn(Play::<u32>::idle()).unwrap();
+            other.send(1).unwrap();
+            assert_eq!(line(&system.shutdown(), "other").handled, 1);
+        });
+    }
+}
+
+#[test]
 fn a_very_small_stack_is_large_enough() {
     guarded(|| {
         let mut system = System::new("small");

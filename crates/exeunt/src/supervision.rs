@@ -177,6 +177,13 @@ impl Supervision {
         }
     }
 
+    /// Takes back a member that got no thread: it has never been there, and its group goes on.
+    pub(crate) fn withdraw(&mut self, index: usize) {
+        if let Some(Member { under: Under::Group(group), .. }) = self.members.remove(&index) {
+            self.group_mut(group).units.retain(|&unit| unit != Unit::Member(index));
+        }
+    }
+
     /// Forgets a member that has left for good, with its thread. Says which group is to be shut down
     /// because of that: each is named once.
     pub(crate) fn left(&mut self, index: usize) -> Option<GroupId> {

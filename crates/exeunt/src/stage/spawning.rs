@@ -80,7 +80,7 @@ impl Stage {
             Err(error) => {
                 // It holds the user's value, whose `drop` may look at the system.
                 drop(roster);
-                lock(&self.supervision).left(life.index);
+                lock(&self.supervision).withdraw(life.index);
                 life.listen_no_more();
                 life.departure.call_off();
                 let _ = unwind::drop_caught(body);
