@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{
-    ActorSnapshot, Addr, Backoff, Context, Ended, Error, Inbox, Notice, Reason, Reply, Report,
-    Restart, SendError, State, System,
+    ActorSnapshot, Addr, AutoShutdown, Backoff, Context, Ended, Error, Inbox, Notice, Reason,
+    Reply, Report, Restart, SendError, State, System,
 };
 
 use crate::support::dice::Dice;
@@ -1047,4 +1047,44 @@ fn m1_o3_o4_what_comes_late_to_one_of_a_ring_finds_the_children_of_the_others() 
         assert!(report.is_complete() && !report.is_failure(), "round {round}\n{report}");
     };
     guarded_for(HANG * 4, move || (0..150).for_each(play));
+}
+
+#[test]
+fn o2_who_is_of_a_ring_with_others_that_leave_early_stays_open_until_its_own_turn() {
+    guarded(|| {
+        let mut system = System::new("o2");
+        let group = system.group("group").auto_shutdown(AutoShutdown::AnySignificant);
+        let group = group.build().unwrap();
+        let [(a, a_inbox), (b, b_inbox)] = [(); 2].map(|()| exeunt::mailbox::<u32>(4));
+        let (c, c_inbox) = exeunt::mailbox::<u32>(4);
+        let [(trap, keeper), (late_trap, late_keeper)] = [trap(), trap()];
+        let held = Play::new(move |_, _| {
+            trap.walk_in();
+            Ok(())
+        });
+        let first = system.actor("a").inbox(a_inbox).within(&group).feeds(&b);
+        first.stall_limit(HANG).spawn(held).unwrap();
+        let second = system.actor("b").inbox(b_inbox).within(&group).feeds(&a).feeds(&c);
+        second.stall_limit(HANG).spawn(Play::idle()).unwrap();
+        system.actor("c").inbox(c_inbox).feeds(&a).spawn(Play::idle()).unwrap();
+        let to_c = c.clone();
+        let flushes = Play::new(move |n, _| {
+            late_trap.walk_in();
+            Ok(to_c.send(n)?)
+        });
+        let upstream = system.actor("d").feeds(&c).stall_limit(HANG).spawn(flushes).unwrap();
+        a.send(1).unwrap();
+        upstream.send(1).unwrap();
+        let _ = (keeper.catches(), late_keeper.catches());
+        let ends = system.task("e").within(&group).significant().feeds_nothing();
+        ends.spawn(|_| Ok(())).unwrap().wait().unwrap();
+        system.handle().shutdown();
+        until(|| upstream.is_closed());
+        keeper.opens();
+        thread::sleep(NEVER);
+        late_keeper.opens();
+        let report = system.wait();
+        assert!(report.refused.is_empty() && !report.is_failure(), "{report}");
+        assert_eq!(figures(line(&report, "c")), [1, 0, 0]);
+    });
 }

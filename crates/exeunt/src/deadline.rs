@@ -134,6 +134,11 @@ impl Turn {
         self.progressed = now;
     }
 
+    /// It waits for another, and is not stuck for longer than that one.
+    pub(crate) fn wait_for(&mut self, other: &Turn) {
+        self.progressed = self.progressed.max(other.progressed);
+    }
+
     /// Whether it has finished anything since it was last looked at.
     pub(crate) fn has_progressed(&self, sample: Sample) -> bool {
         self.sample.pulse() != sample.pulse()

@@ -216,7 +216,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             if self.flood.gathers(self.life.handled()) {
                 continue;
             }
-            if self.patience.watches(looks) {
+            if self.waits_awake(looks) {
                 looks += 1;
                 continue;
             }
@@ -293,6 +293,12 @@ impl<'a, A: Actor> Runner<'a, A> {
         let nothing_comes = self.cell.agenda().is_done()
             && (is_its_turn || self.is_deserted() && self.is_the_last_to_work());
         nothing_comes.then_some(Affair::Dry.into())
+    }
+
+    /// Whether it looks once more before it sleeps. While the conductor looks whether all of its ring sleep, it sleeps at
+    /// once: where children send all the time, no other moment may come.
+    fn waits_awake(&mut self, looks: u32) -> bool {
+        !self.is_held_by_ring() && self.patience.watches(looks)
     }
 
     /// Whether others of its ring may still have something for it, for which it needs its children.

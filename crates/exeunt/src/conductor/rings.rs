@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Conductor, State};
+use crate::deadline::Turn;
 use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
 use crate::unwind::lock;
@@ -62,26 +63,50 @@ impl Conductor<'_> {
     }
 
     fn settle(&mut self, ring: &[Arc<Member>], now: Instant) {
-        let look = self.look_at_ring(ring);
-        for member in ring.iter().filter(|_| look.is_getting_on) {
-            // A member that waits for the others of its ring is not stuck as long as they are not.
-            if let Some(State::Settling(turn)) = self.states.get_mut(&member.life.index) {
-                turn.touch(now);
-            }
+        let mut look = self.look_at_ring(ring);
+        if look.rests_for_now && !look.is_at_rest {
+            look.is_at_rest = self.look_at_ring(ring).is_at_rest;
         }
+        self.touch_who_waits(ring, look.is_getting_on, now);
         let closed = ring.iter().filter(|member| member.life.leaves_with_ring()).count();
         if ring.iter().all(|member| member.life.may_part()) {
             self.finish_ring(ring);
-        } else if look.is_at_rest && (closed == 0 || closed == ring.len()) {
+        } else if look.is_at_rest && (closed == 0 || closed == ring.len()) && self.are_due(ring) {
             self.close_ring_at_rest(ring);
         }
     }
 
+    /// A member that waits for the others of its ring is not stuck as long as they are not.
+    fn touch_who_waits(&mut self, ring: &[Arc<Member>], is_getting_on: bool, now: Instant) {
+        let turns = ring.iter().filter_map(|member| self.states.get(&member.life.index));
+        let turns = turns.filter_map(|state| match state {
+            State::InTurn(turn) | State::Settling(turn) => Some(*turn),
+            State::Retiring(_) => None,
+        });
+        let turns: Vec<Turn> = turns.collect();
+        for member in ring {
+            let Some(State::Settling(turn)) = self.states.get_mut(&member.life.index) else {
+                continue;
+            };
+            if is_getting_on {
+                turn.touch(now);
+            } else if member.life.sample().is_asleep() {
+                // One of them may itself wait for another that gets on.
+                turns.iter().for_each(|other| turn.wait_for(other));
+            }
+        }
+    }
+
+    /// Whether the turn of all of them has come. If some were told to leave early, that of the others comes later.
+    fn are_due(&self, ring: &[Arc<Member>]) -> bool {
+        ring.iter().all(|member| member.has_left() || self.is_in_turn(member.life.index))
+    }
+
     /// Whether all members of a ring, and those below them, are at rest as they were when they were last looked at.
     fn look_at_ring(&mut self, ring: &[Arc<Member>]) -> Look {
-        let mut look = Look { is_at_rest: true, is_getting_on: false };
-        // The children of a pool that has its turn need not be.
+        // The children of a pool that has its turn need not be at rest.
         let is_in_turn = ring.iter().all(|member| member.life.stopping.is_set());
+        let mut look = Look { is_at_rest: true, rests_for_now: is_in_turn, is_getting_on: false };
         for (place, member) in self.with_their_children(ring).into_iter().enumerate() {
             member.last_call();
             // First the mailbox: what was taken out of it finds its taker awake, or finished.
@@ -91,6 +116,7 @@ impl Conductor<'_> {
             let before = self.seen.insert(member.life.index, (sample, rests));
             let is_meant = !is_in_turn || place < ring.len();
             look.is_at_rest &= !is_meant || rests && before == Some((sample, true));
+            look.rests_for_now &= !is_meant || rests && before.is_some();
             look.is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
         }
         look
@@ -192,6 +218,9 @@ impl Conductor<'_> {
 /// What a look at a ring has shown.
 struct Look {
     is_at_rest: bool,
+    /// It is a pool in its turn, and at rest though it was not before. It is looked at again at once: its children may
+    /// send to it all the time, so that it is never at rest for as long as it takes until the next look.
+    rests_for_now: bool,
     /// A member has handled something since the last look.
     is_getting_on: bool,
 }
@@ -333,6 +362,68 @@ mod tests {
         assert!(!closes());
         assert!(mailboxes[1].take().is_some());
         assert!(!closes() && closes());
+    }
+
+    #[test]
+    fn o3_a_pool_whose_children_send_to_it_all_the_time_is_at_rest_when_it_was_so_twice_in_one_look()
+     {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let mailboxes = mailboxes();
+        let pool = ring(&mut conductor, &scene.stage, &mailboxes);
+        conductor.close_ring(&pool);
+        pool.iter().for_each(|thread| thread.life.fall_asleep());
+        mailboxes.iter().for_each(|mailbox| assert!(mailbox.finish_for_strangers()));
+        let mut is_at_rest = || {
+            conductor.settle(&pool, Instant::now());
+            pool.iter().all(|thread| thread.life.may_part())
+        };
+        // They may have still to hear of their turn.
+        assert!(!is_at_rest());
+        pool[0].life.enter_message();
+        assert!(!is_at_rest());
+        get_on(&pool[0].life);
+        assert!(is_at_rest());
+    }
+
+    #[test]
+    fn d1_o4_who_sleeps_in_a_ring_is_stuck_for_no_longer_than_the_others_are() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
+        conductor.settle(&ring, Instant::now());
+        // As it is when it waits for another that gets on.
+        let now = Instant::now() + Duration::from_secs(60);
+        let Some(State::Settling(turn)) = conductor.states.get_mut(&1) else { unreachable!() };
+        turn.touch(now);
+        let mut is_stuck = || {
+            conductor.settle(&ring, Instant::now());
+            let Some(State::Settling(turn)) = conductor.states.get(&0) else { unreachable!() };
+            turn.stuck_for(now) > Duration::ZERO
+        };
+        ring[1].life.enter_message();
+        ring[0].life.enter_message();
+        assert!(is_stuck());
+        ring[0].life.fall_asleep();
+        assert!(!is_stuck());
+    }
+
+    #[test]
+    fn o2_o4_a_ring_of_which_some_were_told_to_leave_early_waits_for_the_turn_of_the_others() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let mailboxes = mailboxes();
+        let ring = ring(&mut conductor, &scene.stage, &mailboxes);
+        let turn = conductor.states.remove(&1);
+        ring.iter().for_each(|member| member.life.fall_asleep());
+        let closes = |conductor: &mut Conductor<'_>| {
+            conductor.settle(&ring, Instant::now());
+            mailboxes.iter().any(|mailbox| mailbox.is_closed())
+        };
+        assert!(!closes(&mut conductor) && !closes(&mut conductor));
+        conductor.states.extend(turn.map(|turn| (1, turn)));
+        assert!(closes(&mut conductor));
     }
 
     /// Whether the members of a ring are told that their turn has come.

@@ -66,6 +66,17 @@ fn o4_whom_nobody_can_reach_any_more_ends_with_its_ring_once_that_has_closed_for
 }
 
 #[test]
+fn o3_o4_who_is_looked_at_whether_it_sleeps_does_so_at_once() {
+    let (life, mailbox) = scene();
+    let mut runner = start(&life, &mailbox, || Anybody);
+    assert!(runner.waits_awake(0));
+    life.join_ring(0);
+    assert!(!runner.waits_awake(0));
+    life.let_part();
+    assert!(runner.waits_awake(0));
+}
+
+#[test]
 fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
     let (life, mailbox) = scene();
     mailbox.staff(1);
