@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use exeunt::{
-    ActorSnapshot, Addr, Context, Ended, Error, Report, Restart, State, System, SystemHandle, Topic,
+    ActorSnapshot, Addr, Context, Ended, Error, Reply, Report, Restart, State, System,
+    SystemHandle, Topic,
 };
 
 use crate::support::{
@@ -171,6 +172,45 @@ fn o3_the_children_of_a_thread_stay_as_long_as_another_of_its_pool_may_have_some
         let report = system.wait();
         assert_well(&report);
         assert_eq!(figures(line(&report, "pool")), [2, 0, 0], "{report}");
+    });
+}
+
+#[test]
+fn m1_o3_the_timers_of_children_go_on_while_the_threads_of_their_pool_have_something_to_do() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let (pool, inbox) = exeunt::mailbox::<u32>(4);
+        let mut system = System::new("m1");
+        let make = move || {
+            let child = Arc::new(OnceLock::<Addr<Option<Reply<u32>>>>::new());
+            let (asked, tell) = (Arc::clone(&child), tell.clone());
+            let asks = Play::new(move |_, _| Ok(drop(asked.get().unwrap().ask(Some)?)));
+            asks.started(move |cx| {
+                let (mut asks, tell) = (None, tell.clone());
+                let answers_late = Play::new(move |reply, cx| match reply {
+                    Some(reply) => {
+                        asks = Some(reply);
+                        cx.send_after(6 * NEVER, None);
+                        Ok(tell.send(())?)
+                    }
+                    None => {
+                        assert_eq!(
+                            asks.take().map(|reply: Reply<u32>| reply.send(7)),
+                            Some(Ok(()))
+                        );
+                        Ok(())
+                    }
+                });
+                child.set(cx.actor("child").feeds_nothing().spawn(answers_late)?).unwrap();
+                Ok(())
+            })
+        };
+        system.pool("pool", 2).inbox(inbox).spawn_with(make).unwrap();
+        pool.send(0).unwrap();
+        next(&told);
+        let report = system.shutdown();
+        assert_well(&report);
+        assert_eq!(figures(line(&report, "pool")), [1, 0, 0], "{report}");
     });
 }
 

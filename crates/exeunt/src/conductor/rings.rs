@@ -104,17 +104,19 @@ impl Conductor<'_> {
 
     /// Whether all members of a ring, and those below them, are at rest as they were when they were last looked at.
     fn look_at_ring(&mut self, ring: &[Arc<Member>]) -> Look {
-        // The children of a pool that has its turn need not be at rest.
+        // The children of a pool that has its turn need not be at rest, and have their timers until their own.
         let is_in_turn = ring.iter().all(|member| member.life.stopping.is_set());
         let mut look = Look { is_at_rest: true, rests_for_now: is_in_turn, is_getting_on: false };
         for (place, member) in self.with_their_children(ring).into_iter().enumerate() {
-            member.last_call();
+            let is_meant = !is_in_turn || place < ring.len();
+            if is_meant {
+                member.last_call();
+            }
             // First the mailbox: what was taken out of it finds its taker awake, or finished.
             let is_empty = member.queued() == 0;
             let sample = member.life.sample();
             let rests = is_empty && sample.is_asleep() && !member.life.awaits_answers();
             let before = self.seen.insert(member.life.index, (sample, rests));
-            let is_meant = !is_in_turn || place < ring.len();
             look.is_at_rest &= !is_meant || rests && before == Some((sample, true));
             look.rests_for_now &= !is_meant || rests && before.is_some();
             look.is_getting_on |= before.is_none_or(|(before, _)| before.pulse() != sample.pulse());
