@@ -184,7 +184,10 @@ fn m1_o3_the_timers_of_children_go_on_while_the_threads_of_their_pool_have_somet
         let make = move || {
             let child = Arc::new(OnceLock::<Addr<Option<Reply<u32>>>>::new());
             let (asked, tell) = (Arc::clone(&child), tell.clone());
-            let asks = Play::new(move |_, _| Ok(drop(asked.get().unwrap().ask(Some)?)));
+            let asks = Play::new(move |_, _| {
+                assert_eq!(asked.get().unwrap().ask(Some)?, 7);
+                Ok(())
+            });
             asks.started(move |cx| {
                 let (mut asks, tell) = (None, tell.clone());
                 let answers_late = Play::new(move |reply, cx| match reply {
