@@ -134,9 +134,9 @@ impl Turn {
         self.progressed = now;
     }
 
-    /// It waits for another, and is not stuck for longer than that one.
-    pub(crate) fn wait_for(&mut self, other: &Turn) {
-        self.progressed = self.progressed.max(other.progressed);
+    /// The same, where it waits for another: it is stuck for no longer than that one.
+    pub(crate) fn waiting_for(self, other: Turn) -> Turn {
+        Turn { progressed: self.progressed.max(other.progressed), ..self }
     }
 
     /// Whether it has finished anything since it was last looked at.
