@@ -26,10 +26,7 @@ impl Asked<'_> {
 
     /// Whether it is the asker, or a pool whose only thread is the asker.
     pub(crate) fn is(&self, me: Option<&Life>) -> bool {
-        me.zip(self.owner).is_some_and(|(me, owner)| {
-            // What a thread of a pool has beside the pool's mailbox belongs to the thread.
-            [me, me.as_seen_from_outside()].iter().any(|&me| std::ptr::eq(me, &**owner))
-        })
+        me.zip(self.owner).is_some_and(|(me, owner)| me.is_all_of(owner))
     }
 
     /// Asks: sends the question, by `send`, and waits for its answer.

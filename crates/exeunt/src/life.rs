@@ -159,9 +159,9 @@ impl Life {
         unwind::lock(&self.front().fed_from_below).iter().copied().collect()
     }
 
-    /// It, or the pool of which it is the only thread.
-    pub(crate) fn as_seen_from_outside(&self) -> &Life {
-        if self.is_whole_pool { self.front() } else { self }
+    /// Whether it is the other one, or the only thread of the pool for which that stands.
+    pub(crate) fn is_all_of(&self, other: &Life) -> bool {
+        std::ptr::eq(self, other) || self.is_whole_pool && std::ptr::eq(self.front(), other)
     }
 
     /// The life that stands for the pool, if it is a thread of one.

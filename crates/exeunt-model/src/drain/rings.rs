@@ -46,10 +46,9 @@ impl Drain {
         let from = steps.from;
         let ring = self.ring_of(from, look.of);
         let is_in_turn = ring.iter().all(|&i| from.actors[i].stopping);
-        let all = match self.without {
-            _ if is_in_turn => ring.clone(),
-            Without::LookAtChildren => ring.clone(),
-            _ => self.with_their_children(from, &ring),
+        let all = match is_in_turn || self.without == Without::LookAtChildren {
+            true => ring.clone(),
+            false => self.with_their_children(from, &ring),
         };
         let Some(&i) = all.get(look.next) else {
             let does = if look.is_at_rest { "finds the ring at rest" } else { "looks away" };
@@ -87,11 +86,15 @@ impl Drain {
 
     fn close_ring_at_rest(&self, next: &mut State, ring: &[usize]) {
         if self.without == Without::StrangersFirst || self.is_shut(next, ring) {
-            ring.iter().for_each(|&i| next.actors[i].may_part = true);
-            return self.close_ring(next, ring);
+            return self.let_part(next, ring);
         }
         self.acquaint(next, ring);
         next.conductor.to_shut.extend(ring);
+    }
+
+    fn let_part(&self, next: &mut State, ring: &[usize]) {
+        ring.iter().for_each(|&i| next.actors[i].may_part = true);
+        self.close_ring(next, ring);
     }
 
     fn is_shut(&self, state: &State, ring: &[usize]) -> bool {
@@ -113,8 +116,7 @@ impl Drain {
             let ring = self.ring_of(next, i);
             let is_last = next.conductor.to_shut.is_empty();
             if self.without == Without::RestAgain && is_last && self.is_shut(next, &ring) {
-                ring.iter().for_each(|&i| next.actors[i].may_part = true);
-                self.close_ring(next, &ring);
+                self.let_part(next, &ring);
             }
         });
     }
