@@ -1,47 +1,34 @@
 //! [`Broken`]: the list of the broken pictures, and why they are.
 
-use std::collections::HashSet;
-use std::io::{self, Write as _};
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use exeunt::Error;
 use exeunt_pipeline::{AtomicFile, Diverted, Sink};
 
 use crate::picture::Picture;
 
-/// The list, for who writes it while the pictures are made, and for who completes it at the end.
-#[derive(Clone)]
-pub(crate) struct Broken(Arc<Mutex<List>>);
-
-struct List {
-    /// `None` once something could not be written: then the list of the run before stays.
-    file: Option<AtomicFile>,
-    told: HashSet<PathBuf>,
-}
+/// What is wrong with each broken picture, for who hears of them while pictures are made, and for who writes the list at
+/// the end. Threads come upon them in no order; the list is in that of the paths.
+#[derive(Clone, Default)]
+pub(crate) struct Broken(Arc<Mutex<BTreeMap<PathBuf, String>>>);
 
 impl Broken {
-    pub(crate) fn new(file: AtomicFile) -> Broken {
-        Broken(Arc::new(Mutex::new(List { file: Some(file), told: HashSet::new() })))
-    }
-
-    fn list(&self) -> MutexGuard<'_, List> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts the list in its place. A run that was interrupted has not come to all pictures: what was said before of those
-    /// that it did not come to still holds, as long as they are there and have no thumbnail.
-    pub(crate) fn finish(
+    /// Writes the list. A run that was interrupted has not come to all pictures: what was said `before` of those that it
+    /// did not come to still holds, as long as they are there and have no thumbnail.
+    pub(crate) fn list(
         &self,
         before: &str,
         is_due: impl Fn(&Path) -> bool,
+        mut file: AtomicFile,
     ) -> Result<(), String> {
-        let List { file, told } = &mut *self.list();
-        let Some(mut file) = file.take() else { return Ok(()) };
-        let still_holds =
-            |line: &&str| picture_of(line).is_some_and(|path| !told.contains(path) && is_due(path));
-        let mut lines = before.lines().filter(still_holds);
-        let written = lines.try_for_each(|line| writeln!(file, "{line}"));
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines_before = before.lines().filter_map(|line| Some((picture_of(line)?, line)));
+        let mut lines: BTreeMap<&Path, &str> =
+            lines_before.filter(|(path, _)| is_due(path)).collect();
+        lines.extend(told.iter().map(|(path, line)| (path.as_path(), line.as_str())));
+        let written = lines.values().try_for_each(|line| writeln!(file, "{line}"));
         written.and_then(|()| file.finish()).map_err(|error| error.to_string())
     }
 }
@@ -54,17 +41,11 @@ fn picture_of(line: &str) -> Option<&Path> {
 
 impl Sink<Diverted<Picture>> for Broken {
     fn write(&mut self, broken: Diverted<Picture>) -> exeunt::Result {
-        let line = format!("{}: {}", broken.item.path.display(), broken.error);
+        let path = broken.item.path;
+        let line = format!("{}: {}", path.display(), broken.error);
         let line = line.replace(char::is_control, " ");
         log::warn!("broken: {line}");
-        let list = &mut *self.list();
-        let written: io::Result<()> =
-            list.file.as_mut().map_or(Ok(()), |file| writeln!(file, "{line}"));
-        if let Err(error) = written {
-            list.file = None;
-            return Err(Error::from(error));
-        }
-        list.told.insert(broken.item.path);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path, line);
         Ok(())
     }
 }

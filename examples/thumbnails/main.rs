@@ -81,7 +81,7 @@ fn make_thumbnails(options: Options) -> Result<Exit, String> {
     let list = show::create(list)?;
     let mut system = System::new("thumbnails");
     let show = Show::of(&mut system, &options.shown, Some(&list))?;
-    let broken = Broken::new(list);
+    let broken = Broken::default();
 
     let own = [options.dir.join(OWN_FOLDER), out.clone()];
     let own = own.map(|folder| fs::canonicalize(&folder).unwrap_or(folder));
@@ -93,7 +93,7 @@ fn make_thumbnails(options: Options) -> Result<Exit, String> {
 
     let outcome = running.ended(system.run());
     let is_due = |path: &Path| Picture::if_due(path.to_owned(), &options.dir, out).is_some();
-    let listed = broken.finish(&before, is_due);
+    let listed = broken.list(&before, is_due, list);
     let shown = show.end(&outcome);
     if outcome.report().reason != Reason::Completed {
         log::info!("ended before its time: run it again, and it makes what is missing");
