@@ -124,7 +124,54 @@ const PORTER: &[Mutant] = &[
 /// What `watched_without_lock` turns round.
 const WATCH: &str = "        let mut watchers = self.watchers();\n        watchers.push_back(Arc::clone(wire));\n        self.state.fetch_or(WATCHED, Ordering::SeqCst);\n";
 
-const ROOM: &[Mutant] = &[
+/// A lane, with its queue and its room, which belong together.
+const LANE: &[Mutant] = &[
+    (
+        "door_before_lock",
+        "let mut back = self.back();\n        if !back.door.is_open_for(caller) {\n            return Err(Refusal::Closed(message));\n        }\n",
+        "if !self.back().door.is_open_for(caller) {\n            return Err(Refusal::Closed(message));\n        }\n        let mut back = self.back();\n",
+    ),
+    (
+        "counted_late",
+        "self.back.count.store(put.wrapping_add(1), Ordering::Release);",
+        "drop(back);\n        self.back.count.store(put.wrapping_add(1), Ordering::Release);",
+    ),
+    ("opened_again", "self.back.door.max(door)", "door"),
+    ("newest_first", "let next = back.full.pop_front();", "let next = None::<Chunk<M>>;"),
+    ("empty_at_a_glance", "self.hold().is_empty()", "self.len() == 0"),
+    (
+        "taken_relaxed",
+        "self.front.count.store(taken.wrapping_add(1), Ordering::Release);",
+        "self.front.count.store(taken.wrapping_add(1), Ordering::Relaxed);",
+    ),
+    (
+        "len_relaxed",
+        "let taken = self.front.count.load(Ordering::Acquire);",
+        "let taken = self.front.count.load(Ordering::Relaxed);",
+    ),
+    (
+        "len_turned_round",
+        LEN,
+        "let put = self.back.count.load(Ordering::Acquire);\n        let len = put.wrapping_sub(self.front.count.load(Ordering::Acquire));\n",
+    ),
+    ("taken_unseen", "back.taken = self.front.count.load(Ordering::Acquire);", ""),
+    ("room_unseen", "drop(unwind::lock(&self.front.holds));", ""),
+    (
+        "room_at_a_glance",
+        "self.see_room();\n        self.seems_to_have_room()",
+        "self.seems_to_have_room()",
+    ),
+    (
+        "come_blindly",
+        "self.room.come(ticket, waiter);\n        self.queue.see_room();",
+        "self.room.come(ticket, waiter);",
+    ),
+    (
+        "look_before_taking",
+        "let letter = self.queue.take();\n        if letter.is_some() && self.room.is_awaited() {",
+        "let is_awaited = self.room.is_awaited();\n        let letter = self.queue.take();\n        if letter.is_some() && is_awaited {",
+    ),
+    ("nothing_left_by_who_watched", "lane.room.call_if_awaited(|| lane.queue.has_room());", ""),
     (
         "unseen",
         "queue.insert(ticket, waiter);\n        self.note(&queue);",
@@ -133,7 +180,7 @@ const ROOM: &[Mutant] = &[
     (
         "noted_without_lock",
         "self.note(&queue);\n        drop(queue);\n        next",
-        "let is_awaited = !queue.is_empty();\n        drop(queue);\n        self.awaited.store(is_awaited, Ordering::SeqCst);\n        next",
+        "let is_awaited = !queue.is_empty();\n        drop(queue);\n        self.awaited.swap(is_awaited, Ordering::Release);\n        next",
     ),
     ("not_woken", "next.into_iter().flatten().for_each(wake);", ""),
     ("called_for_good", COME, "        let before"),
@@ -145,6 +192,9 @@ const ROOM: &[Mutant] = &[
     ),
     ("watched_for_ever", UNWATCH, "    pub(crate) fn unwatch(&self) {}\n"),
 ];
+
+/// What `len_turned_round` turns round.
+const LEN: &str = "let taken = self.front.count.load(Ordering::Acquire);\n        let len = self.back.count.load(Ordering::Acquire).wrapping_sub(taken);\n";
 
 /// What `called_for_good` and `gone_for_good` leave out: that one who was called is on its way no more.
 const COME: &str = "        queue.has_looked(ticket);\n        let before";
@@ -159,7 +209,36 @@ fn main() {
     read_in("event", &read("event.rs"), EVENT);
     read_in("bell", &read("mailbox/bell.rs"), BELL);
     read_in("porter", &read("mailbox/porter.rs"), PORTER);
-    read_in("room", &read("mailbox/room.rs"), ROOM);
+    read_in("lane", &lane(), LANE);
+}
+
+/// A lane, its queue and its room: three modules, which see each other as they do in the code.
+fn lane() -> String {
+    // With chunks of one a few messages go all the ways there are from the back to the front.
+    let queue = with(&read("mailbox/queue.rs"), "CHUNK: usize = 128;", "CHUNK: usize = 1;");
+    let lane = read("mailbox/lane.rs");
+    // All that is done to these two words is sequentially consistent, which loom does not know: a look reads what was
+    // written last. In loom it does if all that is done to a word reads and writes it; and orders no more than before.
+    let sequential = [
+        ("awaited.load(Ordering::SeqCst)", "awaited.fetch_or(false, Ordering::Acquire)"),
+        (
+            "awaited.store(!queue.is_empty(), Ordering::SeqCst)",
+            "awaited.swap(!queue.is_empty(), Ordering::Release)",
+        ),
+        ("patient.load(Ordering::SeqCst)", "patient.fetch_or(0, Ordering::Acquire)"),
+    ];
+    let room = sequential
+        .iter()
+        .fold(read("mailbox/room.rs"), |room, (look, instead)| with(&room, look, instead));
+    let modules = [("queue", queue), ("room", room), ("lane", lane)];
+    let modules = modules.map(|(name, text)| format!("pub(crate) mod {name} {{\n{text}}}\n"));
+    // What `mailbox.rs` has from its modules.
+    ["use lane::Letter;\nuse crate::code::Refusal;\n".to_owned(), modules.concat()].concat()
+}
+
+fn with(text: &str, guard: &str, instead: &str) -> String {
+    assert_eq!(text.matches(guard).count(), 1, "not found, or not once: {guard}");
+    text.replace(guard, instead)
 }
 
 /// A source as loom is to see it, without its own tests.

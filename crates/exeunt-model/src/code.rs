@@ -1,12 +1,14 @@
 //! Code of exeunt itself, under [loom](https://docs.rs/loom), which runs it in every order that the memory
-//! model allows: `event.rs`, `waiters.rs`, and of `mailbox/` `bell.rs`, `wire.rs`, `porter.rs` and `room.rs`, as they stand.
+//! model allows: `event.rs`, `waiters.rs`, and of `mailbox/` `queue.rs`, `room.rs`, `lane.rs`, `porter.rs`, `bell.rs` and
+//! `wire.rs`, as they stand.
 //!
 //! The build script reads them in, with loom's locks and atomics in the place of the standard library's
 //! ([`sync`]), and with channels that do what crossbeam's promise ([`channel`]): crossbeam's own cannot be run
 //! under loom. It writes mutants beside them, from each of which one guard is taken out.
 //!
 //! Loom takes a sequentially consistent operation for one that acquires and releases, and only a
-//! sequentially consistent *fence* for what it is. So it may find too much, and never too little.
+//! sequentially consistent *fence* for what it is. So it may find too much, and never too little. Where that is too
+//! much, the build script says what stands for such an operation, and [`litmus`](crate::litmus) that it has to be one.
 
 /// What the code takes from `std::sync`. Loom has no weak references; those who count them are not what is
 /// looked at here.
@@ -55,11 +57,54 @@ mod sync {
     }
 }
 
-/// What the code takes from `std::thread`.
+/// What the code takes from `std::thread`. Loom's own park forgets that a thread was unparked which waited for a lock then.
 mod thread {
+    use std::sync::{Arc, PoisonError};
     use std::time::Duration;
 
-    pub(crate) use loom::thread::{Thread, current, park};
+    use loom::sync::{Condvar, Mutex};
+    use loom::thread::ThreadId;
+
+    use super::unwind;
+
+    #[derive(Clone)]
+    pub(crate) struct Thread {
+        id: ThreadId,
+        token: Arc<(Mutex<bool>, Condvar)>,
+    }
+
+    loom::thread_local! {
+        static CURRENT: Thread = Thread {
+            id: loom::thread::current().id(),
+            token: Arc::new((Mutex::new(false), Condvar::new())),
+        };
+    }
+
+    pub(crate) fn current() -> Thread {
+        CURRENT.with(Thread::clone)
+    }
+
+    impl Thread {
+        pub(crate) fn id(&self) -> ThreadId {
+            self.id
+        }
+
+        pub(crate) fn unpark(&self) {
+            let (is_there, news) = &*self.token;
+            *unwind::lock(is_there) = true;
+            news.notify_one();
+        }
+    }
+
+    pub(crate) fn park() {
+        let thread = current();
+        let (is_there, news) = &*thread.token;
+        let mut token = unwind::lock(is_there);
+        while !*token {
+            token = news.wait(token).unwrap_or_else(PoisonError::into_inner);
+        }
+        *token = false;
+    }
 
     /// Time is not modelled: it passes at any moment.
     pub(crate) fn park_timeout(_timeout: Duration) {}
@@ -86,6 +131,30 @@ mod unwind {
 
 mod channel;
 
+/// How much a lane holds.
+mod capacity {
+    #[derive(Clone, Copy)]
+    #[allow(dead_code)]
+    pub(crate) enum Capacity {
+        Bounded(usize),
+        Unbounded,
+    }
+
+    impl Capacity {
+        /// How large messages are is not looked at here.
+        #[allow(clippy::extra_unused_type_parameters)]
+        pub(crate) fn is_fit_for<M>(self) -> bool {
+            true
+        }
+    }
+}
+
+/// `exeunt/src/mailbox/sending.rs`: why a message was not put in.
+enum Refusal<M> {
+    Full(M),
+    Closed(M),
+}
+
 /// `exeunt/src/waiters.rs`.
 #[allow(unused)]
 mod waiters {
@@ -102,6 +171,7 @@ macro_rules! read_in {
     ($($name:ident)*) => {
         $(
             #[allow(missing_debug_implementations, unused, unreachable_pub)]
+            #[allow(clippy::module_inception, clippy::collapsible_if)]
             mod $name {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));
             }
@@ -138,14 +208,28 @@ read_in! {
     porter_watched_without_lock
     porter_unwatched_blindly
     porter_unseen_watch
-    room
-    room_unseen
-    room_noted_without_lock
-    room_not_woken
-    room_called_for_good
-    room_gone_for_good
-    room_nothing_left_for_others
-    room_watched_for_ever
+    lane
+    lane_door_before_lock
+    lane_counted_late
+    lane_opened_again
+    lane_newest_first
+    lane_empty_at_a_glance
+    lane_taken_relaxed
+    lane_len_relaxed
+    lane_len_turned_round
+    lane_taken_unseen
+    lane_room_unseen
+    lane_room_at_a_glance
+    lane_come_blindly
+    lane_look_before_taking
+    lane_nothing_left_by_who_watched
+    lane_unseen
+    lane_noted_without_lock
+    lane_not_woken
+    lane_called_for_good
+    lane_gone_for_good
+    lane_nothing_left_for_others
+    lane_watched_for_ever
 }
 
 mod tests;

@@ -74,7 +74,7 @@ impl<M: Send + 'static> Addr<M> {
     /// Sends a message, and waits for room if the mailbox is full, unless something else was
     /// [chosen](Overflow) for it.
     ///
-    /// If there is room it costs what crossbeam-channel's `send` costs.
+    /// If there is room it costs no more than crossbeam-channel's `send`.
     ///
     /// # Errors
     ///

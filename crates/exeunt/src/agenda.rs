@@ -86,7 +86,7 @@ impl<A: Actor> Agenda<A> {
             idle_since: None,
             next_source: 0,
             urgent_in_a_row: 0,
-            is_in_use: mailbox.urgent().is_some() || mailbox.has_stage_door(),
+            is_in_use: mailbox.urgent().is_some(),
             is_last_call: false,
             is_in_turn: false,
         }
@@ -294,16 +294,8 @@ impl<A: Actor> Agenda<A> {
 
     /// Closes the mailbox, and those beside it, for good for all but the family. `false` if something has come.
     pub(crate) fn finish_for_strangers(&mut self, mailbox: &Mailbox<A::Msg>) -> bool {
-        let is_finished = self.inputs.iter_mut().all(|input| input.finish_for_strangers())
-            && mailbox.finish_for_strangers();
-        // Another thread that reads the mailbox may have opened the door, and have still to ring.
-        self.look_for_stage_door(mailbox);
-        is_finished
-    }
-
-    /// The mailbox may have a stage door by now.
-    pub(crate) fn look_for_stage_door(&mut self, mailbox: &Mailbox<A::Msg>) {
-        self.is_in_use |= mailbox.has_stage_door();
+        self.inputs.iter_mut().all(|input| input.finish_for_strangers())
+            && mailbox.finish_for_strangers()
     }
 
     /// Closes for good what stayed open until now. `false` if something has come.

@@ -1,6 +1,6 @@
 //! [`Capacity`]: how many messages a mailbox holds.
 
-use crate::mailbox::Parcel;
+use crate::mailbox::Letter;
 
 /// How many messages a mailbox holds unless something else is asked for.
 ///
@@ -20,9 +20,10 @@ pub const DEFAULT_CAPACITY: usize = 256;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Capacity {
-    /// This many; a sender of one more waits. Their places are allocated at once. A capacity of zero, or of more than
-    /// an address space holds, is refused when the actor is spawned. One that would fit there, but not in the memory of
-    /// this machine, ends the process at the allocation, as any in Rust does.
+    /// This many; a sender of one more waits. Memory is taken as messages come, for up to 128 at a time, and is kept for the
+    /// next ones. A capacity of zero, or of more than an address space holds, is refused when the actor is spawned. If
+    /// the memory of this machine is at its end before so many have come, the process ends at that allocation, as at any in
+    /// Rust.
     Bounded(usize),
     /// As many as there is memory for: no backpressure, and a drain as long as the queue.
     Unbounded,
@@ -32,7 +33,7 @@ impl Capacity {
     /// Whether there can be a mailbox of that capacity: not of zero, and not of more than an
     /// address space holds.
     pub(crate) fn is_fit_for<M>(self) -> bool {
-        let slot_bytes = size_of::<(usize, Parcel<M>)>();
+        let slot_bytes = size_of::<Letter<M>>().max(1);
         match self {
             Capacity::Bounded(messages) => {
                 (1..isize::MAX as usize / slot_bytes).contains(&messages)

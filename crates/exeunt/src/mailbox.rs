@@ -1,4 +1,4 @@
-//! A mailbox: a channel that can be closed without losing what was accepted.
+//! A mailbox: a queue that can be closed without losing what was accepted.
 //!
 //! The protocol of the closing, why each of its steps is there, and what it stands on is told in
 //! `mailbox.md` beside this file.
@@ -19,6 +19,7 @@ mod lane;
 mod bell;
 mod wire;
 mod porter;
+mod queue;
 mod room;
 mod crew;
 mod dead_letters;
@@ -33,8 +34,7 @@ pub(crate) use crew::Crew;
 use dead_letters::Office;
 pub(crate) use dead_letters::{DeadLetters, Undertaker, is_inside_a_hook};
 pub use inbox::{Inbox, mailbox};
-use lane::Ticket;
-pub(crate) use lane::{Lane, Letter, Parcel};
+pub(crate) use lane::{Lane, Letter};
 use losses::Losses;
 pub use overflow::Overflow;
 use porter::Porter;
@@ -65,7 +65,7 @@ pub(crate) struct Mailbox<M> {
     closing: Flag,
     /// Set when the actor has ended: wakes the askers that wait for an answer.
     pub(crate) ended: Flag,
-    last_word: Mutex<LastWord<M>>,
+    last_word: Mutex<LastWord>,
     pub(crate) dead_letters: Office<M>,
     overflow: OnceLock<Overflow>,
     /// What was dropped because there was no room.
@@ -101,7 +101,7 @@ impl<M: Send + 'static> Mailbox<M> {
             addresses: AtomicUsize::new(0),
             closing: Flag::new(),
             ended: Flag::new(),
-            last_word: Mutex::new(LastWord::new()),
+            last_word: Mutex::default(),
             dead_letters: Office::new(),
             overflow: OnceLock::new(),
             losses: Losses::default(),
@@ -116,11 +116,11 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lanes().map(Lane::len).sum()
+        self.lanes().map(|lane| lane.queue.len()).sum()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes().all(Lane::is_empty)
+        self.lanes().all(|lane| lane.queue.is_empty())
     }
 
     /// The lanes there are, in the order in which they are emptied.
@@ -221,7 +221,7 @@ impl<M: Send + 'static> Mailbox<M> {
 
     /// Wakes the senders that wait.
     pub(crate) fn wake_senders(&self) {
-        self.lanes().for_each(|lane| lane.room.wake_all());
+        self.lanes().for_each(Lane::wake_all);
         self.dead_letters.waiters.wake_all();
     }
 
@@ -281,11 +281,10 @@ impl<M: Send + 'static> Mailbox<M> {
 
     // The reader's side.
 
-    /// The next message, if there is one, as it lies in the channel: for a caller that passes it on unopened. Only for
-    /// a thread that has not heard of a [stage door](Mailbox::has_stage_door).
+    /// The next message, if there is one, as it lies in the queue: for a caller that passes it on unopened.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(crate) fn take_letter(&self) -> Option<Letter<M>> {
-        self.ordinary.take_at_front()
+        self.ordinary.take()
     }
 
     /// The next message, if there is one.

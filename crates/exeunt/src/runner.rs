@@ -249,7 +249,6 @@ impl<'a, A: Actor> Runner<'a, A> {
             _ => {}
         }
         let agenda = self.cell.agenda();
-        agenda.look_for_stage_door(self.mailbox);
         if its_turn && !agenda.is_in_turn() {
             self.life.count_cancelled(agenda.begin_turn());
         } else if self.life.last_call.is_set() {

@@ -133,7 +133,7 @@ impl<M: Send + 'static> Mailbox<M> {
     /// is of any use any more.
     fn queue_up(&self, ticket: Ticket, waker: &Waker) {
         self.dead_letters.waiters.add(ticket, waker);
-        self.ordinary.room.come(ticket, Waiter::Future(waker.clone()));
+        self.ordinary.queue_up(ticket, Waiter::Future(waker.clone()));
     }
 
     fn leave_queue(&self, ticket: Ticket) {

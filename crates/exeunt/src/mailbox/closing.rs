@@ -2,24 +2,20 @@
 
 use std::sync::MutexGuard;
 
-use super::{Lane, Letter, Mailbox, Parcel};
+use super::queue::{Door, Hold};
+use super::{Letter, Mailbox};
 use crate::life::Life;
 use crate::unwind;
 
-pub(super) struct LastWord<M> {
-    /// From here on, no send is accepted: one that gets its message into the channel takes it out
-    /// again.
+/// What is agreed upon about the end of a mailbox. Its lock comes before those of the queues.
+#[derive(Default)]
+pub(super) struct LastWord {
+    /// All that strangers sent was taken, and they send no more.
+    finished_for_strangers: bool,
+    /// From here on, no send is accepted: the doors of all lanes are shut.
     pub(super) gone: bool,
     /// How many of the threads that read it have nothing to do, and wait for the others of their ring.
     pub(super) resting: usize,
-    /// Messages that one late sender found while it looked for its own.
-    pub(super) strays: Vec<Parcel<M>>,
-}
-
-impl<M> LastWord<M> {
-    pub(super) fn new() -> LastWord<M> {
-        LastWord { gone: false, resting: 0, strays: Vec::new() }
-    }
 }
 
 impl<M: Send + 'static> Mailbox<M> {
@@ -28,38 +24,34 @@ impl<M: Send + 'static> Mailbox<M> {
         self.last_word().gone
     }
 
-    /// Closes the mailbox if it is empty, for good, for all but the family, which comes by the stage door from here on:
-    /// the reader's children are to leave, and what a stranger still put in would find them gone. `false` means that
-    /// something came late, and is to be handled.
+    /// Closes the mailbox for all but the family, and says whether all that came before was taken: the reader's children
+    /// are to leave, and what a stranger has sent would find them gone. `false` means that something is still to be
+    /// handled.
     pub(crate) fn finish_for_strangers(&self) -> bool {
-        if self.has_stage_door() {
-            return true;
-        }
         self.close();
-        let last_word = self.last_word();
-        let is_finished = last_word.gone || self.is_empty();
-        if is_finished {
-            self.lanes().for_each(Lane::open_stage_door);
-        }
-        drop(last_word);
-        if is_finished && self.crew.get().is_some() {
-            // The other threads that read it are to take nothing more by the front either.
-            self.ring_all();
-        }
-        is_finished
+        let mut last_word = self.last_word();
+        last_word.finished_for_strangers |= last_word.gone || self.is_empty();
+        last_word.finished_for_strangers
     }
 
-    /// Whether it is closed for good for all but the family.
-    pub(crate) fn has_stage_door(&self) -> bool {
-        self.ordinary.has_stage_door()
+    /// Whether nothing comes from outside of the family any more.
+    pub(crate) fn is_finished_for_strangers(&self) -> bool {
+        self.last_word().finished_for_strangers
     }
 
     /// Closes the mailbox if it is empty, for good: from here on no send is accepted. `false`
-    /// means that something came late, and is to be handled.
+    /// means that something is still to be handled.
     pub(crate) fn finish(&self) -> bool {
         self.close();
-        let mut last_word = self.last_word();
-        last_word.gone |= self.is_empty();
+        self.finish_under(&mut self.last_word())
+    }
+
+    fn finish_under(&self, last_word: &mut LastWord) -> bool {
+        let mut lanes = self.hold();
+        if lanes.are_empty() {
+            lanes.close(Door::Shut);
+            last_word.gone = true;
+        }
         last_word.gone
     }
 
@@ -72,13 +64,15 @@ impl<M: Send + 'static> Mailbox<M> {
         // If the thread was given up, the system has resigned for it.
         life.take_returned(|| {
             let mut last_word = self.last_word();
+            if crew.reading() == 1 {
+                is_over = self.finish_under(&mut last_word);
+                return Vec::<M>::new();
+            }
             is_over = last_word.gone || self.is_empty();
-            if !is_over || crew.reading() == 1 {
-                last_word.gone |= is_over;
-            } else if life.resign_once() {
+            if is_over && life.resign_once() {
                 crew.resign();
             }
-            Vec::<M>::new()
+            Vec::new()
         });
         is_over
     }
@@ -99,10 +93,18 @@ impl<M: Send + 'static> Mailbox<M> {
         !last_word.gone
     }
 
-    /// Takes no more messages, and wakes the senders that wait for room. What is in the mailbox
+    /// Takes no more messages but those of the family, and wakes the senders that wait for room. What is in the mailbox
     /// stays.
     pub(crate) fn close(&self) {
-        if self.porter.close() {
+        if self.is_closed() {
+            return;
+        }
+        let was_open = {
+            let mut lanes = self.hold();
+            lanes.close(Door::ForFamily);
+            self.porter.close()
+        };
+        if was_open {
             self.closing.set();
             self.wake_senders();
         }
@@ -118,13 +120,33 @@ impl<M: Send + 'static> Mailbox<M> {
             return Vec::new();
         }
         last_word.gone = true;
+        self.hold().close(Door::Shut);
         self.lanes()
-            .flat_map(|lane| std::iter::from_fn(|| lane.way().take().map(Letter::open)))
+            .flat_map(|lane| std::iter::from_fn(|| lane.queue.take().map(Letter::open)))
             .collect()
     }
 
-    pub(super) fn last_word(&self) -> MutexGuard<'_, LastWord<M>> {
+    /// Nobody puts anything into any lane meanwhile.
+    pub(super) fn hold(&self) -> Lanes<'_, M> {
+        Lanes([self.urgent.get(), Some(&self.ordinary)].map(|lane| Some(lane?.queue.hold())))
+    }
+
+    pub(super) fn last_word(&self) -> MutexGuard<'_, LastWord> {
         unwind::lock(&self.last_word)
+    }
+}
+
+/// The lanes of a mailbox, in one pair of hands.
+pub(super) struct Lanes<'a, M>([Option<Hold<'a, M>>; 2]);
+
+impl<M> Lanes<'_, M> {
+    pub(super) fn are_empty(&self) -> bool {
+        self.0.iter().flatten().all(Hold::is_empty)
+    }
+
+    /// From here on nothing is put in but by those for whom that door is open.
+    pub(super) fn close(&mut self, door: Door) {
+        self.0.iter_mut().flatten().for_each(|lane| lane.close(door));
     }
 }
 

@@ -1,13 +1,11 @@
-//! A lane: one of the channels of a mailbox, and what lies in it.
+//! A lane: one of the queues of a mailbox, and those who wait for room in it.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
-
-use super::room::Room;
+use super::queue::Queue;
+use super::room::{Room, Waiter};
 use crate::capacity::Capacity;
-use crate::waiters;
+use crate::waiters::Ticket;
 
 /// A message on its way, which shows nothing of itself before it is opened.
 ///
@@ -28,118 +26,27 @@ impl<M> Letter<M> {
     }
 }
 
-/// What lies in a channel: a message, and its sender's ticket while the `send` has not returned.
-pub(crate) struct Parcel<M> {
-    letter: Letter<M>,
-    pub(super) ticket: Ticket,
-}
-
-impl<M> Parcel<M> {
-    #[inline(always)] // for the same reason as `Mailbox::offer`
-    pub(super) fn new(message: M, ticket: Ticket) -> Parcel<M> {
-        Parcel { letter: Letter::new(message), ticket }
-    }
-
-    #[inline(always)] // for the same reason as `unwind::catch`
-    pub(super) fn open(self) -> M {
-        self.letter.open()
-    }
-}
-
-/// Tells a message from those of all other senders that are inside a send at the same moment.
-///
-/// It is the address of a local variable of that send: no two that live at once share one, and
-/// it costs neither a counter nor a look at the thread's own memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ticket(pub(super) usize);
-
-/// A way into a lane.
-pub(super) struct Way<M> {
-    pub(super) sender: Sender<Parcel<M>>,
-    pub(super) receiver: Receiver<Parcel<M>>,
-}
-
-impl<M> Way<M> {
-    /// For this many messages; for any number, if none is given.
-    fn new(messages: Option<usize>) -> Way<M> {
-        let (sender, receiver) =
-            messages.map_or_else(crossbeam_channel::unbounded, crossbeam_channel::bounded);
-        Way { sender, receiver }
-    }
-
-    /// The next message, if there is one. Nobody is told that there is room.
-    #[inline(always)] // for the same reason as `unwind::catch`
-    pub(super) fn take(&self) -> Option<Letter<M>> {
-        match self.receiver.try_recv() {
-            Ok(parcel) => Some(parcel.letter),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
-    }
-}
-
 pub(crate) struct Lane<M> {
-    pub(super) front: Way<M>,
-    /// The way of the family, when the front is closed for good.
-    stage_door: OnceLock<Way<M>>,
-    pub(crate) room: Room,
+    pub(super) queue: Queue<M>,
+    room: Room,
 }
 
 impl<M> Lane<M> {
     /// A capacity that is not fit gives a lane of one place, which nobody will use.
     pub(super) fn new(capacity: Capacity) -> Lane<M> {
-        let messages = match capacity {
+        let places = match capacity {
             Capacity::Bounded(messages) if capacity.is_fit_for::<M>() => Some(messages),
             Capacity::Bounded(_) => Some(1),
             Capacity::Unbounded => None,
         };
-        Lane { front: Way::new(messages), stage_door: OnceLock::new(), room: Room::new() }
+        Lane { queue: Queue::new(places), room: Room::new() }
     }
 
-    /// From here on, nothing that comes by the front is accepted.
-    pub(super) fn open_stage_door(&self) {
-        self.stage_door.get_or_init(|| Way::new(self.front.sender.capacity()));
-    }
-
-    pub(super) fn has_stage_door(&self) -> bool {
-        self.stage_door.get().is_some()
-    }
-
-    /// The way by which messages come.
-    pub(super) fn way(&self) -> &Way<M> {
-        self.stage_door.get().unwrap_or(&self.front)
-    }
-
-    /// The ways by which none is accepted; of a mailbox that is gone, all of them.
-    pub(super) fn closed_ways(&self, is_gone: bool) -> impl Iterator<Item = &Way<M>> {
-        let door = self.stage_door.get();
-        let front = Some(&self.front).filter(|_| is_gone || door.is_some());
-        front.into_iter().chain(door.filter(|_| is_gone))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.way().receiver.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.way().receiver.is_empty()
-    }
-
-    /// The next message that came by the front, if there is one. A sender that waits for its place is called before the
-    /// message is handled, which may take long.
+    /// The next message, if there is one. A sender that waits for its place is called before the message is handled, which
+    /// may take long.
     #[inline(always)] // for the same reason as `unwind::catch`
-    pub(super) fn take_at_front(&self) -> Option<Letter<M>> {
-        self.take_by(&self.front)
-    }
-
-    /// The next message, if there is one, by the way by which they come now.
-    #[inline]
     pub(super) fn take(&self) -> Option<Letter<M>> {
-        self.take_by(self.way())
-    }
-
-    #[inline(always)] // for the same reason as `unwind::catch`
-    fn take_by(&self, way: &Way<M>) -> Option<Letter<M>> {
-        let letter = way.take();
+        let letter = self.queue.take();
         if letter.is_some() && self.room.is_awaited() {
             self.make_room();
         }
@@ -149,7 +56,7 @@ impl<M> Lane<M> {
     /// Nothing will be taken before something comes: no sender that could bring it may be left
     /// waiting.
     pub(super) fn make_way(&self) {
-        while self.room.is_awaited() && self.room.call(|| self.has_room()) {}
+        while self.room.is_awaited() && self.room.call(|| self.queue.has_room()) {}
     }
 
     /// The caller waits for room awake, if not enough others do.
@@ -157,11 +64,27 @@ impl<M> Lane<M> {
         self.room.watch().then(|| Watch(self))
     }
 
+    /// That waiter waits for room from here on, and is woken once. Whatever room was made by whoever did not see it wait is
+    /// there when it offers its message once more.
+    pub(crate) fn queue_up(&self, ticket: Ticket, waiter: Waiter) {
+        self.room.come(ticket, waiter);
+        self.queue.see_room();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.room.is_awaited()
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.room.wake_all();
+    }
+
     /// That waiter waits for room no more.
-    pub(crate) fn leave_queue(&self, ticket: waiters::Ticket) {
-        let was_called = self.room.go(ticket, || self.has_room());
+    pub(crate) fn leave_queue(&self, ticket: Ticket) {
+        let was_called = self.room.go(ticket, || self.queue.has_room());
         // The reader may have gone to sleep while that waiter was on its way.
-        if was_called && self.is_empty() {
+        if was_called && self.queue.is_empty() {
             self.make_way();
         }
     }
@@ -169,12 +92,8 @@ impl<M> Lane<M> {
     #[cold]
     fn make_room(&self) {
         if !self.room.is_watched() {
-            self.room.call(|| self.has_room());
+            self.room.call(|| self.queue.has_room());
         }
-    }
-
-    fn has_room(&self) -> bool {
-        !self.way().receiver.is_full()
     }
 }
 
@@ -187,7 +106,7 @@ impl<M> Drop for Watch<'_, M> {
     fn drop(&mut self) {
         let Watch(lane) = self;
         lane.room.unwatch();
-        lane.room.call_if_awaited(|| lane.has_room());
+        lane.room.call_if_awaited(|| lane.queue.has_room());
     }
 }
 
@@ -195,7 +114,7 @@ impl<M> Drop for Watch<'_, M> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::Waiter;
+    use super::super::queue::Caller;
     use super::*;
     use crate::reply::tests::{Count, woken};
 
@@ -212,9 +131,9 @@ mod tests {
     #[test]
     fn m4_what_was_left_to_one_who_waits_awake_and_is_refused_is_for_others() {
         let lane = Lane::<u32>::new(Capacity::Bounded(1));
-        assert!(lane.front.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
+        assert!(lane.queue.put(1, Caller::Anybody).is_ok());
         let (watch, count) = (lane.watch(), Arc::new(Count::default()));
-        lane.room.come(waiters::Ticket::next(), Waiter::Thread(Arc::clone(&count).into()));
+        lane.room.come(Ticket::next(), Waiter::Thread(Arc::clone(&count).into()));
         assert_eq!(lane.take().map(Letter::open), Some(1));
         assert_eq!(woken(&count), 0);
         drop(watch);
@@ -226,10 +145,8 @@ mod tests {
     fn m4_who_gives_up_that_was_called_by_a_reader_that_sleeps_calls_all_whom_that_would_have_called()
      {
         let lane = Lane::<u32>::new(Capacity::Bounded(1));
-        let (places, counts) = (
-            [(); 3].map(|()| waiters::Ticket::next()),
-            [(); 3].map(|()| Arc::new(Count::default())),
-        );
+        let (places, counts) =
+            ([(); 3].map(|()| Ticket::next()), [(); 3].map(|()| Arc::new(Count::default())));
         let kinds: [fn(_) -> _; 3] = [Waiter::Thread, Waiter::Future, Waiter::Future];
         for (i, kind) in kinds.into_iter().enumerate() {
             lane.room.come(places[i], kind(Arc::clone(&counts[i]).into()));

@@ -1,9 +1,10 @@
 //! [`Overflow`]: what becomes of a message for which there is no room.
 
-use crossbeam_channel::{TrySendError, never, select};
+use crossbeam_channel::{never, select};
 
 use super::dead_letters::Undertaker;
-use super::{Letter, Mailbox, Parcel, Ticket, Waited};
+use super::queue::Caller;
+use super::{Letter, Mailbox, Refusal, Waited};
 use crate::event::Event;
 use crate::life::Life;
 use crate::notice::ReturnedBecause;
@@ -137,45 +138,40 @@ impl<M: Send + 'static> Mailbox<M> {
         owner: &Life,
         mut undertaker: Undertaker<'_, M>,
     ) -> Result<(), M> {
-        let here = 0_u8;
-        let ticket = Ticket((&raw const here).addr());
-        let mut parcel = Some(Parcel::new(message, ticket));
+        let mut message = Some(message);
         // Asked before, since it takes the same lock.
-        let is_family = self.is_of_the_family();
+        let caller = match self.is_of_the_family() {
+            true => Caller::Family,
+            false => Caller::Anybody,
+        };
         // Taken and counted, both or neither. If the system has had the last word, neither: then
         // the mailbox is closed.
-        let returned = owner.take_overflowed(|| self.make_room(&mut parcel, is_family));
+        let returned = owner.take_overflowed(|| self.make_room(&mut message, caller));
         self.bury_by(&mut undertaker, returned);
-        parcel.map_or(Ok(()), |parcel| Err(parcel.open()))
+        message.map_or(Ok(()), Err)
     }
 
-    /// Puts the parcel in, and gives what has to go for it. Leaves the parcel where it is if the
-    /// mailbox is closed, for all or for those outside the family.
-    fn make_room(&self, parcel: &mut Option<Parcel<M>>, is_family: bool) -> Vec<M> {
-        // Held to the end: the actor is not gone before it was closed, and cannot go now. So it
-        // will look once more at what we put in, and its figures are still open.
-        let last_word = self.last_word();
+    /// Puts the message in, and gives what has to go for it. Leaves the message where it is if the door is closed.
+    fn make_room(&self, message: &mut Option<M>, caller: Caller) -> Vec<M> {
+        // Held to the end: the actor cannot be gone before what is returned here is counted.
+        let _last_word = self.last_word();
+        let queue = &self.ordinary.queue;
         let mut returned = Vec::new();
-        if last_word.gone || self.is_closed() && !is_family {
-            return returned;
-        }
-        // Held open or closed by the lock, too.
-        let way = self.ordinary.way();
-        while let Some(ours) = parcel.take() {
-            match way.sender.try_send(ours) {
+        while let Some(ours) = message.take() {
+            match queue.put(ours, caller) {
                 // The reader may have emptied the mailbox since it was found full, and sleep.
-                Ok(()) => self.porter.announce(),
-                Err(TrySendError::Full(ours)) if self.overflow() == Overflow::DropNewest => {
-                    returned.push(ours.open());
+                Ok(()) => self.announce(),
+                Err(Refusal::Full(ours)) if self.overflow() == Overflow::DropNewest => {
+                    returned.push(ours);
                 }
                 // Others may be quicker to take the place. Then the next message goes: each of
                 // them has put one in.
-                Err(TrySendError::Full(ours)) => {
-                    returned.extend(way.take().map(Letter::open));
-                    *parcel = Some(ours);
+                Err(Refusal::Full(ours)) => {
+                    returned.extend(queue.take().map(Letter::open));
+                    *message = Some(ours);
                 }
-                Err(TrySendError::Disconnected(ours)) => {
-                    *parcel = Some(ours);
+                Err(Refusal::Closed(ours)) => {
+                    *message = Some(ours);
                     break;
                 }
             }
@@ -305,16 +301,5 @@ mod tests {
         let (_, bury) = Arc::clone(&mailbox).take_over(ReturnedBecause::Abandoned);
         bury();
         assert_eq!(returned.iter().collect::<Vec<_>>(), [1]);
-    }
-
-    #[test]
-    fn m1_a_message_may_be_displaced_while_its_own_send_looks_again() {
-        let (mailbox, life, returned) = full(Overflow::DropOldest);
-        assert_eq!(mailbox.take(), Some(1));
-        assert!(mailbox.ordinary.front.sender.try_send(Parcel::new(2, Ticket(1))).is_ok());
-        assert_eq!(displace(&mailbox, &life, 3), Ok(()));
-        assert_eq!(mailbox.evict(), [3]);
-        assert!(mailbox.look_again(&mailbox.ordinary, Ticket(1)).is_ok());
-        assert_eq!(returned.try_iter().collect::<Vec<_>>(), [2]);
     }
 }

@@ -1,8 +1,6 @@
 //! The porter of a mailbox: knows whether it is closed, and whether its reader sleeps.
 //!
-//! Both are in one word. A send looks at it anyway once its message is in the channel, to learn whether the mailbox was
-//! closed meanwhile; with the same look it learns whether there is a thread to wake. So no thread waits in the channel
-//! itself to read from it, which would cost every message more (`mailbox.md`).
+//! Both are in one word. A send looks at it once its message is in the queue, to learn whether there is a thread to wake.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -28,7 +26,7 @@ pub(super) struct Porter {
     watchers: Mutex<VecDeque<Arc<Wire>>>,
 }
 
-/// What a sender sees at its second look.
+/// What there is to be seen at one moment.
 #[derive(Clone, Copy)]
 pub(super) struct Word(u8);
 
@@ -37,13 +35,19 @@ impl Porter {
         Porter { state: AtomicU8::new(0), reader: OnceLock::new(), watchers: Mutex::default() }
     }
 
-    /// Whether the mailbox is closed: the first look of a send.
+    /// Whether the mailbox is closed.
     #[inline]
     pub(super) fn is_closed(&self) -> bool {
         Word(self.state.load(Ordering::Acquire)).is_closed()
     }
 
-    /// The second look of a send, which cannot miss a closing or a sleep that missed the message.
+    /// Whether a thread sleeps. A sender that looks after its message is in the queue cannot miss one that missed the
+    /// message.
+    #[inline]
+    pub(super) fn is_needed(&self) -> bool {
+        self.look().0 & (ASLEEP | WATCHED) != 0
+    }
+
     #[inline]
     pub(super) fn look(&self) -> Word {
         Word(self.state.load(Ordering::SeqCst))
@@ -127,23 +131,14 @@ pub(crate) fn park(until: Option<Instant>) -> bool {
 }
 
 impl Word {
-    /// Whether a send is done: nobody is to be woken, and the mailbox was not closed.
-    #[inline]
-    pub(super) fn is_nothing(self) -> bool {
-        self.0 == 0
-    }
-
-    #[inline]
     pub(super) fn is_closed(self) -> bool {
         self.0 & CLOSED != 0
     }
 
-    #[inline]
     pub(super) fn is_asleep(self) -> bool {
         self.0 & ASLEEP != 0
     }
 
-    #[inline]
     pub(super) fn is_watched(self) -> bool {
         self.0 & WATCHED != 0
     }
@@ -160,7 +155,7 @@ mod tests {
     fn it_is_closed_once_whether_its_reader_sleeps_or_not() {
         guarded(|| {
             let porter = Porter::new();
-            assert!(porter.look().is_nothing() && !porter.is_closed());
+            assert!(!porter.is_needed() && !porter.is_closed());
             porter.sleep(None, || {
                 assert!(porter.look().is_asleep() && !porter.is_closed());
                 assert!(porter.close() && !porter.close());
@@ -181,7 +176,7 @@ mod tests {
                 thread::park();
                 false
             });
-            assert!(porter.look().is_nothing());
+            assert!(!porter.is_needed());
         });
     }
 
@@ -191,7 +186,7 @@ mod tests {
         let began = Instant::now();
         thread::current().unpark();
         porter.sleep(began.checked_add(time), || false);
-        assert!(began.elapsed() >= time && porter.look().is_nothing());
+        assert!(began.elapsed() >= time && !porter.is_needed());
     }
 
     #[test]
@@ -205,7 +200,7 @@ mod tests {
                     thread::yield_now();
                 }
             });
-            assert!(porter.look().is_nothing());
+            assert!(!porter.is_needed());
         });
     }
 
@@ -223,10 +218,10 @@ mod tests {
         assert!(porter.look().is_watched());
         porter.announce();
         assert_eq!(called(), [false, false, true, true]);
-        assert!(porter.look().is_nothing());
+        assert!(!porter.is_needed());
         porter.watch(&wires[1]);
         porter.unwatch(&wires[1]);
-        assert!(porter.look().is_nothing());
+        assert!(!porter.is_needed());
         porter.announce();
         assert_eq!(called(), [false; 4]);
     }

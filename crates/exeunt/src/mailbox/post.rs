@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 
+use super::queue::Door;
 use super::{Crew, Mailbox, MailboxId, all};
 use crate::capacity::Capacity;
 use crate::event::Flag;
@@ -26,7 +27,7 @@ pub(crate) trait Post: Send + Sync + RefUnwindSafe {
     fn capacity(&self) -> Capacity;
     /// The actor's turn, or an order to stop at once: it takes no more messages.
     fn close(&self);
-    /// Closes it for good for all but the family and the ring, unless something is in it.
+    /// Closes it for all but the family and the ring, and notes whether all that came before was taken.
     fn finish_for_strangers(&self);
     fn is_finished_for_strangers(&self) -> bool;
     /// The thread in that seat is to look up.
@@ -91,7 +92,7 @@ impl<M: Send + 'static> Post for Mailbox<M> {
     }
 
     fn is_finished_for_strangers(&self) -> bool {
-        self.has_stage_door()
+        Mailbox::is_finished_for_strangers(self)
     }
 
     fn ring(&self, seat: usize) {
@@ -112,14 +113,18 @@ impl<M: Send + 'static> Post for Mailbox<M> {
 
     fn finish_with(&self, resting: usize, others: &mut dyn FnMut() -> bool) -> bool {
         let mut last_word = self.last_word();
+        let mut lanes = self.hold();
         // One thread of a pool that was told to leave alone may have found it empty, and another still have something to
         // do that does not come from here.
         let rests = match last_word.gone {
             true => self.crew.get().is_none_or(Crew::is_unread),
-            false => last_word.resting == resting && self.is_empty(),
+            false => last_word.resting == resting && lanes.are_empty(),
         };
         let is_finished = rests && others();
-        last_word.gone |= is_finished;
+        if is_finished {
+            lanes.close(Door::Shut);
+            last_word.gone = true;
+        }
         is_finished
     }
 
@@ -247,11 +252,11 @@ mod tests {
         mailbox.staff(2);
         assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
         mailbox.close();
-        let room = &mailbox.ordinary.room;
-        room.come(Ticket::next(), Waiter::Thread(Waker::from(Alarm::new())));
+        let lane = &mailbox.ordinary;
+        lane.queue_up(Ticket::next(), Waiter::Thread(Waker::from(Alarm::new())));
         let post: Arc<dyn Post> = Arc::clone(&mailbox) as _;
         assert_eq!(post.take_over(ReturnedBecause::Abandoned).0, 1);
-        assert!(!room.is_awaited() && !mailbox.ended.is_set());
+        assert!(!lane.is_awaited() && !mailbox.ended.is_set());
     }
 
     #[test]

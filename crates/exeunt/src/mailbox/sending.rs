@@ -1,15 +1,12 @@
-//! The sender's side: how a message is put in, and taken back if the mailbox was closed meanwhile.
+//! The sender's side: how a message is put in, and how a sender waits for room.
 
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use crossbeam_channel::TrySendError;
-
-use super::lane::{Ticket, Way};
-use super::porter::Word;
+use super::queue::Caller;
 use super::room::Waiter;
-use super::{Lane, Mailbox, Parcel};
+use super::{Lane, Mailbox};
 use crate::event::{Event, Flag};
 use crate::life;
 use crate::place::{Alarm, Place};
@@ -26,31 +23,34 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 
     /// Sends if there is room now.
-    #[inline(always)] // or the message is copied before the channel copies it, from where it was just written
+    #[inline(always)] // for the same reason as `Queue::put`
     pub(crate) fn offer(&self, lane: &Lane<M>, message: M) -> Result<(), Refusal<M>> {
-        if !self.is_open() {
+        match lane.queue.put(message, Caller::Anybody) {
+            Ok(()) => {
+                self.announce();
+                Ok(())
+            }
+            Err(Refusal::Full(message)) => Err(Refusal::Full(message)),
+            Err(Refusal::Closed(message)) => self.offer_as_family(lane, message),
+        }
+    }
+
+    /// The door is closed, and perhaps not for this sender.
+    #[cold]
+    fn offer_as_family(&self, lane: &Lane<M>, message: M) -> Result<(), Refusal<M>> {
+        if !self.is_of_the_family() {
             return Err(Refusal::Closed(message));
         }
-        self.put(lane, &lane.front, message)
+        lane.queue.put(message, Caller::Family)?;
+        self.announce();
+        Ok(())
     }
 
-    /// The same for a sender that tries once more, and may find the front closed for good.
-    #[cold]
-    fn offer_again(&self, lane: &Lane<M>, message: M) -> Result<(), Refusal<M>> {
-        match self.is_open() {
-            true => self.put(lane, lane.way(), message),
-            false => Err(Refusal::Closed(message)),
-        }
-    }
-
-    #[inline(always)] // for the same reason
-    fn put(&self, lane: &Lane<M>, way: &Way<M>, message: M) -> Result<(), Refusal<M>> {
-        let here = 0_u8;
-        let ticket = Ticket((&raw const here).addr());
-        match way.sender.try_send(Parcel::new(message, ticket)) {
-            Ok(()) => self.look_again(lane, ticket),
-            Err(TrySendError::Full(parcel)) => Err(Refusal::Full(parcel.open())),
-            Err(TrySendError::Disconnected(parcel)) => Err(Refusal::Closed(parcel.open())),
+    /// Something was put in: if a reader sleeps over that, it is woken.
+    #[inline]
+    pub(super) fn announce(&self) {
+        if self.porter.is_needed() {
+            self.porter.announce();
         }
     }
 
@@ -68,7 +68,7 @@ impl<M: Send + 'static> Mailbox<M> {
             let deafness = self.deafness();
             stand.queue_up([interrupt.cloned(), deafness.clone()], &alarm);
             // Whoever made room, or closed the mailbox, before did not see us wait.
-            match self.offer_again(lane, message) {
+            match self.offer(lane, message) {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Full(back)) => message = back,
                 Err(Refusal::Closed(back)) => return Err(Waited::Closed(back)),
@@ -100,7 +100,7 @@ impl<M: Send + 'static> Mailbox<M> {
         self.owner.get()?.deafness_for(life::current().as_deref())
     }
 
-    /// Whether it takes what this thread sends although it is closed. A late send is settled as any other is.
+    /// Whether it takes what this thread sends although it is closed.
     #[cold]
     pub(super) fn is_open_for_family(&self) -> bool {
         self.is_of_the_family() && !self.last_word().gone
@@ -112,38 +112,6 @@ impl<M: Send + 'static> Mailbox<M> {
         match (self.owner.get(), life::current()) {
             (Some(owner), Some(me)) => owner.is_open_for(&me) && !owner.has_ended(),
             _ => false,
-        }
-    }
-
-    /// The second look, after the message is in the channel: whether the reader is to be woken, or the mailbox was closed.
-    #[inline]
-    pub(super) fn look_again(&self, lane: &Lane<M>, ticket: Ticket) -> Result<(), Refusal<M>> {
-        let word = self.porter.look();
-        if word.is_nothing() { Ok(()) } else { self.heed(word, lane, ticket) }
-    }
-
-    #[cold]
-    fn heed(&self, word: Word, lane: &Lane<M>, ticket: Ticket) -> Result<(), Refusal<M>> {
-        self.porter.announce();
-        if !word.is_closed() {
-            return Ok(());
-        }
-        // A sender of the family may find another door.
-        self.settle(ticket).or_else(|message| self.offer_again(lane, message))
-    }
-
-    /// The mailbox was closed while the message went in. The message stands if the actor still
-    /// looks, or has taken it; otherwise the way that it took is closed for good, and it is taken
-    /// out again.
-    fn settle(&self, ticket: Ticket) -> Result<(), M> {
-        let mut last_word = self.last_word();
-        let is_gone = last_word.gone;
-        for way in self.lanes().flat_map(|lane| lane.closed_ways(is_gone)) {
-            last_word.strays.extend(way.receiver.try_iter());
-        }
-        match last_word.strays.iter().position(|parcel| parcel.ticket == ticket) {
-            Some(at) => Err(last_word.strays.swap_remove(at).open()),
-            None => Ok(()),
         }
     }
 }
@@ -163,7 +131,7 @@ impl<M> Stand<'_, M> {
     fn queue_up(&mut self, ends: [Option<Event>; 2], alarm: &Arc<Alarm>) {
         let waker = Waker::from(Arc::clone(alarm));
         self.place.heed(ends, &waker);
-        self.lane.room.come(self.place.ticket, Waiter::Thread(waker));
+        self.lane.queue_up(self.place.ticket, Waiter::Thread(waker));
     }
 }
 
@@ -207,14 +175,6 @@ mod tests {
     use crate::capacity::Capacity;
     use crate::life::Life;
 
-    /// What a sender has back after its second look.
-    fn refused<M: Send + 'static>(mailbox: &Mailbox<M>, ticket: Ticket) -> Option<M> {
-        match mailbox.look_again(&mailbox.ordinary, ticket) {
-            Ok(()) => None,
-            Err(Refusal::Closed(message) | Refusal::Full(message)) => Some(message),
-        }
-    }
-
     /// A mailbox, and a child of its reader.
     fn with_a_child() -> (Arc<Mailbox<u32>>, Arc<Life>) {
         let (mut child, parent) = (Life::unstarted(), Arc::new(Life::unstarted()));
@@ -234,41 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn m1_a_late_send_takes_its_own_message_back() {
-        let mailbox = Mailbox::new(Capacity::Bounded(4));
-        assert!(mailbox.finish());
-        // Two senders had looked before the closing, and send after the end.
-        let [first, second] = [Ticket(1), Ticket(2)];
-        for (message, ticket) in [("a", first), ("b", second)] {
-            assert!(mailbox.ordinary.front.sender.try_send(Parcel::new(message, ticket)).is_ok());
+    fn m1_who_comes_after_the_closing_is_refused_and_what_came_before_is_there() {
+        for mailbox in [Mailbox::new(Capacity::Bounded(4)), with_two_lanes()] {
+            assert!(mailbox.lanes().all(|lane| mailbox.offer(lane, 1).is_ok()));
+            mailbox.close();
+            for lane in mailbox.lanes() {
+                assert!(matches!(mailbox.offer(lane, 2), Err(Refusal::Closed(2))));
+            }
+            assert!(!mailbox.finish());
+            assert_eq!(mailbox.evict().len(), mailbox.lanes().count());
         }
-        assert_eq!(refused(&mailbox, second), Some("b"));
-        assert_eq!(refused(&mailbox, first), Some("a"));
-        assert!(mailbox.evict().is_empty());
-    }
-
-    #[test]
-    fn m1_a_late_send_before_the_last_look_is_accepted() {
-        let mailbox = Mailbox::new(Capacity::Bounded(4));
-        mailbox.close();
-        assert!(mailbox.ordinary.front.sender.try_send(Parcel::new(1, Ticket(1))).is_ok());
-        assert_eq!(refused(&mailbox, Ticket(1)), None);
-        assert!(!mailbox.finish());
-        assert_eq!(mailbox.evict(), [1]);
-    }
-
-    #[test]
-    fn m1_a_late_send_finds_its_own_message_in_either_lane() {
-        let mailbox = with_two_lanes();
-        assert!(mailbox.finish());
-        let lanes = [&mailbox.ordinary, mailbox.urgent().unwrap()];
-        for (lane, ticket) in lanes.into_iter().cycle().zip(1..=4) {
-            assert!(lane.front.sender.try_send(Parcel::new(ticket, Ticket(ticket))).is_ok());
-        }
-        for ticket in [3, 2, 4, 1] {
-            assert_eq!(refused(&mailbox, Ticket(ticket)), Some(ticket));
-        }
-        assert!(mailbox.evict().is_empty());
     }
 
     #[test]
@@ -287,37 +222,29 @@ mod tests {
     }
 
     #[test]
-    fn m1_o3_when_the_children_are_to_leave_a_late_send_of_a_strangers_is_taken_back() {
-        for mailbox in [Mailbox::new(Capacity::Bounded(4)), with_two_lanes()] {
-            assert!(mailbox.finish_for_strangers());
-            for (n, lane) in mailbox.lanes().enumerate() {
-                // One that had looked before, and one of a child's.
-                let (late, childs) = (Parcel::new(n, Ticket(n)), Parcel::new(n + 10, Ticket(n)));
-                assert!(lane.front.sender.try_send(late).is_ok());
-                assert!(lane.way().sender.try_send(childs).is_ok());
-            }
-            let (lanes, ordinary) = (mailbox.lanes().count(), mailbox.lanes().count() - 1);
-            assert_eq!((mailbox.len(), mailbox.finish()), (lanes, false));
-            // What is not for it does not keep it.
-            assert_eq!(mailbox.take(), Some(ordinary + 10));
-            let urgent = mailbox.take_urgent();
-            assert_eq!((urgent, mailbox.finish()), (mailbox.urgent().map(|_| 10), true));
-            for n in 0..lanes {
-                assert_eq!(refused(&mailbox, Ticket(n)), Some(n));
-            }
-        }
+    fn m1_o3_it_is_finished_for_strangers_once_all_was_taken_whatever_children_still_send() {
+        let (mailbox, child) = with_a_child();
+        mailbox.open_urgent_lane(Capacity::Bounded(4));
+        assert!(mailbox.lanes().all(|lane| mailbox.offer(lane, 1).is_ok()));
+        assert!(!mailbox.finish_for_strangers());
+        assert_eq!((mailbox.take(), mailbox.finish_for_strangers()), (Some(1), false));
+        assert_eq!((mailbox.take_urgent(), mailbox.finish_for_strangers()), (Some(1), true));
+        seen_by(child, || assert!(mailbox.lanes().all(|lane| mailbox.offer(lane, 2).is_ok())));
+        assert!(mailbox.lanes().all(|lane| mailbox.offer(lane, 3).is_err()));
+        assert!(mailbox.finish_for_strangers() && !mailbox.finish());
+        assert_eq!(
+            (mailbox.take(), mailbox.take_urgent(), mailbox.finish()),
+            (Some(2), Some(2), true)
+        );
     }
 
     #[test]
-    fn m1_o3_children_send_to_who_waits_for_them_wherever_the_closing_finds_them() {
+    fn m1_o3_children_send_to_who_waits_for_them_until_it_is_closed_for_good() {
         let (mailbox, child) = with_a_child();
-        assert!(mailbox.finish_for_strangers() && mailbox.finish_for_strangers());
+        assert!(mailbox.finish_for_strangers());
         seen_by(child, || {
             let lane = &mailbox.ordinary;
-            // It had looked before.
-            assert!(lane.front.sender.try_send(Parcel::new(0, Ticket(0))).is_ok());
-            assert_eq!(refused(&mailbox, Ticket(0)), None);
-            assert!((1..4).all(|n| mailbox.offer(lane, n).is_ok()));
+            assert!((0..4).all(|n| mailbox.offer(lane, n).is_ok()));
             assert!(matches!(mailbox.offer(lane, 4), Err(Refusal::Full(4))));
             assert_eq!(mailbox.take(), Some(0));
             assert!(mailbox.wait_for_room(lane, 4, None, None).is_ok());

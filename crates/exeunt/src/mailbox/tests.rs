@@ -82,7 +82,7 @@ fn m4_futures_that_wait_for_room_or_for_the_hook_are_woken_by_the_closing_and_by
     let (count, mailbox) = (Arc::new(Count::default()), Mailbox::<u32>::new(Capacity::Bounded(4)));
     for (deed, so_far) in [(Mailbox::close as fn(&Mailbox<u32>), 2), (Mailbox::end, 4)] {
         let waker = || Waker::from(Arc::clone(&count));
-        mailbox.ordinary.room.come(Ticket::next(), Waiter::Future(waker()));
+        mailbox.ordinary.queue_up(Ticket::next(), Waiter::Future(waker()));
         mailbox.dead_letters.waiters.add(Ticket::next(), &waker());
         deed(&mailbox);
         assert_eq!(woken(&count), so_far);

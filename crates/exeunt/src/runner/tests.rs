@@ -112,25 +112,8 @@ fn m1_o3_what_comes_before_the_children_are_to_leave_is_handled_before_and_what_
         assert!(matches!(runner.take_from_agenda(), Some(Next::Message(_))));
     }
     assert!(runner.attend_to(Affair::Dry).is_ok() && !life.has_family());
-    assert!(mailbox.has_stage_door() && beside.mailbox().has_stage_door());
+    assert!(mailbox.is_finished_for_strangers() && beside.mailbox().is_finished_for_strangers());
     assert!(beside.send(3).is_err());
-}
-
-#[test]
-fn m1_o3_whose_children_are_to_leave_takes_nothing_that_is_not_of_the_family() {
-    let (life, mailbox) = scene_of_a_crew();
-    let mut runner = start_with_a_child(&life, &mailbox, || Attaches(None));
-    let mut second = Life::unstarted();
-    second.seat = 1;
-    let second = Arc::new(second);
-    let mut other = start(&second, &mailbox, || Anybody);
-    assert!(!runner.cell.agenda_now().is_in_use());
-    assert!(runner.attend_to(Affair::Dry).is_ok());
-    // It, the next of its incarnations, and the others who read the mailbox.
-    assert!(runner.cell.agenda_now().is_in_use());
-    assert!(start(&life, &mailbox, || Anybody).cell.agenda_now().is_in_use());
-    assert!(other.bell.heard() && other.take_orders().is_none());
-    assert!(other.cell.agenda_now().is_in_use());
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn o4_all_of_a_ring_know_each_other_before_the_first_of_them_closes() {
     let lives = [0, 1].map(|i: usize| Arc::clone(&ring[i].life));
     let onlooker = Arc::new(Onlooker(lives, AtomicBool::new(false)));
     let waiter = Waiter::Thread(Waker::from(Arc::clone(&onlooker)));
-    mailboxes[0].ordinary.room.come(Ticket::next(), waiter);
+    mailboxes[0].ordinary.queue_up(Ticket::next(), waiter);
     conductor.close_ring(&ring);
     assert!(onlooker.1.load(Ordering::SeqCst));
 }
@@ -202,7 +202,8 @@ fn o3_o4_a_ring_that_something_came_to_late_has_its_turn_when_it_is_at_rest_and_
     let mailboxes = mailboxes();
     let ring = ring(&mut conductor, &scene.stage, &mailboxes);
     let beside = beside(&ring[1]);
-    let are_closed = || mailboxes.iter().chain([&beside]).all(|mailbox| mailbox.has_stage_door());
+    let are_closed =
+        || mailboxes.iter().chain([&beside]).all(|mailbox| mailbox.is_finished_for_strangers());
     ring.iter().for_each(|member| member.life.fall_asleep());
     // What lies there has come since they were seen at rest.
     assert!(beside.offer(&beside.ordinary, 1).is_ok());
@@ -327,11 +328,11 @@ fn o4_who_becomes_one_of_the_ring_while_it_waits_for_room_waits_on() {
             crate::life::set_current(Arc::new(child));
             to.wait_for_room(&to.ordinary, 2, None, None).is_ok()
         });
-        while !to.ordinary.room.is_awaited() {
+        while !to.ordinary.is_awaited() {
             std::thread::yield_now();
         }
         conductor.close_ring(&ring);
-        while !to.ordinary.room.is_awaited() && !waits.is_finished() {
+        while !to.ordinary.is_awaited() && !waits.is_finished() {
             std::thread::yield_now();
         }
         assert_eq!(to.take(), Some(1));

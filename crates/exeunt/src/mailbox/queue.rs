@@ -1,0 +1,323 @@
+//! A queue: where the messages of a lane lie, from their send until they are handled.
+//!
+//! It has two ends, each under a lock of its own. Senders put in at the *back*, and readers take out at the *front*.
+//! Messages go from one to the other a chunk at a time, so that sender and reader hardly ever touch the same memory: see
+//! `mailbox.md`.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use super::{Letter, Refusal};
+use crate::unwind;
+
+/// So many messages go from the back to the front at once, at most; of large ones so many as make up [`CHUNK_BYTES`].
+const CHUNK: usize = 128;
+const CHUNK_BYTES: usize = 16 * 1024;
+
+type Chunk<M> = VecDeque<Letter<M>>;
+
+pub(super) struct Queue<M> {
+    /// The senders' end. Counts what was ever put in.
+    back: End<Back<M>>,
+    /// The readers' end: the oldest messages. Counts what was ever taken out.
+    front: End<Chunk<M>>,
+    /// How many may lie in it.
+    places: Option<usize>,
+}
+
+struct Back<M> {
+    door: Door,
+    /// The newest messages.
+    filling: Chunk<M>,
+    /// Those before, the oldest first.
+    full: VecDeque<Chunk<M>>,
+    /// One that the front has emptied, to be filled again.
+    spare: Chunk<M>,
+    /// What the front's count was when it was last looked at.
+    taken: usize,
+}
+
+/// Whose messages are still taken in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Door {
+    /// Everybody's.
+    Open,
+    /// Those of the actor's children and of its ring.
+    ForFamily,
+    /// Nobody's.
+    Shut,
+}
+
+/// Who comes to the door.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Caller {
+    Anybody,
+    Family,
+}
+
+/// On cache lines of its own, two of them, since processors fetch lines in pairs.
+#[repr(align(128))]
+struct End<T> {
+    holds: Mutex<T>,
+    /// Written under the lock, read by all.
+    count: AtomicUsize,
+}
+
+impl<M> Queue<M> {
+    /// For this many messages; for any number, if none is given.
+    pub(super) fn new(places: Option<usize>) -> Queue<M> {
+        let back = Back {
+            door: Door::Open,
+            filling: Chunk::new(),
+            full: VecDeque::new(),
+            spare: Chunk::new(),
+            taken: 0,
+        };
+        Queue {
+            back: End { holds: Mutex::new(back), count: AtomicUsize::new(0) },
+            front: End { holds: Mutex::new(Chunk::new()), count: AtomicUsize::new(0) },
+            places,
+        }
+    }
+
+    /// Puts a message in, if there is room and the door is open for the caller: both are decided at the moment at which it
+    /// is put in.
+    #[inline(always)] // or the message is copied once more, from where it was just written
+    pub(super) fn put(&self, message: M, caller: Caller) -> Result<(), Refusal<M>> {
+        let mut back = self.back();
+        if !back.door.is_open_for(caller) {
+            return Err(Refusal::Closed(message));
+        }
+        let put = self.back.count.load(Ordering::Relaxed);
+        if self.places.is_some_and(|places| put.wrapping_sub(back.taken) >= places) {
+            back.taken = self.front.count.load(Ordering::Acquire);
+            if self.places.is_some_and(|places| put.wrapping_sub(back.taken) >= places) {
+                return Err(Refusal::Full(message));
+            }
+        }
+        if back.filling.len() == Back::<M>::CHUNK {
+            back.begin_chunk();
+        }
+        back.filling.push_back(Letter::new(message));
+        self.back.count.store(put.wrapping_add(1), Ordering::Release);
+        Ok(())
+    }
+
+    /// The next message, if there is one.
+    #[inline(always)] // for the same reason as `unwind::catch`
+    pub(super) fn take(&self) -> Option<Letter<M>> {
+        let mut front = unwind::lock(&self.front.holds);
+        if front.is_empty() && !self.fetch(&mut front) {
+            return None;
+        }
+        let letter = front.pop_front();
+        let taken = self.front.count.load(Ordering::Relaxed);
+        self.front.count.store(taken.wrapping_add(1), Ordering::Release);
+        letter
+    }
+
+    /// Brings a chunk to the front, which is empty. `false` if there is none.
+    fn fetch(&self, front: &mut Chunk<M>) -> bool {
+        // Who finds nothing does not get in the way of those who bring something.
+        if self.back.count.load(Ordering::Acquire) == self.front.count.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut back = self.back();
+        let emptied = mem::take(front);
+        let next = back.full.pop_front();
+        let place = if next.is_some() { &mut back.spare } else { &mut back.filling };
+        let before = mem::replace(place, emptied);
+        drop(back);
+        // What is not needed any more is let go when others may put in again.
+        *front = next.unwrap_or(before);
+        !front.is_empty()
+    }
+
+    /// How many lie in it; at least, if others put in and take out meanwhile, how many of those that lay in it were not taken.
+    pub(super) fn len(&self) -> usize {
+        // In this order: nothing is taken that was not put in before.
+        let taken = self.front.count.load(Ordering::Acquire);
+        let len = self.back.count.load(Ordering::Acquire).wrapping_sub(taken);
+        self.places.map_or(len, |places| len.min(places))
+    }
+
+    /// Whether nothing lies in it, of all that was put in by whoever does not see what this thread did before.
+    pub(super) fn is_empty(&self) -> bool {
+        self.hold().is_empty()
+    }
+
+    /// Whether there is room, also that which was made by whoever does not see what this thread did before.
+    pub(super) fn has_room(&self) -> bool {
+        self.see_room();
+        self.seems_to_have_room()
+    }
+
+    /// What [`put`](Queue::put) finds from here on is all the room that was made by whoever does not see what this thread
+    /// did before.
+    pub(super) fn see_room(&self) {
+        drop(unwind::lock(&self.front.holds));
+    }
+
+    /// Whether there is room, for a caller that will look again, and does not get in the way of others.
+    pub(super) fn seems_to_have_room(&self) -> bool {
+        self.places.is_none_or(|places| self.len() < places)
+    }
+
+    /// Nobody puts anything in meanwhile.
+    pub(super) fn hold(&self) -> Hold<'_, M> {
+        Hold { queue: self, back: self.back() }
+    }
+
+    fn back(&self) -> MutexGuard<'_, Back<M>> {
+        unwind::lock(&self.back.holds)
+    }
+}
+
+impl<M> Back<M> {
+    const CHUNK: usize = {
+        let bytes = size_of::<M>();
+        let messages = if bytes == 0 { CHUNK } else { CHUNK_BYTES / bytes };
+        if messages > CHUNK {
+            CHUNK
+        } else if messages == 0 {
+            1
+        } else {
+            messages
+        }
+    };
+
+    #[cold]
+    fn begin_chunk(&mut self) {
+        let mut next = mem::take(&mut self.spare);
+        next.reserve(Back::<M>::CHUNK);
+        let full = mem::replace(&mut self.filling, next);
+        self.full.push_back(full);
+    }
+}
+
+impl Door {
+    #[inline]
+    fn is_open_for(self, caller: Caller) -> bool {
+        match self {
+            Door::Open => true,
+            Door::ForFamily => caller == Caller::Family,
+            Door::Shut => false,
+        }
+    }
+}
+
+/// The back of a queue, in one pair of hands.
+pub(super) struct Hold<'a, M> {
+    queue: &'a Queue<M>,
+    back: MutexGuard<'a, Back<M>>,
+}
+
+impl<M> Hold<'_, M> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.len() == 0
+    }
+
+    /// From here on nothing is put in but by those for whom that door is open. No door is opened again.
+    pub(super) fn close(&mut self, door: Door) {
+        self.back.door = self.back.door.max(door);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn taken<M>(queue: &Queue<M>) -> Option<M> {
+        queue.take().map(Letter::open)
+    }
+
+    fn is_in<M>(queue: &Queue<M>, message: M) -> bool {
+        queue.put(message, Caller::Anybody).is_ok()
+    }
+
+    #[test]
+    fn m2_what_is_put_in_comes_out_in_order_however_it_is_cut_in_chunks() {
+        let queue = Queue::new(None);
+        let (mut put, mut next) = (0, 0);
+        for (more, fewer) in [(1, 1), (CHUNK, 1), (CHUNK, CHUNK), (5 * CHUNK, 3), (1, 900)] {
+            for _ in 0..more {
+                assert!(is_in(&queue, put));
+                put += 1;
+            }
+            for _ in 0..fewer.min(put - next) {
+                assert_eq!(taken(&queue), Some(next));
+                next += 1;
+            }
+            assert_eq!((queue.len(), queue.is_empty()), (put - next, put == next));
+        }
+        assert!(taken(&queue).is_none());
+    }
+
+    #[test]
+    fn m4_it_holds_as_many_as_it_has_places_wherever_they_lie() {
+        let queue = Queue::new(Some(CHUNK + 3));
+        for first in (0..4 * CHUNK).step_by(5) {
+            while queue.has_room() {
+                assert!(is_in(&queue, first));
+            }
+            assert_eq!(queue.len(), CHUNK + 3);
+            assert!(matches!(queue.put(0, Caller::Family), Err(Refusal::Full(0))));
+            (0..5).for_each(|_| assert!(taken(&queue).is_some()));
+            assert!(queue.has_room() && queue.seems_to_have_room());
+        }
+    }
+
+    #[test]
+    fn m1_a_door_lets_nobody_in_any_more_who_comes_after_its_closing() {
+        let queue = Queue::new(Some(4));
+        let may = |caller| match queue.put(1, caller) {
+            Ok(()) => true,
+            Err(Refusal::Closed(1)) => false,
+            Err(_) => panic!("there is room"),
+        };
+        assert!(may(Caller::Anybody));
+        queue.hold().close(Door::ForFamily);
+        assert!(!may(Caller::Anybody) && may(Caller::Family));
+        queue.hold().close(Door::Shut);
+        queue.hold().close(Door::ForFamily);
+        assert!(!may(Caller::Anybody) && !may(Caller::Family));
+        assert_eq!((queue.len(), queue.hold().is_empty()), (2, false));
+    }
+
+    #[test]
+    fn m1_m2_what_several_put_in_several_take_out_once_and_that_of_each_in_order() {
+        const EACH: usize = 20_000;
+        let queue = &Queue::new(Some(CHUNK / 2));
+        let left = &AtomicUsize::new(3 * EACH);
+        let read = || {
+            let mut last = [None; 3];
+            while left.load(Ordering::Relaxed) > 0 {
+                match taken(queue) {
+                    None => thread::yield_now(),
+                    Some((sender, number)) => {
+                        assert!(last[sender] < Some(number));
+                        last[sender] = Some(number);
+                        left.fetch_sub(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        thread::scope(|scope| {
+            (0..2).for_each(|_| drop(scope.spawn(read)));
+            for sender in 0..3 {
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        while !is_in(queue, (sender, number)) {
+                            thread::yield_now();
+                        }
+                    }
+                });
+            }
+        });
+        assert!(queue.is_empty());
+    }
+}
