@@ -100,8 +100,9 @@ impl<M: Send + 'static> Mailbox<M> {
             return;
         }
         let was_open = {
-            let mut lanes = self.hold();
-            lanes.close(Door::ForFamily);
+            // Who displaces a message has its own refused before that, or not at all.
+            let _nobody_displaces = self.last_word();
+            self.hold().close(Door::ForFamily);
             self.porter.close()
         };
         if was_open {

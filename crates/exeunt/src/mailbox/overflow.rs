@@ -139,21 +139,23 @@ impl<M: Send + 'static> Mailbox<M> {
         mut undertaker: Undertaker<'_, M>,
     ) -> Result<(), M> {
         let mut message = Some(message);
-        // Asked before, since it takes the same lock.
-        let caller = match self.is_of_the_family() {
-            true => Caller::Family,
-            false => Caller::Anybody,
-        };
-        // Taken and counted, both or neither. If the system has had the last word, neither: then
-        // the mailbox is closed.
-        let returned = owner.take_overflowed(|| self.make_room(&mut message, caller));
-        self.bury_by(&mut undertaker, returned);
+        for caller in [Caller::Anybody, Caller::Family] {
+            // Taken and counted, both or neither. If the system has had the last word, neither: then
+            // the mailbox is closed.
+            let returned = owner.take_overflowed(|| self.make_room(&mut message, caller));
+            self.bury_by(&mut undertaker, returned);
+            // With the closing, a member of its ring has become one of the family.
+            if message.is_none() || !self.is_of_the_family() {
+                break;
+            }
+        }
         message.map_or(Ok(()), Err)
     }
 
     /// Puts the message in, and gives what has to go for it. Leaves the message where it is if the door is closed.
     fn make_room(&self, message: &mut Option<M>, caller: Caller) -> Vec<M> {
-        // Held to the end: the actor cannot be gone before what is returned here is counted.
+        // Held to the end: the actor cannot be gone before what is returned here is counted, and the door cannot close
+        // between the message that goes and the one that comes in its place.
         let _last_word = self.last_word();
         let queue = &self.ordinary.queue;
         let mut returned = Vec::new();
@@ -187,10 +189,14 @@ impl<M: Send + 'static> Mailbox<M> {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::Duration;
 
+    use super::super::queue::Door;
     use super::super::tests::wakes;
     use super::*;
     use crate::capacity::Capacity;
+    use crate::life;
     use crate::mailbox::{Post, Wire};
 
     /// A mailbox of one place that is full with 1, whose actor has no thread.
@@ -268,18 +274,60 @@ mod tests {
             // The actor is in `finish`, and has looked.
             let mut last_word = mailbox.last_word();
             let (done, result) = mpsc::channel();
-            let sender = std::thread::spawn({
+            let sender = thread::spawn({
                 let mailbox = Arc::clone(&mailbox);
                 move || done.send(displace(&mailbox, &life, 2))
             });
-            assert!(result.recv_timeout(std::time::Duration::from_millis(20)).is_err());
-            mailbox.close();
+            assert!(result.recv_timeout(Duration::from_millis(20)).is_err());
+            mailbox.hold().close(Door::Shut);
             last_word.gone = true;
             drop(last_word);
             assert_eq!(result.recv(), Ok(Err(2)));
             assert!(sender.join().is_ok());
             assert_eq!(returned.try_iter().count(), 0);
         }
+    }
+
+    #[test]
+    fn m1_o3_nothing_goes_at_the_closing_for_a_message_that_is_refused() {
+        let (mailbox, life, returned) = full(Overflow::DropOldest);
+        let accepted = thread::scope(|scope| {
+            let nobody_takes = mailbox.ordinary.queue.hold_front();
+            let sender = scope.spawn(|| displace(&mailbox, &life, 2).is_ok());
+            while mailbox.last_word.try_lock().is_ok() {
+                thread::yield_now();
+            }
+            // It has found the mailbox full, and is about to take the oldest.
+            let closer = scope.spawn(|| mailbox.close());
+            thread::sleep(Duration::from_millis(20));
+            drop(nobody_takes);
+            assert!(closer.join().is_ok());
+            sender.join().unwrap()
+        });
+        let (gone, left) = if accepted { (vec![1], 2) } else { (vec![], 1) };
+        assert_eq!(returned.try_iter().collect::<Vec<_>>(), gone);
+        assert_eq!(mailbox.evict(), [left]);
+    }
+
+    #[test]
+    fn m1_o4_who_becomes_one_of_the_ring_with_the_closing_still_displaces() {
+        let (mailbox, life, returned) = full(Overflow::DropOldest);
+        let member = Arc::new(Life::unstarted());
+        let last_word = mailbox.last_word();
+        thread::scope(|scope| {
+            let (done, sent) = mpsc::channel();
+            let (mailbox, life, sender) = (&mailbox, &life, Arc::clone(&member));
+            scope.spawn(move || {
+                life::set_current(sender);
+                done.send(displace(mailbox, life, 2))
+            });
+            assert!(sent.recv_timeout(Duration::from_millis(20)).is_err());
+            [life, &member].map(|life| life.join_ring(0));
+            mailbox.hold().close(Door::ForFamily);
+            drop(last_word);
+            assert_eq!(sent.recv(), Ok(Ok(())));
+        });
+        assert_eq!(returned.try_iter().collect::<Vec<_>>(), [1]);
     }
 
     #[test]

@@ -170,6 +170,12 @@ impl<M> Queue<M> {
         Hold { queue: self, back: self.back() }
     }
 
+    /// Nobody takes anything out meanwhile.
+    #[cfg(test)]
+    pub(super) fn hold_front(&self) -> impl Sized + '_ {
+        unwind::lock(&self.front.holds)
+    }
+
     fn back(&self) -> MutexGuard<'_, Back<M>> {
         unwind::lock(&self.back.holds)
     }
