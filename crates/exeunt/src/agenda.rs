@@ -292,7 +292,8 @@ impl<A: Actor> Agenda<A> {
         self.timers.is_empty() && are_inputs_done && self.answers.is_empty()
     }
 
-    /// Closes the mailbox, and those beside it, for good for all but the family. `false` if something has come.
+    /// Closes the mailbox, and those beside it, for all but the family. `false` if something that came before is still
+    /// to be taken.
     pub(crate) fn finish_for_strangers(&mut self, mailbox: &Mailbox<A::Msg>) -> bool {
         self.inputs.iter_mut().all(|input| input.finish_for_strangers())
             && mailbox.finish_for_strangers()

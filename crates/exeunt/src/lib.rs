@@ -99,8 +99,9 @@
 //! # What it costs
 //!
 //! A send costs no more than crossbeam-channel's send: messages are not boxed, and are put into a queue under a lock
-//! that is held for some nanoseconds, and that their reader takes once in many messages. If there are none an
-//! actor sleeps, in a `select` if it waits for channels too. Nothing polls. A system has two threads of its own beside those of its actors, asleep until something happens.
+//! that is held for some nanoseconds, and that their reader takes once in many messages. An actor for which there
+//! are none sleeps, in a `select` if it waits for channels too. Nothing polls. A system has two threads of its own
+//! beside those of its actors, asleep until something happens.
 //! `cargo bench -p exeunt` measures it against the plain channel.
 //!
 //! # What may change

@@ -58,8 +58,8 @@ pub(crate) struct Mailbox<M> {
 
     /// A second way in, for those that asked for one. What lies in it is handled first.
     urgent: OnceLock<Lane<M>>,
-    /// The addresses there are. The channel's own count would not do: with it, an actor that was
-    /// given its own address would be kept alive by it.
+    /// The addresses there are. How many hold the mailbox would not do: its reader does, too, and who only has a weak
+    /// address.
     addresses: AtomicUsize,
     /// Set when the mailbox is closed: wakes the senders that wait for the dead-letter hook.
     closing: Flag,

@@ -28,7 +28,7 @@ pub(crate) trait Input<M> {
     fn is_done(&self) -> bool {
         false
     }
-    /// Closes it for good for all but the family, unless something has come.
+    /// Closes it for all but the family. `false` if something that came before is still to be taken.
     fn finish_for_strangers(&mut self) -> bool {
         true
     }

@@ -151,8 +151,8 @@ impl Conductor<'_> {
     }
 
     /// Closes a ring that is at rest for everybody else, for good. If that was so already, and the ring is at rest
-    /// still, lets the children of its members leave, in their turn. What came late, as from a sender that had looked
-    /// before, may have led a member to send to another that needs its children for it.
+    /// still, lets the children of its members leave, in their turn. What came between the look and the closing may have
+    /// led a member to send to another that needs its children for it.
     fn close_ring_at_rest(&mut self, ring: &[Arc<Member>]) {
         if ring.iter().all(|member| member.is_finished_for_strangers()) {
             ring.iter().for_each(|member| member.life.let_part());

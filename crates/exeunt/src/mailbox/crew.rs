@@ -1,6 +1,6 @@
 //! A crew: several threads that read one mailbox, as a pool does.
 //!
-//! They take from the channel side by side, which needs no more than one thread needs. What they have to agree upon is
+//! They take from its queue side by side, which needs no more than one thread needs. What they have to agree upon is
 //! the end: which is the last to read, and so has to return what is left; which is the last to leave, after which no
 //! answer can come; and whether all have nothing to do, so that an actor that nobody can reach will never come to life
 //! again.

@@ -9,8 +9,8 @@ use crate::waiters::Ticket;
 
 /// A message on its way, which shows nothing of itself before it is opened.
 ///
-/// It is in a cell, so that a type around it, such as the `Result` of the channel, cannot use the values which a
-/// message never has: if the `Result` kept its tag in an enum's own, the message would be copied as a tag and a rest,
+/// It is in a cell, so that a type around it, such as an `Option`, cannot use the values which a
+/// message never has: if the `Option` kept its tag in an enum's own, the message would be copied as a tag and a rest,
 /// and such a rest is loaded across two stores, which the processor cannot forward.
 pub(crate) struct Letter<M>(Cell<M>);
 
