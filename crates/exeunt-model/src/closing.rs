@@ -1,21 +1,18 @@
 //! The closing of a mailbox of one lane or two: senders that send, wait for room or displace what waits; the
 //! conductor that closes, and gives up who does not come back; and the actor that drains, fails or meets its deadline.
 //!
-//! Each step is one operation on what the threads share, and its comment names the function of
-//! `exeunt/src/mailbox.rs` that it is of, if no other file. The channel is taken to be what crossbeam says that
-//! it is: to put something in, to take something out and to look whether it is empty are one step each, and in
-//! one order with the operations on `closed`, which are sequentially consistent. What rests on weaker orders is
-//! not looked at here: see `code` and `litmus`.
-
-use std::ops::Range;
+//! Each step is one operation on what the threads share, or one section under the lock of a queue's back; its comment
+//! names the function that it is of, in `exeunt/src/mailbox/`, if no other folder. So a send is decided in one step,
+//! and so is whether nothing lies in the lanes while nobody may put in: that these sections are what they are taken
+//! for, and that nobody sleeps over a message or over room, is for `code` to show. Whoever makes room calls all who
+//! wait for some here.
 
 use crate::protocol::{Protocol, Step, Steps};
 pub use guards::Without;
 
 mod guards;
 mod senders;
-mod displacing;
-mod actor;
+mod reader;
 mod conductor;
 
 /// What a send does that finds no room in the ordinary lane.
@@ -34,25 +31,32 @@ pub const ORDINARY: usize = 0;
 /// The urgent lane.
 pub const URGENT: usize = 1;
 
+/// Who sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// Somebody else.
+    Stranger,
+    /// A child of the actor, which waits for it.
+    Child,
+    /// One of the family for whom the actor does not wait, as a child that was given up.
+    Orphan,
+}
+
 /// The closing of a mailbox.
 #[derive(Clone, Debug)]
 pub struct Closing {
-    /// Into which lanes each sender sends, one message after the other, each from the same frame.
-    pub sends: Vec<Vec<usize>>,
-    /// The last of the senders begins in its wait for room.
-    pub last_is_blocked: bool,
+    /// Who sends, and into which lanes, one message after the other.
+    pub sends: Vec<(Who, Vec<usize>)>,
     /// The capacities of the lanes: of the ordinary one, and of the urgent one if there is one. They are full at
     /// the beginning.
     pub capacities: Vec<usize>,
     /// What was chosen for the ordinary lane.
     pub overflow: Overflow,
-    /// How many of the senders, the last ones, are children of the actor.
-    pub children: usize,
     /// Whether a handler may fail, and the deadline pass, at any moment.
     pub may_end_badly: bool,
-    /// Whether a handler may never return.
+    /// Whether a handler may not return.
     pub may_hang: bool,
-    /// Whether one that does not is given up, and then comes back at any moment.
+    /// Whether one that does not is given up; it then comes back at any moment, or never.
     pub is_given_up: bool,
     /// What is taken out.
     pub without: Without,
@@ -61,25 +65,25 @@ pub struct Closing {
 /// What the threads share, and where they are.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct State {
-    closed: bool,
-    /// `closing`, the event that wakes those who wait for room.
+    /// The lanes: what lies there, and whose messages are still taken in.
+    lanes: Vec<Lane>,
+    /// `Porter::is_closed`
+    is_closed: bool,
+    /// `Mailbox::closing`
     closing: bool,
-    /// `life.stopping`.
+    /// `Mailbox::ended`
+    ended: bool,
+    /// `Life::stopping`
     stopping: bool,
+    /// `LastWord::gone`
     gone: bool,
     /// Who has the lock of the last word.
-    lock: Option<Thread>,
+    last_word: Option<Thread>,
     /// Who has the lock of the ledger.
     ledger: Option<Thread>,
     /// Who has the dead-letter hook.
     hook: Option<Thread>,
-    /// The fronts of the lanes, and behind them their stage doors.
-    ways: Vec<Vec<Parcel>>,
-    /// Whether the stage doors are there.
-    has_stage_doors: bool,
-    /// Whether the children are told to leave.
     are_children_told: bool,
-    strays: Vec<Parcel>,
     senders: Vec<Sender>,
     conductor: Conductor,
     actor: Actor,
@@ -90,9 +94,25 @@ pub struct State {
     /// The same, as the last word had it: the actor's, or the system's.
     report: Option<usize>,
     is_disowned: bool,
+    /// `Losses`: how many were dropped, and how many of these were told of when it had ended.
+    dropped: usize,
+    told: Option<usize>,
     /// For each sender and lane, from which message on none has been handled.
     next_in_order: Vec<[usize; 2]>,
     wrong: Option<&'static str>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Lane {
+    door: Door,
+    messages: Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Door {
+    Open,
+    ForFamily,
+    Shut,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -102,33 +122,25 @@ enum Thread {
     Actor,
 }
 
-/// A message by its number, and the frame of its send.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Parcel {
-    message: usize,
-    ticket: usize,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Fate {
-    answer: Answer,
+    answer: Option<Answer>,
     handled: u8,
     failed: u8,
     returned: u8,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Answer {
-    #[default]
-    None,
     Accepted,
-    /// With which message in its hands.
-    Refused(usize),
+    Refused,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Sender {
     at: Sending,
+    /// It stands among those who wait for room, and is woken once.
+    waits: bool,
     /// The message that it sends, or sent last.
     message: usize,
     /// How many it has sent.
@@ -137,19 +149,12 @@ struct Sender {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Sending {
-    Look,
-    TrySend,
-    WaitForRoom,
-    /// Offers it once more: is it open, for the family at least?
+    Offer,
+    /// Has found no room, and comes to wait for some.
+    Come,
+    /// Stands among those who wait, and offers once more.
     OfferAgain,
-    /// Puts it in by that way.
-    Put(usize),
-    LookAgain,
-    Lock,
-    /// Under the lock: is it gone?
-    Settle,
-    /// Under the lock: takes out what there is, one after the other, of the ways from this one down.
-    Sweep(usize),
+    Sleep,
     /// Has found no room, and displaces.
     Displace(Displacing),
     Done,
@@ -159,68 +164,82 @@ enum Sending {
 enum Displacing {
     WaitForHook,
     Ledger,
-    Lock,
-    Look,
+    LastWord,
     /// Under both locks, with so many messages taken out.
     Offer(usize),
     TakeOldest(usize),
-    Unlock(usize),
-    Count(usize),
-    /// With an answer, and whatever it may still have in its hands.
-    Home(bool),
+    /// With an answer, as all that follows.
+    Lose(usize, Answer),
+    Unlock(usize, Answer),
+    Count(usize, Answer),
+    Home(Answer),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Conductor {
-    Close,
-    Wake,
+    Close(Closes),
     Tell,
     Watch,
-    TakeLock,
-    TakeGone,
-    /// Takes out what there is, one after the other, of the open ways from this one down.
-    TakeOut(usize),
+    Evict(Evicts),
+    Wake,
     Done,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Actor {
     Work,
+    /// Has found nothing.
+    Dry,
     Handle(usize),
-    StrangersClose,
-    StrangersWake,
-    StrangersLock,
+    /// Before its children are told to leave, and at the end.
+    Close(Closes, Ends),
     /// It looks at the lanes from this one down.
     StrangersLook(usize),
-    /// It has looked, under the lock, and found nothing.
-    StrangersOpen,
-    FinishClose,
-    FinishWake,
     FinishLock,
-    /// It looks at the open ways from this one down.
-    FinishLook(usize),
-    /// It has looked, under the lock, and found nothing.
-    FinishGone,
-    EvictClose,
-    EvictWake,
+    /// Under the lock.
+    Finish,
+    /// Has found nothing, and holds no back.
+    FinishLate,
     EvictLedger,
-    EvictLock,
-    EvictGone,
-    /// It takes out what there is, one after the other, of the open ways from this one down.
-    EvictTake(usize),
-    /// Without the lock: it has found no more.
-    EvictLate,
-    /// It has its last word to say.
+    Evict(Evicts),
+    EvictWake,
+    EndMailbox,
     End,
     Ended,
-    /// In a handler that does not return.
+    /// In a handler that does not return before its actor is given up.
     Hung(usize),
+    Lost,
+}
+
+/// `closing.rs`, `close`
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Closes {
+    Doors,
+    Wake,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Ends {
+    ForStrangers,
+    Finish,
+    Evict,
+}
+
+/// `closing.rs`, `evict`
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Evicts {
+    Lock,
+    Shut,
+    /// Takes out what there is, one after the other, of the lanes from this one down.
+    Take(usize),
+    /// Has found no more, and shuts the doors only now.
+    ShutLate,
 }
 
 const LOST: &str = "an accepted message is lost";
 const OFF_BALANCE: &str = "the report says something else than was accepted";
+const UNTOLD: &str = "something is dropped after the last word on what was";
 const WAITS: &str = "a sender waits for ever";
-const ANOTHERS: &str = "a sender has got somebody else's message back";
 const CHILDLESS: &str = "a stranger's message finds the children told to leave";
 const DISOWNED: &str = "a child is refused while it is waited for";
 const DISORDER: &str = "two messages of one sender have changed places";
@@ -231,51 +250,21 @@ impl Closing {
         self.capacities.len() - 1
     }
 
-    fn has_room(&self, state: &State, way: usize) -> bool {
-        state.ways[way].len() < self.capacities[way % self.capacities.len()]
+    fn is(&self, sender: usize, who: Who) -> bool {
+        self.sends[sender].0 == who
     }
 
-    /// The ways by which messages come, of which the last is emptied first.
-    fn open_ways(&self, state: &State) -> Range<usize> {
-        let lanes = self.capacities.len();
-        if state.has_stage_doors { lanes..2 * lanes } else { 0..lanes }
-    }
-
-    /// The open way into a lane.
-    fn way_into(&self, lane: usize, state: &State) -> usize {
-        self.open_ways(state).start + lane
-    }
-
-    /// The first of the ways that an eviction empties, and after each the next.
-    fn first_to_evict(&self, state: &State) -> usize {
-        match self.without {
-            Without::UrgentInEvict => ORDINARY,
-            _ => self.open_ways(state).end - 1,
-        }
-    }
-
-    fn is_child(&self, sender: usize) -> bool {
-        sender + self.children >= self.sends.len()
-    }
-
-    /// Takes the next message out of a channel.
-    fn take(&self, next: &mut State, way: usize) -> Parcel {
-        let way = &mut next.ways[way];
-        if self.without == Without::Order { way.pop() } else { Some(way.remove(0)) }
-            .unwrap_or_else(|| unreachable!("it was seen there"))
-    }
-
-    /// Who sent a message, and into which lane.
+    /// Who sent a message, and into which lane; of those that lay there at the beginning, the first.
     fn origin(&self, message: usize) -> (usize, usize) {
         let mut first = self.capacities.iter().sum();
         if message < first {
             return (0, usize::from(message >= self.capacities[ORDINARY]));
         }
-        for (sender, sends) in self.sends.iter().enumerate() {
-            if let Some(&lane) = sends.get(message - first) {
+        for (sender, (_, lanes)) in self.sends.iter().enumerate() {
+            if let Some(&lane) = lanes.get(message - first) {
                 return (sender, lane);
             }
-            first += sends.len();
+            first += lanes.len();
         }
         unreachable!("nobody sends message {message}")
     }
@@ -285,45 +274,47 @@ impl Protocol for Closing {
     type State = State;
 
     fn begin(&self) -> State {
-        let queued: usize = self.capacities.iter().sum();
-        let messages: usize = self.sends.iter().map(Vec::len).sum();
-        let mut fates = vec![Fate::default(); queued + messages];
-        fates.iter_mut().take(queued).for_each(|fate| fate.answer = Answer::Accepted);
-        // Sent before: from the frame of the first sender, who is in it again now.
-        let mut before = (0..queued).map(|message| Parcel { message, ticket: 0 });
-        let fronts = self.capacities.iter().map(|&room| before.by_ref().take(room).collect());
-        let mut ways: Vec<_> = fronts.collect();
-        ways.resize(2 * self.capacities.len(), Vec::new());
-        let mut first = queued;
-        let senders = self.sends.iter().map(|sends| {
-            let sender = Sender { at: Sending::Look, message: first, sent: 0 };
-            first += sends.len();
-            sender
-        });
-        let mut senders: Vec<Sender> = senders.collect();
-        if let (Some(last), true) = (senders.last_mut(), self.last_is_blocked) {
-            last.at = Sending::WaitForRoom;
-        }
+        let mut first: usize = self.capacities.iter().sum();
+        let mut fates = vec![Fate { answer: Some(Answer::Accepted), ..Fate::default() }; first];
+        let mut before = 0..first;
+        let lanes = self
+            .capacities
+            .iter()
+            .map(|&room| Lane { door: Door::Open, messages: before.by_ref().take(room).collect() });
+        let senders: Vec<Sender> = self
+            .sends
+            .iter()
+            .map(|(_, lanes)| {
+                let sender = Sender { at: Sending::Offer, waits: false, message: first, sent: 0 };
+                first += lanes.len();
+                sender
+            })
+            .collect();
+        fates.resize(first, Fate::default());
         State {
-            closed: false,
+            lanes: lanes.collect(),
+            is_closed: false,
             closing: false,
+            ended: false,
             stopping: false,
             gone: false,
-            lock: None,
+            last_word: None,
             ledger: None,
             hook: None,
-            ways,
-            has_stage_doors: false,
             are_children_told: false,
-            strays: Vec::new(),
             next_in_order: vec![[0; 2]; senders.len()],
             senders,
-            conductor: Conductor::Close,
+            conductor: match self.without {
+                Without::CloseFirst => Conductor::Tell,
+                _ => Conductor::Close(Closes::Doors),
+            },
             actor: Actor::Work,
             fates,
             counted: 0,
             report: None,
             is_disowned: false,
+            dropped: 0,
+            told: None,
             wrong: None,
         }
     }
@@ -339,12 +330,11 @@ impl Protocol for Closing {
     }
 
     fn wrong(&self, state: &State) -> Option<&'static str> {
-        for (message, fate) in state.fates.iter().enumerate() {
+        for fate in &state.fates {
             let seen = fate.handled + fate.failed + fate.returned;
             match fate.answer {
                 _ if seen > 1 => return Some("a message is counted twice"),
-                Answer::Refused(other) if other != message => return Some(ANOTHERS),
-                Answer::Refused(_) if seen > 0 => return Some("a refused message is counted"),
+                Some(Answer::Refused) if seen > 0 => return Some("a refused message is counted"),
                 _ => {}
             }
         }
@@ -359,22 +349,27 @@ impl Protocol for Closing {
             Actor::Ended => {}
             // What it has left is the system's to take.
             Actor::Hung(_) if !self.is_given_up => return None,
+            Actor::Lost if state.conductor == Conductor::Done => {}
             _ => return Some("the actor never ends"),
         }
-        let is_refused = |message: usize| matches!(state.fates[message].answer, Answer::Refused(_));
-        let is_childs = |&message: &usize| self.is_child(self.origin(message).0);
         let goes_well = !self.may_end_badly && !self.may_hang;
-        if goes_well && (0..state.fates.len()).filter(is_childs).any(is_refused) {
+        let is_refused_child = |(message, fate): (usize, &Fate)| {
+            fate.answer == Some(Answer::Refused) && self.is(self.origin(message).0, Who::Child)
+        };
+        if goes_well && state.fates.iter().enumerate().any(is_refused_child) {
             return Some(DISOWNED);
         }
-        // The last word stands: so its figures are final if they balance.
-        let is_accepted = |fate: &&Fate| fate.answer == Answer::Accepted;
+        let is_accepted = |fate: &&Fate| fate.answer == Some(Answer::Accepted);
         let is_lost = |fate: &Fate| fate.handled + fate.failed + fate.returned != 1;
         if state.fates.iter().filter(is_accepted).any(is_lost) {
             return Some(LOST);
         }
+        // The last word stands: so its figures are final if they balance.
         let accepted = state.fates.iter().filter(is_accepted).count();
-        (state.report != Some(accepted)).then_some(OFF_BALANCE)
+        match state.report == Some(accepted) {
+            false => Some(OFF_BALANCE),
+            true => state.told.is_some_and(|told| told != state.dropped).then_some(UNTOLD),
+        }
     }
 }
 
@@ -382,11 +377,25 @@ impl State {
     /// The send of a sender returns. It goes on with its next, if there is one.
     fn answer(&mut self, i: usize, answer: Answer, of: &Closing) {
         let sender = &mut self.senders[i];
-        self.fates[sender.message].answer = answer;
+        self.fates[sender.message].answer = Some(answer);
+        sender.waits = false;
         sender.sent += 1;
-        let goes_on = sender.sent < of.sends[i].len();
-        sender.at = if goes_on { Sending::Look } else { Sending::Done };
+        let goes_on = sender.sent < of.sends[i].1.len();
+        sender.at = if goes_on { Sending::Offer } else { Sending::Done };
         sender.message += usize::from(goes_on);
+    }
+
+    /// lane.rs, wake_all
+    fn wake_senders(&mut self) {
+        self.senders.iter_mut().for_each(|sender| sender.waits = false);
+    }
+
+    fn close(&mut self, door: Door, of: &Closing) {
+        for (i, lane) in self.lanes.iter_mut().enumerate() {
+            if i != URGENT || of.without != Without::UrgentInClose {
+                lane.door = lane.door.max(door);
+            }
+        }
     }
 }
 

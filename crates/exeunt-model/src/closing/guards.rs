@@ -5,104 +5,82 @@
 pub enum Without {
     /// Nothing: the protocol as it is.
     Nothing,
-    /// The second look at `closed`: who got its message in has been accepted.
-    SecondLook,
-    /// The lock of a late sender: one that finds the mailbox closed takes it that the actor will look once
-    /// more.
-    Settling,
-    /// The lock around the actor's last look and `gone`.
-    LockInFinish,
-    /// The actor's last look.
+    /// The look at the door.
+    Door,
+    /// The back held between the last look and the closing for good.
+    Hold,
+    /// The last look.
     LastLook,
-    /// The order of close and drain: the actor drains, then closes, and is gone.
-    CloseBeforeDrain,
-    /// The lock around an eviction, in which the actor is gone when it has taken out all there is.
-    LockInEvict,
-    /// The comparison of tickets: a late sender takes what it finds first.
-    Tickets,
-    /// What others put aside: a late sender drops what it finds and does not own.
-    Strays,
-    /// The waking of those who wait for room.
+    /// The order of an eviction: the doors are shut when all was taken out.
+    ShutFirst,
+    /// The order of close and drain: the actor drains, and closes when it has found nothing.
+    CloseFirst,
+    /// The waking of those who wait for room, when the mailbox is closed.
     WakeUp,
-    /// The order of the channel: what came last is handed out first.
+    /// The same, when the system has emptied and ended it: some of the family may wait still.
+    WakeUpAfterEviction,
+    /// The order of who waits: it looks for room, and comes to wait only then.
+    ComeFirst,
+    /// The order of the queue: what came last is handed out first.
     Order,
 
-    /// `closed` for the urgent lane: who sends there does not look at it.
-    ClosedForUrgent,
+    /// The urgent lane when the doors are closed.
+    UrgentInClose,
     /// The urgent lane in the actor's last look.
     UrgentInFinish,
-    /// The urgent lane in a late sender's search for its own.
-    UrgentInSettle,
     /// The urgent lane in an eviction.
     UrgentInEvict,
 
-    /// The stage door: the children are told to leave as soon as nothing is found.
-    StageDoor,
-    /// The lock around the last look before the stage door is opened.
-    LockInStageDoor,
-    /// That look.
-    LookInStageDoor,
-    /// That the actor takes nothing by the front once the stage door is open.
-    StageDoorAlone,
-    /// That a child whose message came back offers it again.
-    OfferAgain,
-    /// The stage door in what a late child takes its message out of.
-    StageDoorInSettle,
+    /// The end that the mailbox has for strangers before the children are told to leave.
+    StrangersFirst,
+    /// The look whether all is taken that strangers sent.
+    LookForStrangers,
+    /// The door for the family.
+    DoorForFamily,
 
-    /// The look at `closed` of who displaces, under the lock.
-    LookInDisplace,
-    /// The lock of the mailbox around a displacement.
+    /// The lock of the last word around a displacement.
     LockInDisplace,
+    /// The same, around the actor's last look.
+    LockInFinish,
     /// The ledger's lock around a displacement: what was taken out is counted a moment later.
     LedgerInDisplace,
-    /// The question, before a displacement, whether the system has had the last word. It is not missed: nobody is
-    /// given up whose mailbox was not closed before.
-    DisownedInDisplace,
     /// The second try of who displaces: others may have taken the place that it made.
     SecondTry,
     /// The question, before an eviction, whether the system has had the last word.
     DisownedInEvict,
+    /// The same, before a displacement.
+    DisownedInDisplace,
 }
 
 impl Without {
     /// What can be taken out of any mailbox.
-    pub const OF_ALL: [Without; 10] = [
-        Without::SecondLook,
-        Without::Settling,
-        Without::LockInFinish,
+    pub const OF_ALL: [Without; 9] = [
+        Without::Door,
+        Without::Hold,
         Without::LastLook,
-        Without::CloseBeforeDrain,
-        Without::LockInEvict,
-        Without::Tickets,
-        Without::Strays,
+        Without::ShutFirst,
+        Without::CloseFirst,
         Without::WakeUp,
+        Without::WakeUpAfterEviction,
+        Without::ComeFirst,
         Without::Order,
     ];
 
     /// What can be taken out of one with two lanes.
-    pub const OF_TWO_LANES: [Without; 4] = [
-        Without::ClosedForUrgent,
-        Without::UrgentInFinish,
-        Without::UrgentInSettle,
-        Without::UrgentInEvict,
-    ];
+    pub const OF_TWO_LANES: [Without; 3] =
+        [Without::UrgentInClose, Without::UrgentInFinish, Without::UrgentInEvict];
 
     /// What can be taken out of one whose actor has children.
-    pub const OF_PARENTS: [Without; 6] = [
-        Without::StageDoor,
-        Without::LockInStageDoor,
-        Without::LookInStageDoor,
-        Without::StageDoorAlone,
-        Without::OfferAgain,
-        Without::StageDoorInSettle,
-    ];
+    pub const OF_PARENTS: [Without; 3] =
+        [Without::StrangersFirst, Without::LookForStrangers, Without::DoorForFamily];
 
     /// What can be taken out of one that drops.
-    pub const OF_DROPPING: [Without; 5] = [
-        Without::LookInDisplace,
+    pub const OF_DROPPING: [Without; 6] = [
         Without::LockInDisplace,
+        Without::LockInFinish,
         Without::LedgerInDisplace,
         Without::SecondTry,
         Without::DisownedInEvict,
+        Without::DisownedInDisplace,
     ];
 }

@@ -1,161 +1,176 @@
-//! The senders' part: `mailbox/sending.rs`, `offer`, `wait_for_room`, `look_again`, `settle`.
+//! The senders' part: `sending.rs`, `overflow.rs`.
 
 use super::{
-    Answer, Closing, Displacing, ORDINARY, Overflow, Parcel, Sender, Sending, State, Thread,
-    URGENT, Without,
+    Answer, Closing, Displacing, Door, ORDINARY, Overflow, Sender, Sending, State, Thread, Who,
+    Without,
 };
 use crate::protocol::Steps;
+
+/// What a lane says to a message.
+enum Put {
+    Done,
+    Full,
+    Closed,
+}
 
 impl Closing {
     pub(super) fn send(&self, i: usize, steps: &mut Steps<'_, State>) {
         let from = steps.from;
-        let Sender { at, message, sent } = from.senders[i];
-        let Some(&lane) = self.sends[i].get(sent) else { return };
-        let parcel = Parcel { message, ticket: i };
+        let Sender { at, waits, message, sent } = from.senders[i];
+        let Some(&lane) = self.sends[i].1.get(sent) else { return };
         let name = format!("sender {i}");
-        let has_room = self.has_room(from, lane);
-        let is_child = self.is_child(i);
-        let looks = lane != URGENT || self.without != Without::ClosedForUrgent;
-        let drops = lane == ORDINARY && self.overflow != Overflow::Wait;
+        let mut go = |does: &str, to: Sending| {
+            steps.add(name.clone(), does, |next| next.senders[i].at = to);
+        };
         match at {
-            // is_open_for_family: under the lock
-            Sending::Look | Sending::OfferAgain if from.closed && is_child => {
-                if from.lock.is_some() {
-                    return;
+            Sending::Offer | Sending::OfferAgain => match (self.put(from, i, lane), at) {
+                (Put::Done, _) => steps.add(name, &format!("puts message {message} in"), |next| {
+                    next.lanes[lane].messages.push(message);
+                    next.answer(i, Answer::Accepted, self);
+                }),
+                (Put::Closed, _) => steps.add(name, "finds it closed", |next| {
+                    next.answer(i, Answer::Refused, self);
+                }),
+                (Put::Full, Sending::OfferAgain) => go("finds it full still", Sending::Sleep),
+                (Put::Full, _) if lane == ORDINARY && self.overflow != Overflow::Wait => {
+                    go("finds it full", Sending::Displace(Displacing::WaitForHook));
                 }
-                let does = if from.gone { "finds it closed for good" } else { "finds it open" };
-                steps.add(name, does, |next| match (from.gone, at) {
-                    (true, _) => next.answer(i, Answer::Refused(message), self),
-                    (_, Sending::Look) => next.senders[i].at = Sending::TrySend,
-                    _ => next.senders[i].at = Sending::Put(self.way_into(lane, from)),
-                });
-            }
-            // offer_again
-            Sending::OfferAgain => steps.add(name, "finds it open", |next| {
-                next.senders[i].at = Sending::Put(lane);
-            }),
-            Sending::Put(way) if self.has_room(from, way) => self.put(parcel, way, name, steps),
-            Sending::Put(_) => steps.add(name, "finds it full", |next| {
-                next.senders[i].at = Sending::WaitForRoom;
-            }),
-            // offer: `if self.closed.load(Ordering::Acquire)`
-            Sending::Look if from.closed && looks => {
-                steps.add(name, "finds it closed", |next| {
-                    next.answer(i, Answer::Refused(message), self);
-                });
-            }
-            Sending::Look => {
-                steps.add(name, "finds it open", |next| next.senders[i].at = Sending::TrySend);
-            }
-            // put: `way.sender.try_send(..)`
-            Sending::TrySend if has_room => self.put(parcel, lane, name, steps),
-            Sending::TrySend => steps.add(name, "finds it full", |next| {
-                next.senders[i].at = match drops {
-                    true => Sending::Displace(Displacing::WaitForHook),
-                    false => Sending::WaitForRoom,
+                (Put::Full, _) => go("finds it full", Sending::Come),
+            },
+            // lane.rs, queue_up
+            Sending::Come => steps.add(name, "comes to wait for room", |next| {
+                next.senders[i].waits = true;
+                next.senders[i].at = match self.without {
+                    Without::ComeFirst => Sending::Sleep,
+                    _ => Sending::OfferAgain,
                 };
             }),
-            // wait_for_room: it offers again when it is called, for which `code` and `litmus` stand, or sleeps until the closing
-            Sending::WaitForRoom if is_child => {
-                if self.has_room(from, self.way_into(lane, from)) || from.gone {
-                    steps.add(name, "is called", |next| next.senders[i].at = Sending::OfferAgain);
-                }
-            }
-            Sending::WaitForRoom => {
-                if has_room {
-                    self.put(parcel, lane, name.clone(), steps);
-                }
-                if from.closing {
-                    steps.add(name, "is woken by the closing", |next| {
-                        next.answer(i, Answer::Refused(message), self);
-                    });
-                }
-            }
-            // look_again: `if self.closed.load(Ordering::SeqCst)`
-            Sending::LookAgain if !from.closed || !looks => {
-                steps.add(name, "finds it open still", |next| {
-                    next.answer(i, Answer::Accepted, self);
-                });
-            }
-            Sending::LookAgain if self.without == Without::Settling => {
-                let does = "finds it closed now, and takes it that the actor looks";
-                steps.add(name, does, |next| next.answer(i, Answer::Accepted, self));
-            }
-            Sending::LookAgain => {
-                steps.add(name, "finds it closed now", |next| next.senders[i].at = Sending::Lock);
-            }
-            // settle: `self.last_word()`
-            Sending::Lock if from.lock.is_none() => steps.add(name, "takes the lock", |next| {
-                next.lock = Some(Thread::Sender(i));
-                next.senders[i].at = Sending::Settle;
-            }),
-            Sending::Lock | Sending::Done => {}
-            // settle: `lane.closed_ways(is_gone)`
-            Sending::Settle if !from.gone && !from.has_stage_doors => {
-                steps.add(name, "finds the actor there, lets the lock go", |next| {
-                    next.lock = None;
-                    next.answer(i, Answer::Accepted, self);
-                });
-            }
-            Sending::Settle => steps.add(name, "finds the way closed for good", |next| {
-                let first = match self.without {
-                    Without::UrgentInSettle => ORDINARY,
-                    Without::StageDoorInSettle => self.top(),
-                    _ if from.gone => self.open_ways(from).end - 1,
-                    _ => self.top(),
-                };
-                next.senders[i].at = Sending::Sweep(first);
-            }),
-            Sending::Sweep(way) => self.sweep(i, way, name, steps),
+            Sending::Sleep if !waits => go(
+                "is woken",
+                match self.without {
+                    Without::ComeFirst => Sending::Offer,
+                    _ => Sending::Come,
+                },
+            ),
+            Sending::Sleep | Sending::Done => {}
             Sending::Displace(how) => self.displace(i, how, name, steps),
         }
     }
 
-    fn put(&self, parcel: Parcel, way: usize, name: String, steps: &mut Steps<'_, State>) {
-        steps.add(name, &format!("puts message {} in", parcel.message), |next| {
-            next.ways[way].push(parcel);
-            match self.without {
-                Without::SecondLook => next.answer(parcel.ticket, Answer::Accepted, self),
-                _ => next.senders[parcel.ticket].at = Sending::LookAgain,
-            }
-        });
+    /// queue.rs, put
+    fn put(&self, state: &State, i: usize, lane: usize) -> Put {
+        let is_open = match state.lanes[lane].door {
+            _ if self.without == Without::Door => true,
+            Door::Open => true,
+            Door::ForFamily => self.is_of_the_family(i),
+            Door::Shut => false,
+        };
+        match state.lanes[lane].messages.len() < self.capacities[lane] {
+            _ if !is_open => Put::Closed,
+            true => Put::Done,
+            false => Put::Full,
+        }
     }
 
-    /// settle, with the lock
-    fn sweep(&self, i: usize, way: usize, name: String, steps: &mut Steps<'_, State>) {
-        match steps.from.ways[way].first() {
-            // `last_word.strays.extend(way.receiver.try_iter())`, one by one
-            Some(found) => {
-                let does = format!("takes message {} out", found.message);
-                steps.add(name, &does, |next| {
-                    let found = next.ways[way].remove(0);
-                    if self.without != Without::Strays || found.ticket == i {
-                        next.strays.push(found);
-                    }
+    fn is_of_the_family(&self, i: usize) -> bool {
+        !self.is(i, Who::Stranger) && self.without != Without::DoorForFamily
+    }
+
+    /// overflow.rs, displace
+    fn displace(&self, i: usize, how: Displacing, name: String, steps: &mut Steps<'_, State>) {
+        let from = steps.from;
+        let message = from.senders[i].message;
+        let me = Thread::Sender(i);
+        let has_ledger = self.without != Without::LedgerInDisplace;
+        let has_lock = self.without != Without::LockInDisplace;
+        let mut go = |does: &str, to: Displacing, step: &dyn Fn(&mut State)| {
+            steps.add(name.clone(), does, |next| {
+                step(next);
+                next.senders[i].at = Sending::Displace(to);
+            });
+        };
+        match how {
+            // ../address.rs, drop_one: `dead_letters.try_take()`; wait_for_undertaker
+            Displacing::WaitForHook => {
+                if from.hook.is_none() {
+                    go("takes the hook", Displacing::Ledger, &|next| next.hook = Some(me));
+                }
+                let is_over = if self.is_of_the_family(i) { from.ended } else { from.closing };
+                if is_over {
+                    steps.add(name, "waits for the hook no more", |next| {
+                        next.answer(i, Answer::Refused, self);
+                    });
+                }
+            }
+            // `owner.take_overflowed(..)`; ../life/ledger.rs, take_counted
+            Displacing::Ledger if !has_ledger => {
+                go("takes no ledger", Displacing::LastWord, &|_| {})
+            }
+            Displacing::Ledger if from.ledger.is_none() => {
+                match from.is_disowned && self.without != Without::DisownedInDisplace {
+                    true => go("finds it given up", Displacing::Home(Answer::Refused), &|_| {}),
+                    false => go("takes the ledger", Displacing::LastWord, &|next| {
+                        next.ledger = Some(me);
+                    }),
+                }
+            }
+            // make_room: `self.last_word()`
+            Displacing::LastWord if !has_lock => go("takes no lock", Displacing::Offer(0), &|_| {}),
+            Displacing::LastWord if from.last_word.is_none() => {
+                go("takes the lock", Displacing::Offer(0), &|next| next.last_word = Some(me));
+            }
+            Displacing::Ledger | Displacing::LastWord => {}
+            // make_room: `queue.put(ours, caller)`
+            Displacing::Offer(taken) => match self.put(from, i, ORDINARY) {
+                Put::Done => {
+                    let to = Displacing::Lose(taken, Answer::Accepted);
+                    go(&format!("puts message {message} in"), to, &|next| {
+                        next.lanes[ORDINARY].messages.push(message);
+                    });
+                }
+                Put::Closed => {
+                    go("finds it closed", Displacing::Lose(taken, Answer::Refused), &|_| {});
+                }
+                Put::Full if self.overflow == Overflow::DropNewest => {
+                    let to = Displacing::Lose(taken + 1, Answer::Accepted);
+                    go("is returned itself", to, &|next| next.fates[message].returned += 1);
+                }
+                Put::Full if taken > 0 && self.without == Without::SecondTry => {
+                    let to = Displacing::Lose(taken, Answer::Accepted);
+                    go("takes it that it is in", to, &|_| {});
+                }
+                Put::Full => go("finds it full", Displacing::TakeOldest(taken), &|_| {}),
+            },
+            // make_room: `returned.extend(queue.take()..)`
+            Displacing::TakeOldest(taken) => match from.lanes[ORDINARY].messages.first() {
+                Some(&oldest) => go("takes the oldest", Displacing::Offer(taken + 1), &|next| {
+                    next.lanes[ORDINARY].messages.remove(0);
+                    next.fates[oldest].returned += 1;
+                }),
+                None => go("finds it empty", Displacing::Offer(taken), &|_| {}),
+            },
+            // make_room: `self.losses.add(..)`
+            Displacing::Lose(taken, answer) => {
+                go("notes what was dropped", Displacing::Unlock(taken, answer), &|next| {
+                    next.dropped += taken;
                 });
             }
-            None if way > ORDINARY => steps.add(name, "finds it empty", |next| {
-                next.senders[i].at = Sending::Sweep(way - 1);
-            }),
-            // `last_word.strays.iter().position(..)`
-            None => steps.add(name, "looks for its own, lets the lock go", |next| {
-                let is_its_own =
-                    |stray: &Parcel| stray.ticket == i || self.without == Without::Tickets;
-                let own = next.strays.iter().position(is_its_own);
-                let own = own.map(|at| next.strays.swap_remove(at));
-                next.lock = None;
-                match own {
-                    // heed: `or_else(|message| self.offer_again(lane, message))`
-                    Some(own)
-                        if self.is_child(i)
-                            && own.message == next.senders[i].message
-                            && self.without != Without::OfferAgain =>
-                    {
-                        next.senders[i].at = Sending::OfferAgain;
-                    }
-                    Some(own) => next.answer(i, Answer::Refused(own.message), self),
-                    None => next.answer(i, Answer::Accepted, self),
-                }
+            Displacing::Unlock(taken, answer) => {
+                go("lets the lock go", Displacing::Count(taken, answer), &|next| {
+                    next.last_word = next.last_word.filter(|&holder| holder != me);
+                });
+            }
+            // ../life/ledger.rs, take_counted: `count(&mut ledger, ..)`
+            Displacing::Count(taken, answer) => {
+                go("counts, lets the ledger go", Displacing::Home(answer), &|next| {
+                    next.counted += taken;
+                    next.ledger = next.ledger.filter(|&holder| holder != me);
+                });
+            }
+            // dead_letters.rs, take_back
+            Displacing::Home(answer) => steps.add(name, "brings the hook home", |next| {
+                next.hook = None;
+                next.answer(i, answer, self);
             }),
         }
     }
