@@ -171,7 +171,7 @@ macro_rules! read_in {
     ($($name:ident)*) => {
         $(
             #[allow(missing_debug_implementations, unused, unreachable_pub)]
-            #[allow(clippy::module_inception, clippy::collapsible_if)]
+            #[allow(clippy::all)] // it is asked of the code itself
             mod $name {
                 include!(concat!(env!("OUT_DIR"), "/", stringify!($name), ".rs"));
             }

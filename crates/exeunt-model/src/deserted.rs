@@ -392,7 +392,7 @@ impl Deserted {
         }
     }
 
-    /// finish; mailbox.rs, finish
+    /// finish; mailbox/closing.rs, finish
     fn finish(&self, i: usize, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         let is_empty = from.queue == 0;

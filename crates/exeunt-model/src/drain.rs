@@ -1,8 +1,8 @@
 //! The drain: the conductor, what it is told by, and the actors to whom it gives turns.
 //!
 //! Each step is one operation on what the threads share; its comment names the function of
-//! `exeunt/src/conductor.rs` or `conductor/` that it is of, if no other file. A send and an eviction are one
-//! step each: how they get on with a closing is for [`closing`](crate::closing). Time is not modelled: a
+//! `exeunt/src/conductor.rs` or `conductor/` that it is of, if no other file. A send is one step, as in the code, and
+//! so is an eviction: how it gets on with others is for [`closing`](crate::closing). Time is not modelled: a
 //! deadline may pass at any moment, and a grace.
 
 use crate::figures::Figures;
@@ -400,13 +400,6 @@ impl Protocol for Drain {
                 next.from_outside -= 1;
                 self.send(next, None, i);
             });
-            // Who found the mailbox open before it closed may take its time to put something in.
-            if state.mailboxes[i].closed && !state.mailboxes[i].is_shut() {
-                steps.add("outside", &format!("sends to {i}, late"), |next| {
-                    next.from_outside -= 1;
-                    next.mailboxes[i].put();
-                });
-            }
         }
         for i in 0..self.len() {
             self.act(i, &mut steps);

@@ -42,7 +42,7 @@ impl Closing {
                         next.end_mailbox();
                     }
                     next.conductor = Conductor::Done;
-                })
+                });
             }
             Conductor::Done => {}
         }

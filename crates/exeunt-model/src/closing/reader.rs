@@ -36,7 +36,7 @@ impl Closing {
             Actor::StrangersLook(lane) => match (from.lanes[lane].messages.is_empty(), lane) {
                 (false, _) => go("finds something", Actor::Work, steps),
                 (true, ORDINARY) => {
-                    steps.add("actor", "tells its children to leave", State::tell_children)
+                    steps.add("actor", "tells its children to leave", State::tell_children);
                 }
                 (true, _) => go("finds nothing", Actor::StrangersLook(lane - 1), steps),
             },
@@ -47,14 +47,14 @@ impl Closing {
                 steps.add("actor", "takes the lock to finish", |next| {
                     next.last_word = Some(Thread::Actor);
                     next.actor = Actor::Finish;
-                })
+                });
             }
             // finish_under: `self.hold()`
             Actor::Finish if !self.is_found_empty(from) => {
                 steps.add("actor", "finds something", |next| {
                     next.let_go();
                     next.actor = Actor::Work;
-                })
+                });
             }
             Actor::Finish if self.without == Without::Hold => {
                 go("finds nothing", Actor::FinishLate, steps);
@@ -81,7 +81,7 @@ impl Closing {
                     if then.is_none() {
                         next.ledger = None;
                     }
-                })
+                });
             }
             Actor::EvictWake => steps.add("actor", "wakes who waits for room", |next| {
                 next.wake_senders();
@@ -97,7 +97,7 @@ impl Closing {
                 steps.add("actor", "has its last word", |next| {
                     next.report.get_or_insert(next.counted);
                     next.actor = Actor::Ended;
-                })
+                });
             }
             Actor::FinishLock | Actor::EvictLedger | Actor::End => {}
             Actor::Hung(_) | Actor::Lost | Actor::Ended => {}
@@ -273,14 +273,14 @@ impl Closing {
                             Thread::Conductor => next.report = next.report.map(|report| report + 1),
                             _ => next.counted += 1,
                         }
-                    })
+                    });
                 }
                 (None, ORDINARY) if self.without == Without::ShutFirst => {
                     steps.add(who, "finds no more", |next| go_on(next, Some(Evicts::ShutLate)));
                 }
                 (None, ORDINARY) => steps.add(who, "finds no more", end),
                 (None, _) => {
-                    steps.add(who, "finds the lane empty", |next| go_on(next, take(lane - 1)))
+                    steps.add(who, "finds the lane empty", |next| go_on(next, take(lane - 1)));
                 }
             },
         }

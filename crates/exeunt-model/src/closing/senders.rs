@@ -104,7 +104,7 @@ impl Closing {
             }
             // `owner.take_overflowed(..)`; ../life/ledger.rs, take_counted
             Displacing::Ledger if !has_ledger => {
-                go("takes no ledger", Displacing::LastWord, &|_| {})
+                go("takes no ledger", Displacing::LastWord, &|_| {});
             }
             Displacing::Ledger if from.ledger.is_none() => {
                 match from.is_disowned && self.without != Without::DisownedInDisplace {

@@ -20,7 +20,7 @@ impl Drain {
         let awaits_children = actor.has_dismissed && !is_told;
         let mailbox = self.mailbox(from, i);
         match actor.at {
-            // runner/sleep.rs, sleep; mailbox.rs, rouse
+            // runner/sleep.rs, sleep; mailbox/closing.rs, rouse
             At::Asleep if actor.resting => {
                 if mailbox.gone {
                     steps.add(name, "finds that its ring is over", |next| {
@@ -74,13 +74,13 @@ impl Drain {
                         self.dismiss(next, i);
                     });
                 } else if actor.has_joined && !mailbox.gone && self.without != Without::Together {
-                    // mailbox.rs, rest
+                    // mailbox/closing.rs, rest
                     steps.add(name, "has handled all, and waits for its ring", |next| {
                         next.actors[i].resting = true;
                         next.actors[i].at = At::Asleep;
                     });
                 } else {
-                    // mailbox.rs, finish
+                    // mailbox/closing.rs, finish
                     steps.add(name, "has handled all", |next| {
                         self.mailbox_of(next, i).gone = true;
                         next.actors[i].leave();

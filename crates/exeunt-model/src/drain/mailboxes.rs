@@ -8,7 +8,7 @@ pub(super) struct Mailbox {
     pub(super) queue: u8,
     pub(super) accepted: u8,
     pub(super) closed: bool,
-    /// For good, for all but the family and the ring: it has a stage door.
+    /// `LastWord::finished_for_strangers`: all is taken that others sent than the family and the ring.
     pub(super) shut: bool,
     pub(super) gone: bool,
 }
@@ -25,12 +25,12 @@ impl Mailbox {
         self.shut |= self.queue == 0;
     }
 
-    /// Whether nobody else's message is accepted any more, however late it comes.
+    /// mailbox/closing.rs, is_finished_for_strangers
     pub(super) fn is_shut(&self) -> bool {
         self.shut || self.gone
     }
 
-    /// mailbox.rs, evict
+    /// mailbox/closing.rs, evict
     pub(super) fn evict(&mut self) -> u8 {
         self.closed = true;
         self.gone = true;

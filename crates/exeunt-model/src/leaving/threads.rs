@@ -30,10 +30,18 @@ impl Leaving {
             At::InHand => go(name, "enters its handler", i, At::Handling, steps),
             At::Handling => self.handle(i, name, steps),
             At::Hung if is_disowned => go(name, "comes back", i, At::Look, steps),
-            // mailbox.rs, finish
+            // mailbox/closing.rs, finish_for: under the ledger's lock
+            At::Finish if is_disowned => {
+                go(name, "finds that it was given up", i, At::Resign, steps);
+            }
             At::Finish => steps.add(name, "finishes", |next| {
-                next.boxes[at].gone |= mailbox.queue == 0;
-                next.threads[i].at = if next.boxes[at].gone { At::Resign } else { At::Look };
+                let is_alone = mailbox.reading == 1;
+                next.boxes[at].gone |= is_alone && mailbox.queue == 0;
+                let is_over = next.boxes[at].gone || !is_alone && mailbox.queue == 0;
+                if is_over && !is_alone {
+                    self.resign(next, i);
+                }
+                next.threads[i].at = if is_over { At::Resign } else { At::Look };
             }),
             // return_rest, the first `take_returned`: under the ledger's lock
             At::Resign if is_disowned => {
@@ -124,7 +132,7 @@ impl Leaving {
         mailbox.reading == 0 || self.without == Without::Crew
     }
 
-    /// mailbox.rs, evict
+    /// mailbox/closing.rs, evict
     pub(super) fn evict(&self, next: &mut State, at: usize) -> u8 {
         let reads_on = |i: usize| self.threads[i] == at && !next.threads[i].has_resigned;
         if !next.boxes[at].gone && next.boxes[at].queue > 0 && (0..self.threads.len()).any(reads_on)
