@@ -238,6 +238,7 @@ enum Evicts {
 
 const LOST: &str = "an accepted message is lost";
 const OFF_BALANCE: &str = "the report says something else than was accepted";
+const FOR_NOTHING: &str = "a message is dropped for one that is refused";
 const UNTOLD: &str = "something is dropped after the last word on what was";
 const WAITS: &str = "a sender waits for ever";
 const CHILDLESS: &str = "a stranger's message finds the children told to leave";

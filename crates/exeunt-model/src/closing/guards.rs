@@ -40,6 +40,8 @@ pub enum Without {
 
     /// The lock of the last word around a displacement.
     LockInDisplace,
+    /// The same, around the closing.
+    LockInClose,
     /// The same, around the actor's last look.
     LockInFinish,
     /// The ledger's lock around a displacement: what was taken out is counted a moment later.
@@ -75,8 +77,9 @@ impl Without {
         [Without::StrangersFirst, Without::LookForStrangers, Without::DoorForFamily];
 
     /// What can be taken out of one that drops.
-    pub const OF_DROPPING: [Without; 6] = [
+    pub const OF_DROPPING: [Without; 7] = [
         Without::LockInDisplace,
+        Without::LockInClose,
         Without::LockInFinish,
         Without::LedgerInDisplace,
         Without::SecondTry,

@@ -198,7 +198,7 @@ impl Closing {
         }
     }
 
-    /// closing.rs, close: one section under the backs of all lanes, and then the waking. Says what comes next of it.
+    /// closing.rs, close: one section under the lock of the last word and the backs of all lanes, and then the waking. Says what comes next of it.
     pub(super) fn close_step(
         &self,
         who: &str,
@@ -206,11 +206,13 @@ impl Closing {
         steps: &mut Steps<'_, State>,
         go_on: impl Fn(&mut State, Option<Closes>),
     ) {
-        let is_closed = steps.from.is_closed;
+        let State { is_closed, last_word, .. } = *steps.from;
         match how {
             Closes::Doors if is_closed => {
                 steps.add(who, "finds it closed", |next| go_on(next, None));
             }
+            // `self.last_word()`
+            Closes::Doors if last_word.is_some() && self.without != Without::LockInClose => {}
             Closes::Doors => steps.add(who, "closes", |next| {
                 next.is_closed = true;
                 next.close(Door::ForFamily, self);

@@ -1,8 +1,8 @@
 //! The senders' part: `sending.rs`, `overflow.rs`.
 
 use super::{
-    Answer, Closing, Displacing, Door, ORDINARY, Overflow, Sender, Sending, State, Thread, Who,
-    Without,
+    Answer, Closing, Displacing, Door, FOR_NOTHING, ORDINARY, Overflow, Sender, Sending, State,
+    Thread, Who, Without,
 };
 use crate::protocol::Steps;
 
@@ -129,7 +129,9 @@ impl Closing {
                     });
                 }
                 Put::Closed => {
-                    go("finds it closed", Displacing::Lose(taken, Answer::Refused), &|_| {});
+                    go("finds it closed", Displacing::Lose(taken, Answer::Refused), &|next| {
+                        next.wrong = next.wrong.or((taken > 0).then_some(FOR_NOTHING));
+                    });
                 }
                 Put::Full if self.overflow == Overflow::DropNewest => {
                     let to = Displacing::Lose(taken + 1, Answer::Accepted);

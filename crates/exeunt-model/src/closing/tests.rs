@@ -145,7 +145,7 @@ fn m1_o3_nothing_can_be_taken_out_of_one_whose_actor_has_children() {
 fn m1_nothing_can_be_taken_out_of_one_that_drops() {
     for without in Without::OF_DROPPING {
         let wrong = match without {
-            Without::LockInDisplace | Without::LockInFinish => UNTOLD,
+            Without::LockInDisplace | Without::LockInClose | Without::LockInFinish => FOR_NOTHING,
             Without::SecondTry => LOST,
             _ => OFF_BALANCE,
         };
