@@ -322,7 +322,7 @@ mod tests {
                 done.send(displace(mailbox, life, 2))
             });
             assert!(sent.recv_timeout(Duration::from_millis(20)).is_err());
-            [life, &member].map(|life| life.join_ring(0));
+            [life, &member].iter().for_each(|life| life.join_ring(0));
             mailbox.hold().close(Door::ForFamily);
             drop(last_word);
             assert_eq!(sent.recv(), Ok(Ok(())));

@@ -16,6 +16,9 @@ use crate::unwind;
 const CHUNK: usize = 128;
 const CHUNK_BYTES: usize = 16 * 1024;
 
+/// A list of chunks that is longer is let go when it is empty, so that nothing is kept of a burst.
+const MOST_KEPT: usize = 64;
+
 type Chunk<M> = VecDeque<Letter<M>>;
 
 pub(super) struct Queue<M> {
@@ -129,8 +132,11 @@ impl<M> Queue<M> {
         let next = back.full.pop_front();
         let place = if next.is_some() { &mut back.spare } else { &mut back.filling };
         let before = mem::replace(place, emptied);
+        let is_burst_over = back.full.is_empty() && back.full.capacity() > MOST_KEPT;
+        let list = if is_burst_over { mem::take(&mut back.full) } else { VecDeque::new() };
         drop(back);
         // What is not needed any more is let go when others may put in again.
+        drop(list);
         *front = next.unwrap_or(before);
         !front.is_empty()
     }
@@ -182,16 +188,10 @@ impl<M> Queue<M> {
 }
 
 impl<M> Back<M> {
-    const CHUNK: usize = {
-        let bytes = size_of::<M>();
-        let messages = if bytes == 0 { CHUNK } else { CHUNK_BYTES / bytes };
-        if messages > CHUNK {
-            CHUNK
-        } else if messages == 0 {
-            1
-        } else {
-            messages
-        }
+    const CHUNK: usize = match CHUNK_BYTES.checked_div(size_of::<M>()) {
+        Some(0) => 1,
+        Some(messages) if messages < CHUNK => messages,
+        _ => CHUNK,
     };
 
     #[cold]
@@ -275,6 +275,16 @@ mod tests {
             (0..5).for_each(|_| assert!(taken(&queue).is_some()));
             assert!(queue.has_room() && queue.seems_to_have_room());
         }
+    }
+
+    #[test]
+    fn what_a_burst_took_is_let_go_when_it_is_over() {
+        let queue = Queue::new(None);
+        (0..3 * CHUNK * MOST_KEPT).for_each(|n| assert!(is_in(&queue, n)));
+        while taken(&queue).is_some() {}
+        let back = queue.back();
+        let kept = back.filling.capacity() + back.spare.capacity();
+        assert!(back.full.capacity() <= MOST_KEPT && kept <= 4 * CHUNK);
     }
 
     #[test]
