@@ -345,6 +345,29 @@ mod tests {
         assert!(misses(strong, strong, strong, weak));
     }
 
+    /// `Office::forgotten`.
+    const FORGOTTEN: usize = 0;
+    /// Whether the hook is at home, or nothing is expected any more.
+    const HOME: usize = 1;
+
+    #[test]
+    fn o5_who_forgets_a_hook_and_who_brings_it_home_cannot_miss_each_other() {
+        let misses = |forget, look: &[Op], bring, look_back| {
+            let forgets = [&[Write(FORGOTTEN, 1, forget)], look].concat();
+            let brings = vec![Swap(HOME, 1, bring), Read(FORGOTTEN, look_back)];
+            allows(&[forgets, brings], &[&[0], &[0, 0]])
+        };
+        let [strong, weak] = [Consistent, Synchronizing];
+        // The count of what is expected is loaded; a channel that says "empty" has a fence before.
+        for look in [vec![Read(HOME, strong)], vec![Fence(strong), Read(HOME, Relaxed)]] {
+            assert!(!misses(strong, &look, strong, strong), "{look:?}");
+            assert!(misses(strong, &look, weak, strong), "{look:?}");
+            assert!(misses(strong, &look, strong, weak), "{look:?}");
+        }
+        assert!(misses(weak, &[Read(HOME, strong)], strong, strong));
+        assert!(misses(strong, &[Read(HOME, weak)], strong, strong));
+    }
+
     const RUNG: usize = 0;
     const ORDER: usize = 1;
 
