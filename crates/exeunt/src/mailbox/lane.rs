@@ -102,11 +102,13 @@ impl<M> Lane<M> {
 pub(crate) struct Watch<'a, M>(&'a Lane<M>);
 
 impl<M> Drop for Watch<'_, M> {
-    /// What was left to it is for others.
+    /// What was left to it is for those who still wait awake; after the last of them, for others.
     fn drop(&mut self) {
         let Watch(lane) = self;
         lane.room.unwatch();
-        lane.room.call_if_awaited(|| lane.queue.has_room());
+        if !lane.room.is_anybody_awake() {
+            lane.room.call_if_awaited(|| lane.queue.has_room());
+        }
     }
 }
 
@@ -129,15 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn m4_what_was_left_to_one_who_waits_awake_and_is_refused_is_for_others() {
+    fn m4_what_was_left_to_those_who_wait_awake_and_are_refused_is_for_others() {
         let lane = Lane::<u32>::new(Capacity::Bounded(1));
         assert!(lane.queue.put(1, Caller::Anybody).is_ok());
-        let (watch, count) = (lane.watch(), Arc::new(Count::default()));
+        let (watches, count) = ([lane.watch(), lane.watch()], Arc::new(Count::default()));
         lane.room.come(Ticket::next(), Waiter::Thread(Arc::clone(&count).into()));
         assert_eq!(lane.take().map(Letter::open), Some(1));
-        assert_eq!(woken(&count), 0);
-        drop(watch);
-        assert_eq!(woken(&count), 1);
+        for (watch, so_far) in watches.into_iter().zip([0, 1]) {
+            assert_eq!(woken(&count), 0);
+            drop(watch);
+            assert_eq!(woken(&count), so_far, "only the last of them leaves it to who sleeps");
+        }
     }
 
     #[cfg(feature = "async")]

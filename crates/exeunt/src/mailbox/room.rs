@@ -67,8 +67,13 @@ impl Room {
     /// Whether one of those that wait awake will see that there is room, and call the next. Not for ever: the others
     /// are to have their turn.
     pub(super) fn is_watched(&self) -> bool {
-        self.patient.load(Ordering::SeqCst) > 0
+        self.is_anybody_awake()
             && self.left_to_them.fetch_add(1, Ordering::Relaxed) % FAIR != FAIR - 1
+    }
+
+    /// Whether anybody waits awake.
+    pub(super) fn is_anybody_awake(&self) -> bool {
+        self.patient.load(Ordering::SeqCst) > 0
     }
 
     /// The caller will look for room, awake. `false` if enough others do.
@@ -80,7 +85,8 @@ impl Room {
         is_one
     }
 
-    /// The caller looks no longer, and is to call the next afterwards. If it has found no room it comes into the queue.
+    /// The caller looks no longer, and is to call the next afterwards if [nobody else](Room::is_anybody_awake) does. If
+    /// it has found no room it comes into the queue.
     pub(super) fn unwatch(&self) {
         self.patient.fetch_sub(1, Ordering::SeqCst);
     }
