@@ -173,6 +173,11 @@ const LANE: &[Mutant] = &[
     ),
     ("nothing_left_by_who_watched", "lane.room.call_if_awaited(|| lane.queue.has_room());", ""),
     (
+        "awake_while_it_looks",
+        "lane.room.unwatch();\n        if !lane.room.is_anybody_awake() {\n            lane.room.call_if_awaited(|| lane.queue.has_room());\n        }\n",
+        "if !lane.room.is_anybody_awake() {\n            lane.room.call_if_awaited(|| lane.queue.has_room());\n        }\n        lane.room.unwatch();\n",
+    ),
+    (
         "unseen",
         "queue.insert(ticket, waiter);\n        self.note(&queue);",
         "queue.insert(ticket, waiter);",

@@ -223,6 +223,7 @@ read_in! {
     lane_come_blindly
     lane_look_before_taking
     lane_nothing_left_by_who_watched
+    lane_awake_while_it_looks
     lane_unseen
     lane_noted_without_lock
     lane_not_woken

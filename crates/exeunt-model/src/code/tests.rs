@@ -434,6 +434,16 @@ macro_rules! scenes_of_room {
             senders.into_iter().for_each(|sender| sender.join().unwrap());
         }
 
+        /// Two wait awake, and both give up: what they leave to each other, and the reader to them, is not lost.
+        fn crowd() {
+            let (lane, woken) = (full(1), Arc::new(Woken::default()));
+            lane.queue_up(Ticket::next(), Waiter::Thread(Waker::from(Arc::clone(&woken))));
+            let watchers = [(); 2].map(|()| spawn(&lane, |lane| drop(lane.watch())));
+            take(&lane);
+            watchers.into_iter().for_each(|watcher| watcher.join().unwrap());
+            assert!(woken.0.load(Ordering::Relaxed) > 0);
+        }
+
         /// One is called, and may never look; another comes before whoever called has noted who waits still.
         fn late() {
             let lane = full(1);
@@ -572,6 +582,7 @@ holds!(room: scenes_of_room(lane) 3:
     m4_who_waits_for_room_gets_in_when_there_is_some one,
     m4_the_room_of_who_gives_up_is_for_others left,
     m4_who_was_called_in_vain_is_called_again again,
+    m4_of_two_who_wait_awake_the_last_calls_who_sleeps crowd,
     m4_who_comes_while_another_is_called_gets_in late
 );
 holds!(room_for_two: scenes_of_room(lane) 2:
@@ -586,6 +597,7 @@ is_missed!(lane_gone_for_good: scenes_of_room(lane_gone_for_good): that_it_goes 
 is_missed!(lane_nothing_left_for_others: scenes_of_room(lane_nothing_left_for_others): what_it_leaves left);
 is_missed!(lane_watched_for_ever: scenes_of_room(lane_watched_for_ever): the_end_of_a_watch awake);
 is_missed!(lane_nothing_left_by_who_watched: scenes_of_room(lane_nothing_left_by_who_watched): what_one_has_left_who_waited_awake awake);
+is_missed!(lane_awake_while_it_looks: scenes_of_room(lane_awake_while_it_looks): that_it_is_awake_no_more crowd);
 is_missed!(lane_taken_unseen: scenes_of_room(lane_taken_unseen): the_second_look_at_what_was_taken one);
 is_missed!(lane_room_unseen: scenes_of_room(lane_room_unseen): the_lock_of_who_looks_for_room one);
 is_missed!(lane_come_blindly: scenes_of_room(lane_come_blindly): the_look_of_who_comes one);
