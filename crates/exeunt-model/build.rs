@@ -137,7 +137,7 @@ const LANE: &[Mutant] = &[
         "drop(back);\n        self.back.count.store(put.wrapping_add(1), Ordering::Release);",
     ),
     ("opened_again", "self.back.door.max(door)", "door"),
-    ("newest_first", "let next = back.full.pop_front();", "let next = None::<Chunk<M>>;"),
+    ("newest_first", "match back.full.pop_front() {", "match None::<Chunk<M>> {"),
     ("empty_at_a_glance", "self.hold().is_empty()", "self.len() == 0"),
     (
         "taken_relaxed",

@@ -16,6 +16,9 @@ use crate::unwind;
 const CHUNK: usize = 128;
 const CHUNK_BYTES: usize = 16 * 1024;
 
+/// So much memory is kept in chunks that were emptied, at most, or that of one chunk.
+const SPARE_BYTES: usize = 4 * CHUNK_BYTES;
+
 /// A list of chunks that is longer is let go when it is empty, so that nothing is kept of a burst.
 const MOST_KEPT: usize = 64;
 
@@ -36,8 +39,8 @@ struct Back<M> {
     filling: Chunk<M>,
     /// Those before, the oldest first.
     full: VecDeque<Chunk<M>>,
-    /// One that the front has emptied, to be filled again.
-    spare: Chunk<M>,
+    /// Some that the front has emptied, to be filled again.
+    spare: Vec<Chunk<M>>,
     /// What the front's count was when it was last looked at.
     taken: usize,
 }
@@ -75,7 +78,7 @@ impl<M> Queue<M> {
             door: Door::Open,
             filling: Chunk::new(),
             full: VecDeque::new(),
-            spare: Chunk::new(),
+            spare: Vec::new(),
             taken: 0,
         };
         Queue {
@@ -129,15 +132,19 @@ impl<M> Queue<M> {
         }
         let mut back = self.back();
         let emptied = mem::take(front);
-        let next = back.full.pop_front();
-        let place = if next.is_some() { &mut back.spare } else { &mut back.filling };
-        let before = mem::replace(place, emptied);
+        let mut superfluous = None;
+        *front = match back.full.pop_front() {
+            None => mem::replace(&mut back.filling, emptied),
+            Some(oldest) => {
+                superfluous = back.keep(emptied);
+                oldest
+            }
+        };
         let is_burst_over = back.full.is_empty() && back.full.capacity() > MOST_KEPT;
-        let list = if is_burst_over { mem::take(&mut back.full) } else { VecDeque::new() };
-        drop(back);
+        let list = is_burst_over.then(|| mem::take(&mut back.full));
         // What is not needed any more is let go when others may put in again.
-        drop(list);
-        *front = next.unwrap_or(before);
+        drop(back);
+        drop((superfluous, list));
         !front.is_empty()
     }
 
@@ -194,9 +201,25 @@ impl<M> Back<M> {
         _ => CHUNK,
     };
 
+    /// So many are kept: as many as a mailbox of 1,024 needs that is filled and emptied in turns; of large ones fewer.
+    const SPARES: usize = match SPARE_BYTES.checked_div(Back::<M>::CHUNK * size_of::<M>()) {
+        Some(0) => 1,
+        Some(chunks) if chunks < 8 => chunks,
+        _ => 8,
+    };
+
+    /// Keeps a chunk to be filled again, or gives it back.
+    fn keep(&mut self, emptied: Chunk<M>) -> Option<Chunk<M>> {
+        if self.spare.len() == Back::<M>::SPARES {
+            return Some(emptied);
+        }
+        self.spare.push(emptied);
+        None
+    }
+
     #[cold]
     fn begin_chunk(&mut self) {
-        let mut next = mem::take(&mut self.spare);
+        let mut next = self.spare.pop().unwrap_or_default();
         next.reserve(Back::<M>::CHUNK);
         let full = mem::replace(&mut self.filling, next);
         self.full.push_back(full);
@@ -283,8 +306,8 @@ mod tests {
         (0..3 * CHUNK * MOST_KEPT).for_each(|n| assert!(is_in(&queue, n)));
         while taken(&queue).is_some() {}
         let back = queue.back();
-        let kept = back.filling.capacity() + back.spare.capacity();
-        assert!(back.full.capacity() <= MOST_KEPT && kept <= 4 * CHUNK);
+        let kept: usize = back.spare.iter().chain([&back.filling]).map(VecDeque::capacity).sum();
+        assert!(back.full.capacity() <= MOST_KEPT && kept <= 10 * CHUNK);
     }
 
     #[test]
