@@ -156,11 +156,7 @@ const LANE: &[Mutant] = &[
     ),
     ("taken_unseen", "back.taken = self.front.count.load(Ordering::Acquire);", ""),
     ("room_unseen", "drop(unwind::lock(&self.front.holds));", ""),
-    (
-        "room_at_a_glance",
-        "self.see_room();\n        self.seems_to_have_room()",
-        "self.seems_to_have_room()",
-    ),
+    ("room_at_a_glance", "self.see_room();\n        self.places", "self.places"),
     (
         "come_blindly",
         "self.room.come(ticket, waiter);\n        self.queue.see_room();",

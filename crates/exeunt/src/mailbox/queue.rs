@@ -164,18 +164,13 @@ impl<M> Queue<M> {
     /// Whether there is room, also that which was made by whoever does not see what this thread did before.
     pub(super) fn has_room(&self) -> bool {
         self.see_room();
-        self.seems_to_have_room()
+        self.places.is_none_or(|places| self.len() < places)
     }
 
     /// What [`put`](Queue::put) finds from here on is all the room that was made by whoever does not see what this thread
     /// did before.
     pub(super) fn see_room(&self) {
         drop(unwind::lock(&self.front.holds));
-    }
-
-    /// Whether there is room, for a caller that will look again, and does not get in the way of others.
-    pub(super) fn seems_to_have_room(&self) -> bool {
-        self.places.is_none_or(|places| self.len() < places)
     }
 
     /// Nobody puts anything in meanwhile.
@@ -296,7 +291,7 @@ mod tests {
             assert_eq!(queue.len(), CHUNK + 3);
             assert!(matches!(queue.put(0, Caller::Family), Err(Refusal::Full(0))));
             (0..5).for_each(|_| assert!(taken(&queue).is_some()));
-            assert!(queue.has_room() && queue.seems_to_have_room());
+            assert!(queue.has_room());
         }
     }
 
