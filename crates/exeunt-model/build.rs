@@ -216,7 +216,8 @@ fn main() {
 /// A lane, its queue and its room: three modules, which see each other as they do in the code.
 fn lane() -> String {
     // With chunks of one a few messages go all the ways there are from the back to the front.
-    let queue = with(&read("mailbox/queue.rs"), "CHUNK: usize = 128;", "CHUNK: usize = 1;");
+    let queue =
+        with(&read("mailbox/queue.rs"), "queue", "CHUNK: usize = 128;", "CHUNK: usize = 1;");
     let lane = read("mailbox/lane.rs");
     // All that is done to these two words is sequentially consistent, which loom does not know: a look reads what was
     // written last. In loom it does if all that is done to a word reads and writes it; and orders no more than before.
@@ -230,15 +231,17 @@ fn lane() -> String {
     ];
     let room = sequential
         .iter()
-        .fold(read("mailbox/room.rs"), |room, (look, instead)| with(&room, look, instead));
+        .fold(read("mailbox/room.rs"), |room, (look, instead)| with(&room, "room", look, instead));
     let modules = [("queue", queue), ("room", room), ("lane", lane)];
     let modules = modules.map(|(name, text)| format!("pub(crate) mod {name} {{\n{text}}}\n"));
     // What `mailbox.rs` has from its modules.
     ["use lane::Letter;\nuse crate::code::Refusal;\n".to_owned(), modules.concat()].concat()
 }
 
-fn with(text: &str, guard: &str, instead: &str) -> String {
-    assert_eq!(text.matches(guard).count(), 1, "not found, or not once: {guard}");
+/// What is not found there, letter for letter, is an error.
+fn with(text: &str, name: &str, guard: &str, instead: &str) -> String {
+    let found = text.matches(guard).count();
+    assert_eq!(found, 1, "the guard of {name} is found {found} times: {guard}");
     text.replace(guard, instead)
 }
 
@@ -263,9 +266,7 @@ fn read(file: &str) -> String {
 fn read_in(name: &str, source: &str, mutants: &[Mutant]) {
     write(name, source);
     for (mutant, guard, instead) in mutants {
-        let found = source.matches(guard).count();
-        assert_eq!(found, 1, "the guard of {name}_{mutant} is found {found} times: {guard}");
-        let mut text = source.replace(guard, instead);
+        let mut text = with(source, &format!("{name}_{mutant}"), guard, instead);
         if *mutant == "futures_before_flag" {
             text = text.replace(FUTURES_WOKEN_LATE, "        drop(sender);\n");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exeunt_pipeline::{AtomicFile, Diverted, Sink};
 
@@ -15,6 +15,10 @@ use crate::picture::Picture;
 pub(crate) struct Broken(Arc<Mutex<BTreeMap<PathBuf, String>>>);
 
 impl Broken {
+    fn told(&self) -> MutexGuard<'_, BTreeMap<PathBuf, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes the list. A run that was interrupted has not come to all pictures: what was said `before` of those that it
     /// did not come to still holds, as long as they are there and have no thumbnail.
     pub(crate) fn list(
@@ -23,7 +27,7 @@ impl Broken {
         is_due: impl Fn(&Path) -> bool,
         mut file: AtomicFile,
     ) -> Result<(), String> {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = self.told();
         let lines_before = before.lines().filter_map(|line| Some((picture_of(line)?, line)));
         let mut lines: BTreeMap<&Path, &str> =
             lines_before.filter(|(path, _)| is_due(path)).collect();
@@ -45,7 +49,7 @@ impl Sink<Diverted<Picture>> for Broken {
         let line = format!("{}: {}", path.display(), broken.error);
         let line = line.replace(char::is_control, " ");
         log::warn!("broken: {line}");
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path, line);
+        self.told().insert(path, line);
         Ok(())
     }
 }

@@ -97,9 +97,10 @@ impl<M> Queue<M> {
             return Err(Refusal::Closed(message));
         }
         let put = self.back.count.load(Ordering::Relaxed);
-        if self.places.is_some_and(|places| put.wrapping_sub(back.taken) >= places) {
+        let is_full = |taken| self.places.is_some_and(|places| put.wrapping_sub(taken) >= places);
+        if is_full(back.taken) {
             back.taken = self.front.count.load(Ordering::Acquire);
-            if self.places.is_some_and(|places| put.wrapping_sub(back.taken) >= places) {
+            if is_full(back.taken) {
                 return Err(Refusal::Full(message));
             }
         }
