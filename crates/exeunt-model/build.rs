@@ -128,8 +128,8 @@ const WATCH: &str = "        let mut watchers = self.watchers();\n        watche
 const LANE: &[Mutant] = &[
     (
         "door_before_lock",
-        "let mut back = self.back();\n        if !back.door.is_open_for(caller) {\n            return Err(Refusal::Closed(message));\n        }\n",
-        "if !self.back().door.is_open_for(caller) {\n            return Err(Refusal::Closed(message));\n        }\n        let mut back = self.back();\n",
+        "let mut back = self.back();\n        if !back.door.is_open_for(caller) {\n            return Err(Refusal::Closed(ManuallyDrop::into_inner(message)));\n        }\n",
+        "if !self.back().door.is_open_for(caller) {\n            return Err(Refusal::Closed(ManuallyDrop::into_inner(message)));\n        }\n        let mut back = self.back();\n",
     ),
     (
         "counted_late",
@@ -156,7 +156,7 @@ const LANE: &[Mutant] = &[
     ),
     ("taken_unseen", "back.taken = self.front.count.load(Ordering::Acquire);", ""),
     ("room_unseen", "drop(unwind::lock(&self.front.holds));", ""),
-    ("room_at_a_glance", "self.see_room();\n        self.places", "self.places"),
+    ("room_at_a_glance", "self.see_room();\n        self.len()", "self.len()"),
     (
         "come_blindly",
         "self.room.come(ticket, waiter);\n        self.queue.see_room();",
@@ -164,8 +164,8 @@ const LANE: &[Mutant] = &[
     ),
     (
         "look_before_taking",
-        "let letter = self.queue.take();\n        if letter.is_some() && self.room.is_awaited() {",
-        "let is_awaited = self.room.is_awaited();\n        let letter = self.queue.take();\n        if letter.is_some() && is_awaited {",
+        "let letter = ManuallyDrop::new(self.queue.take()?);\n        if self.room.is_awaited() {",
+        "let is_awaited = self.room.is_awaited();\n        let letter = ManuallyDrop::new(self.queue.take()?);\n        if is_awaited {",
     ),
     ("nothing_left_by_who_watched", "lane.room.call_if_awaited(|| lane.queue.has_room());", ""),
     (

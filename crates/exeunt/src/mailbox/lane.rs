@@ -1,6 +1,7 @@
 //! A lane: one of the queues of a mailbox, and those who wait for room in it.
 
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 
 use super::queue::Queue;
 use super::room::{Room, Waiter};
@@ -46,11 +47,12 @@ impl<M> Lane<M> {
     /// may take long.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn take(&self) -> Option<Letter<M>> {
-        let letter = self.queue.take();
-        if letter.is_some() && self.room.is_awaited() {
+        // For the same reason as in `Queue::put`.
+        let letter = ManuallyDrop::new(self.queue.take()?);
+        if self.room.is_awaited() {
             self.make_room();
         }
-        letter
+        Some(ManuallyDrop::into_inner(letter))
     }
 
     /// Nothing will be taken before something comes: no sender that could bring it may be left

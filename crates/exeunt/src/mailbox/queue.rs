@@ -5,7 +5,7 @@
 //! `mailbox.md`.
 
 use std::collections::VecDeque;
-use std::mem;
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -22,21 +22,29 @@ const SPARE_BYTES: usize = 4 * CHUNK_BYTES;
 /// A list of chunks that is longer is let go when it is empty, so that nothing is kept of a burst.
 const MOST_KEPT: usize = 64;
 
-type Chunk<M> = VecDeque<Letter<M>>;
+/// The first places of a chunk that are got ready at once.
+const FEW: usize = 8;
+
+/// What processors fetch at once, in bytes.
+const CACHE_LINE: usize = 64;
+
+type Chunk<M> = Vec<Letter<M>>;
 
 pub(super) struct Queue<M> {
     /// The senders' end. Counts what was ever put in.
     back: End<Back<M>>,
     /// The readers' end: the oldest messages. Counts what was ever taken out.
-    front: End<Chunk<M>>,
+    front: End<VecDeque<Letter<M>>>,
     /// How many may lie in it.
-    places: Option<usize>,
+    places: usize,
 }
 
 struct Back<M> {
     door: Door,
     /// The newest messages.
     filling: Chunk<M>,
+    /// So many of its places are ready, or filled.
+    ready: usize,
     /// Those before, the oldest first.
     full: VecDeque<Chunk<M>>,
     /// Some that the front has emptied, to be filled again.
@@ -77,14 +85,15 @@ impl<M> Queue<M> {
         let back = Back {
             door: Door::Open,
             filling: Chunk::new(),
+            ready: 0,
             full: VecDeque::new(),
             spare: Vec::new(),
             taken: 0,
         };
         Queue {
             back: End { holds: Mutex::new(back), count: AtomicUsize::new(0) },
-            front: End { holds: Mutex::new(Chunk::new()), count: AtomicUsize::new(0) },
-            places,
+            front: End { holds: Mutex::new(VecDeque::new()), count: AtomicUsize::new(0) },
+            places: places.unwrap_or(usize::MAX),
         }
     }
 
@@ -92,22 +101,25 @@ impl<M> Queue<M> {
     /// is put in.
     #[inline(always)] // or the message is copied once more, from where it was just written
     pub(super) fn put(&self, message: M, caller: Caller) -> Result<(), Refusal<M>> {
+        // As nothing that might unwind has to drop it, it need not lie in memory meanwhile: from there it would be loaded while
+        // its parts are still on their way.
+        let message = ManuallyDrop::new(message);
         let mut back = self.back();
         if !back.door.is_open_for(caller) {
-            return Err(Refusal::Closed(message));
+            return Err(Refusal::Closed(ManuallyDrop::into_inner(message)));
         }
         let put = self.back.count.load(Ordering::Relaxed);
-        let is_full = |taken| self.places.is_some_and(|places| put.wrapping_sub(taken) >= places);
+        let is_full = |taken| put.wrapping_sub(taken) >= self.places;
         if is_full(back.taken) {
             back.taken = self.front.count.load(Ordering::Acquire);
             if is_full(back.taken) {
-                return Err(Refusal::Full(message));
+                return Err(Refusal::Full(ManuallyDrop::into_inner(message)));
             }
         }
-        if back.filling.len() == Back::<M>::CHUNK {
-            back.begin_chunk();
+        if back.filling.len() == back.ready {
+            back.get_ready();
         }
-        back.filling.push_back(Letter::new(message));
+        back.filling.push(Letter::new(ManuallyDrop::into_inner(message)));
         self.back.count.store(put.wrapping_add(1), Ordering::Release);
         Ok(())
     }
@@ -119,28 +131,31 @@ impl<M> Queue<M> {
         if front.is_empty() && !self.fetch(&mut front) {
             return None;
         }
-        let letter = front.pop_front();
+        // For the same reason as in `put`.
+        let letter = front.pop_front().map(ManuallyDrop::new);
         let taken = self.front.count.load(Ordering::Relaxed);
         self.front.count.store(taken.wrapping_add(1), Ordering::Release);
-        letter
+        drop(front);
+        letter.map(ManuallyDrop::into_inner)
     }
 
     /// Brings a chunk to the front, which is empty. `false` if there is none.
-    fn fetch(&self, front: &mut Chunk<M>) -> bool {
+    fn fetch(&self, front: &mut VecDeque<Letter<M>>) -> bool {
         // Who finds nothing does not get in the way of those who bring something.
         if self.back.count.load(Ordering::Acquire) == self.front.count.load(Ordering::Relaxed) {
             return false;
         }
         let mut back = self.back();
-        let emptied = mem::take(front);
+        let emptied = Chunk::from(mem::take(front));
         let mut superfluous = None;
-        *front = match back.full.pop_front() {
-            None => mem::replace(&mut back.filling, emptied),
+        let oldest = match back.full.pop_front() {
+            None => back.fill_next(emptied),
             Some(oldest) => {
                 superfluous = back.keep(emptied);
                 oldest
             }
         };
+        *front = oldest.into();
         let is_burst_over = back.full.is_empty() && back.full.capacity() > MOST_KEPT;
         let list = is_burst_over.then(|| mem::take(&mut back.full));
         // What is not needed any more is let go when others may put in again.
@@ -154,7 +169,7 @@ impl<M> Queue<M> {
         // In this order: nothing is taken that was not put in before.
         let taken = self.front.count.load(Ordering::Acquire);
         let len = self.back.count.load(Ordering::Acquire).wrapping_sub(taken);
-        self.places.map_or(len, |places| len.min(places))
+        len.min(self.places)
     }
 
     /// Whether nothing lies in it, of all that was put in by whoever does not see what this thread did before.
@@ -165,7 +180,7 @@ impl<M> Queue<M> {
     /// Whether there is room, also that which was made by whoever does not see what this thread did before.
     pub(super) fn has_room(&self) -> bool {
         self.see_room();
-        self.places.is_none_or(|places| self.len() < places)
+        self.len() < self.places
     }
 
     /// What [`put`](Queue::put) finds from here on is all the room that was made by whoever does not see what this thread
@@ -213,12 +228,38 @@ impl<M> Back<M> {
         None
     }
 
+    /// From here on that chunk is filled.
+    fn fill_next(&mut self, next: Chunk<M>) -> Chunk<M> {
+        self.ready = 0;
+        mem::replace(&mut self.filling, next)
+    }
+
+    /// Gets places ready, in the chunk that is being filled or in the next: in one that the reader is waiting for twice as
+    /// many each time, since it may take it at any moment; in one behind others all.
     #[cold]
-    fn begin_chunk(&mut self) {
-        let mut next = self.spare.pop().unwrap_or_default();
-        next.reserve(Back::<M>::CHUNK);
-        let full = mem::replace(&mut self.filling, next);
-        self.full.push_back(full);
+    fn get_ready(&mut self) {
+        let mut more = self.filling.len().max(FEW);
+        if self.filling.len() == Back::<M>::CHUNK {
+            let next = self.spare.pop().unwrap_or_default();
+            let full = self.fill_next(next);
+            self.full.push_back(full);
+            more = Back::<M>::CHUNK;
+        }
+        let filled = self.filling.len();
+        self.ready = Back::<M>::CHUNK.min(filled + more);
+        self.filling.reserve(self.ready - filled);
+        claim(&mut self.filling.spare_capacity_mut()[..self.ready - filled]);
+    }
+}
+
+/// Makes the memory this CPU's own, which was the reader's.
+///
+/// To write to a cache line that another CPU has read takes as long as several messages do, and the next lock waits for it.
+/// All lines that are asked for in a row come in hardly more time than one. What is larger is several lines itself.
+fn claim<M>(places: &mut [MaybeUninit<Letter<M>>]) {
+    if let Some(to_a_line) = CACHE_LINE.checked_div(size_of::<M>()).filter(|&messages| messages > 0)
+    {
+        places.iter_mut().step_by(to_a_line).for_each(|place| *place = MaybeUninit::zeroed());
     }
 }
 
@@ -302,7 +343,7 @@ mod tests {
         (0..3 * CHUNK * MOST_KEPT).for_each(|n| assert!(is_in(&queue, n)));
         while taken(&queue).is_some() {}
         let back = queue.back();
-        let kept: usize = back.spare.iter().chain([&back.filling]).map(VecDeque::capacity).sum();
+        let kept: usize = back.spare.iter().chain([&back.filling]).map(Vec::capacity).sum();
         assert!(back.full.capacity() <= MOST_KEPT && kept <= 10 * CHUNK);
     }
 
