@@ -128,8 +128,8 @@ const WATCH: &str = "        let mut watchers = self.watchers();\n        watche
 const LANE: &[Mutant] = &[
     (
         "door_before_lock",
-        "let mut back = self.back();\n        if !back.door.is_open_for(caller) {\n            return Err(Refusal::Closed(ManuallyDrop::into_inner(message)));\n        }\n",
-        "if !self.back().door.is_open_for(caller) {\n            return Err(Refusal::Closed(ManuallyDrop::into_inner(message)));\n        }\n        let mut back = self.back();\n",
+        "let mut back = self.back();\n        if !back.door.is_open_for(caller) {\n            return Err(Refusal::Closed(open(letter)));\n        }\n",
+        "if !self.back().door.is_open_for(caller) {\n            return Err(Refusal::Closed(open(letter)));\n        }\n        let mut back = self.back();\n",
     ),
     (
         "counted_late",

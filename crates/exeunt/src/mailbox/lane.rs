@@ -47,7 +47,7 @@ impl<M> Lane<M> {
     /// may take long.
     #[inline(always)] // for the same reason as `unwind::catch`
     pub(super) fn take(&self) -> Option<Letter<M>> {
-        // For the same reason as in `Queue::put`.
+        // For the same reason as in the queue.
         let letter = ManuallyDrop::new(self.queue.take()?);
         if self.room.is_awaited() {
             self.make_room();

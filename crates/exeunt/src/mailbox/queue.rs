@@ -28,13 +28,17 @@ const FEW: usize = 8;
 /// What processors fetch at once, in bytes.
 const CACHE_LINE: usize = 64;
 
-type Chunk<M> = Vec<Letter<M>>;
+/// Nothing that might unwind has to drop it: so the compiler keeps a message in registers on its way in and out, and not
+/// in memory of the stack, from where it would be loaded while its parts are still on their way there.
+type Kept<M> = ManuallyDrop<Letter<M>>;
+
+type Chunk<M> = Vec<Kept<M>>;
 
 pub(super) struct Queue<M> {
     /// The senders' end. Counts what was ever put in.
     back: End<Back<M>>,
     /// The readers' end: the oldest messages. Counts what was ever taken out.
-    front: End<VecDeque<Letter<M>>>,
+    front: End<VecDeque<Kept<M>>>,
     /// How many may lie in it.
     places: usize,
 }
@@ -101,25 +105,23 @@ impl<M> Queue<M> {
     /// is put in.
     #[inline(always)] // or the message is copied once more, from where it was just written
     pub(super) fn put(&self, message: M, caller: Caller) -> Result<(), Refusal<M>> {
-        // As nothing that might unwind has to drop it, it need not lie in memory meanwhile: from there it would be loaded while
-        // its parts are still on their way.
-        let message = ManuallyDrop::new(message);
+        let letter = ManuallyDrop::new(Letter::new(message));
         let mut back = self.back();
         if !back.door.is_open_for(caller) {
-            return Err(Refusal::Closed(ManuallyDrop::into_inner(message)));
+            return Err(Refusal::Closed(open(letter)));
         }
         let put = self.back.count.load(Ordering::Relaxed);
         let is_full = |taken| put.wrapping_sub(taken) >= self.places;
         if is_full(back.taken) {
             back.taken = self.front.count.load(Ordering::Acquire);
             if is_full(back.taken) {
-                return Err(Refusal::Full(ManuallyDrop::into_inner(message)));
+                return Err(Refusal::Full(open(letter)));
             }
         }
         if back.filling.len() == back.ready {
             back.get_ready();
         }
-        back.filling.push(Letter::new(ManuallyDrop::into_inner(message)));
+        back.filling.push(letter);
         self.back.count.store(put.wrapping_add(1), Ordering::Release);
         Ok(())
     }
@@ -131,8 +133,7 @@ impl<M> Queue<M> {
         if front.is_empty() && !self.fetch(&mut front) {
             return None;
         }
-        // For the same reason as in `put`.
-        let letter = front.pop_front().map(ManuallyDrop::new);
+        let letter = front.pop_front();
         let taken = self.front.count.load(Ordering::Relaxed);
         self.front.count.store(taken.wrapping_add(1), Ordering::Release);
         drop(front);
@@ -140,7 +141,7 @@ impl<M> Queue<M> {
     }
 
     /// Brings a chunk to the front, which is empty. `false` if there is none.
-    fn fetch(&self, front: &mut VecDeque<Letter<M>>) -> bool {
+    fn fetch(&self, front: &mut VecDeque<Kept<M>>) -> bool {
         // Who finds nothing does not get in the way of those who bring something.
         if self.back.count.load(Ordering::Acquire) == self.front.count.load(Ordering::Relaxed) {
             return false;
@@ -205,6 +206,19 @@ impl<M> Queue<M> {
     }
 }
 
+impl<M> Drop for Queue<M> {
+    fn drop(&mut self) {
+        while let Some(letter) = self.take() {
+            let _ = unwind::drop_caught(letter);
+        }
+    }
+}
+
+#[inline(always)] // for the same reason as `Queue::put`
+fn open<M>(letter: Kept<M>) -> M {
+    ManuallyDrop::into_inner(letter).open()
+}
+
 impl<M> Back<M> {
     const CHUNK: usize = match CHUNK_BYTES.checked_div(size_of::<M>()) {
         Some(0) => 1,
@@ -256,7 +270,7 @@ impl<M> Back<M> {
 ///
 /// To write to a cache line that another CPU has read takes as long as several messages do, and the next lock waits for it.
 /// All lines that are asked for in a row come in hardly more time than one. What is larger is several lines itself.
-fn claim<M>(places: &mut [MaybeUninit<Letter<M>>]) {
+fn claim<M>(places: &mut [MaybeUninit<Kept<M>>]) {
     if let Some(to_a_line) = CACHE_LINE.checked_div(size_of::<M>()).filter(|&messages| messages > 0)
     {
         places.iter_mut().step_by(to_a_line).for_each(|place| *place = MaybeUninit::zeroed());
@@ -293,6 +307,7 @@ impl<M> Hold<'_, M> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::thread;
 
     use super::*;
@@ -345,6 +360,22 @@ mod tests {
         let back = queue.back();
         let kept: usize = back.spare.iter().chain([&back.filling]).map(Vec::capacity).sum();
         assert!(back.full.capacity() <= MOST_KEPT && kept <= 10 * CHUNK);
+    }
+
+    #[test]
+    fn what_is_left_in_it_is_dropped_with_it_whatever_that_does() {
+        struct Grenade {
+            _pin: Arc<()>,
+        }
+        impl Drop for Grenade {
+            fn drop(&mut self) {
+                panic!("in a message's drop");
+            }
+        }
+        let (queue, pin) = (Queue::new(None), Arc::new(()));
+        (0..CHUNK + 2).for_each(|_| assert!(is_in(&queue, Grenade { _pin: Arc::clone(&pin) })));
+        drop(queue);
+        assert_eq!(Arc::strong_count(&pin), 1);
     }
 
     #[test]
