@@ -699,17 +699,24 @@ fn s6_a_second_signal_ends_a_start_up_that_is_stuck() {
 }
 
 /// The moment at which the process is seen to catch a signal, and that in which it has not yet begun to
-/// wait for one, are not far apart.
+/// wait for one, are not far apart. Between them are a few instructions of signal-hook in which nobody hears it, as
+/// `Signals` says; on a busy machine a process may be suspended right there, but hardly twice in so many.
 #[test]
 #[cfg(target_os = "linux")]
 fn s1_s6_a_signal_at_the_moment_from_which_it_is_caught() {
+    let mut unheard = 0;
     for run in 0..60 {
         let signal = [Signal::INT, Signal::TERM][run % 2];
-        let victim = Victim::play(&["idle", "early"]);
+        let mut victim = Victim::play(&["idle", "early"]);
         while mask(&victim, "SigCgt:").is_none_or(|caught| caught & bit(signal) == 0) {
             std::hint::spin_loop();
         }
         victim.signal(signal);
+        if !victim.ends_within(PATIENCE / 4) {
+            unheard += 1;
+            assert_eq!(unheard, 1, "of {run} runs");
+            victim.signal(signal);
+        }
         let end = victim.end();
         end.is_death_by(signal);
         assert_eq!(end.report()["reason"], "signal", "run {run}\n{end}");

@@ -41,6 +41,7 @@ pub(crate) struct Victim {
     unheard: Vec<String>,
     line: Arc<Mutex<Option<UnixStream>>>,
     end: Receiver<ExitStatus>,
+    status: Option<ExitStatus>,
     is_over: bool,
     pub(crate) stdin: Option<ChildStdin>,
 }
@@ -103,6 +104,7 @@ impl Victim {
             unheard: Vec::new(),
             line,
             end,
+            status: None,
             is_over: false,
             stdin,
         }
@@ -210,11 +212,16 @@ impl Victim {
 
     // The end.
 
+    /// Whether what was started ends within that time.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
+        self.status = self.status.or_else(|| self.end.recv_timeout(time).ok());
+        self.status.is_some()
+    }
+
     /// Waits for the end of what was started, and of everything that the victim says.
     pub(crate) fn end(mut self) -> End {
-        let Ok(status) = self.end.recv_timeout(PATIENCE) else {
-            self.give_up("it does not end");
-        };
+        self.ends_within(PATIENCE);
+        let Some(status) = self.status else { self.give_up("it does not end") };
         self.is_over = true;
         while let Ok(fact) = self.facts.recv_timeout(PATIENCE) {
             self.told.push(fact);

@@ -207,13 +207,14 @@ impl<'a> Conductor<'a> {
             None => self.cues.recv().ok(),
             Some(wake) => self.cues.recv_deadline(wake).ok(),
         };
+        // Many may leave at once: those that are about to tell us do so now, and each that has told us is gone when it
+        // is joined, so that we do not go to sleep for each of them.
+        thread::yield_now();
+        // After that, since on a busy machine it is most likely there that the process is stopped.
         let lost = wake.and_then(|wake| deadline::overslept(wake.max(asleep), Instant::now()));
         if let Some(lost) = lost {
             self.excuse(lost);
         }
-        // Many may leave at once: those that are about to tell us do so now, and each that has told us is gone when it
-        // is joined, so that we do not go to sleep for each of them.
-        thread::yield_now();
         // No more cues than there are now: members that begin anew all the time would keep us from
         // all else.
         let others = self.cues.len();

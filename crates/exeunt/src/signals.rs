@@ -49,6 +49,8 @@ mod error;
 ///   to ask, and the signal is taken.
 /// - A signal that is blocked in the installing thread, as a launcher may leave it, stays blocked: it comes only if another
 ///   thread takes it. On Linux the log warns of that.
+/// - Before it is installed, a signal has its default effect. There are a few instructions of signal-hook in which it is
+///   caught already and it is not known yet for whom: one that comes right then is lost. It may be sent again.
 /// - When the [guard](SignalGuard) is dropped, the signals have their default effect again. (The
 ///   process keeps signal-hook's handler, which then does what the default would.)
 ///
