@@ -233,4 +233,6 @@ read_in! {
     lane_watched_for_ever
 }
 
+#[macro_use]
+mod scenes;
 mod tests;
