@@ -40,6 +40,8 @@ pub enum Who {
     Child,
     /// One of the family for whom the actor does not wait, as a child that was given up.
     Orphan,
+    /// A member of the actor's ring: one of the family from when on the members know each other.
+    Neighbour,
 }
 
 /// The closing of a mailbox.
@@ -75,6 +77,8 @@ pub struct State {
     ended: bool,
     /// `Life::stopping`
     stopping: bool,
+    /// `Life::ring`
+    is_acquainted: bool,
     /// `LastWord::gone`
     gone: bool,
     /// Who has the lock of the last word.
@@ -145,6 +149,8 @@ struct Sender {
     message: usize,
     /// How many it has sent.
     sent: usize,
+    /// Whether it comes as one of the family, when it displaces.
+    as_family: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -177,6 +183,7 @@ enum Displacing {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Conductor {
+    Acquaint,
     Close(Closes),
     Tell,
     Watch,
@@ -243,12 +250,25 @@ const UNTOLD: &str = "something is dropped after the last word on what was";
 const WAITS: &str = "a sender waits for ever";
 const CHILDLESS: &str = "a stranger's message finds the children told to leave";
 const DISOWNED: &str = "a child is refused while it is waited for";
+const UNKNOWN: &str = "a member of the ring is refused before the mailbox is closed for it";
 const DISORDER: &str = "two messages of one sender have changed places";
 
 impl Closing {
     /// The uppermost lane, which is emptied first.
     fn top(&self) -> usize {
         self.capacities.len() - 1
+    }
+
+    /// What the conductor does first.
+    fn opening(&self) -> Conductor {
+        match self.sends.iter().any(|(who, _)| *who == Who::Neighbour) {
+            true => Conductor::Acquaint,
+            false => Conductor::Close(Closes::Doors),
+        }
+    }
+
+    fn goes_well(&self) -> bool {
+        !self.may_end_badly && !self.may_hang
     }
 
     fn is(&self, sender: usize, who: Who) -> bool {
@@ -286,7 +306,8 @@ impl Protocol for Closing {
             .sends
             .iter()
             .map(|(_, lanes)| {
-                let sender = Sender { at: Sending::Offer, waits: false, message: first, sent: 0 };
+                let (at, message) = (Sending::Offer, first);
+                let sender = Sender { at, waits: false, message, sent: 0, as_family: false };
                 first += lanes.len();
                 sender
             })
@@ -298,6 +319,7 @@ impl Protocol for Closing {
             closing: false,
             ended: false,
             stopping: false,
+            is_acquainted: false,
             gone: false,
             last_word: None,
             ledger: None,
@@ -307,7 +329,8 @@ impl Protocol for Closing {
             senders,
             conductor: match self.without {
                 Without::CloseFirst => Conductor::Tell,
-                _ => Conductor::Close(Closes::Doors),
+                Without::AcquaintFirst => Conductor::Close(Closes::Doors),
+                _ => self.opening(),
             },
             actor: Actor::Work,
             fates,
@@ -353,11 +376,10 @@ impl Protocol for Closing {
             Actor::Lost if state.conductor == Conductor::Done => {}
             _ => return Some("the actor never ends"),
         }
-        let goes_well = !self.may_end_badly && !self.may_hang;
         let is_refused_child = |(message, fate): (usize, &Fate)| {
             fate.answer == Some(Answer::Refused) && self.is(self.origin(message).0, Who::Child)
         };
-        if goes_well && state.fates.iter().enumerate().any(is_refused_child) {
+        if self.goes_well() && state.fates.iter().enumerate().any(is_refused_child) {
             return Some(DISOWNED);
         }
         let is_accepted = |fate: &&Fate| fate.answer == Some(Answer::Accepted);
@@ -378,8 +400,12 @@ impl State {
     /// The send of a sender returns. It goes on with its next, if there is one.
     fn answer(&mut self, i: usize, answer: Answer, of: &Closing) {
         let sender = &mut self.senders[i];
+        let is_shut = self.lanes[of.sends[i].1[sender.sent]].door == Door::Shut;
+        if of.is(i, Who::Neighbour) && of.goes_well() && answer == Answer::Refused && !is_shut {
+            self.wrong = self.wrong.or(Some(UNKNOWN));
+        }
         self.fates[sender.message].answer = Some(answer);
-        sender.waits = false;
+        (sender.waits, sender.as_family) = (false, false);
         sender.sent += 1;
         let goes_on = sender.sent < of.sends[i].1.len();
         sender.at = if goes_on { Sending::Offer } else { Sending::Done };

@@ -1,14 +1,26 @@
 //! The conductor's part: `../member.rs`, `call`, `take_over`; `../conductor/turns.rs`, `abandon`.
 
-use super::{Actor, Closing, Conductor, Evicts, State, Thread, Without};
+use super::{Actor, Closes, Closing, Conductor, Evicts, State, Thread, Without};
 use crate::protocol::Steps;
 
 impl Closing {
     pub(super) fn conduct(&self, steps: &mut Steps<'_, State>) {
         let from = steps.from;
         match from.conductor {
+            // ../conductor/rings.rs, acquaint
+            Conductor::Acquaint => steps.add("conductor", "acquaints the ring", |next| {
+                next.is_acquainted = true;
+                next.conductor = match self.without {
+                    Without::AcquaintFirst => Conductor::Tell,
+                    _ => Conductor::Close(Closes::Doors),
+                };
+            }),
             Conductor::Close(how) => self.close_step("conductor", how, steps, |next, then| {
-                next.conductor = then.map_or(Conductor::Tell, Conductor::Close);
+                let on = match self.without {
+                    Without::AcquaintFirst => Conductor::Acquaint,
+                    _ => Conductor::Tell,
+                };
+                next.conductor = then.map_or(on, Conductor::Close);
             }),
             // call: `self.life.stopping.set()`
             Conductor::Tell => steps.add("conductor", "says that it is its turn", |next| {

@@ -38,6 +38,13 @@ pub enum Without {
     /// The door for the family.
     DoorForFamily,
 
+    /// The order of the conductor: it closes the mailbox, and acquaints the members of the ring only then.
+    AcquaintFirst,
+    /// The second pass of who displaces: it has become one of the family with the closing.
+    SecondPass,
+    /// The same, of who waits for the hook.
+    WaitAgain,
+
     /// The lock of the last word around a displacement.
     LockInDisplace,
     /// The same, around the closing.
@@ -75,6 +82,10 @@ impl Without {
     /// What can be taken out of one whose actor has children.
     pub const OF_PARENTS: [Without; 3] =
         [Without::StrangersFirst, Without::LookForStrangers, Without::DoorForFamily];
+
+    /// What can be taken out of one that drops, and is of a ring.
+    pub const OF_RINGS: [Without; 3] =
+        [Without::AcquaintFirst, Without::SecondPass, Without::WaitAgain];
 
     /// What can be taken out of one that drops.
     pub const OF_DROPPING: [Without; 7] = [

@@ -16,14 +16,14 @@ enum Put {
 impl Closing {
     pub(super) fn send(&self, i: usize, steps: &mut Steps<'_, State>) {
         let from = steps.from;
-        let Sender { at, waits, message, sent } = from.senders[i];
+        let Sender { at, waits, message, sent, .. } = from.senders[i];
         let Some(&lane) = self.sends[i].1.get(sent) else { return };
         let name = format!("sender {i}");
         let mut go = |does: &str, to: Sending| {
             steps.add(name.clone(), does, |next| next.senders[i].at = to);
         };
         match at {
-            Sending::Offer | Sending::OfferAgain => match (self.put(from, i, lane), at) {
+            Sending::Offer | Sending::OfferAgain => match (self.offer(from, i, lane), at) {
                 (Put::Done, _) => steps.add(name, &format!("puts message {message} in"), |next| {
                     next.lanes[lane].messages.push(message);
                     next.answer(i, Answer::Accepted, self);
@@ -57,12 +57,18 @@ impl Closing {
         }
     }
 
+    /// sending.rs, offer: as anybody; if it is closed, and the sender is of the family, as one of them. In one step: a door
+    /// that is closed is never opened again, and the members of a ring know each other before it is.
+    fn offer(&self, state: &State, i: usize, lane: usize) -> Put {
+        self.put(state, lane, self.is_of_the_family(state, i))
+    }
+
     /// queue.rs, put
-    fn put(&self, state: &State, i: usize, lane: usize) -> Put {
+    fn put(&self, state: &State, lane: usize, as_family: bool) -> Put {
         let is_open = match state.lanes[lane].door {
             _ if self.without == Without::Door => true,
             Door::Open => true,
-            Door::ForFamily => self.is_of_the_family(i),
+            Door::ForFamily => as_family,
             Door::Shut => false,
         };
         match state.lanes[lane].messages.len() < self.capacities[lane] {
@@ -72,14 +78,20 @@ impl Closing {
         }
     }
 
-    fn is_of_the_family(&self, i: usize) -> bool {
-        !self.is(i, Who::Stranger) && self.without != Without::DoorForFamily
+    fn is_of_the_family(&self, state: &State, i: usize) -> bool {
+        match self.sends[i].0 {
+            _ if self.without == Without::DoorForFamily => false,
+            Who::Stranger => false,
+            Who::Child | Who::Orphan => true,
+            Who::Neighbour => state.is_acquainted,
+        }
     }
 
     /// overflow.rs, displace
     fn displace(&self, i: usize, how: Displacing, name: String, steps: &mut Steps<'_, State>) {
         let from = steps.from;
-        let message = from.senders[i].message;
+        let Sender { message, as_family, .. } = from.senders[i];
+        let is_of_the_family = self.is_of_the_family(from, i);
         let me = Thread::Sender(i);
         let has_ledger = self.without != Without::LedgerInDisplace;
         let has_lock = self.without != Without::LockInDisplace;
@@ -95,7 +107,9 @@ impl Closing {
                 if from.hook.is_none() {
                     go("takes the hook", Displacing::Ledger, &|next| next.hook = Some(me));
                 }
-                let is_over = if self.is_of_the_family(i) { from.ended } else { from.closing };
+                // Who has become one of the family with the closing waits on.
+                let knows = is_of_the_family && self.without != Without::WaitAgain;
+                let is_over = if knows { from.ended } else { from.closing };
                 if is_over {
                     steps.add(name, "waits for the hook no more", |next| {
                         next.answer(i, Answer::Refused, self);
@@ -121,7 +135,7 @@ impl Closing {
             }
             Displacing::Ledger | Displacing::LastWord => {}
             // make_room: `queue.put(ours, caller)`
-            Displacing::Offer(taken) => match self.put(from, i, ORDINARY) {
+            Displacing::Offer(taken) => match self.put(from, ORDINARY, as_family) {
                 Put::Done => {
                     let to = Displacing::Lose(taken, Answer::Accepted);
                     go(&format!("puts message {message} in"), to, &|next| {
@@ -167,6 +181,15 @@ impl Closing {
                 go("counts, lets the ledger go", Displacing::Home(answer), &|next| {
                     next.counted += taken;
                     next.ledger = next.ledger.filter(|&holder| holder != me);
+                });
+            }
+            // Once more, as one of the family.
+            Displacing::Home(Answer::Refused)
+                if !as_family && is_of_the_family && self.without != Without::SecondPass =>
+            {
+                steps.add(name, "offers as one of the family", |next| {
+                    next.senders[i].as_family = true;
+                    next.senders[i].at = Sending::Displace(Displacing::Ledger);
                 });
             }
             // dead_letters.rs, take_back

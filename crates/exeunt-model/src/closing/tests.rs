@@ -1,6 +1,6 @@
 use std::thread;
 
-use super::Who::{Child, Orphan, Stranger};
+use super::Who::{Child, Neighbour, Orphan, Stranger};
 use super::*;
 use crate::protocol::{check, turns_in_a_circle};
 
@@ -47,6 +47,15 @@ fn parent(without: Without) -> Closing {
         may_end_badly: false,
         may_hang: false,
         ..closing(without)
+    }
+}
+
+/// A stranger and two of its ring, all of whom displace what waits.
+fn ring(without: Without) -> Closing {
+    Closing {
+        sends: [Stranger, Neighbour, Neighbour].map(|who| (who, vec![ORDINARY])).into(),
+        overflow: Overflow::DropOldest,
+        ..parent(without)
     }
 }
 
@@ -103,6 +112,15 @@ fn m1_o3_no_strangers_message_finds_the_children_gone_and_what_they_send_is_take
 }
 
 #[test]
+fn m1_o4_who_becomes_one_of_the_family_with_the_closing_is_not_refused_by_it() {
+    let ring = ring(Without::Nothing);
+    holds(&ring, 1_000);
+    holds(&Closing { overflow: Overflow::DropNewest, ..ring.clone() }, 1_000);
+    holds(&Closing { overflow: Overflow::Wait, ..ring.clone() }, 100);
+    holds(&Closing { may_end_badly: true, may_hang: true, ..ring }, 1_000);
+}
+
+#[test]
 fn m4_every_way_comes_to_an_end() {
     assert!(!turns_in_a_circle(&closing(Without::Nothing)));
     assert!(!turns_in_a_circle(&dropping(Overflow::DropOldest, Without::Nothing)));
@@ -138,6 +156,13 @@ fn m1_o3_nothing_can_be_taken_out_of_one_whose_actor_has_children() {
     for without in Without::OF_PARENTS {
         let wrong = if without == Without::DoorForFamily { DISOWNED } else { CHILDLESS };
         is_missed(parent(without), wrong);
+    }
+}
+
+#[test]
+fn m1_o4_nothing_can_be_taken_out_of_one_of_a_ring() {
+    for without in Without::OF_RINGS {
+        is_missed(ring(without), UNKNOWN);
     }
 }
 
