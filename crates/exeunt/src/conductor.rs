@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use crate::deadline::{self, DrainClock, Turn};
+use crate::deadline::{self, DrainClock, Lateness, Turn};
 use crate::life::{Figures, Outcome, Sample};
 use crate::member::Member;
 use crate::notice::{Notice, ReturnedBecause};
@@ -82,6 +82,7 @@ struct Conductor<'a> {
     to_come: usize,
     /// What those had achieved, when last looked at, that a member in its turn waits for.
     pulses: BTreeMap<usize, u64>,
+    lateness: Lateness,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
     lines: Lines,
@@ -124,6 +125,7 @@ impl<'a> Conductor<'a> {
             settle_at: None,
             to_come: 0,
             pulses: BTreeMap::new(),
+            lateness: Lateness::default(),
             drain: None,
             lines: Lines::default(),
             waited_for_and_left: 0,
@@ -209,10 +211,11 @@ impl<'a> Conductor<'a> {
         };
         // Many may leave at once: those that are about to tell us do so now, and each that has told us is gone when it
         // is joined, so that we do not go to sleep for each of them.
+        let awake = Instant::now();
         thread::yield_now();
         // After that, since on a busy machine it is most likely there that the process is stopped.
-        let lost = wake.and_then(|wake| deadline::overslept(wake.max(asleep), Instant::now()));
-        if let Some(lost) = lost {
+        let wanted = wake.map(|wake| wake.max(asleep));
+        if let Some(lost) = self.lateness.lost(wanted, awake, Instant::now()) {
             self.excuse(lost);
         }
         // No more cues than there are now: members that begin anew all the time would keep us from

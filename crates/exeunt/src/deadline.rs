@@ -1,6 +1,7 @@
 //! Deadlines, as a decision: from how an actor's turn goes and what time it is to what is to be
 //! done. No threads, no clock of its own.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::life::Sample;
@@ -226,10 +227,27 @@ impl Turn {
 /// stopped (SIGSTOP, Ctrl-Z, a debugger), or starved.
 const OVERSLEPT: Duration = Duration::from_millis(100);
 
-/// The time that was lost, if the conductor wanted to wake at one moment and did at another.
-pub(crate) fn overslept(wanted: Instant, woke: Instant) -> Option<Duration> {
-    let late = woke.saturating_duration_since(wanted);
-    (late >= OVERSLEPT).then_some(late)
+/// How late the conductor is, each time that it wakes and then gives way to the other threads.
+#[derive(Default)]
+pub(crate) struct Lateness {
+    /// For how long it gave way the last time.
+    gave_way: Duration,
+}
+
+impl Lateness {
+    /// The time that was lost, if it wanted to wake at one moment, and did at another or came back late. What it takes
+    /// each time to give way is not lost: others run meanwhile, and if they are many, no deadline would ever be kept.
+    pub(crate) fn lost(
+        &mut self,
+        wanted: Option<Instant>,
+        woke: Instant,
+        came_back: Instant,
+    ) -> Option<Duration> {
+        let gave_way = came_back.saturating_duration_since(woke);
+        let usual = mem::replace(&mut self.gave_way, gave_way).min(gave_way);
+        let late = came_back.saturating_duration_since(wanted?).saturating_sub(usual);
+        (late >= OVERSLEPT).then_some(late)
+    }
 }
 
 /// How often a drain looks at the actors whose turn it is: ten times within the shortest stall
@@ -340,7 +358,7 @@ mod tests {
         assert!(matches!(bench.decide(SECOND, own), Decision::Wait(_)));
         // Stopped for ten seconds, from the second to the twelfth.
         let woke = bench.start + 12 * SECOND;
-        let lost = overslept(bench.start + 2 * SECOND, woke).unwrap();
+        let lost = Lateness::default().lost(Some(bench.start + 2 * SECOND), woke, woke).unwrap();
         bench.turn.excuse(lost);
         bench.clock.excuse(lost);
         assert!(matches!(bench.decide(12 * SECOND, own), Decision::Wait(_)));
@@ -350,7 +368,23 @@ mod tests {
         assert_eq!(bench.decide(16 * SECOND, own), Decision::Halt);
         assert!(!bench.clock.is_over(bench.start + 39 * SECOND));
         assert!(bench.clock.is_over(bench.start + 40 * SECOND));
-        assert_eq!(overslept(woke, woke + SECOND / 100), None);
+    }
+
+    #[test]
+    fn d1_what_the_conductor_is_late_is_lost_but_not_what_it_gives_away_each_time() {
+        let (mut lateness, start) = (Lateness::default(), Instant::now());
+        // When it wanted to wake, did, and came back, in hundredths of a second.
+        let mut lost = |times: [u32; 3]| {
+            let [wanted, woke, came_back] =
+                times.map(|hundredths| start + SECOND / 100 * hundredths);
+            lateness.lost(Some(wanted), woke, came_back).map(|lost| lost.as_millis() / 10)
+        };
+        assert_eq!([[10, 11, 12], [10, 5, 6], [10, 60, 60]].map(&mut lost), [None, None, Some(50)]);
+        // Stopped while it gave way, and a moment later while it slept.
+        assert_eq!([[10, 10, 710], [10, 710, 710]].map(&mut lost), [Some(700); 2]);
+        // On a busy machine.
+        assert_eq!([[10, 10, 30]; 3].map(&mut lost), [Some(20), None, None]);
+        assert_eq!([[10, 40, 60], [10, 10, 730]].map(&mut lost), [Some(30), Some(700)]);
     }
 
     #[test]
