@@ -22,11 +22,11 @@ const SPARE_BYTES: usize = 4 * CHUNK_BYTES;
 /// A list of chunks that is longer is let go when it is empty, so that nothing is kept of a burst.
 const MOST_KEPT: usize = 64;
 
-/// The first places of a chunk that are got ready at once.
-const FEW: usize = 8;
-
 /// What processors fetch at once, in bytes.
 const CACHE_LINE: usize = 64;
+
+/// The first places of a chunk that are got ready at once: so many, or as many as lie in so many cache lines.
+const FEW: usize = 8;
 
 /// Nothing that might unwind has to drop it: so the compiler keeps a message in registers on its way in and out, and not
 /// in memory of the stack, from where it would be loaded while its parts are still on their way there.
@@ -226,6 +226,12 @@ impl<M> Back<M> {
         _ => CHUNK,
     };
 
+    const FEW: usize = match (FEW * CACHE_LINE).checked_div(size_of::<M>()) {
+        Some(0) => 1,
+        Some(messages) if messages < FEW => messages,
+        _ => FEW,
+    };
+
     /// So many are kept: as many as a mailbox of 1,024 needs that is filled and emptied in turns; of large ones fewer.
     const SPARES: usize = match SPARE_BYTES.checked_div(Back::<M>::CHUNK * size_of::<M>()) {
         Some(0) => 1,
@@ -252,7 +258,7 @@ impl<M> Back<M> {
     /// many each time, since it may take it at any moment; in one behind others all.
     #[cold]
     fn get_ready(&mut self) {
-        let mut more = self.filling.len().max(FEW);
+        let mut more = self.filling.len().max(Back::<M>::FEW);
         if self.filling.len() == Back::<M>::CHUNK {
             let next = self.spare.pop().unwrap_or_default();
             let full = self.fill_next(next);
@@ -261,7 +267,7 @@ impl<M> Back<M> {
         }
         let filled = self.filling.len();
         self.ready = Back::<M>::CHUNK.min(filled + more);
-        self.filling.reserve(self.ready - filled);
+        self.filling.reserve_exact(self.ready - filled);
         claim(&mut self.filling.spare_capacity_mut()[..self.ready - filled]);
     }
 }
@@ -360,6 +366,31 @@ mod tests {
         let back = queue.back();
         let kept: usize = back.spare.iter().chain([&back.filling]).map(Vec::capacity).sum();
         assert!(back.full.capacity() <= MOST_KEPT && kept <= 10 * CHUNK);
+    }
+
+    #[test]
+    fn large_messages_take_no_more_memory_than_was_promised() {
+        /// In the chunks to be filled again, and in the two in use, after so many messages each time.
+        fn kept_of<const BYTES: usize>(fills: &[usize]) -> [usize; 2] {
+            let queue = Queue::new(None);
+            for &messages in fills {
+                (0..messages).for_each(|_| assert!(is_in(&queue, [0_u8; BYTES])));
+                while taken(&queue).is_some() {}
+            }
+            let front = unwind::lock(&queue.front.holds).capacity();
+            let back = queue.back();
+            let spare: usize = back.spare.iter().map(Vec::capacity).sum();
+            [spare, front + back.filling.capacity()].map(|places| places * BYTES)
+        }
+        for kept in [kept_of::<160>, kept_of::<252>, kept_of::<1000>, kept_of::<5000>] {
+            for fills in [[CHUNK; 3], [60, 60, 20 * CHUNK], [20 * CHUNK, 1, CHUNK]] {
+                let [spare, in_use] = kept(&fills);
+                assert!(spare <= SPARE_BYTES && in_use <= 2 * CHUNK_BYTES, "{spare} and {in_use}");
+            }
+        }
+        let one = [kept_of::<160>, kept_of::<512>, kept_of::<2048>, kept_of::<20_000>]
+            .map(|kept| kept(&[1])[1]);
+        assert_eq!(one, [3 * 160, 512, 2048, 20_000]);
     }
 
     #[test]
