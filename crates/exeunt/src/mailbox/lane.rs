@@ -146,6 +146,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn m4_who_goes_leaves_the_room_that_there_still_is_to_the_next_and_wakes_nobody_for_none() {
+        for (left, is_called) in [(2, 0), (1, 1)] {
+            let lane = Lane::<u32>::new(Capacity::Bounded(2));
+            (0..left).for_each(|n| assert!(lane.queue.put(n, Caller::Anybody).is_ok()));
+            let (places, count) = ([(); 2].map(|()| Ticket::next()), Arc::new(Count::default()));
+            for place in places {
+                lane.queue_up(place, Waiter::Thread(Arc::clone(&count).into()));
+            }
+            lane.leave_queue(places[0]);
+            assert_eq!(woken(&count), is_called);
+        }
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn m4_a_reader_that_is_to_sleep_calls_every_future_if_there_is_room_since_one_may_never_look() {
+        let (lane, count) = (Lane::<u32>::new(Capacity::Bounded(1)), Arc::new(Count::default()));
+        assert!(lane.queue.put(1, Caller::Anybody).is_ok());
+        for _ in 0..3 {
+            lane.queue_up(Ticket::next(), Waiter::Future(Arc::clone(&count).into()));
+        }
+        lane.make_way();
+        assert_eq!(woken(&count), 0);
+        // Not by the lane, which would call for it.
+        assert!(lane.queue.take().is_some());
+        lane.make_way();
+        assert_eq!((woken(&count), lane.is_awaited()), (3, false));
+    }
+
     #[cfg(feature = "async")]
     #[test]
     fn m4_who_gives_up_that_was_called_by_a_reader_that_sleeps_calls_all_whom_that_would_have_called()

@@ -194,8 +194,10 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::task::Wake;
 
     use super::*;
+    use crate::guarded::guarded;
     use crate::reply::tests::{Count, woken};
 
     /// Three who wait.
@@ -290,6 +292,48 @@ mod tests {
         assert!(room.watch());
         let watched = (0..2 * FAIR).filter(|_| room.is_watched()).count();
         assert_eq!(watched, 2 * FAIR - 2);
+    }
+
+    #[test]
+    fn m4_what_a_waker_does_when_it_is_dropped_holds_up_nobody() {
+        /// As an executor's might that then lets go of another future that waits.
+        struct Grenade(Arc<Room>);
+        impl Wake for Grenade {
+            fn wake(self: Arc<Self>) {}
+        }
+        impl Drop for Grenade {
+            fn drop(&mut self) {
+                self.0.go(Ticket::next(), || true);
+                panic!("in a waker's drop");
+            }
+        }
+        guarded(|| {
+            let (room, ticket, count) =
+                (Arc::new(Room::new()), Ticket::next(), Arc::new(Count::default()));
+            let come = |waker| room.come(ticket, Waiter::Thread(waker));
+            let grenade = || Waker::from(Arc::new(Grenade(Arc::clone(&room))));
+            // Another takes its place, it goes, it is called, and all are.
+            come(grenade());
+            come(Arc::clone(&count).into());
+            assert_eq!(woken(&count), 1, "the room that was left is for who waits now");
+            come(grenade());
+            room.go(ticket, || false);
+            come(grenade());
+            room.call(|| true);
+            come(grenade());
+            room.wake_all();
+            assert!(!room.is_awaited());
+        });
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn m4_a_future_that_goes_is_called_no_more_and_its_waker_is_let_go() {
+        let scene = Scene::new([Waiter::Future; 3]);
+        scene.room.go(scene.tickets[0], || false);
+        assert_eq!(Arc::strong_count(&scene.counts[0]), 1);
+        scene.room.call(|| true);
+        assert_eq!(scene.woken(), [0, 1, 0]);
     }
 
     #[cfg(feature = "async")]
