@@ -155,7 +155,10 @@ impl Life {
     pub(crate) fn one_more_listens(&self) {
         let mut orders = unwind::lock(&self.orders);
         orders.listening += 1;
-        orders.hear_again();
+        // If it was not deaf, those who wait have not heard, and are to be told by the last of its threads.
+        if orders.is_deaf {
+            orders.hear_again();
+        }
     }
 
     fn one_less_listens(&self) {
@@ -266,5 +269,21 @@ mod tests {
             act(&life);
             assert_eq!(onlooker.1.load(Ordering::SeqCst), 1);
         }
+    }
+
+    #[test]
+    fn m4_m5_who_waits_for_a_pool_hears_that_it_is_deaf_though_another_thread_has_begun_meanwhile()
+    {
+        let pool = Life::unstarted();
+        pool.one_more_listens();
+        let deafness = pool.deafness();
+        pool.one_more_listens();
+        pool.one_less_listens();
+        assert!(!deafness.is_set());
+        pool.one_less_listens();
+        assert!(deafness.is_set());
+        // Those who come when it hears again wait for the next time.
+        pool.one_more_listens();
+        assert!(!pool.deafness().is_set());
     }
 }
