@@ -153,9 +153,15 @@ impl<M> Lanes<'_, M> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::queue::Caller;
+    use super::super::room::Waiter;
     use super::super::tests::with_two_lanes;
     use super::*;
     use crate::capacity::Capacity;
+    use crate::reply::tests::{Count, woken};
+    use crate::waiters::Ticket;
 
     #[test]
     fn m1_a_mailbox_with_something_in_it_is_not_finished() {
@@ -182,6 +188,54 @@ mod tests {
     }
 
     #[test]
+    fn o3_m4_whoever_would_end_it_closes_it_and_wakes_those_who_wait_for_room() {
+        let ends: [fn(&Mailbox<u32>) -> bool; 4] = [
+            Mailbox::finish,
+            |it| it.finish_for(&Life::unstarted()),
+            Mailbox::finish_for_strangers,
+            |it| it.evict().is_empty(),
+        ];
+        for (end, threads) in ends.iter().flat_map(|end| [(end, 1), (end, 2)]) {
+            let (mailbox, count) = (Mailbox::new(Capacity::Bounded(4)), Arc::new(Count::default()));
+            mailbox.staff(threads);
+            assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+            mailbox.ordinary.queue_up(Ticket::next(), Waiter::Thread(Arc::clone(&count).into()));
+            assert!(!end(&mailbox));
+            assert!(mailbox.is_closed() && mailbox.closing.is_set() && woken(&count) == 1);
+            assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
+        }
+    }
+
+    #[test]
+    fn m1_o3_threads_of_a_pool_go_one_by_one_and_the_last_closes_the_mailbox() {
+        let (mailbox, [first, last]) =
+            (Mailbox::new(Capacity::Bounded(4)), [(); 2].map(|()| Life::unstarted()));
+        mailbox.staff(2);
+        let reading = || mailbox.crew().unwrap().reading();
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        assert!(!mailbox.finish_for(&first) && reading() == 2);
+        assert_eq!(mailbox.take(), Some(1));
+        assert!(mailbox.finish_for(&first) && reading() == 1 && !mailbox.is_gone());
+        assert!(!first.resign_once(), "on its way out it would count itself out once more");
+        // A child of the last one has something for the pool.
+        assert!(mailbox.ordinary.queue.put(2, Caller::Family).is_ok());
+        assert!(!mailbox.finish_for(&last) && !mailbox.is_gone());
+        assert_eq!(mailbox.take(), Some(2));
+        assert!(mailbox.finish_for(&last) && mailbox.is_gone());
+    }
+
+    #[test]
+    fn m1_d3_a_thread_that_was_given_up_goes_and_leaves_the_mailbox_to_the_others() {
+        let (mailbox, given_up) = (Mailbox::new(Capacity::Bounded(4)), Life::unstarted());
+        mailbox.staff(2);
+        assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+        assert!(given_up.disown().is_some());
+        assert!(mailbox.finish_for(&given_up));
+        assert!(mailbox.crew().unwrap().reading() == 2 && !mailbox.is_gone());
+        assert_eq!(mailbox.take(), Some(1));
+    }
+
+    #[test]
     fn m1_what_is_left_in_both_lanes_is_taken_the_urgent_first() {
         let mailbox = with_two_lanes();
         for n in 0..2 {
@@ -189,6 +243,6 @@ mod tests {
             assert!(mailbox.offer(mailbox.urgent().unwrap(), n + 10).is_ok());
         }
         assert_eq!(mailbox.evict(), [10, 11, 0, 1]);
-        assert_eq!(mailbox.len(), 0);
+        assert_eq!((mailbox.len(), mailbox.is_gone()), (0, true));
     }
 }

@@ -190,7 +190,7 @@ impl<M: Send + 'static> Mailbox<M> {
 mod tests {
     use std::sync::{Arc, mpsc};
     use std::thread;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::super::queue::Door;
     use super::super::tests::wakes;
@@ -221,7 +221,7 @@ mod tests {
             let (mailbox, life, returned) = full(overflow);
             assert_eq!(displace(&mailbox, &life, 2), Ok(()));
             assert_eq!(returned.try_iter().collect::<Vec<_>>(), [gone]);
-            assert_eq!(life.figures().returned, 1);
+            assert_eq!((life.figures().returned, mailbox.dropped()), (1, 1));
             assert_eq!((mailbox.take(), mailbox.take()), (Some(left), None));
         }
     }
@@ -328,6 +328,64 @@ mod tests {
             assert_eq!(sent.recv(), Ok(Ok(())));
         });
         assert_eq!(returned.try_iter().collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn m2_m4_a_wait_for_the_hook_is_over_at_each_of_its_ends() {
+        let (mailbox, life, _returned) = full(Overflow::DropOldest);
+        let mut child = Life::unstarted();
+        child.parent = Some(Arc::clone(&life));
+        let (now, never) = (Instant::now(), Instant::now() + Duration::from_secs(30));
+        let (interrupt, hook) = (Event::new(), mailbox.dead_letters.try_take());
+        let wait = |interrupt, until| match mailbox.wait_for_undertaker(interrupt, Some(until)) {
+            Ok(_) => "the hook",
+            Err(Waited::Closed(())) => "closed",
+            Err(Waited::Timeout(())) => "timeout",
+            Err(Waited::Interrupted(())) => "interrupted",
+        };
+        assert_eq!(wait(Some(&interrupt), now), "timeout");
+        interrupt.set();
+        assert_eq!(wait(Some(&interrupt), never), "interrupted");
+        mailbox.close();
+        assert_eq!(wait(None, never), "closed");
+        let seen_by_the_child = || {
+            life::set_current(Arc::new(child));
+            let while_it_listens = wait(None, now);
+            life.listen_no_more();
+            (while_it_listens, wait(None, never))
+        };
+        let seen = thread::scope(|scope| scope.spawn(seen_by_the_child).join()).unwrap();
+        assert_eq!(seen, ("timeout", "closed"));
+        drop(hook);
+    }
+
+    #[test]
+    fn m1_o4_who_becomes_one_of_the_ring_with_the_closing_waits_on_for_the_hook() {
+        let (mailbox, life, _returned) = full(Overflow::DropOldest);
+        let (member, hook) = (Arc::new(Life::unstarted()), mailbox.dead_letters.try_take());
+        thread::scope(|scope| {
+            let (done, result) = mpsc::channel();
+            let (mailbox, sender) = (&mailbox, Arc::clone(&member));
+            scope.spawn(move || {
+                life::set_current(sender);
+                done.send(mailbox.wait_for_undertaker(None, None).is_ok())
+            });
+            assert!(result.recv_timeout(Duration::from_millis(20)).is_err());
+            [&life, &member].iter().for_each(|life| life.join_ring(0));
+            mailbox.close();
+            assert!(result.recv_timeout(Duration::from_millis(20)).is_err());
+            drop(hook);
+            assert_eq!(result.recv(), Ok(true));
+        });
+    }
+
+    #[test]
+    fn m4_nothing_is_dropped_before_the_actor_is_there_of_which_it_was_said() {
+        let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+        mailbox.set_overflow(Overflow::DropOldest);
+        assert_eq!(mailbox.overflow(), Overflow::Wait);
+        mailbox.belong_to(&Arc::new(Life::unstarted()));
+        assert_eq!(mailbox.overflow(), Overflow::DropOldest);
     }
 
     #[test]

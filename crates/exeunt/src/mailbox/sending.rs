@@ -170,10 +170,12 @@ impl Waited<()> {
 mod tests {
     use std::thread;
 
-    use super::super::tests::with_two_lanes;
+    use super::super::tests::{wakes, with_two_lanes};
     use super::*;
     use crate::capacity::Capacity;
+    use crate::guarded::guarded;
     use crate::life::Life;
+    use crate::mailbox::Post;
 
     /// A mailbox, and a child of its reader.
     fn with_a_child() -> (Arc<Mailbox<u32>>, Arc<Life>) {
@@ -236,6 +238,99 @@ mod tests {
             (mailbox.take(), mailbox.take_urgent(), mailbox.finish()),
             (Some(2), Some(2), true)
         );
+    }
+
+    #[test]
+    fn m1_o3_nobody_gets_in_once_it_is_closed_for_good_not_even_a_child() {
+        let ends: [fn(&Mailbox<u32>) -> bool; 4] = [
+            Mailbox::finish,
+            |it| it.finish_for(&Life::unstarted()),
+            |it| it.evict().is_empty(),
+            |it| it.finish_with(0, &mut || true),
+        ];
+        for end in ends {
+            let (mailbox, child) = with_a_child();
+            mailbox.open_urgent_lane(Capacity::Bounded(4));
+            assert!(end(&mailbox) && mailbox.is_gone());
+            let refuses = || {
+                mailbox
+                    .lanes()
+                    .all(|lane| matches!(mailbox.offer(lane, 1), Err(Refusal::Closed(1))))
+            };
+            assert!(refuses() && seen_by(child, refuses));
+        }
+    }
+
+    #[test]
+    fn m1_o3_what_a_child_sends_when_it_is_closed_for_others_wakes_a_reader_that_sleeps() {
+        let (mailbox, child) = with_a_child();
+        mailbox.close();
+        assert!(wakes(&mailbox, |it| {
+            seen_by(child, || assert!(it.offer(&it.ordinary, 1).is_ok()));
+        }));
+    }
+
+    #[test]
+    fn m2_m4_a_wait_for_room_is_over_at_each_of_its_ends_and_not_while_there_is_room() {
+        guarded(|| {
+            let (mailbox, child) = with_a_child();
+            let lane = &mailbox.ordinary;
+            assert!((0..4).all(|n| mailbox.offer(lane, n).is_ok()));
+            seen_by(child, || {
+                let (now, interrupt) = (Some(Instant::now()), Event::new());
+                let wait = |interrupt, until| mailbox.wait_for_room(lane, 4, interrupt, until);
+                assert!(matches!(wait(Some(&interrupt), now), Err(Waited::Timeout(4))));
+                interrupt.set();
+                assert!(matches!(wait(Some(&interrupt), None), Err(Waited::Interrupted(4))));
+                mailbox.owner.get().unwrap().listen_no_more();
+                assert!(matches!(wait(None, None), Err(Waited::Closed(4))));
+                assert!(mailbox.take().is_some() && wait(Some(&interrupt), now).is_ok());
+            });
+            assert!(!lane.is_awaited());
+        });
+    }
+
+    #[test]
+    fn m4_who_waits_for_room_is_woken_by_each_end_and_leaves_no_place() {
+        let (mailbox, ends) =
+            (Mailbox::<u32>::new(Capacity::Bounded(4)), [(); 2].map(|()| Event::new()));
+        let (alarm, now) = (Alarm::new(), Some(Instant::now()));
+        let deeds: [&dyn Fn(); 3] = [&|| ends[0].set(), &|| ends[1].set(), &|| mailbox.close()];
+        for deed in deeds {
+            let mut stand = Stand::new(&mailbox.ordinary);
+            let unset = ends.each_ref().map(|end| Some(end.clone()).filter(|end| !end.is_set()));
+            stand.queue_up(unset, &alarm);
+            assert!(!alarm.sleep(now));
+            deed();
+            assert!(alarm.sleep(now));
+            drop(stand);
+            assert!(!mailbox.ordinary.is_awaited());
+        }
+    }
+
+    #[test]
+    fn m4_o4_who_becomes_one_of_the_ring_with_the_closing_waits_on_for_room() {
+        let (mailbox, _) = with_a_child();
+        let (lane, member) = (&mailbox.ordinary, Arc::new(Life::unstarted()));
+        assert!((0..4).all(|n| mailbox.offer(lane, n).is_ok()));
+        thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                life::set_current(Arc::clone(&member));
+                mailbox.wait_for_room(lane, 4, None, None).is_ok()
+            });
+            let until_it_waits = || {
+                while !lane.is_awaited() && !sender.is_finished() {
+                    thread::yield_now();
+                }
+            };
+            until_it_waits();
+            [mailbox.owner.get().unwrap(), &member].iter().for_each(|life| life.join_ring(0));
+            mailbox.close();
+            until_it_waits();
+            assert_eq!(mailbox.take(), Some(0));
+            assert!(sender.join().unwrap());
+        });
+        assert_eq!(mailbox.evict(), [1, 2, 3, 4]);
     }
 
     #[test]
