@@ -209,6 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn m1_o3_another_actor_is_no_child_and_refused_after_the_closing() {
+        let (mailbox, _) = with_a_child();
+        mailbox.close();
+        let seen = seen_by(Arc::new(Life::unstarted()), || {
+            let refusal = mailbox.offer(&mailbox.ordinary, 1);
+            (mailbox.is_open(), matches!(refusal, Err(Refusal::Closed(1))))
+        });
+        assert_eq!(seen, (false, true));
+    }
+
+    #[test]
     fn m4_a_mailbox_that_is_closed_for_good_is_so_for_the_family_too() {
         let (mailbox, child) = with_a_child();
         let seen = seen_by(child, || {
