@@ -254,7 +254,7 @@ mod tests {
     use super::super::tests::Scene;
     use super::*;
     use crate::capacity::Capacity;
-    use crate::deadline::DrainLimits;
+    use crate::deadline::{DrainClock, DrainLimits};
     use crate::mailbox::Mailbox;
     use crate::report::Reason;
 
@@ -312,6 +312,28 @@ mod tests {
         let states: Vec<_> =
             conductor.states.iter().map(|(&i, state)| (i, halted(state))).collect();
         assert_eq!(states, [(1, Some(before)), (2, Some(now)), (3, Some(now))]);
+    }
+
+    #[test]
+    fn d1_all_have_their_turn_when_the_budget_is_used_up_though_nobody_has_left() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let members = members(&scene, 3);
+        let mut nodes: Vec<_> = members.iter().map(|member| member.node.clone()).collect();
+        nodes[2].after = vec![1];
+        let limits = DrainLimits {
+            budget: Duration::from_millis(20),
+            grace: Duration::from_secs(60),
+            ..DrainLimits::default()
+        };
+        let mut company = Company::new(members, nodes, limits, Errand::System);
+        company.clock = DrainClock::start(limits, Instant::now(), 2);
+        conductor.companies.add(company);
+        let until = Instant::now() + Duration::from_secs(30);
+        while !conductor.is_in_turn(2) && Instant::now() < until {
+            conductor.attend();
+        }
+        assert!(conductor.is_in_turn(1) && conductor.is_in_turn(2));
     }
 
     #[test]
