@@ -244,10 +244,10 @@ impl<M: Send + 'static> Router<M> {
                 Err(refused) => return Err(AskError::NotSent(refused)),
             }
         }
-        if round.open().next().is_some() {
-            let me =
-                me.map_or_else(|| round.first().mailbox().name().clone(), |me| me.name.clone());
-            return Err(AskError::Deadlock(me));
+        let is_my_own =
+            |me: &Arc<life::Life>| round.open().any(|member| member.belongs_to(Some(me)));
+        if let Some(me) = me.filter(is_my_own) {
+            return Err(AskError::Deadlock(Arc::clone(&me.name)));
         }
         round.first().send_by(message, deadline).map_err(AskError::NotSent)?;
         round.first().asked().wait_for_answer(&answer, deadline)
@@ -473,4 +473,20 @@ fn some<M: Send + 'static>(
 ) -> Result<Vec<Addr<M>>, NoMembers> {
     let addrs: Vec<_> = addrs.into_iter().collect();
     if addrs.is_empty() { Err(NoMembers) } else { Ok(addrs) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Reply, SendTimeoutError};
+
+    #[test]
+    fn m2_m5_an_ask_that_is_refused_gives_its_question_back_whenever_the_mailbox_was_closed() {
+        let (addr, _inbox) = crate::mailbox::<Reply<u32>>(4);
+        let router = Router::round_robin([addr.clone()]).unwrap();
+        // Closed between the look whether it is open and the send.
+        addr.mailbox().shut_the_doors();
+        let refused = router.ask(|reply| reply);
+        assert!(matches!(refused, Err(AskError::NotSent(SendTimeoutError::Closed(..)))));
+    }
 }

@@ -102,7 +102,9 @@ impl<M: Send + 'static> Mailbox<M> {
         let was_open = {
             // Who displaces a message has its own refused before that, or not at all.
             let _nobody_displaces = self.last_word();
-            self.hold().close(Door::ForFamily);
+            // Whoever is refused finds it closed when it looks.
+            let mut lanes = self.hold();
+            lanes.close(Door::ForFamily);
             self.porter.close()
         };
         if was_open {
@@ -132,6 +134,12 @@ impl<M: Send + 'static> Mailbox<M> {
         Lanes([self.urgent.get(), Some(&self.ordinary)].map(|lane| Some(lane?.queue.hold())))
     }
 
+    /// A part of its closing: nobody sees that it is closed.
+    #[cfg(test)]
+    pub(crate) fn shut_the_doors(&self) {
+        self.hold().close(Door::Shut);
+    }
+
     pub(super) fn last_word(&self) -> MutexGuard<'_, LastWord> {
         unwind::lock(&self.last_word)
     }
@@ -154,6 +162,7 @@ impl<M> Lanes<'_, M> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::thread;
 
     use super::super::queue::Caller;
     use super::super::room::Waiter;
@@ -203,6 +212,23 @@ mod tests {
             assert!(!end(&mailbox));
             assert!(mailbox.is_closed() && mailbox.closing.is_set() && woken(&count) == 1);
             assert!(mailbox.offer(&mailbox.ordinary, 2).is_err());
+        }
+    }
+
+    #[test]
+    fn m1_whoever_is_refused_finds_it_closed() {
+        for _ in 0..300 {
+            let mailbox = Mailbox::new(Capacity::Unbounded);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    while mailbox.offer(&mailbox.ordinary, 1).is_ok() {}
+                    assert!(mailbox.is_closed());
+                });
+                while mailbox.len() < 20 {
+                    thread::yield_now();
+                }
+                mailbox.close();
+            });
         }
     }
 
