@@ -8,10 +8,9 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 
 macro_rules! scenes_of_an_event {
     ($event:ident) => {
-        /// Who waits is woken, finds the event set, and sees what was done before.
-        fn wait() {
-            let event = $event::Event::new();
-            let before = Arc::new(AtomicBool::new(false));
+        /// An event, what is done before it is set, and who does both.
+        fn about_to_be_set() -> ($event::Event, Arc<AtomicBool>, thread::JoinHandle<()>) {
+            let (event, before) = ($event::Event::new(), Arc::new(AtomicBool::new(false)));
             let setter = thread::spawn({
                 let (event, before) = (event.clone(), Arc::clone(&before));
                 move || {
@@ -19,6 +18,12 @@ macro_rules! scenes_of_an_event {
                     event.set();
                 }
             });
+            (event, before, setter)
+        }
+
+        /// Who waits is woken, finds the event set, and sees what was done before.
+        fn wait() {
+            let (event, before, setter) = about_to_be_set();
             event.wait();
             assert!(event.is_set());
             assert!(before.load(Ordering::Relaxed));
@@ -27,15 +32,7 @@ macro_rules! scenes_of_an_event {
 
         /// Who sees it set sees what was done before; who was told by a time-out that it is set, too.
         fn look() {
-            let event = $event::Event::new();
-            let before = Arc::new(AtomicBool::new(false));
-            let setter = thread::spawn({
-                let (event, before) = (event.clone(), Arc::clone(&before));
-                move || {
-                    before.store(true, Ordering::Relaxed);
-                    event.set();
-                }
-            });
+            let (event, before, setter) = about_to_be_set();
             if event.is_set() || event.wait_timeout(Duration::ZERO) {
                 assert!(event.is_set());
                 assert!(before.load(Ordering::Relaxed));
