@@ -16,7 +16,9 @@ use crate::unwind;
 const CHUNK: usize = 128;
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// So much memory is kept in chunks that were emptied, at most, or that of one chunk.
+/// So many chunks that were emptied are kept, at most, as a mailbox of 1,024 needs that is filled and emptied in turns; of
+/// large ones so many as make up [`SPARE_BYTES`].
+const SPARES: usize = 8;
 const SPARE_BYTES: usize = 4 * CHUNK_BYTES;
 
 /// A list of chunks that is longer is let go when it is empty, so that nothing is kept of a burst.
@@ -220,24 +222,9 @@ fn open<M>(letter: Kept<M>) -> M {
 }
 
 impl<M> Back<M> {
-    const CHUNK: usize = match CHUNK_BYTES.checked_div(size_of::<M>()) {
-        Some(0) => 1,
-        Some(messages) if messages < CHUNK => messages,
-        _ => CHUNK,
-    };
-
-    const FEW: usize = match (FEW * CACHE_LINE).checked_div(size_of::<M>()) {
-        Some(0) => 1,
-        Some(messages) if messages < FEW => messages,
-        _ => FEW,
-    };
-
-    /// So many are kept: as many as a mailbox of 1,024 needs that is filled and emptied in turns; of large ones fewer.
-    const SPARES: usize = match SPARE_BYTES.checked_div(Back::<M>::CHUNK * size_of::<M>()) {
-        Some(0) => 1,
-        Some(chunks) if chunks < 8 => chunks,
-        _ => 8,
-    };
+    const CHUNK: usize = as_many_as_fit(CHUNK_BYTES, size_of::<M>(), CHUNK);
+    const FEW: usize = as_many_as_fit(FEW * CACHE_LINE, size_of::<M>(), FEW);
+    const SPARES: usize = as_many_as_fit(SPARE_BYTES, Back::<M>::CHUNK * size_of::<M>(), SPARES);
 
     /// Keeps a chunk to be filled again, or gives it back.
     fn keep(&mut self, emptied: Chunk<M>) -> Option<Chunk<M>> {
@@ -269,6 +256,15 @@ impl<M> Back<M> {
         self.ready = Back::<M>::CHUNK.min(filled + more);
         self.filling.reserve_exact(self.ready - filled);
         claim(&mut self.filling.spare_capacity_mut()[..self.ready - filled]);
+    }
+}
+
+/// How many of that size fit into so many bytes: one at least, and so many at most.
+const fn as_many_as_fit(bytes: usize, size: usize, most: usize) -> usize {
+    match bytes.checked_div(size) {
+        Some(0) => 1,
+        Some(fit) if fit < most => fit,
+        _ => most,
     }
 }
 
