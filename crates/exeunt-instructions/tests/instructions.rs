@@ -13,7 +13,7 @@
 //! It needs valgrind and a release build, and says so where it has not; with `EXEUNT_VALGRIND=require`
 //! in the environment it fails then.
 //!
-//! The limits are what rustc 1.95 makes of it, and six in a hundred: another compiler may need others.
+//! The limits are what rustc 1.95 makes of it, and six in a hundred at most: another compiler may need others.
 //! Seen to fail, by what has once been or nearly been so:
 //!
 //! | | handled, bounded | unbounded | of 256 bytes |
@@ -51,12 +51,12 @@ struct Limits {
 
 #[test]
 fn messages_to_a_bounded_mailbox() {
-    hold("bounded", &Limits { sent: 0.60, handled: 0.59, sent_on: 0.69 });
+    hold("bounded", &Limits { sent: 0.60, handled: 0.57, sent_on: 0.69 });
 }
 
 #[test]
 fn messages_to_a_mailbox_without_limit() {
-    hold("unbounded", &Limits { sent: 0.61, handled: 0.50, sent_on: 0.62 });
+    hold("unbounded", &Limits { sent: 0.61, handled: 0.48, sent_on: 0.62 });
 }
 
 #[test]
