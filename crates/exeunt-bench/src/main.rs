@@ -6,14 +6,14 @@
 //! cargo run --release -p exeunt-bench -- list
 //! ```
 //!
-//! The contenders take turns within every round, and all workloads are gone through several times, each time with
+//! Each contender has a process of its own. They take turns within every round, and all workloads are gone through several times, each time with
 //! some of their rounds, so that what disturbs the machine disturbs all of them. A figure is the median of the rounds with its quartiles, and its ratio to that of plain
 //! crossbeam in the same run: compare ratios, and only within one run. Every contender's result is
 //! checked; a wrong one ends the run with status 1. One that does not fit a workload is listed with
 //! the reason.
 //!
 //! In the order of reading: [`workload`] says what is measured, [`contender`] who takes part and
-//! what each has to be able to do, [`role`] what their actors do, [`measurement`] how one is measured, [`measure`] how
+//! what each has to be able to do, [`role`] what their actors do, [`measurement`] how one is measured, [`own_process`] where, [`measure`] how
 //! figures are taken, and [`table`] and [`svg`] how they are shown.
 
 mod options;
@@ -26,6 +26,7 @@ mod role;
 mod troupe;
 mod measure;
 mod measurement;
+mod own_process;
 mod procfs;
 mod machine;
 mod table;
@@ -39,6 +40,7 @@ use std::process::ExitCode;
 
 use measurement::Measurement;
 use options::{HELP, Options, Request};
+use own_process::Processes;
 use placement::Cpus;
 use table::Table;
 use workload::Workload;
@@ -63,6 +65,7 @@ fn obey(request: &Request) -> Result<(), String> {
             let [all, beyond_stacks] = workloads::spawn::measure(name, *actors)?;
             say(&format!("{all} {beyond_stacks}\n"))
         }
+        Request::Play(name) => own_process::serve(name, &Cpus::of_this_process()?),
         Request::Run(options) => run(options),
     }
 }
@@ -98,13 +101,14 @@ fn run(options: &Options) -> Result<(), String> {
     let cpus = Cpus::of_this_process()?;
     let about = machine::describe(cpus.count());
     let mut measurements = Measurement::all(options, cpus.count());
-    let mut tables = Vec::new();
+    let (mut processes, mut tables) = (Processes::default(), Vec::new());
     let passes = if options.quick { 1 } else { PASSES };
     for pass in 1..=passes {
         for measurement in &mut measurements {
-            cpus.place(measurement.placement)?;
             eprintln!("{}, {pass} of {passes} ...", measurement.title());
-            measurement.play_until(pass, passes)?;
+            measurement.play_until(pass, passes, |entry, work, placement, scale| {
+                processes.play(entry, work, placement, scale)
+            })?;
             if pass == passes {
                 let table = measurement.table();
                 say(&format!("{}\n", table.markdown()))?;
@@ -143,7 +147,7 @@ mod tests {
 
     fn measured(options: &Options) -> Table {
         let mut measurement = Measurement::all(options, 1).remove(0);
-        measurement.play_until(1, 1).unwrap();
+        measurement.play_until(1, 1, |entry, work, _, scale| (entry.run)(work, scale)).unwrap();
         measurement.table()
     }
 

@@ -1,7 +1,7 @@
 //! One workload, measured with those who take part in it, where it was asked for.
 
 use crate::contender::{self, Entry};
-use crate::measure::{Failure, Rounds};
+use crate::measure::{Failure, Outcome, Rounds};
 use crate::options::Options;
 use crate::placement::Placement;
 use crate::table::Table;
@@ -9,7 +9,7 @@ use crate::workload::{Scale, Workload};
 
 pub(crate) struct Measurement {
     work: Workload,
-    pub(crate) placement: Placement,
+    placement: Placement,
     scale: Scale,
     taking_part: Vec<&'static Entry>,
     rounds: Rounds,
@@ -41,16 +41,22 @@ impl Measurement {
         self.work.title(self.placement)
     }
 
-    /// Plays what is left to play up to this one of so many passes: its part of the rounds.
+    /// Plays what is left to play up to this one of so many passes: its part of the rounds. `play` plays one round of
+    /// one contender.
     ///
     /// # Errors
     ///
     /// The first wrong result, with who had it.
-    pub(crate) fn play_until(&mut self, pass: usize, passes: usize) -> Result<(), String> {
-        let Measurement { work, scale, taking_part, .. } = self;
-        self.rounds.play_until(scale.rounds * pass / passes, |number| {
+    pub(crate) fn play_until(
+        &mut self,
+        pass: usize,
+        passes: usize,
+        mut play: impl FnMut(&Entry, Workload, Placement, &Scale) -> Outcome,
+    ) -> Result<(), String> {
+        let Measurement { work, placement, scale, taking_part, rounds } = self;
+        rounds.play_until(scale.rounds * pass / passes, |number| {
             let entry = taking_part[number];
-            (entry.run)(*work, scale).map_err(|failure| match failure {
+            play(entry, *work, *placement, scale).map_err(|failure| match failure {
                 Failure::Wrong(what) => {
                     Failure::Wrong(format!("{}: {}: {what}", work.name(), entry.about.name))
                 }

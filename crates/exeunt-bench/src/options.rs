@@ -37,6 +37,8 @@ pub(crate) enum Request {
     /// Measure, in a process that has done nothing else, the memory of so many actors of this
     /// contender. The `spawn` workload starts itself so.
     Memory(String, usize),
+    /// Play, in the process of this contender, what is asked for on standard input.
+    Play(String),
 }
 
 /// What to measure, of whom, and where to write it.
@@ -69,10 +71,13 @@ impl Options {
 }
 
 /// Every workload, or every CPU.
-const ALL: &str = "all";
+pub(crate) const ALL: &str = "all";
 
 /// The name of the option behind [`Request::Memory`].
 pub(crate) const MEMORY: &str = "--memory-of";
+
+/// The name of the option behind [`Request::Play`].
+pub(crate) const PLAY: &str = "--play-as";
 
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
     let mut arguments = arguments;
@@ -87,6 +92,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
             "--svg" => options.svg = Some(value()?.into()),
             "--cpus" => options.placements = placements(&value()?)?,
             "--only" => options.only = Some(contenders(&value()?)?),
+            PLAY => return Ok(Request::Play(value()?)),
             MEMORY => return Ok(Request::Memory(value()?, number(&value()?)?)),
             _ => {
                 options.is_everything |= argument == ALL;
@@ -133,11 +139,14 @@ fn contender_name(name: &str) -> Result<String, String> {
 
 /// `1`, `2`, `all`, or several of them.
 fn placements(list: &str) -> Result<Vec<Placement>, String> {
-    let placement = |word| match word {
+    list.split(',').map(placement).collect()
+}
+
+pub(crate) fn placement(word: &str) -> Result<Placement, String> {
+    match word {
         ALL => Ok(Placement::Free),
         count => number(count).map(Placement::Pinned),
-    };
-    list.split(',').map(placement).collect()
+    }
 }
 
 fn number(text: &str) -> Result<usize, String> {
