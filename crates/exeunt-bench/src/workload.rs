@@ -178,17 +178,19 @@ impl Workload {
         matches!(self.group(), "fan-in" | "pool" | "pipeline")
     }
 
+    /// Where threads keep each other busy, a round is to be longer than the scheduler takes to place them, some
+    /// milliseconds: what comes before that is chance.
     pub(crate) fn scale(self, quick: bool) -> Scale {
         // So many that each pass has some. Five rounds have whole quartiles, as counts should.
         let (rounds, count, quick_rounds, quick_count) = match self {
             Workload::Keeps => (5, 100, 1, 100),
             Workload::Ledger => (1, 200, 1, 20),
-            Workload::TellBounded | Workload::TellUnbounded => (25, 200_000, 3, 100_000),
+            Workload::TellBounded | Workload::TellUnbounded => (15, 600_000, 3, 100_000),
             Workload::Ask => (25, 5_000, 3, 1_000),
-            Workload::FanIn | Workload::Pool => (25, 200_000, 3, 100_000),
+            Workload::FanIn | Workload::Pool => (15, 600_000, 3, 100_000),
             Workload::Crowd => (5, 320_000, 1, 32_000),
             Workload::PoolIdle => (5, 300, 1, 100),
-            Workload::Pipeline => (25, 100_000, 3, 50_000),
+            Workload::Pipeline => (15, 300_000, 3, 50_000),
             Workload::Drain => (15, 100_000, 3, 100_000),
             Workload::Spawn => (10, 1_000, 1, 1_000),
             Workload::Shutdown => (25, 100, 3, 100),
