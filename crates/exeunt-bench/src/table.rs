@@ -124,16 +124,25 @@ impl Table {
         }
     }
 
-    /// How far the quickest of the peers is behind, or ahead.
+    /// How far the quickest of the peers is behind, or ahead; and the quickest of those with a limit, if it is another.
     fn peers(&self) -> String {
-        let ours = self.medians(OURS).filter(|medians| self.work.is_cost() && medians[0] > 0.0);
-        let peers = self.rows.iter().filter(|row| !NO_PEERS.contains(&row.about.name));
-        let figures = peers.filter_map(|row| Some((row.figures.as_ref().ok()?[0].median, row)));
-        let Some((ours, (best, row))) = ours.zip(figures.min_by(|a, b| a.0.total_cmp(&b.0))) else {
-            return String::new();
+        let Some((best, ratio)) = self.quickest(|_| true) else { return String::new() };
+        let limited = self.quickest(|row| row.about.no_bounded.is_none());
+        let others = match limited.filter(|(other, _)| self.work.is_bounded() && *other != best) {
+            Some((other, ratio)) => format!(", and of those with a limit `{other}`: {ratio:.2} ×"),
+            None => String::new(),
         };
-        let ratio = best / ours[0];
-        format!("\nThe quickest of the peers is `{}`: {ratio:.2} × `{OURS}`.\n", row.about.name)
+        format!("\nThe quickest of the peers is `{best}`: {ratio:.2} × `{OURS}`{others}.\n")
+    }
+
+    /// The quickest of those peers, and its first figure as a multiple of ours.
+    fn quickest(&self, is_meant: impl Fn(&Row) -> bool) -> Option<(&'static str, f64)> {
+        let ours = self.medians(OURS).filter(|medians| self.work.is_cost() && medians[0] > 0.0)?[0];
+        let peers = self.rows.iter().filter(|row| !NO_PEERS.contains(&row.about.name));
+        let ratios = peers
+            .filter(|row| is_meant(row))
+            .filter_map(|row| Some((row.about.name, row.figures.as_ref().ok()?[0].median / ours)));
+        ratios.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     fn footnote(&self) -> String {
@@ -230,6 +239,18 @@ pub(crate) mod tests {
         assert_eq!(said(Workload::Keeps, &figures), "");
         assert_eq!(said(Workload::TellBounded, &figures[..3]), "");
         assert_eq!(said(Workload::TellBounded, &figures[1..]), "");
+    }
+
+    #[test]
+    fn whose_mailbox_has_a_limit_is_also_compared_with_those_that_have_one() {
+        let figures =
+            [("exeunt", Ok(30.0)), ("actix", Ok(60.0)), ("kameo", Ok(99.0)), ("xtra", Ok(90.0))];
+        let said = |work, figures: &[_]| table(work, figures).peers();
+        let quickest = "\nThe quickest of the peers is `actix`: 2.00 × `exeunt`";
+        let others = ", and of those with a limit `xtra`: 3.00 ×.\n";
+        assert_eq!(said(Workload::Pipeline, &figures), format!("{quickest}{others}"));
+        assert_eq!(said(Workload::Ask, &figures), format!("{quickest}.\n"));
+        assert_eq!(said(Workload::Pipeline, &figures[..2]), format!("{quickest}.\n"));
     }
 
     #[test]
