@@ -1,11 +1,11 @@
 //! Each contender plays in a process of its own, for the whole run. What one leaves behind, such as memory that the
 //! allocator has still to sort, is no burden to the next: beside those whose mailboxes had held a backlog a round of
-//! `exeunt` took up to a third longer, all of it in the allocator.
+//! `exeunt` took up to a third longer, all of that in the allocator.
 //!
 //! The process is this program once more. It is told on its standard input what to play, a line for each round, and
 //! answers with a line; it ends when there is nothing more to read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -23,19 +23,19 @@ impl Processes {
     /// One round of this contender's.
     pub(crate) fn play(
         &mut self,
-        entry: &Entry,
+        contender: &Entry,
         work: Workload,
         placement: Placement,
         scale: &Scale,
     ) -> Outcome {
-        let name = entry.about.name;
         let lost = |error: io::Error| Failure::Wrong(format!("its process: {error}"));
-        let process = match self.0.remove(name) {
-            Some(process) => process,
-            None => Process::start(name).map_err(lost)?,
+        let process = match self.0.entry(contender.about.name) {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Process::start(contender.about.name).map_err(lost)?)
+            }
         };
-        let answer = self.0.entry(name).or_insert(process).ask(&request(work, placement, scale));
-        understood(&answer.map_err(lost)?)
+        understood(&process.ask(&request(work, placement, scale)).map_err(lost)?)
     }
 }
 
@@ -57,9 +57,8 @@ impl Process {
     }
 
     fn ask(&mut self, request: &str) -> io::Result<String> {
-        if let Some(requests) = &mut self.requests {
-            writeln!(requests, "{request}")?;
-        }
+        // If it has ended there is no answer, and that is told below.
+        let _ = self.requests.as_mut().map(|requests| writeln!(requests, "{request}"));
         let mut answer = String::new();
         match self.answers.read_line(&mut answer)? {
             0 => Err(io::Error::other(format!("it ended, {}", self.child.wait()?))),
