@@ -60,8 +60,21 @@ mod os {
             self.0.count() as usize
         }
 
+        /// Whether there are so many.
+        pub(crate) fn check(&self, placement: Placement) -> Result<(), String> {
+            self.count_of(placement).map(drop)
+        }
+
         /// From here on this thread, and those that it spawns, run there and nowhere else.
         pub(crate) fn place(&self, placement: Placement) -> Result<(), String> {
+            let count = self.count_of(placement)?;
+            let mut set = CpuSet::new();
+            let mine = (0..CpuSet::MAX_CPU).filter(|&cpu| self.0.is_set(cpu));
+            mine.take(count).for_each(|cpu| set.set(cpu));
+            sched_setaffinity(None, &set).map_err(|error| format!("{placement}: {error}"))
+        }
+
+        fn count_of(&self, placement: Placement) -> Result<usize, String> {
             let count = match placement {
                 Placement::Free => self.count(),
                 Placement::Pinned(count) => count,
@@ -70,10 +83,7 @@ mod os {
                 let mine = self.count();
                 return Err(format!("there are {mine} CPUs to run on, and {count} are asked for"));
             }
-            let mut set = CpuSet::new();
-            let mine = (0..CpuSet::MAX_CPU).filter(|&cpu| self.0.is_set(cpu));
-            mine.take(count).for_each(|cpu| set.set(cpu));
-            sched_setaffinity(None, &set).map_err(|error| format!("{placement}: {error}"))
+            Ok(count)
         }
     }
 }
@@ -97,11 +107,15 @@ mod os {
             self.0
         }
 
-        pub(crate) fn place(&self, placement: Placement) -> Result<(), String> {
+        pub(crate) fn check(&self, placement: Placement) -> Result<(), String> {
             match placement {
                 Placement::Free => Ok(()),
                 pinned => Err(format!("{pinned}: only on Linux")),
             }
+        }
+
+        pub(crate) fn place(&self, placement: Placement) -> Result<(), String> {
+            self.check(placement)
         }
     }
 }
