@@ -32,7 +32,7 @@ impl Processes {
         let process = match self.0.entry(contender.about.name) {
             hash_map::Entry::Occupied(known) => known.into_mut(),
             hash_map::Entry::Vacant(place) => {
-                place.insert(Process::start(contender.about.name).map_err(lost)?)
+                place.insert(Process::of(contender.about.name).map_err(lost)?)
             }
         };
         understood(&process.ask(&request(work, placement, scale)).map_err(lost)?)
@@ -47,10 +47,13 @@ struct Process {
 }
 
 impl Process {
-    fn start(name: &str) -> io::Result<Process> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args([PLAY, name]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
+    /// That of the contender of this name.
+    fn of(name: &str) -> io::Result<Process> {
+        Process::start(Command::new(std::env::current_exe()?).args([PLAY, name]))
+    }
+
+    fn start(command: &mut Command) -> io::Result<Process> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (requests, answers) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Process { child, requests: Some(requests), answers: BufReader::new(answers) })
@@ -87,8 +90,11 @@ pub(crate) fn serve(name: &str, cpus: &Cpus) -> Result<(), String> {
             requested(&line).ok_or_else(|| format!("{line:?} is nothing to play"))?;
         let placed = cpus.place(placement).map_err(Failure::Wrong);
         let outcome = placed.and_then(|()| (entry.run)(work, &scale));
-        writeln!(io::stdout(), "{}", answer(&outcome))
-            .map_err(|error| format!("standard output: {error}"))?;
+        match writeln!(io::stdout(), "{}", answer(&outcome)) {
+            // Nobody reads it: the benchmark has been ended.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written.map_err(|error| format!("standard output: {error}"))?,
+        }
     }
     Ok(())
 }
@@ -151,6 +157,14 @@ mod tests {
             }
         }
         assert!(requested("tell-bounded 0 1").is_none() && requested("nothing 0 1 1").is_none());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn of_one_that_has_ended_between_two_rounds_it_is_said_how() {
+        let mut process = Process::start(&mut Command::new("false")).unwrap();
+        process.child.wait().unwrap();
+        assert_eq!(process.ask("ask all 1 1").unwrap_err().to_string(), "it ended, exit status: 1");
     }
 
     #[test]
