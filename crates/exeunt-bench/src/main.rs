@@ -9,12 +9,12 @@
 //! Each contender has a process of its own. They take turns within every round, and all workloads are gone through
 //! several times, each time with some of their rounds, so that what disturbs the machine disturbs all of them. A figure
 //! is the median of the rounds with its quartiles, and its ratio to that of plain crossbeam in the same run: compare
-//! ratios, and only within one run. Every contender's result is checked; a wrong one ends the run with status 1. One that
-//! does not fit a workload is listed with the reason.
+//! ratios, and only within one run. Every contender's result is checked; a wrong one ends the run with status 1. One
+//! that does not fit a workload is listed with the reason.
 //!
-//! In the order of reading: [`workload`] says what is measured, [`contender`] who takes part and what each has to be able
-//! to do, [`role`] what their actors do, [`measurement`] how one is measured, [`own_process`] where, [`measure`] how
-//! figures are taken, and [`table`] and [`svg`] how they are shown.
+//! In the order of reading: [`workload`] says what is measured, [`contender`] who takes part and what each has to be
+//! able to do, [`role`] what their actors do, [`measurement`] how one is measured, [`own_process`] where, [`measure`]
+//! how figures are taken, and [`table`] and [`svg`] how they are shown.
 
 mod options;
 mod placement;
