@@ -46,7 +46,7 @@ use table::Table;
 use workload::Workload;
 
 fn main() -> ExitCode {
-    let (error, status) = match options::parse(std::env::args().skip(1)) {
+    let (error, status) = match options::parse(std::env::args().skip(1)).and_then(possible) {
         Ok(request) => match obey(&request) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(error) => (error, 1),
@@ -55,6 +55,15 @@ fn main() -> ExitCode {
     };
     eprintln!("exeunt-bench: {error}");
     ExitCode::from(status)
+}
+
+/// What is asked for, if it can be done here.
+fn possible(request: Request) -> Result<Request, String> {
+    if let Request::Run(options) = &request {
+        let cpus = Cpus::of_this_process()?;
+        options.placements(cpus.count()).into_iter().try_for_each(|it| cpus.check(it))?;
+    }
+    Ok(request)
 }
 
 fn obey(request: &Request) -> Result<(), String> {
@@ -99,7 +108,6 @@ const PASSES: usize = 5;
 
 fn run(options: &Options) -> Result<(), String> {
     let cpus = Cpus::of_this_process()?;
-    options.placements(cpus.count()).into_iter().try_for_each(|placement| cpus.check(placement))?;
     let about = machine::describe(cpus.count());
     let mut measurements = Measurement::all(options, cpus.count());
     let (mut processes, mut tables) = (Processes::default(), Vec::new());

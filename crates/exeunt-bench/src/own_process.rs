@@ -60,8 +60,12 @@ impl Process {
     }
 
     fn ask(&mut self, request: &str) -> io::Result<String> {
-        // If it has ended there is no answer, and that is told below.
-        let _ = self.requests.as_mut().map(|requests| writeln!(requests, "{request}"));
+        match self.requests.as_mut().map(|requests| writeln!(requests, "{request}")) {
+            // It has ended, so that there is no answer, and that is told below.
+            Some(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Some(asked) => asked?,
+            None => {}
+        }
         let mut answer = String::new();
         match self.answers.read_line(&mut answer)? {
             0 => Err(io::Error::other(format!("it ended, {}", self.child.wait()?))),

@@ -41,5 +41,5 @@ fn nothing_is_measured_if_there_are_not_so_many_cpus() {
     let Output { status, stderr, .. } = bench("ask --quick --cpus all,0").output().unwrap();
     let error = text(&stderr);
     assert!(error.starts_with("exeunt-bench: there are ") && error.ends_with(" 0 are asked for\n"));
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2));
 }

@@ -1,5 +1,5 @@
-//! What nothing that is built of threads and locks can be quicker than, on the machine at hand: a question and its answer
-//! between two threads that do nothing but wait for each other's number, and a lock that nobody else wants.
+//! What a mailbox that is locked for each message, and read by a thread, can hardly be quicker than, on the machine at hand: a
+//! lock that nobody else wants; and a question and its answer between two threads that do nothing but wait for each other's number.
 //!
 //! ```text
 //! cargo bench -p exeunt --bench floor
