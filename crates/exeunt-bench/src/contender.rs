@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::contenders::{actix, exeunt, kameo, plain, ractor, select, spawned, tonari, xtra};
 use crate::measure::Outcome;
+use crate::placement::Cpu;
 use crate::role::{Role, answer, nanos_since};
 use crate::workload::{Scale, Workload};
 use crate::workloads::spawn::resident;
@@ -16,6 +17,8 @@ pub(crate) struct About {
     pub(crate) version: &'static str,
     /// Where its actors run.
     pub(crate) place: &'static str,
+    /// Whether each of them has a thread of its own.
+    pub(crate) has_threads: bool,
     /// The stop call that its documentation shows.
     pub(crate) stop: &'static str,
     /// Why it has no bounded mailbox that holds its senders back, if it has none.
@@ -93,7 +96,7 @@ pub(crate) struct Entry {
     pub(crate) about: About,
     /// A second stop call of one that already takes part.
     pub(crate) keeps_only: bool,
-    pub(crate) run: fn(Workload, &Scale) -> Outcome,
+    pub(crate) run: fn(Workload, &Scale, Option<Cpu>) -> Outcome,
     /// KiB an actor, of so many, with its stack and without, in a process that has done nothing else.
     pub(crate) memory: fn(u64) -> Result<[f64; 2], String>,
 }

@@ -62,6 +62,9 @@ fn possible(request: Request) -> Result<Request, String> {
     if let Request::Run(options) = &request {
         let cpus = Cpus::of_this_process()?;
         options.placements(cpus.count()).into_iter().try_for_each(|it| cpus.check(it))?;
+        if Measurement::all(options, cpus.count()).is_empty() {
+            return Err("apart are a sender and an actor: of `tell` and `ask` only".to_owned());
+        }
     }
     Ok(request)
 }
@@ -156,7 +159,9 @@ mod tests {
 
     fn measured(options: &Options) -> Table {
         let mut measurement = Measurement::all(options, 1).remove(0);
-        measurement.play_until(1, 1, |entry, work, _, scale| (entry.run)(work, scale)).unwrap();
+        measurement
+            .play_until(1, 1, |entry, work, _, scale| (entry.run)(work, scale, None))
+            .unwrap();
         measurement.table()
     }
 

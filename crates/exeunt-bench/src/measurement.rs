@@ -19,10 +19,12 @@ impl Measurement {
     /// All that were asked for, in their order, on a machine with so many CPUs.
     pub(crate) fn all(options: &Options, cpus: usize) -> Vec<Measurement> {
         let mut all = Vec::new();
-        for (number, &placement) in options.placements(cpus).iter().enumerate() {
-            let again = |work: &&Workload| number == 0 || work.is_placed();
-            let works = options.workloads.iter().filter(again);
+        let mut is_first = true;
+        for placement in options.placements(cpus) {
+            let is_measured = |work: &&Workload| work.is_measured(placement, is_first);
+            let works = options.workloads.iter().filter(is_measured);
             all.extend(works.map(|&work| Measurement::new(work, placement, options)));
+            is_first &= placement == Placement::Apart;
         }
         all
     }
@@ -75,14 +77,29 @@ impl Measurement {
 mod tests {
     use super::*;
 
+    fn titles(workloads: &[Workload], placements: &[Placement]) -> Vec<String> {
+        let (workloads, placements) = (workloads.to_vec(), placements.to_vec());
+        let options = Options { workloads, placements, ..Options::default() };
+        Measurement::all(&options, 2).iter().map(Measurement::title).collect()
+    }
+
+    #[test]
+    fn apart_are_a_sender_and_an_actor_and_no_more() {
+        let works = [Workload::TellBounded, Workload::Pipeline, Workload::Ask];
+        assert_eq!(titles(&works, &[Placement::Apart]), ["tell-bounded, apart", "ask, apart"]);
+        assert!(titles(&[Workload::FanIn, Workload::Keeps], &[Placement::Apart]).is_empty());
+    }
+
     #[test]
     fn what_is_counted_is_measured_where_all_cpus_are_and_nowhere_else() {
-        let options = Options {
-            workloads: vec![Workload::Ask, Workload::Idle],
-            placements: [Placement::Free, Placement::Pinned(1)].to_vec(),
-            ..Options::default()
-        };
-        let titles: Vec<_> = Measurement::all(&options, 2).iter().map(Measurement::title).collect();
+        let titles =
+            titles(&[Workload::Ask, Workload::Idle], &[Placement::Free, Placement::Pinned(1)]);
         assert_eq!(titles, ["ask", "idle", "ask, on one CPU"]);
+    }
+
+    #[test]
+    fn what_is_never_apart_is_measured_where_it_is_asked_for_next() {
+        let titles = titles(&[Workload::Idle], &[Placement::Apart, Placement::Pinned(1)]);
+        assert_eq!(titles, ["idle, on one CPU"]);
     }
 }

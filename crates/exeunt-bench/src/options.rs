@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::contender;
-use crate::placement::Placement;
+use crate::placement::{ALL, Placement};
 use crate::workload::Workload;
 
 pub(crate) const HELP: &str = "\
@@ -13,12 +13,12 @@ Usage: exeunt-bench [OPTIONS] WORKLOAD...
        exeunt-bench list
 
   list             the workloads and the contenders
-  all              every workload but `ledger`; on all CPUs, on two and on one, unless --cpus or --quick is given
+  all              every workload but `ledger`; on all CPUs, apart, on two and on one, unless --cpus or --quick is given
   tell, savina     every workload of that group; any other by its name
 
   --quick          a few rounds, and small ones: to see that it runs, not to compare
   --only A,B       only these contenders
-  --cpus A,B       on so many CPUs, one after the other: 1, 2, all
+  --cpus A,B       on so many CPUs, one after the other: 1, 2, all; or, of two threads, each on its own: apart
   --markdown FILE  write the tables there; what FILE has above them is kept
   --svg FILE       draw them there
   --help           print this
@@ -49,14 +49,14 @@ pub(crate) struct Options {
     pub(crate) is_everything: bool,
     pub(crate) only: Option<Vec<String>>,
     pub(crate) quick: bool,
-    /// On how many CPUs, one after the other, if that was said.
+    /// On which CPUs, one after the other, if that was said.
     pub(crate) placements: Vec<Placement>,
     pub(crate) markdown: Option<PathBuf>,
     pub(crate) svg: Option<PathBuf>,
 }
 
 impl Options {
-    /// On how many CPUs, of so many: once and without a choice, unless something else was said.
+    /// On which CPUs, of so many: once and without a choice, unless something else was said.
     pub(crate) fn placements(&self, cpus: usize) -> Vec<Placement> {
         match self.placements.as_slice() {
             [] if self.is_everything && !self.quick => Placement::all(cpus),
@@ -69,9 +69,6 @@ impl Options {
         self.only.as_ref().is_none_or(|names| names.iter().any(|name| name == contender))
     }
 }
-
-/// Every workload, or every CPU.
-pub(crate) const ALL: &str = "all";
 
 /// The name of the option behind [`Request::Memory`].
 pub(crate) const MEMORY: &str = "--memory-of";
@@ -137,16 +134,9 @@ fn contender_name(name: &str) -> Result<String, String> {
     contender::find(name).map(|entry| entry.about.name.to_owned())
 }
 
-/// `1`, `2`, `all`, or several of them.
+/// Several of them.
 fn placements(list: &str) -> Result<Vec<Placement>, String> {
-    list.split(',').map(placement).collect()
-}
-
-pub(crate) fn placement(word: &str) -> Result<Placement, String> {
-    match word {
-        ALL => Ok(Placement::Free),
-        count => number(count).map(Placement::Pinned),
-    }
+    list.split(',').map(Placement::named).collect()
 }
 
 fn number(text: &str) -> Result<usize, String> {
@@ -200,7 +190,8 @@ mod tests {
         let [one, two] = [1, 2].map(Placement::Pinned);
         assert_eq!(run("ask").placements(4), [Placement::Free]);
         assert_eq!(run("ask --cpus 2,1,all").placements(4), [two, one, Placement::Free]);
-        assert_eq!(run("all").placements(4), [Placement::Free, two, one]);
+        assert_eq!(run("ask --cpus apart").placements(4), [Placement::Apart]);
+        assert_eq!(run("all").placements(4), [Placement::Free, Placement::Apart, two, one]);
         assert_eq!(run("all --quick").placements(4), [Placement::Free]);
     }
 
@@ -210,7 +201,10 @@ mod tests {
             ("", "name a workload, or `all`, or `list` to see them (see --help)"),
             ("sing", "there is no workload sing"),
             ("all --fast", "there is no option --fast (see --help)"),
-            ("all --cpus some", "some is not a number"),
+            (
+                "all --cpus some",
+                "--cpus takes numbers, `all` and `apart`, and \"some\" is none of them",
+            ),
             ("all --svg", "--svg needs a value"),
             ("all --only hamlet", "there is no contender hamlet"),
         ] {

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::contender::{self, Entry};
 use crate::measure::{Failure, Outcome};
-use crate::options::{self, ALL, PLAY};
+use crate::options::PLAY;
 use crate::placement::{Cpus, Placement};
 use crate::workload::{Scale, Workload};
 
@@ -93,7 +93,7 @@ pub(crate) fn serve(name: &str, cpus: &Cpus) -> Result<(), String> {
         let (work, placement, scale) =
             requested(&line).ok_or_else(|| format!("{line:?} is nothing to play"))?;
         let placed = cpus.place(placement).map_err(Failure::Wrong);
-        let outcome = placed.and_then(|()| (entry.run)(work, &scale));
+        let outcome = placed.and_then(|there| (entry.run)(work, &scale, there));
         match writeln!(io::stdout(), "{}", answer(&outcome)) {
             // Nobody reads it: the benchmark has been ended.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
@@ -105,18 +105,14 @@ pub(crate) fn serve(name: &str, cpus: &Cpus) -> Result<(), String> {
 
 /// What is asked, as a line.
 fn request(work: Workload, placement: Placement, scale: &Scale) -> String {
-    let cpus = match placement {
-        Placement::Free => ALL.to_owned(),
-        Placement::Pinned(count) => count.to_string(),
-    };
-    format!("{} {cpus} {} {}", work.name(), scale.rounds, scale.count)
+    format!("{} {} {} {}", work.name(), placement.name(), scale.rounds, scale.count)
 }
 
 fn requested(line: &str) -> Option<(Workload, Placement, Scale)> {
     let words: Vec<&str> = line.split(' ').collect();
     let &[name, cpus, rounds, count] = words.as_slice() else { return None };
     let work = Workload::every().find(|work| work.name() == name)?;
-    let placement = options::placement(cpus).ok()?;
+    let placement = Placement::named(cpus).ok()?;
     let scale = Scale { rounds: rounds.parse().ok()?, count: count.parse().ok()? };
     Some((work, placement, scale))
 }
@@ -153,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_asked_is_what_is_played() {
         for work in Workload::every() {
-            for placement in [Placement::Free, Placement::Pinned(2)] {
+            for placement in Placement::all(8) {
                 let line = request(work, placement, &Scale { rounds: 3, count: 70_000 });
                 let (asked, placed, scale) = requested(&line).unwrap();
                 let same = (asked, placed, scale.rounds, scale.count);

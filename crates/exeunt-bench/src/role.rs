@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::measure::Failure;
+use crate::placement::Cpu;
 use crate::troupe::Part;
 
 /// How long a result is waited for before its contender counts as hung.
@@ -34,8 +35,8 @@ pub(crate) enum Role<A> {
 }
 
 pub(crate) struct Sum {
-    /// Waited for at the first number, so that others can queue up behind it.
-    gate: Option<Receiver<()>>,
+    /// What is done at the first number, and before it counts.
+    first: Option<Box<dyn FnOnce() + Send>>,
     left: u64,
     total: u64,
     result: Sender<u64>,
@@ -117,8 +118,8 @@ impl<A> Role<A> {
 impl Sum {
     #[inline]
     fn add(&mut self, n: u64) {
-        if let Some(gate) = self.gate.take() {
-            let _ = gate.recv();
+        if let Some(first) = self.first.take() {
+            first();
         }
         self.total += black_box(n);
         self.left -= 1;
@@ -207,23 +208,23 @@ impl Sums {
 
     /// A role that adds up `count` numbers.
     pub(crate) fn role<A>(&self, count: u64) -> Role<A> {
-        Role::Sum(Sum {
-            gate: None,
-            left: count,
-            total: 0,
-            result: self.sender.clone(),
-            _life: Arc::clone(&self.life),
-        })
+        self.role_after(None, count)
     }
 
-    /// A role that adds up `count` numbers, but handles none before something is sent.
+    /// A role that adds up `count` numbers, on that CPU if there is one.
+    pub(crate) fn role_on<A>(&self, cpu: Option<Cpu>, count: u64) -> Role<A> {
+        self.role_after(cpu.map(|cpu| Box::new(move || cpu.take()) as _), count)
+    }
+
+    /// A role that adds up `count` numbers, but handles none before something is sent, so that they queue up.
     pub(crate) fn gated<A>(&self, count: u64) -> (Role<A>, Sender<()>) {
         let (open, gate) = bounded(1);
-        let mut role = self.role(count);
-        if let Role::Sum(sum) = &mut role {
-            sum.gate = Some(gate);
-        }
-        (role, open)
+        (self.role_after(Some(Box::new(move || _ = gate.recv())), count), open)
+    }
+
+    fn role_after<A>(&self, first: Option<Box<dyn FnOnce() + Send>>, count: u64) -> Role<A> {
+        let (result, _life) = (self.sender.clone(), Arc::clone(&self.life));
+        Role::Sum(Sum { first, left: count, total: 0, result, _life })
     }
 
     /// Waits for one sum, and checks that it is that of these numbers.

@@ -1,8 +1,8 @@
 //! What is measured.
 
 use crate::contender::{Contender, Mailbox};
-use crate::measure::Outcome;
-use crate::placement::Placement;
+use crate::measure::{Failure, Outcome};
+use crate::placement::{Cpu, Placement};
 use crate::workloads::savina::Play;
 use crate::workloads::{
     ask, drain, fan_in, idle, keeps, ledger, pipeline, pool, shutdown, spawn, tell, wakeup,
@@ -166,11 +166,15 @@ impl Workload {
         !matches!(self, Workload::Keeps | Workload::Ledger | Workload::Idle)
     }
 
-    /// Whether it is measured again on fewer CPUs. The plays of Savina would take too long, and what is
-    /// counted is the same.
-    pub(crate) fn is_placed(self) -> bool {
+    /// Whether it says something when its threads are placed so. Apart are one sender and one actor. In a second placement
+    /// the plays of Savina would take too long, and what is counted is the same.
+    pub(crate) fn is_measured(self, placement: Placement, is_first: bool) -> bool {
         let is_counted = matches!(self, Workload::Keeps | Workload::PoolIdle | Workload::Idle);
-        !is_counted && !matches!(self, Workload::Ledger | Workload::Savina(_))
+        let is_long = matches!(self, Workload::Ledger | Workload::Savina(_));
+        match placement {
+            Placement::Apart => matches!(self.group(), "tell" | "ask"),
+            Placement::Free | Placement::Pinned(_) => is_first || !is_counted && !is_long,
+        }
     }
 
     /// Whether it is measured with a bounded mailbox where the contender has one.
@@ -205,15 +209,18 @@ impl Workload {
         }
     }
 
-    /// Runs it once.
-    pub(crate) fn run<C: Contender>(self, scale: &Scale) -> Outcome {
+    /// Runs it once, with the actor on that CPU if it is to be on another than who sends to it.
+    pub(crate) fn run<C: Contender>(self, scale: &Scale, there: Option<Cpu>) -> Outcome {
+        if there.is_some() && !C::ABOUT.has_threads {
+            return Err(Failure::LeftOut("its actors have no thread of their own".to_owned()));
+        }
         let count = scale.count;
         match self {
             Workload::Keeps => keeps::run::<C>(count),
             Workload::Ledger => ledger::run::<C>(count),
-            Workload::TellBounded => tell::run::<C>(Mailbox::Bounded(SLOTS), count),
-            Workload::TellUnbounded => tell::run::<C>(Mailbox::Unbounded, count),
-            Workload::Ask => ask::run::<C>(count),
+            Workload::TellBounded => tell::run::<C>(Mailbox::Bounded(SLOTS), count, there),
+            Workload::TellUnbounded => tell::run::<C>(Mailbox::Unbounded, count, there),
+            Workload::Ask => ask::run::<C>(count, there),
             Workload::FanIn => fan_in::run::<C>(count),
             Workload::Crowd => fan_in::run_crowded::<C>(count),
             Workload::Pool => pool::run::<C>(count),

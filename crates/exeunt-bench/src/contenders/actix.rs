@@ -67,6 +67,7 @@ impl Contender for Actix {
         name: "actix",
         version: "actix 0.13.5",
         place: "spread over an arbiter (a thread) for each core",
+        has_threads: false,
         stop: "`System::current().stop()`, then `runner.run()` and `arbiter.join()`",
         no_bounded: Some("`do_send` ignores the limit, and `send` waits for the answer"),
         no_order: None,

@@ -40,6 +40,7 @@ impl Contender for Exeunt {
         name: "exeunt",
         version: "exeunt 0.1.0",
         place: "a thread for each actor",
+        has_threads: true,
         stop: "`system.shutdown()`",
         no_bounded: None,
         no_order: None,

@@ -90,6 +90,7 @@ impl<const THREAD: bool> Contender for Kameo<THREAD> {
         name: if THREAD { "kameo-thread" } else { "kameo" },
         version: "kameo 0.22.2",
         place: if THREAD { "a thread for each actor" } else { "tasks on tokio's threads" },
+        has_threads: THREAD,
         stop: STOP,
         no_bounded: None,
         no_order: None,

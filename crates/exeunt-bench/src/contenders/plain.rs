@@ -65,6 +65,7 @@ impl Contender for Plain {
         name: "plain",
         version: "crossbeam-channel 0.5.17",
         place: "a thread for each `recv` loop",
+        has_threads: true,
         stop: "`drop(sender)`, then `worker.join()`",
         no_bounded: None,
         no_order: None,

@@ -107,6 +107,7 @@ impl<const DRAIN: bool> Contender for Ractor<DRAIN> {
         name: if DRAIN { "ractor-drain" } else { "ractor" },
         version: "ractor 0.16.5",
         place: "tasks on tokio's threads",
+        has_threads: false,
         stop: if DRAIN {
             "`actor.drain()`, `handle.await`, upstream first"
         } else {

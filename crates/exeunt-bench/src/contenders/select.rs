@@ -40,6 +40,7 @@ impl Contender for Select {
         name: "select",
         version: "crossbeam-channel 0.5.17",
         place: "a thread for each `select!` loop",
+        has_threads: true,
         stop: "`shutdown.send(())` to each, then `worker.join()`",
         no_bounded: None,
         no_order: None,

@@ -56,6 +56,7 @@ impl Contender for Spawned {
         name: "spawned",
         version: "spawned-concurrency 0.5.0",
         place: "a thread for each actor (`threads`)",
+        has_threads: true,
         stop: "a `Shutdown` message whose handler calls `ctx.stop()`, `actor.join()`, upstream first",
         no_bounded: Some("its mailboxes are unbounded"),
         no_order: None,

@@ -42,6 +42,7 @@ impl Contender for Tonari {
         name: "tonari-actor",
         version: "tonari-actor 0.12.1",
         place: "a thread for each actor",
+        has_threads: true,
         stop: "`system.shutdown()`",
         no_bounded: None,
         no_order: None,

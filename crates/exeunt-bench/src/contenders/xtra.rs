@@ -99,6 +99,7 @@ impl Contender for Xtra {
         name: "xtra",
         version: "xtra 0.6.0",
         place: "tasks on tokio's threads",
+        has_threads: false,
         stop: "`drop(address)`, `handle.await`, upstream first",
         no_bounded: None,
         no_order: Some(

@@ -2,12 +2,17 @@
 
 use crate::contender::{Contender, Mailbox, Stop};
 use crate::measure::{Failure, Outcome, latencies};
+use crate::placement::Cpu;
 use crate::role::Sums;
 use crate::workload::SLOTS;
 
-pub(crate) fn run<C: Contender>(questions: u64) -> Outcome {
+pub(crate) fn run<C: Contender>(questions: u64, there: Option<Cpu>) -> Outcome {
     let mut stage = C::start();
-    let addr = stage.spawn(Mailbox::Bounded(SLOTS), Sums::new().role(1));
+    let sums = Sums::new();
+    let addr = stage.spawn(Mailbox::Bounded(SLOTS), sums.role_on(there, 1));
+    // With this number it goes where it is to be asked.
+    C::send(&addr, 0);
+    sums.check(0..1)?;
     let times = C::ask_all(&addr, questions);
     drop(addr);
     stage.stop(Stop::Together);

@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use crate::contender::{Contender, Mailbox, Stop};
 use crate::measure::{Failure, Outcome, nanos_each};
+use crate::placement::Cpu;
 use crate::role::Sums;
 
-pub(crate) fn run<C: Contender>(mailbox: Mailbox, messages: u64) -> Outcome {
+pub(crate) fn run<C: Contender>(mailbox: Mailbox, messages: u64, there: Option<Cpu>) -> Outcome {
     if let (Mailbox::Bounded(_), Some(why)) = (mailbox, C::ABOUT.no_bounded) {
         return Err(Failure::LeftOut(why.to_owned()));
     }
     let mut stage = C::start();
     let sums = Sums::new();
-    let addr = stage.spawn(mailbox, sums.role(messages));
+    let addr = stage.spawn(mailbox, sums.role_on(there, messages));
     let start = Instant::now();
     C::send_all(&addr, 0..messages);
     sums.check(0..messages)?;
