@@ -129,5 +129,5 @@ pub(crate) fn find(name: &str) -> Result<&'static Entry, String> {
     entries()
         .iter()
         .find(|entry| entry.about.name == name)
-        .ok_or_else(|| format!("there is no contender {name}"))
+        .ok_or_else(|| format!("there is no contender {name:?}"))
 }

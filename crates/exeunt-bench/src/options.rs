@@ -123,7 +123,7 @@ fn workloads(name: &str) -> Result<Vec<Workload>, String> {
     }
     let named = |work: &Workload| work.name() == name || work.group() == name;
     let found: Vec<Workload> = Workload::every().filter(named).collect();
-    if found.is_empty() { Err(format!("there is no workload {name}")) } else { Ok(found) }
+    if found.is_empty() { Err(format!("there is no workload {name:?}")) } else { Ok(found) }
 }
 
 fn contenders(list: &str) -> Result<Vec<String>, String> {
@@ -199,14 +199,15 @@ mod tests {
     fn an_error_names_the_thing() {
         for (line, error) in [
             ("", "name a workload, or `all`, or `list` to see them (see --help)"),
-            ("sing", "there is no workload sing"),
+            ("sing", "there is no workload \"sing\""),
             ("all --fast", "there is no option --fast (see --help)"),
             (
                 "all --cpus some",
                 "--cpus takes numbers, `all` and `apart`, and \"some\" is none of them",
             ),
             ("all --svg", "--svg needs a value"),
-            ("all --only hamlet", "there is no contender hamlet"),
+            ("all --only hamlet", "there is no contender \"hamlet\""),
+            ("all --only exeunt,", "there is no contender \"\""),
         ] {
             assert_eq!(parsed(line), Err(error.to_owned()));
         }

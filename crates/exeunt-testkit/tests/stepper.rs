@@ -715,7 +715,7 @@ fn what_happens_is_told() {
     let told: Vec<String> = told.iter().collect();
     assert_eq!(told[0], "`puppet` started");
     assert_eq!(told[1], "`puppet` failed: told to fail; it begins anew");
-    assert_eq!(told.last().unwrap(), "`puppet` drained after 0.0ns");
+    assert_eq!(told.last().unwrap(), "`puppet` drained after 0.0 ms");
 }
 
 #[test]

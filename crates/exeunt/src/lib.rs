@@ -160,6 +160,7 @@ mod restart;
 mod group;
 mod pool;
 mod printable;
+mod span;
 mod timer;
 mod event;
 mod interruptible;

@@ -248,8 +248,8 @@ mod tests {
         assert_eq!(
             told(looks.map(|pulse| vec![idle(0), busy(1, pulse)])),
             [
-                (4, "`n1` is stuck: in its handler, on a message (u32), for 1.0s".to_owned()),
-                (10, "`n1` is stuck: in its handler, on a message (u32), for 1.0s".to_owned()),
+                (4, "`n1` is stuck: in its handler, on a message (u32), for 1.00 s".to_owned()),
+                (10, "`n1` is stuck: in its handler, on a message (u32), for 1.00 s".to_owned()),
             ]
         );
     }
@@ -280,9 +280,9 @@ mod tests {
             // It waits too, though for an actor that does not wait for it.
             vec![b, c, a, waits(busy(4, 0), WaitingFor::Room, 3, 1)]
         });
-        let cycle = "deadlock for 1.0s: `n1` waits for an answer of `n2`, `n2` waits for the end of \
+        let cycle = "deadlock for 1.00 s: `n1` waits for an answer of `n2`, `n2` waits for the end of \
                      `n3`, `n3` waits for room in `n1`";
-        let alone = "`n4` is stuck: in its handler, on a message (u32), for 1.0s";
+        let alone = "`n4` is stuck: in its handler, on a message (u32), for 1.00 s";
         assert_eq!(told(looks), [(4, cycle.to_owned()), (4, alone.to_owned())]);
     }
 

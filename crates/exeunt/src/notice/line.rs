@@ -7,6 +7,7 @@ use super::{Notice, ReturnedBecause};
 use crate::printable::Printable;
 use crate::report::{Ended, Reason};
 use crate::snapshot::{Waiting, on_what};
+use crate::span::Span;
 
 /// Up to how many members of a cycle the log names.
 const SHOWN_OF_A_CYCLE: usize = 8;
@@ -39,9 +40,10 @@ impl Notice {
                 write!(f, "`{name}` has met its deadline, {}", doing_for(doing, *stuck_for))
             }
             Notice::Ended { name, ended, handled, returned, took } => {
+                let took = Span(*took);
                 match ended {
-                    Ended::Daemon => write!(f, "`{name}`, a daemon, dismissed after {took:.1?}")?,
-                    _ => write!(f, "`{name}` {ended} after {took:.1?}")?,
+                    Ended::Daemon => write!(f, "`{name}`, a daemon, dismissed after {took}")?,
+                    _ => write!(f, "`{name}` {ended} after {took}")?,
                 }
                 match (handled, returned) {
                     (0, 0) => Ok(()),
@@ -62,7 +64,7 @@ impl Notice {
                     None => write!(f, "`{name}` is given up")?,
                 }
                 let noun = if *restarts == 1 { "restart" } else { "restarts" };
-                write!(f, ": no more than {restarts} {noun} within {within:.1?}")
+                write!(f, ": no more than {restarts} {noun} within {}", Span(*within))
             }
             Notice::FailedToStop { name, error } => {
                 write!(f, "`{name}` failed while it stopped to begin anew: {error}")
@@ -90,7 +92,7 @@ impl Notice {
             }
             Notice::Stuck { name, doing, message_type, label, stuck_for } => {
                 let on = on_what(*label, *message_type);
-                write!(f, "`{name}` is stuck: {doing}{on}, for {stuck_for:.1?}")
+                write!(f, "`{name}` is stuck: {doing}{on}, for {}", Span(*stuck_for))
             }
             Notice::Deadlock { waits, stuck_for } => deadlock(f, waits, *stuck_for),
             Notice::Finished { reason, is_complete, is_failure, took } => {
@@ -99,7 +101,7 @@ impl Notice {
                 write!(f, "exeunt omnes: {how}{failed}")?;
                 match reason {
                     Reason::Completed => Ok(()),
-                    _ => write!(f, " after {took:.1?}"),
+                    _ => write!(f, " after {}", Span(*took)),
                 }
             }
         }
@@ -111,7 +113,7 @@ impl Notice {
 pub(crate) fn doing_for(doing: &str, stuck_for: Duration) -> String {
     match stuck_for < SHORT {
         true => doing.to_owned(),
-        false => format!("{doing} for {stuck_for:.1?}"),
+        false => format!("{doing} for {}", Span(stuck_for)),
     }
 }
 
@@ -142,7 +144,7 @@ fn waiting(
 fn in_time(time: Duration) -> String {
     match time < SHORT {
         true => "now".to_owned(),
-        false => format!("in {time:.1?}"),
+        false => format!("in {}", Span(time)),
     }
 }
 
@@ -158,7 +160,7 @@ fn restarting(
         None => write!(f, "`{name}` has ended, and begins anew")?,
     }
     if !delay.is_zero() {
-        write!(f, " in {delay:.1?}")?;
+        write!(f, " in {}", Span(delay))?;
     }
     for (i, other) in with.iter().enumerate() {
         write!(f, "{} `{other}`", if i == 0 { ", with" } else { "," })?;
@@ -179,7 +181,7 @@ fn cycle(f: &mut impl Write, names: &[String]) -> fmt::Result {
 }
 
 fn deadlock(f: &mut impl Write, waits: &[(String, Waiting)], stuck_for: Duration) -> fmt::Result {
-    write!(f, "deadlock for {stuck_for:.1?}:")?;
+    write!(f, "deadlock for {}:", Span(stuck_for))?;
     for (i, (name, waiting)) in waits.iter().enumerate() {
         let comma = if i == 0 { "" } else { "," };
         write!(f, "{comma} `{name}` waits for {waiting}")?;
@@ -218,16 +220,16 @@ mod tests {
     #[test]
     fn who_has_nothing_left_is_waited_for_without_a_figure() {
         let waiting = waiting(Some(Duration::from_secs(4)), None);
-        assert_eq!(waiting, "waiting for `listener`, `log` (3 left); deadline in 4.0s");
+        assert_eq!(waiting, "waiting for `listener`, `log` (3 left); deadline in 4.00 s");
     }
 
     #[test]
     fn d3_the_end_of_a_grace_is_not_said_to_be_a_deadline() {
         let (deadline, grace) = (Duration::from_secs(4), Duration::from_millis(500));
         let both = "waiting for `listener`, `log` (3 left)";
-        let met = |its| format!("`log` has met {its}, and is given up in 500.0ms");
+        let met = |its| format!("`log` has met {its}, and is given up in 500.0 ms");
         assert_eq!(waiting(None, Some(grace)), format!("{both}; {}", met("its deadline")));
-        let all = format!("{both}; deadline in 4.0s; {}", met("its own"));
+        let all = format!("{both}; deadline in 4.00 s; {}", met("its own"));
         assert_eq!(waiting(Some(deadline), Some(grace)), all);
         assert_eq!(waiting(None, None), format!("{both}; no deadline"));
         let now = waiting(Some(Duration::from_micros(100)), Some(Duration::ZERO));
@@ -252,7 +254,7 @@ mod tests {
         };
         let met = "`producer` has met its deadline, sending to `worker`";
         assert_eq!(overdue(Duration::ZERO), met);
-        assert_eq!(overdue(Duration::from_secs(5)), format!("{met} for 5.0s"));
+        assert_eq!(overdue(Duration::from_secs(5)), format!("{met} for 5.00 s"));
     }
 
     #[test]
@@ -262,9 +264,9 @@ mod tests {
             let stuck_for = Duration::from_secs(6);
             Notice::Abandoned { name, doing, stuck_for, returned }.to_string()
         };
-        assert_eq!(abandoned(0), "`loop` abandoned, in its loop for 6.0s");
-        assert_eq!(abandoned(1), "`loop` abandoned, in its loop for 6.0s; 1 message returned");
-        assert_eq!(abandoned(2), "`loop` abandoned, in its loop for 6.0s; 2 messages returned");
+        assert_eq!(abandoned(0), "`loop` abandoned, in its loop for 6.00 s");
+        assert_eq!(abandoned(1), "`loop` abandoned, in its loop for 6.00 s; 1 message returned");
+        assert_eq!(abandoned(2), "`loop` abandoned, in its loop for 6.00 s; 2 messages returned");
     }
 
     #[test]
@@ -272,7 +274,7 @@ mod tests {
         let (name, took) = ("clock".to_owned(), Duration::from_millis(20));
         let (ended, handled, returned) = (Ended::Daemon, 3, 0);
         let ended = Notice::Ended { name, ended, handled, returned, took };
-        assert_eq!(ended.to_string(), "`clock`, a daemon, dismissed after 20.0ms: 3 handled");
+        assert_eq!(ended.to_string(), "`clock`, a daemon, dismissed after 20.0 ms: 3 handled");
     }
 
     #[test]
@@ -290,8 +292,8 @@ mod tests {
         };
         assert_eq!(
             said(Some("line"), 10),
-            "the group `line` gives `reader` up: no more than 10 restarts within 10.0s"
+            "the group `line` gives `reader` up: no more than 10 restarts within 10.00 s"
         );
-        assert_eq!(said(None, 1), "`reader` is given up: no more than 1 restart within 10.0s");
+        assert_eq!(said(None, 1), "`reader` is given up: no more than 1 restart within 10.00 s");
     }
 }

@@ -1,11 +1,11 @@
 //! The report as a table for a terminal.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::alike::Rows;
 use super::{ActorReport, Refusals, Report};
 use crate::printable::printable;
+use crate::span::Span;
 
 const COLUMNS: usize = 80;
 pub(crate) const NAME_COLUMNS: usize = 20;
@@ -22,7 +22,7 @@ impl fmt::Display for Report {
             (false, false) => "INCOMPLETE",
         };
         // A figure and its unit stay together.
-        let took = Millis(self.took).to_string().replace(' ', NO_BREAK);
+        let took = Span(self.took).to_string().replace(' ', NO_BREAK);
         let head = format!("{}: {how} ({}), drained in {took}", self.system, self.reason);
         writeln!(f, "{}", wrapped(&head).replace(NO_BREAK, " "))?;
         writeln!(
@@ -58,7 +58,7 @@ impl fmt::Display for ActorReport {
             "{:<NAME_COLUMNS$} {:<9} {:>8} ",
             clipped(&self.name),
             self.ended,
-            Millis(self.took).to_string(),
+            Span(self.took).to_string(),
         )?;
         if self.is_task {
             return write!(f, "{:>9} {:>9} {:>6} {:>8}", "-", "-", "-", "-");
@@ -130,18 +130,4 @@ fn break_line(text: &mut String, column: &mut usize) {
     text.push('\n');
     text.extend([' '; INDENT]);
     *column = INDENT;
-}
-
-/// A duration in at most eight columns.
-struct Millis(Duration);
-
-impl fmt::Display for Millis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        match self.0.as_millis() {
-            0..1_000 => write!(f, "{:.1} ms", seconds * 1e3),
-            1_000..600_000 => write!(f, "{seconds:.2} s"),
-            _ => write!(f, "{:.0} min", seconds / 60.0),
-        }
-    }
 }

@@ -95,12 +95,12 @@ fn a_run_of_nobody_and_of_no_time_is_a_page() {
 fn what_went_wrong_is_said_above_and_below() {
     let mut abandoned = line(0, "stuck");
     (abandoned.ended, abandoned.returned) = (Ended::Abandoned, 1_200);
-    abandoned.error = Some("given up, in its handler for 6.0s".to_owned());
+    abandoned.error = Some("given up, in its handler for 6.00 s".to_owned());
     let page = page(vec![abandoned]);
     assert!(page.contains("<b class=\"bad\">incomplete</b>"));
     assert!(page.contains("<dt>returned</dt><dd>1,200</dd>"));
     assert!(page.contains("<td class=\"bad\">1,200</td>"));
-    assert!(page.contains("given up, in its handler for 6.0s"));
+    assert!(page.contains("given up, in its handler for 6.00 s"));
     assert!(page.contains("abandoned · 0 handled · 1,200 returned · queue ≤ 20"));
 }
 
