@@ -345,6 +345,7 @@ mod tests {
 
     use super::*;
     use crate::capacity::Capacity;
+    use crate::deadline::OwnLimits;
     use crate::life::Life;
     use crate::mailbox::Mailbox;
 
@@ -370,6 +371,13 @@ mod tests {
             let life = Arc::new(Life::new("a", index, false, Arc::clone(&self.stage)));
             Arc::new(Member::unstarted(life, Mailbox::<u32>::new(Capacity::Bounded(1))))
         }
+
+        /// The same, which the stage knows.
+        pub(super) fn entered(&self, index: usize, limits: OwnLimits) -> Arc<Member> {
+            let life = Arc::clone(&self.member(index).life);
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+            self.stage.enter(Member { limits, ..Member::unstarted(life, mailbox) })
+        }
     }
 
     #[test]
@@ -379,5 +387,21 @@ mod tests {
         conductor.begin(&Reason::Shutdown);
         let words = conductor.drain.map(|drain| (drain.began, drain.next_word));
         assert!(words.is_some_and(|(began, next)| next == began + SAY_EVERY));
+    }
+    #[test]
+    fn d1_who_has_left_is_not_to_come_when_a_drain_begins() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let members = [0, 1, 2].map(|index| scene.entered(index, OwnLimits::default()));
+        let figures = Figures::default();
+        let drained = Leaving { ended: Ended::Drained, error: None, absorbed: false, figures };
+        conductor.leave(&members[0], drained);
+        conductor.begin(&Reason::Shutdown);
+        let clock = conductor.companies.clock_of(1).unwrap();
+        let turn = Turn::begin(Instant::now(), members[1].life.sample());
+        let own = OwnLimits { stall: Some(Duration::MAX), deadline: None };
+        // Half of the budget is divided among the two that are there, and kept for the one that is to come.
+        let limit = turn.next_limit(&clock, own, 1);
+        assert_eq!(limit, clock.end().map(|end| end - deadline::BUDGET / 4));
     }
 }

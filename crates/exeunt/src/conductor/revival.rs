@@ -270,3 +270,25 @@ impl Conductor<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Scene;
+    use super::*;
+    use crate::deadline::OwnLimits;
+
+    #[test]
+    fn f2_who_waits_to_begin_anew_with_others_begins_at_once_when_the_drain_does() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        (0..2).for_each(|index| drop(scene.entered(index, OwnLimits::default())));
+        conductor.revive(vec![0, 1], Vec::new(), Duration::from_secs(60));
+        let (go, told) = crossbeam_channel::bounded(1);
+        conductor.rests(1, go);
+        // The other is still to end its incarnation.
+        assert!(conductor.is_retiring(0) && told.is_empty());
+        conductor.begin(&Reason::Shutdown);
+        assert_eq!(told.try_recv(), Ok(Duration::ZERO));
+        assert!(conductor.states.is_empty());
+    }
+}
