@@ -308,7 +308,7 @@ impl<'a> Conductor<'a> {
         // A drain may begin when a pool has some of its threads.
         let members = self.stage.members();
         for front in members.iter().filter_map(|member| member.front.as_ref()) {
-            front.close().into_iter().for_each(|line| self.lines.enter(line, false));
+            front.close().into_iter().for_each(|line| self.lines.enter(line));
         }
         let refused = self.stage.refusals();
         let report = Report {

@@ -104,7 +104,7 @@ impl Conductor<'_> {
             None => Some(report),
             Some(front) => front.add(report),
         };
-        line.into_iter().for_each(|line| self.lines.enter(line, member.parent().is_some()));
+        line.into_iter().for_each(|line| self.lines.enter(line));
         if member.life.has_had_children() {
             // Those downstream wait for its children too, should any be left.
             self.dismiss_family(index, None);

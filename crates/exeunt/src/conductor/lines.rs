@@ -16,8 +16,8 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Enters a line.
-    pub(super) fn enter(&mut self, line: ActorReport, is_child: bool) {
-        self.children += usize::from(is_child && line.may_be_summed_up());
+    pub(super) fn enter(&mut self, line: ActorReport) {
+        self.children += usize::from(line.may_be_summed_up());
         self.all.push(line);
         if self.children > 2 * CHILDREN {
             self.sum_up_children();
@@ -69,13 +69,13 @@ mod tests {
     fn r1_the_first_of_very_many_children_are_one_line_and_nobody_else_is() {
         let mut lines = Lines::default();
         let child = || line(Some("parent"), Ended::Drained);
-        lines.enter(line(None, Ended::Drained), false);
-        lines.enter(line(Some("parent"), Ended::Failed), true);
-        (0..2 * CHILDREN).for_each(|_| lines.enter(child(), true));
+        lines.enter(line(None, Ended::Drained));
+        lines.enter(line(Some("parent"), Ended::Failed));
+        (0..2 * CHILDREN).for_each(|_| lines.enter(child()));
         assert_eq!(lines.all.len(), 2 * CHILDREN + 2);
         // With one more there are too many, and so again when as many have come as were summed up.
         for in_sum in [CHILDREN + 1, 2 * (CHILDREN + 1)] {
-            (lines.children..=2 * CHILDREN).for_each(|_| lines.enter(child(), true));
+            (lines.children..=2 * CHILDREN).for_each(|_| lines.enter(child()));
             let [sum, root, failed, others @ ..] = &lines.all[..] else { panic!() };
             assert!(sum.is_of_many() && root.parent.is_none() && failed.ended == Ended::Failed);
             assert_eq!((sum.handled, others.len()), (in_sum as u64, CHILDREN));
