@@ -395,7 +395,7 @@ impl Stage {
     }
 
     /// Takes the place of the two threads, for a caller that serves the stage itself.
-    #[cfg(feature = "stepper")]
+    #[cfg(any(feature = "stepper", test))]
     pub(crate) fn take_reading_ends(&self) -> Option<(Receiver<Cue>, Receiver<Chore>)> {
         let mut ends = lock(&self.reading_ends);
         self.is_observed.store(true, Ordering::Release);

@@ -3,8 +3,10 @@ use std::sync::atomic::Ordering;
 use super::super::company::Errand;
 use super::super::tests::Scene;
 use super::*;
+use crate::capacity::Capacity;
 use crate::deadline::{DrainClock, DrainLimits, OwnLimits};
 use crate::life::Life;
+use crate::mailbox::Mailbox;
 use crate::report::Reason;
 
 /// So many members, of which the first has left.
@@ -62,6 +64,31 @@ fn d2_the_deadline_of_a_parent_is_that_of_the_children_that_are_there_and_have_n
     // Its turn has come with its deadline, also that of a child that would have come later.
     let called: Vec<_> = all.iter().map(|member| member.life.stopping.is_set()).collect();
     assert_eq!(called, [false, false, true, true]);
+}
+
+#[test]
+fn d2_who_meets_its_deadline_with_its_parent_is_told_so_once() {
+    let scene = Scene::new();
+    let mut conductor = scene.conductor();
+    let all = [0, 1].map(|index| scene.entered(index, OwnLimits::default()));
+    let mut family = company(&all[1..], Errand::Parent { index: 0, tell: None });
+    let limits = DrainLimits { budget: Duration::ZERO, ..DrainLimits::default() };
+    family.clock = DrainClock::start(limits, Instant::now(), 1);
+    conductor.companies.add(family);
+    for member in &all {
+        let turn = Turn::begin(Instant::now(), member.life.sample());
+        conductor.states.insert(member.life.index, State::InTurn(turn));
+    }
+    conductor.enforce_deadlines();
+    let told: Vec<_> = scene
+        .notices()
+        .into_iter()
+        .filter_map(|notice| match notice {
+            Notice::Overdue { name, .. } => Some(name),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["0", "1"]);
 }
 
 #[test]
@@ -203,6 +230,46 @@ fn d1_a_drain_says_whom_it_waits_for_once_a_second_however_often_it_looks() {
     let looks = [first - SAY_EVERY, first - SAY_EVERY / 2, first + SAY_EVERY / 2, second];
     let next = looks.map(|now| conductor.say_whom_we_wait_for(now).unwrap());
     assert_eq!(next, [first, first, second, second + SAY_EVERY]);
+    let soon = Instant::now() + Duration::from_millis(50);
+    conductor.drain.iter_mut().for_each(|drain| drain.next_word = soon);
+    conductor.enforce_deadlines();
+    // A machine that is so busy that it is over already shows nothing.
+    assert!(conductor.look_at == Some(soon) || Instant::now() >= soon);
+}
+
+#[test]
+fn d1_a_drain_says_of_whom_it_waits_for_what_comes_first() {
+    let scene = Scene::new();
+    let mut conductor = scene.conductor();
+    let stalls = [3, 2, 4, 5, 5].map(Duration::from_secs);
+    let stalls = stalls.map(|stall| OwnLimits { stall: Some(stall), deadline: None });
+    let all = stalls.into_iter().enumerate().map(|(index, own)| scene.entered(index, own));
+    let all: Vec<_> = all.collect();
+    let mailbox = Mailbox::new(Capacity::Bounded(1));
+    assert!(mailbox.offer(&mailbox.ordinary, 7_u32).is_ok());
+    *lock(&all[1].post) = Some(mailbox);
+    conductor.begin(&Reason::Shutdown);
+    let now = conductor.drain.as_ref().map(|drain| drain.next_word).unwrap();
+    let turn = Turn::begin(now, all[0].life.sample());
+    let halted = |tenths: u32| {
+        let mut turn = turn;
+        turn.halted = Some(now - Duration::from_millis(100) * tenths);
+        State::InTurn(turn)
+    };
+    let states = [State::InTurn(turn), State::Settling(turn), halted(1), halted(4), halted(8)];
+    conductor.states.extend(states.into_iter().enumerate());
+    // The last waits for its children, which have deadlines of their own.
+    let errand = Errand::Parent { index: 4, tell: None };
+    conductor.companies.add(company(&[scene.member(5)], errand));
+    drop(scene.notices());
+    conductor.say_whom_we_wait_for(now);
+    let [Notice::Waiting { on, until_deadline, given_up_next }] = &scene.notices()[..] else {
+        panic!("it says so once");
+    };
+    let queued: Vec<_> = on.iter().map(|(name, queued)| (name.as_str(), *queued)).collect();
+    assert_eq!(queued, [("0", 0), ("1", 1), ("2", 0), ("3", 0), ("4", 0)]);
+    assert_eq!(*until_deadline, Some(Duration::from_secs(2)));
+    assert_eq!(*given_up_next, Some(("3".to_owned(), Duration::from_millis(600))));
 }
 
 #[test]
