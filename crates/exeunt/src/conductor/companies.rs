@@ -201,14 +201,26 @@ mod tests {
         assert_eq!(over.map(|company| company.parent()).collect::<Vec<_>>(), [None, Some(1)]);
     }
 
+    /// That company with so much time, and when it will be over.
+    fn budgeted(mut company: Company, seconds: u64) -> (Option<Instant>, Company) {
+        let limits = DrainLimits { budget: Duration::from_secs(seconds), ..DrainLimits::default() };
+        company.clock = DrainClock::start(limits, Instant::now(), 1);
+        (company.clock.end(), company)
+    }
+
+    #[test]
+    fn d1_the_time_of_several_is_up_first_when_that_of_the_first_is_that_has_any_left() {
+        let mut companies = Companies::default();
+        let ends = [60, 30, 0, 90].map(|seconds| {
+            let (end, company) = budgeted(company(&[seconds as usize], Errand::Own), seconds);
+            companies.add(company);
+            end
+        });
+        assert_eq!(companies.take_due(Instant::now()).1, ends[1]);
+    }
+
     #[test]
     fn d1_the_clock_of_the_first_company_holds_and_the_system_comes_before_all() {
-        let budgeted = |mut company: Company, seconds| {
-            let limits =
-                DrainLimits { budget: Duration::from_secs(seconds), ..DrainLimits::default() };
-            company.clock = DrainClock::start(limits, Instant::now(), 1);
-            (company.clock.end(), company)
-        };
         let mut companies = Companies::default();
         let (first, own) = budgeted(company(&[4], Errand::Own), 60);
         let (second, children) = budgeted(family(1, &[4]), 30);

@@ -79,7 +79,7 @@ impl Company {
         Company {
             clock: DrainClock::start(limits, now, waiting.len()),
             order: Order::new(nodes),
-            to_leave: waiting.len(),
+            to_leave: members.len(),
             waiting,
             pools,
             errand,
@@ -114,11 +114,6 @@ impl Company {
         };
         let due = due.into_iter();
         due.map(|at| Due { member: Arc::clone(&self.members[at]), with: with(at) }).collect()
-    }
-
-    /// Whether all others of the system leave before it.
-    fn is_daemon(&self, place: usize) -> bool {
-        self.members[place].node.daemon && self.is_the_systems()
     }
 
     /// Whether all have left, and the system does not wait for it.
@@ -160,7 +155,7 @@ impl Company {
     pub(super) fn end(&mut self, index: usize) -> bool {
         let Some(place) = self.place(index) else { return false };
         let is_news = self.order.end(place);
-        self.to_leave -= usize::from(is_news && !self.is_daemon(place));
+        self.to_leave -= usize::from(is_news);
         is_news
     }
 
@@ -224,8 +219,11 @@ pub(super) fn wiring(members: &[Arc<Member>], all: &[Arc<Member>]) -> Vec<Node> 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::capacity::Capacity;
+    use crate::deadline::{OwnLimits, Turn};
     use crate::mailbox::Mailbox;
     use crate::pool::Front;
     use crate::stage::Stage;
@@ -288,5 +286,33 @@ mod tests {
         let [first, second, third, _] = roots.each_ref().map(box_of);
         let feeds: Vec<_> = wiring(&roots, &all).into_iter().map(|node| node.feeds).collect();
         assert_eq!(feeds, [None, Some(vec![first, third]), None, Some(vec![second])]);
+    }
+
+    #[test]
+    fn o1_after_whom_a_task_leaves_holds_wherever_both_stand_in_their_family() {
+        let members = [3, 5].map(|index| member(index, None, &[]));
+        let node = |after| Node { mailbox: None, feeds: Some(Vec::new()), after, daemon: false };
+        let nodes = vec![node(Vec::new()), node(vec![3])];
+        let mut company =
+            Company::new(members.to_vec(), nodes, DrainLimits::default(), Errand::Own);
+        let due = |company: &mut Company| {
+            let due = company.take_due(Instant::now());
+            due.iter().map(|due| due.member.life.index).collect::<Vec<_>>()
+        };
+        assert_eq!(due(&mut company), [3]);
+        company.end(3);
+        assert_eq!(due(&mut company), [5]);
+    }
+
+    #[test]
+    fn d1_half_of_the_budget_is_divided_among_all_of_a_family() {
+        let members = [3, 4, 5].map(|index| member(index, None, &[]));
+        let nodes = members.iter().map(|member| member.node.clone()).collect();
+        let limits = DrainLimits::default();
+        let company = Company::new(members.to_vec(), nodes, limits, Errand::Own);
+        let turn = Turn::begin(Instant::now(), members[0].life.sample());
+        let own = OwnLimits { stall: Some(Duration::MAX), deadline: None };
+        let kept = company.clock.end().zip(turn.next_limit(&company.clock, own, 2));
+        assert_eq!(kept.map(|(end, limit)| end - limit), Some(limits.budget / 3));
     }
 }

@@ -164,3 +164,100 @@ pub(super) fn bury_aside(life: &Life, bury: Burial) -> Receiver<()> {
     }
     end
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::super::Drain;
+    use super::super::tests::{Scene, leaving};
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::deadline::OwnLimits;
+    use crate::mailbox::Mailbox;
+    use crate::report::Reason;
+
+    #[test]
+    fn r1_the_time_that_somebody_took_to_leave_begins_with_its_turn_the_drain_or_itself() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let who = |index, failed_first, started| {
+            let life = Life::new("a", index, false, Arc::clone(&scene.stage));
+            if failed_first {
+                life.set_failed_first();
+            }
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+            let member = Member::unstarted(Arc::new(life), mailbox);
+            Member { started: at(started), ..member }
+        };
+        // Who has no turn, one that was spawned in the drain among them.
+        let [early, late] = [who(0, false, 1), who(0, false, 20)];
+        let [failed_early, failed_late] = [who(0, true, 1), who(0, true, 20)];
+        // Whose turn began before the drain, or in it.
+        let [before, settling, after] = [who(1, false, 1), who(2, false, 1), who(3, false, 1)];
+        let [failed_before, failed_after] = [who(1, true, 1), who(3, true, 1)];
+        let turn = |second| Turn::begin(at(second), Life::unstarted().sample());
+        conductor.states.insert(1, State::InTurn(turn(5)));
+        conductor.states.insert(2, State::Settling(turn(12)));
+        conductor.states.insert(3, State::InTurn(turn(15)));
+        let began = |conductor: &Conductor<'_>, who: &[&Member], ended| {
+            let moments = who.iter().map(|member| conductor.measured_from(member, ended));
+            moments.map(|moment| (moment - start).as_secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(began(&conductor, &[&early, &late, &before], Ended::Failed), [1, 20, 5]);
+        let handled_before = BTreeMap::new();
+        conductor.drain = Some(Drain { began: at(10), next_word: at(11), handled_before });
+        let all = [&early, &late, &before, &settling, &after];
+        assert_eq!(began(&conductor, &all, Ended::Failed), [10, 20, 5, 12, 15]);
+        let failed = [&failed_early, &failed_late, &failed_before, &failed_after];
+        // What began the drain has ended before it, also if it was told to leave meanwhile.
+        assert_eq!(began(&conductor, &failed, Ended::Failed), [1, 20, 5, 1]);
+        assert_eq!(began(&conductor, &failed, Ended::Drained), [10, 20, 5, 15]);
+    }
+
+    #[test]
+    fn r1_of_who_is_spawned_in_the_drain_all_is_handled_while_draining() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let handle = |member: &Member| {
+            member.life.enter_message();
+            member.life.leave_handled();
+        };
+        let first = scene.entered(0, OwnLimits::default());
+        handle(&first);
+        let line = |conductor: &Conductor<'_>, member: &Member| {
+            let figures = member.life.figures();
+            let line = conductor.line(member, Leaving { figures, ..leaving() });
+            (line.handled, line.handled_while_draining)
+        };
+        assert_eq!(line(&conductor, &first), (1, 0));
+        conductor.begin(&Reason::Shutdown);
+        let second = scene.entered(1, OwnLimits::default());
+        [&first, &second].iter().for_each(|member| handle(member));
+        assert_eq!(line(&conductor, &first), (2, 1));
+        assert_eq!(line(&conductor, &second), (1, 1));
+    }
+
+    #[test]
+    fn d4_a_daemon_that_has_left_is_not_one_of_those_who_are_waited_for() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let (daemon, other) = (scene.daemon(0), scene.entered(1, OwnLimits::default()));
+        conductor.leave(&daemon, leaving());
+        assert!(!conductor.all_have_left());
+        conductor.leave(&other, leaving());
+        assert!(conductor.all_have_left());
+    }
+
+    #[test]
+    fn m1_who_has_left_holds_no_mailbox() {
+        let scene = Scene::new();
+        let member = scene.entered(0, OwnLimits::default());
+        member.life.add_annex(Mailbox::<u32>::new(Capacity::Bounded(1)));
+        scene.conductor().leave(&member, leaving());
+        assert!(lock(&member.post).is_none() && member.life.annexes().is_empty());
+    }
+}

@@ -34,7 +34,7 @@ impl Scene {
     }
 
     /// The same, of a daemon.
-    fn daemon(&self, index: usize) -> Arc<Member> {
+    pub(super) fn daemon(&self, index: usize) -> Arc<Member> {
         let mut daemon = self.unstarted(index, true);
         daemon.node.daemon = true;
         self.stage.enter(daemon)
@@ -52,7 +52,7 @@ impl Scene {
     }
 }
 
-fn leaving() -> Leaving {
+pub(super) fn leaving() -> Leaving {
     let figures = Figures::default();
     Leaving { ended: Ended::Drained, error: None, absorbed: false, figures }
 }

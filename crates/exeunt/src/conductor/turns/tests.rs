@@ -309,6 +309,8 @@ fn d1_whoever_is_left_to_come_in_the_drain_of_the_system_counts_for_those_who_le
     conductor.to_come = 7;
     let to_come = |conductor: &Conductor<'_>| conductor.terms_of(1, Instant::now()).1;
     assert_eq!(to_come(&conductor), 2);
+    conductor.give_turns();
+    assert_eq!(to_come(&conductor), 0);
     conductor.begin(&Reason::Shutdown);
     assert_eq!(to_come(&conductor), 7);
 }
