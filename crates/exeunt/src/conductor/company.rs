@@ -289,6 +289,17 @@ mod tests {
     }
 
     #[test]
+    fn o1_what_feeds_a_mailbox_that_somebody_has_beside_its_own_feeds_it() {
+        let beside = Mailbox::<u32>::new(Capacity::Bounded(1));
+        let first = member(0, None, &[]);
+        let last = member(1, None, &[beside.id]);
+        first.life.add_annex(beside);
+        let roots = [first, last];
+        let nodes = wiring(&roots, &roots);
+        assert_eq!(nodes[1].feeds, Some(vec![roots[0].node.mailbox.unwrap()]));
+    }
+
+    #[test]
     fn o1_after_whom_a_task_leaves_holds_wherever_both_stand_in_their_family() {
         let members = [3, 5].map(|index| member(index, None, &[]));
         let node = |after| Node { mailbox: None, feeds: Some(Vec::new()), after, daemon: false };

@@ -80,8 +80,9 @@ mod tests {
 
     use super::super::tests::Scene;
     use super::*;
-    use crate::deadline::Turn;
+    use crate::deadline::{OwnLimits, Turn};
     use crate::life::Life;
+    use crate::report::Reason;
 
     #[test]
     fn o3_who_has_left_or_is_leaving_is_not_sent_away_once_more() {
@@ -94,6 +95,19 @@ mod tests {
         assert!(conductor.companies.is_empty());
         (0..2).for_each(|_| conductor.send_away(vec![Arc::clone(&other)]));
         assert_eq!(conductor.companies.with(1).count(), 1);
+    }
+
+    #[test]
+    fn o3_who_is_told_to_stop_in_a_drain_does_not_wait_for_its_turn_there() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let members = [0, 1].map(|index| scene.entered(index, OwnLimits::default()));
+        conductor.begin(&Reason::Shutdown);
+        conductor.give_turns();
+        conductor.states.clear();
+        conductor.send_away(vec![Arc::clone(&members[0])]);
+        conductor.give_turns();
+        assert!(conductor.is_in_turn(0));
     }
 
     #[test]

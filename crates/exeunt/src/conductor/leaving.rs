@@ -175,6 +175,7 @@ mod tests {
     use super::*;
     use crate::capacity::Capacity;
     use crate::deadline::OwnLimits;
+    use crate::life::Outcome;
     use crate::mailbox::Mailbox;
     use crate::report::Reason;
 
@@ -239,6 +240,27 @@ mod tests {
         [&first, &second].iter().for_each(|member| handle(member));
         assert_eq!(line(&conductor, &first), (2, 1));
         assert_eq!(line(&conductor, &second), (1, 1));
+    }
+
+    #[test]
+    fn d3_the_end_waits_until_what_somebody_left_that_was_given_up_is_told() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let member = scene.entered(0, OwnLimits::default());
+        conductor.abandon(0, Turn::begin(Instant::now(), member.life.sample()));
+        assert_eq!(conductor.burials.len(), 1);
+    }
+
+    #[test]
+    fn d3_who_was_given_up_on_the_way_to_its_end_and_comes_there_has_left_once() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let member = scene.entered(0, OwnLimits::default());
+        member.life.end(Outcome::Drained);
+        conductor.abandon(0, Turn::begin(Instant::now(), member.life.sample()));
+        conductor.see_off(0);
+        let ends: Vec<_> = conductor.lines.take().iter().map(|line| line.ended).collect();
+        assert_eq!(ends, [Ended::Abandoned]);
     }
 
     #[test]

@@ -68,3 +68,47 @@ impl Mailboxes<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::tests::Scene;
+    use super::*;
+    use crate::capacity::Capacity;
+    use crate::deadline::{OwnLimits, Turn};
+    use crate::life::{Activity, Other};
+    use crate::mailbox::Mailbox;
+    use crate::pool::Front;
+
+    #[test]
+    fn d1_who_waits_for_a_pool_is_stuck_when_all_its_threads_are_whatever_others_do() {
+        let scene = Scene::new();
+        let mut conductor = scene.conductor();
+        let front = Arc::new(Front::new(Arc::clone(&scene.member(0).life), 2));
+        let threads = [1, 2].map(|index| {
+            let life = Arc::clone(&scene.member(index).life);
+            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+            let member = Member::unstarted(life, mailbox);
+            scene.stage.enter(Member { front: Some(Arc::clone(&front)), ..member })
+        });
+        let [waits, other] = [3, 4].map(|index| scene.entered(index, OwnLimits::default()));
+        let pool = Other { name: "pool".into(), index: Some(0) };
+        waits.life.swap_activity(Activity::Awaiting(pool));
+        let start = Instant::now();
+        conductor.states.insert(3, State::InTurn(Turn::begin(start, waits.life.sample())));
+        let mut stuck_after = |seconds| {
+            let now = start + Duration::from_secs(seconds);
+            conductor.excuse_who_waits(now);
+            let State::InTurn(turn) = conductor.states[&3] else { unreachable!("it waits alone") };
+            turn.stuck_for(now).as_secs()
+        };
+        // What a thread has achieved before it was first looked at is no progress.
+        threads[0].life.sign_of_life();
+        assert_eq!(stuck_after(1), 1);
+        threads[1].life.sign_of_life();
+        assert_eq!(stuck_after(2), 0);
+        [&other, &waits].iter().for_each(|member| member.life.sign_of_life());
+        assert_eq!(stuck_after(3), 1);
+    }
+}

@@ -71,6 +71,8 @@ fn o4_the_mailboxes_of_a_ring_are_closed_for_good_together() {
     assert!(mailboxes[0].rest());
     assert_eq!(are_gone(), [true; 2]);
     assert!(!mailboxes[0].rouse() && !mailboxes[0].rest());
+    // Nobody looks at it any more.
+    assert!(conductor.states.values().all(|state| matches!(state, State::InTurn(_))));
 }
 
 #[test]
@@ -189,6 +191,34 @@ fn o2_o4_a_ring_of_which_some_were_told_to_leave_early_waits_for_the_turn_of_the
     assert!(closes(&mut conductor));
 }
 
+#[test]
+fn o4_a_ring_waits_for_no_turn_of_one_that_has_left() {
+    let scene = Scene::new();
+    let mut conductor = scene.conductor();
+    let mailboxes = mailboxes();
+    let ring = ring(&mut conductor, &scene.stage, &mailboxes);
+    ring.iter().for_each(|member| member.life.fall_asleep());
+    conductor.states.remove(&1);
+    ring[1].has_left.store(true, Ordering::Relaxed);
+    (0..2).for_each(|_| conductor.settle(&ring, Instant::now()));
+    assert!(mailboxes[0].is_closed());
+}
+
+#[test]
+fn o4_rings_are_looked_at_until_none_settles() {
+    let scene = Scene::new();
+    let mut conductor = scene.conductor();
+    ring(&mut conductor, &scene.stage, &mailboxes());
+    let mut is_one_looked_at = |settles: bool| {
+        if !settles {
+            conductor.states.clear();
+        }
+        conductor.settle_rings();
+        conductor.settle_at.is_some()
+    };
+    assert_eq!([true, false].map(&mut is_one_looked_at), [true, false]);
+}
+
 /// Whether the members of a ring are told that their turn has come.
 fn are_called(ring: &[Arc<Member>]) -> [bool; 2] {
     [0, 1].map(|i: usize| ring[i].life.stopping.is_set())
@@ -259,6 +289,11 @@ fn d1_nobody_of_a_ring_is_stuck_while_another_of_it_gets_on() {
     ring[0].life.enter_message();
     ring[0].life.leave_handled();
     assert_eq!([stuck_after(4), stuck_after(6)], [[0, 0], [2, 2]]);
+    // Nor while all of them are seen asleep, but one was not all the time.
+    ring.iter().for_each(|member| member.life.fall_asleep());
+    assert_eq!(stuck_after(7), [3, 3]);
+    get_on(&ring[0].life);
+    assert_eq!(stuck_after(8), [0, 0]);
 }
 
 #[test]
