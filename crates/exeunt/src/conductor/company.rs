@@ -262,15 +262,20 @@ mod tests {
             Company::new(threads.to_vec(), nodes, DrainLimits::default(), Errand::Own)
         };
         let is_alone = |due: Due| matches!(due.with, With::Nobody);
-        let seen = || {
+        let seen = |limits| {
             let mut company = company();
+            company.clock = DrainClock::start(limits, Instant::now(), 2);
             let ring = company.ring(2).len();
             let due = company.take_due(Instant::now());
             (ring, due.into_iter().map(is_alone).collect::<Vec<_>>())
         };
-        assert_eq!(seen(), (0, vec![true; 2]));
+        let limits = DrainLimits::default();
+        assert_eq!(seen(limits), (0, vec![true; 2]));
         assert!(threads[0].life.found_family());
-        assert_eq!(seen(), (2, vec![false; 2]));
+        assert_eq!(seen(limits), (2, vec![false; 2]));
+        // When the time is up, nobody waits for the others.
+        let is_over = DrainLimits { budget: Duration::ZERO, ..limits };
+        assert_eq!(seen(is_over), (2, vec![true; 2]));
     }
 
     #[test]

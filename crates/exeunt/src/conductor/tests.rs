@@ -79,6 +79,8 @@ fn d1_who_has_left_is_not_to_come_when_a_drain_begins() {
     // Half of the budget is divided among the two that are there, and kept for the one that is to come.
     let limit = turn.next_limit(&clock, own, 1);
     assert_eq!(limit, clock.end().map(|end| end - deadline::BUDGET / 4));
+    // Nor does anybody wait for it.
+    assert_eq!([0, 1].map(|index| conductor.companies.with(index).count()), [0, 1]);
 }
 
 #[test]

@@ -94,7 +94,7 @@ mod tests {
         });
         let [waits, other] = [3, 4].map(|index| scene.entered(index, OwnLimits::default()));
         let pool = Other { name: "pool".into(), index: Some(0) };
-        waits.life.swap_activity(Activity::Awaiting(pool));
+        waits.life.swap_activity(Activity::Awaiting(pool.clone()));
         let start = Instant::now();
         conductor.states.insert(3, State::InTurn(Turn::begin(start, waits.life.sample())));
         let mut stuck_after = |seconds| {
@@ -110,5 +110,11 @@ mod tests {
         assert_eq!(stuck_after(2), 0);
         [&other, &waits].iter().for_each(|member| member.life.sign_of_life());
         assert_eq!(stuck_after(3), 1);
+        // Nor is what it has achieved while nobody waited.
+        waits.life.swap_activity(Activity::Working);
+        assert_eq!(stuck_after(4), 2);
+        threads[0].life.sign_of_life();
+        waits.life.swap_activity(Activity::Awaiting(pool));
+        assert_eq!(stuck_after(5), 3);
     }
 }

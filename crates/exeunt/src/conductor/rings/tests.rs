@@ -136,8 +136,10 @@ fn o3_o4_a_ring_to_which_children_send_all_the_time_is_at_rest_when_it_is_so_twi
     let mut conductor = scene.conductor();
     let mailboxes = mailboxes();
     let pool = ring(&mut conductor, &scene.stage, &mailboxes);
-    conductor.close_ring(&pool);
     pool.iter().for_each(|thread| thread.life.fall_asleep());
+    let looks = [0, 1].map(|_| conductor.look_at_ring(&pool).is_at_rest);
+    assert_eq!(looks, [false, true]);
+    conductor.close_ring(&pool);
     mailboxes.iter().for_each(|mailbox| assert!(mailbox.finish_for_strangers()));
     let mut is_at_rest = || {
         conductor.settle(&pool, Instant::now());
@@ -148,6 +150,27 @@ fn o3_o4_a_ring_to_which_children_send_all_the_time_is_at_rest_when_it_is_so_twi
     pool[0].life.enter_message();
     assert!(!is_at_rest());
     get_on(&pool[0].life);
+    assert!(is_at_rest());
+}
+
+#[test]
+fn o3_o4_the_children_of_a_ring_are_to_be_at_rest_until_the_turn_of_all_of_it_has_come() {
+    let scene = Scene::new();
+    let mut conductor = scene.conductor();
+    let ring = ring(&mut conductor, &scene.stage, &mailboxes());
+    let [parent, other] = &ring[..] else { unreachable!("there are two") };
+    assert!(parent.life.found_family());
+    let mut child = Life::new("child", 2, false, Arc::clone(&scene.stage));
+    child.parent = Some(Arc::clone(&parent.life));
+    let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
+    let child = scene.stage.enter(Member::unstarted(Arc::new(child), mailbox));
+    child.life.enter_message();
+    ring.iter().for_each(|member| member.life.fall_asleep());
+    let mut is_at_rest = || (0..2).any(|_| conductor.look_at_ring(&ring).is_at_rest);
+    assert!(!is_at_rest());
+    parent.life.stopping.set();
+    assert!(!is_at_rest());
+    other.life.stopping.set();
     assert!(is_at_rest());
 }
 
