@@ -720,13 +720,17 @@ fn m5_an_actor_that_asks_itself_is_told() {
             Play::new(move |question: Option<Reply<()>>, cx| {
                 if question.is_none() {
                     let error = cx.addr().ask(Some).unwrap_err();
-                    tell.send(matches!(error, AskError::Deadlock(_)))?;
+                    tell.send(
+                        matches!(&error, AskError::Deadlock(_, name) if &**name == "narcissus"),
+                    )?;
+                    // M2: it was not accepted, and comes back.
+                    tell.send(matches!(error.into_message(), Some(Some(_))))?;
                 }
                 Ok(())
             }),
         );
         addr.send(None).unwrap();
-        assert!(next(&told));
+        assert!(next(&told) && next(&told));
         assert_eq!(line(&system.shutdown(), "narcissus").handled, 1);
     });
 }

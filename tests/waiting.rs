@@ -1678,7 +1678,7 @@ fn m5_an_actor_may_ask_itself_if_it_does_not_wait() {
                 match talk {
                     Talk::Begin => {
                         let plain = cx.addr().ask(Talk::Asked);
-                        assert!(matches!(plain, Err(AskError::Deadlock(_))), "{plain:?}");
+                        assert!(matches!(plain, Err(AskError::Deadlock(..))), "{plain:?}");
                         let tell = tell.clone();
                         let me = cx.addr();
                         cx.ask_then(&me, Talk::Asked, move |_, answer, _| {

@@ -224,7 +224,7 @@ fn m5_an_ask_is_answered_within_a_run() {
             match n {
                 0 => drop(reply),
                 1 => drop(cx.addr().ask(|reply| (7, reply)).map_err(|e| {
-                    assert!(matches!(e, AskError::Deadlock(_)));
+                    assert!(matches!(e, AskError::Deadlock(..)));
                     reply.send(0)
                 })),
                 2 => return Err(Error::msg("no")),

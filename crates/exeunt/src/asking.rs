@@ -36,11 +36,12 @@ impl Asked<'_> {
         deadline: Option<Instant>,
         send: impl FnOnce(M) -> Result<(), SendTimeoutError<M>>,
     ) -> Result<R, AskError<M>> {
-        if self.is(life::current().as_deref()) {
-            return Err(AskError::Deadlock(Arc::clone(self.name)));
-        }
         let (reply, answer) = Reply::new();
-        send(question(reply)).map_err(AskError::NotSent)?;
+        let message = question(reply);
+        if self.is(life::current().as_deref()) {
+            return Err(AskError::Deadlock(message, Arc::clone(self.name)));
+        }
+        send(message).map_err(AskError::NotSent)?;
         self.wait_for_answer(&answer, deadline)
     }
 

@@ -206,8 +206,7 @@ impl<M: Send + 'static> Router<M> {
     /// # Errors
     ///
     /// Those of [`Addr::ask`]. Only a question that was not accepted goes to the next actor; one that was accepted, and
-    /// not answered, is not asked twice. With [`AskError::Deadlock`], when there is nobody but the asker to ask, the
-    /// question is dropped.
+    /// not answered, is not asked twice. With [`AskError::Deadlock`] there is nobody but the asker to ask.
     pub fn ask<R: Send + 'static>(
         &self,
         question: impl FnOnce(Reply<R>) -> M,
@@ -247,7 +246,7 @@ impl<M: Send + 'static> Router<M> {
         let is_my_own =
             |me: &Arc<life::Life>| round.open().any(|member| member.belongs_to(Some(me)));
         if let Some(me) = me.filter(is_my_own) {
-            return Err(AskError::Deadlock(Arc::clone(&me.name)));
+            return Err(AskError::Deadlock(message, Arc::clone(&me.name)));
         }
         round.first().send_by(message, deadline).map_err(AskError::NotSent)?;
         round.first().asked().wait_for_answer(&answer, deadline)

@@ -229,8 +229,8 @@ pub enum AskError<M> {
     Timeout(Arc<str>),
     /// The question was accepted, and the *asking* actor is past its own deadline.
     Interrupted(Arc<str>),
-    /// The asked actor is the asking one: it cannot answer while it waits.
-    Deadlock(Arc<str>),
+    /// The asked actor is the asking one: it cannot answer while it waits. The question was not sent; here it is.
+    Deadlock(M, Arc<str>),
 }
 
 impl<M> AskError<M> {
@@ -239,6 +239,7 @@ impl<M> AskError<M> {
     pub fn into_message(self) -> Option<M> {
         match self {
             AskError::NotSent(refusal) => Some(refusal.into_message()),
+            AskError::Deadlock(message, _) => Some(message),
             _ => None,
         }
     }
@@ -252,7 +253,7 @@ impl<M> AskError<M> {
             | AskError::Ended(name)
             | AskError::Timeout(name)
             | AskError::Interrupted(name)
-            | AskError::Deadlock(name) => name,
+            | AskError::Deadlock(_, name) => name,
         }
     }
 }
@@ -265,7 +266,7 @@ impl<M> fmt::Debug for AskError<M> {
             AskError::Ended(name) => ("Ended", name),
             AskError::Timeout(name) => ("Timeout", name),
             AskError::Interrupted(name) => ("Interrupted", name),
-            AskError::Deadlock(name) => ("Deadlock", name),
+            AskError::Deadlock(_, name) => return write!(f, "Deadlock(.., {name:?})"),
         };
         f.debug_tuple(reason).field(name).finish()
     }
@@ -283,7 +284,7 @@ impl<M> fmt::Display for AskError<M> {
             AskError::Interrupted(name) => {
                 write!(f, "no answer of `{name}` came before the asker had to stop")
             }
-            AskError::Deadlock(name) => {
+            AskError::Deadlock(_, name) => {
                 write!(f, "`{name}` asked itself: it cannot answer while it waits")
             }
         }

@@ -33,7 +33,8 @@ impl<M: Send + 'static, R: Send + 'static> Future for AskFuture<M, R> {
         let this = self.get_mut();
         if !this.is_asked {
             if this.question.addr.belongs_to(life::current().as_deref()) {
-                return Poll::Ready(Err(AskError::Deadlock(this.asked())));
+                let message = this.question.take_message();
+                return Poll::Ready(Err(AskError::Deadlock(message, this.asked())));
             }
             match this.question.poll_send(cx.waker()) {
                 Poll::Ready(Ok(())) => this.is_asked = true,

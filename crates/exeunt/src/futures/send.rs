@@ -59,9 +59,7 @@ impl<M: Send + 'static> SendFuture<M> {
 
     /// Sends if it can be done now; says so if it never can.
     fn attempt(&mut self) -> Poll<Result<(), SendTimeoutError<M>>> {
-        let Some(message) = self.message.take() else {
-            panic!("a send was polled after it was ready");
-        };
+        let message = self.take_message();
         match self.addr.try_send(message) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(TrySendError::Full(message, _)) if self.addr.mailbox().is_deaf() => {
@@ -77,6 +75,13 @@ impl<M: Send + 'static> SendFuture<M> {
             Err(TrySendError::Closed(message, name) | TrySendError::NoLane(message, name)) => {
                 Poll::Ready(Err(SendTimeoutError::Closed(message, name)))
             }
+        }
+    }
+
+    pub(super) fn take_message(&mut self) -> M {
+        match self.message.take() {
+            Some(message) => message,
+            None => panic!("a send was polled after it was ready"),
         }
     }
 
