@@ -1330,3 +1330,39 @@ fn d1_d3_of_who_has_met_its_deadline_a_drain_says_until_when_it_waits() {
         assert_eq!(line(&system.wait(), "slow").ended, Ended::Overdue);
     });
 }
+
+#[test]
+fn d2_whoever_sets_the_events_that_an_actor_or_a_task_is_shown_stops_nobody() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("shown");
+        let addr = system.spawn(
+            "a",
+            Play::new(move |n: u32, cx| {
+                let seen = [cx.stopping(), cx.must_stop()].map(Event::is_set);
+                cx.stopping().set();
+                cx.must_stop().set();
+                Ok(tell.send((n, seen, cx.sleep(Duration::ZERO).is_ok()))?)
+            }),
+        );
+        let (over, may_leave) = mpsc::channel();
+        system.spawn_task("b", move |cx| {
+            cx.stopping().set();
+            cx.must_stop().set();
+            Ok(may_leave.recv()?)
+        });
+        addr.send(0).unwrap();
+        assert_eq!(next(&told), (0, [false; 2], true));
+        until(|| addr.is_closed() || standing(&system.handle(), "a").is_idle);
+        (1..3).for_each(|n| addr.send(n).unwrap());
+        assert_eq!(next(&told), (1, [true; 2], true), "it sees what it has set");
+        assert_eq!(next(&told), (2, [true; 2], true));
+        over.send(()).unwrap();
+        let report = system.shutdown();
+        assert_eq!(
+            (figures(line(&report, "a")), line(&report, "a").ended),
+            ([3, 0, 0], Ended::Drained)
+        );
+        assert!(report.is_complete() && !report.is_failure());
+    });
+}

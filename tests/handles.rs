@@ -221,3 +221,24 @@ fn to_watch_nobody_or_oneself_is_an_error() {
         assert_eq!(so_far(&told), [Err(WaitError::NotSpawned), Err(WaitError::Inside)]);
     });
 }
+
+#[test]
+fn r1_an_actor_and_a_task_know_their_place_and_hand_out_how_others_see_them() {
+    guarded(|| {
+        let (tell, told) = mpsc::channel();
+        let mut system = System::new("handles");
+        let of_task = tell.clone();
+        system.spawn_task("first", move |cx| Ok(of_task.send((cx.id(), cx.handle()))?));
+        let task = next(&told);
+        let of_actor = Play::new(move |(), cx| Ok(tell.send((cx.id(), cx.handle()))?));
+        let addr = system.spawn("second", of_actor);
+        addr.send(()).unwrap();
+        let actor = next(&told);
+        assert_eq!((Some(actor.0), &actor.1), (addr.id(), &addr.handle()));
+        assert_eq!((Some(task.0), task.1.name()), (task.1.id(), "first"));
+        drop(addr);
+        // The handle keeps nobody alive.
+        let ends = [task.1.wait().unwrap(), actor.1.wait().unwrap()];
+        assert!(ends.iter().all(|end| end.is_complete() && !end.is_failure()));
+    });
+}

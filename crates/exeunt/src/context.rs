@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::actor::Actor;
@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::group::GroupBuilder;
 use crate::handle::ActorHandle;
 use crate::life::{self, Activity, Life};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Post};
 use crate::report::ActorReport;
 use crate::stopping::OnStopping;
 use crate::system::SystemHandle;
@@ -55,12 +55,17 @@ pub struct Context<A: Actor> {
     pub(crate) children_left: Vec<ActorReport>,
     pub(crate) mailbox: Arc<Mailbox<A::Msg>>,
     pub(crate) life: Arc<Life>,
+    /// What the actor is shown of the events of the same name, when it looks for the first time: a child of each, so
+    /// that only the system sets those that count.
+    stopping: OnceLock<Event>,
+    must_stop: OnceLock<Event>,
 }
 
 impl<A: Actor> Context<A> {
     pub(crate) fn new(life: Arc<Life>, mailbox: Arc<Mailbox<A::Msg>>, clock: Clock) -> Context<A> {
         let agenda = Agenda::new(clock, &mailbox, life.seat);
-        Context { agenda, children_left: Vec::new(), mailbox, life }
+        let (stopping, must_stop) = (OnceLock::new(), OnceLock::new());
+        Context { agenda, children_left: Vec::new(), mailbox, life, stopping, must_stop }
     }
 
     /// Ends whatever it waits for beside its mailbox. What was accepted there is returned.
@@ -86,6 +91,13 @@ impl<A: Actor> Context<A> {
         Addr::new(Arc::clone(&self.mailbox))
     }
 
+    /// The actor as others see it, and what keeps nobody alive: to be handed to somebody who waits for its end. To the
+    /// thread of a pool it is the pool.
+    #[must_use]
+    pub fn handle(&self) -> ActorHandle {
+        ActorHandle::of_actor(Arc::clone(&self.mailbox) as Arc<dyn Post>)
+    }
+
     /// The number of messages that wait in the mailbox.
     #[must_use]
     pub fn queued(&self) -> usize {
@@ -93,14 +105,15 @@ impl<A: Actor> Context<A> {
     }
 
     /// Set when its turn in the drain has come. An actor need not look, since its mailbox is closed and drained for it.
-    /// Only the system is to set it; code that sets events is to be given a [child](Event::child).
+    /// Whoever sets it ends the waits for it, and nothing else: the actor itself asks for its end by
+    /// [`stop`](Context::stop).
     ///
     /// In a ring, whose members declare that they feed each other, it is set only when all of them have come to rest
     /// and close together. A member that sends a new message for each one it handles looks at
     /// [`is_draining`](SystemHandle::is_draining) of [`system`](Context::system) instead, and stops sending them.
     #[must_use]
     pub fn stopping(&self) -> &Event {
-        &self.life.stopping
+        self.stopping.get_or_init(|| self.life.stopping.child())
     }
 
     /// The reports of the children that left in the actor's turn, or because it is to begin anew, in the order in which
@@ -154,18 +167,28 @@ pub struct TaskContext {
     life: Arc<Life>,
     /// Set when the task's turn has come, or it is to begin anew.
     stopping: Event,
+    must_stop: OnceLock<Event>,
 }
 
 impl TaskContext {
     pub(crate) fn new(life: Arc<Life>) -> TaskContext {
-        TaskContext { stopping: life.incarnation(), life }
+        let stopping = life.incarnation().child();
+        TaskContext { life, stopping, must_stop: OnceLock::new() }
     }
 
     /// Set when the task is to return: its turn in the drain has come, or it is to begin anew
     /// together with others of its [group](crate::Group).
+    ///
+    /// Whoever sets it ends the task's own waits for it, and nothing else.
     #[must_use]
     pub fn stopping(&self) -> &Event {
         &self.stopping
+    }
+
+    /// The task as others see it: to be handed to somebody who waits for its end.
+    #[must_use]
+    pub fn handle(&self) -> ActorHandle {
+        ActorHandle::of_task(Arc::clone(&self.life))
     }
 
     /// Sleeps, and stops sleeping the moment the task's turn comes.
@@ -188,12 +211,20 @@ macro_rules! common {
                 &self.life.name
             }
 
-            /// Set, by the system alone, when its deadline has passed. From then on it has the grace (one
+            /// Its place in the order of spawning: see [`Addr::id`](crate::Addr::id). A thread of a pool has one of its
+            /// own.
+            #[must_use]
+            pub fn id(&self) -> usize {
+                self.life.index
+            }
+
+            /// Set when its deadline has passed. From then on it has the grace (one
             /// second unless set) to leave before it is abandoned. Sends, asks and sleeps that waited
-            /// have ended with an error; a long computation may look at this event.
+            /// have ended with an error; a long computation may look at this event. Whoever else sets it ends the waits
+            /// for it, and nothing else.
             #[must_use]
             pub fn must_stop(&self) -> &Event {
-                &self.life.must_stop
+                self.must_stop.get_or_init(|| self.life.must_stop.child())
             }
 
             /// A sign of life: tells a drain that something was achieved although no message was finished. The stall

@@ -50,9 +50,15 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// The report of the run.
+    /// The report of the run. Where [`Termination`] is in scope, its method of the same name comes first: say
+    /// `Exit::report(&exit)` there.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// The report of the run, to keep.
+    pub fn into_report(self) -> Report {
+        self.report
     }
 
     /// How the process will end.
@@ -72,6 +78,7 @@ impl Exit {
     }
 }
 
+/// As [`System::run`](crate::System::run) gives it: for those who end a system in another way.
 impl From<Report> for Exit {
     fn from(report: Report) -> Exit {
         let ended_well = report.reason == Reason::Completed && report.status() == Status::Success;

@@ -101,6 +101,38 @@ impl<R> Reply<R> {
         (Reply { slot: Arc::clone(&slot) }, Answer { slot })
     }
 
+    /// Whether nobody waits for the answer any more: the asker has given up, or is gone. Before an answer that is dear
+    /// it is worth a look, which costs a lock.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::{Actor, Context, Reply, System};
+    ///
+    /// struct Librarian(std::sync::mpsc::Receiver<()>);
+    /// impl Actor for Librarian {
+    ///     type Msg = Reply<String>;
+    ///     fn handle(&mut self, reply: Reply<String>, _cx: &mut Context<Self>) -> exeunt::Result {
+    ///         self.0.recv()?; // the ladder is in use
+    ///         if !reply.is_closed() {
+    ///             let _ = reply.send("from the highest shelf".to_owned());
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let (free, ladder) = std::sync::mpsc::channel();
+    /// let mut system = System::new("library");
+    /// let librarian = system.spawn("librarian", Librarian(ladder));
+    /// assert!(librarian.ask_timeout(|reply| reply, Duration::from_millis(1)).is_err());
+    /// free.send(())?;
+    /// assert!(system.shutdown().is_complete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.slot.lock().state, State::Forsaken)
+    }
+
     /// Answers.
     ///
     /// # Errors

@@ -328,11 +328,16 @@ impl ActorReport {
         self.took = self.took.max(other.took);
     }
 
-    fn is_failure(&self) -> bool {
+    /// Whether it failed, and nobody absorbed that: a failure of the run.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
         self.ended == Ended::Failed && !self.absorbed
     }
 
-    fn is_complete(&self) -> bool {
+    /// Whether nothing of it was cut short: it met no deadline, and nothing was returned but what a full mailbox was
+    /// asked to [drop](crate::Overflow). A daemon's end cuts nothing short.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
         match self.ended {
             Ended::Daemon => true,
             Ended::Drained | Ended::Completed | Ended::Failed => self.returned == self.overflowed,
