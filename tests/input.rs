@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{
-    ActorBuilder, AutoShutdown, Capacity, Ended, Error, Reason, Restart, SendError, SpawnError,
-    Status, System, WaitError,
+    ActorBuilder, AutoShutdown, Capacity, Ended, Error, Overflow, Reason, Restart, SendError,
+    SpawnError, Status, System, WaitError,
 };
 
 use crate::support::{HANG, OnDrop, Play, guarded, leaving, line, next, signals, trap};
@@ -353,6 +353,14 @@ fn what_could_never_have_an_effect_is_an_error_that_says_so() {
         let pool = system.pool("a", 2).significant().spawn_with(idle).unwrap_err();
         assert!(pool.is_pointless() && pool.name() == "a/1", "{pool}");
 
+        let twice: [fn(Builder<'_>) -> Builder<'_>; 2] =
+            [|a| a.overflow(Overflow::Refuse), |a| a.returned(drop)];
+        for choose in twice {
+            let (_, inbox) = exeunt::mailbox(8);
+            let inbox = inbox.overflow(Overflow::Wait).returned(drop);
+            let error = choose(system.actor("a").inbox(inbox)).spawn(Play::idle()).unwrap_err();
+            refused(error, "its inbox has one already");
+        }
         for comes_after in [false, true] {
             let (addr, inbox) = exeunt::mailbox(8);
             let (unhandled, returned) = mpsc::channel();

@@ -17,3 +17,4 @@ mod pipeline;
 mod thumbnails;
 mod toolkit_examples;
 mod access_log;
+mod log;

@@ -335,12 +335,14 @@ impl<M: Send + 'static> Mailbox<M> {
         self.urgent.get().and_then(Lane::take).map(Letter::open)
     }
 
-    /// The end of a mailbox that no actor will read.
-    pub(crate) fn abolish(&self) {
+    /// The end of a mailbox that no actor will read. How many messages were in it.
+    pub(crate) fn abolish(&self) -> usize {
         let left = self.evict();
+        let messages = left.len();
         self.bury(left);
         self.dead_letters.forget();
         self.end();
+        messages
     }
 
     // Dead letters.

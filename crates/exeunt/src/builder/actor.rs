@@ -137,9 +137,9 @@ impl<'a, M: Send + 'static> ActorBuilder<'a, M> {
     }
 
     /// Sets what a send does when the mailbox is full; it waits unless set. This also holds for an
-    /// [`inbox`](ActorBuilder::inbox), from the spawn on.
+    /// [`inbox`](ActorBuilder::inbox) that has no [overflow](Inbox::overflow) of its own, from the spawn on.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.mailbox.overflow = overflow;
+        self.mailbox.overflow = Some(overflow);
         self
     }
 

@@ -10,9 +10,11 @@ pub(crate) struct MailboxOptions<M: Send + 'static> {
     /// Unless set, the default; for an inbox that was made before, its own.
     pub(crate) capacity: Option<Capacity>,
     pub(crate) urgent: Option<Capacity>,
-    pub(crate) overflow: Overflow,
+    /// As the capacity.
+    pub(crate) overflow: Option<Overflow>,
     /// A mailbox that was made before its actor.
     pub(crate) inbox: Option<Inbox<M>>,
+    /// As the capacity.
     pub(crate) dead_letters: Option<DeadLetters<M>>,
 }
 
@@ -21,7 +23,7 @@ impl<M: Send + 'static> Default for MailboxOptions<M> {
         MailboxOptions {
             capacity: None,
             urgent: None,
-            overflow: Overflow::default(),
+            overflow: None,
             inbox: None,
             dead_letters: None,
         }
@@ -31,11 +33,16 @@ impl<M: Send + 'static> Default for MailboxOptions<M> {
 impl<M: Send + 'static> MailboxOptions<M> {
     /// The mailbox of the actor of that name, with all that was chosen for it.
     pub(crate) fn open(self, name: &Arc<str>) -> Result<Unread<M>, SpawnCause> {
-        let has_two_capacities = self.inbox.is_some() && self.capacity.is_some();
+        let has_inbox = self.inbox.is_some();
         let mailbox = match self.inbox {
             Some(inbox) => inbox.into_mailbox(),
             None => Mailbox::new(self.capacity.unwrap_or_default()),
         };
+        let chosen_twice = [
+            ("a capacity", has_inbox && self.capacity.is_some()),
+            ("an overflow", self.overflow.is_some() && mailbox.has_overflow()),
+            ("a dead-letter hook", self.dead_letters.is_some() && mailbox.dead_letters.is_open()),
+        ];
         // Whatever goes wrong from here on, no sender may wait for a reader that will never come.
         let unread = Unread { mailbox, is_read: false };
         let mailbox = unread.mailbox();
@@ -48,14 +55,16 @@ impl<M: Send + 'static> MailboxOptions<M> {
                 return Err(SpawnCause::Capacity(messages));
             }
         }
-        if has_two_capacities {
-            let why = "a capacity, since its inbox has one already";
-            return Err(SpawnCause::Pointless(why.to_owned()));
+        if let Some((what, _)) = chosen_twice.into_iter().find(|(_, is_twice)| *is_twice) {
+            let why = format!("{what}, since its inbox has one already");
+            return Err(SpawnCause::Pointless(why));
         }
         if let Some(capacity) = self.urgent {
             mailbox.open_urgent_lane(capacity);
         }
-        mailbox.set_overflow(self.overflow);
+        if let Some(overflow) = self.overflow {
+            mailbox.set_overflow(overflow);
+        }
         Ok(unread)
     }
 }

@@ -80,8 +80,8 @@ impl SpawnError {
 
     /// Something was chosen for it that could never have an effect: it was made
     /// [significant](crate::ActorBuilder::significant) in vain, may be [restarted](crate::Restart::intensity) so often
-    /// within no time at all, or has a [capacity](crate::ActorBuilder::capacity) beside an
-    /// [inbox](crate::ActorBuilder::inbox) with its own.
+    /// within no time at all, or has a [capacity](crate::ActorBuilder::capacity), an overflow or a dead-letter hook beside
+    /// an [inbox](crate::ActorBuilder::inbox) with its own.
     #[must_use]
     pub fn is_pointless(&self) -> bool {
         matches!(self.cause, SpawnCause::Pointless(_))

@@ -1,5 +1,6 @@
 //! [`mailbox()`] and [`Inbox`]: a mailbox that is there before its actor.
 
+use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use crate::capacity::Capacity;
 /// Makes a mailbox before its actor: an address to hand around, and the inbox for the
 /// [builder](crate::ActorBuilder::inbox) of the actor that is to read it.
 ///
-/// What is sent before the actor is spawned waits for it. An inbox that is dropped unused closes
-/// the mailbox and drops what is in it, unless it has a [hook](Inbox::returned); what waits for an actor that cannot be started goes to its
-/// [dead-letter hook](crate::ActorBuilder::returned), but, since it never was an actor, into no
-/// report.
+/// What is sent before the actor is spawned waits for it. An inbox that is dropped unused closes the mailbox, and hands
+/// what is in it to its [hook](Inbox::returned); without a hook that is dropped, and a warning in the log says how many
+/// messages it was. What waits for an actor that cannot be started goes to its
+/// [dead-letter hook](crate::ActorBuilder::returned). Neither is in a report, since there never was an actor.
 ///
 /// A capacity of zero gives a closed mailbox, and an error that says so from the builder.
 ///
@@ -67,7 +68,7 @@ pub struct Inbox<M: Send + 'static> {
 impl<M: Send + 'static> Inbox<M> {
     /// Sets what becomes of messages for which there is no room, as soon as an actor reads the
     /// mailbox; [`Overflow::Wait`] unless set. For an actor's own mailbox the
-    /// [builder](crate::ActorBuilder::overflow) does it too; of the two, this one counts.
+    /// [builder](crate::ActorBuilder::overflow) does it too; to have both do it is an error.
     #[must_use]
     pub fn overflow(self, overflow: Overflow) -> Inbox<M> {
         if let Some(mailbox) = &self.mailbox {
@@ -77,7 +78,7 @@ impl<M: Send + 'static> Inbox<M> {
     }
 
     /// Sets what becomes of messages that were accepted and will not be handled, as the
-    /// [builder](crate::ActorBuilder::returned) does; of the two, this one counts.
+    /// [builder](crate::ActorBuilder::returned) does; to have both do it is an error.
     ///
     /// It is for an inbox that is [attached](crate::Context::attach_inbox). Without a hook of its own, what is left in
     /// it when its actor ends goes to the actor's hook, as the message that it would have become; what finds no room,
@@ -100,8 +101,12 @@ impl<M: Send + 'static> Inbox<M> {
 
 impl<M: Send + 'static> Drop for Inbox<M> {
     fn drop(&mut self) {
-        if let Some(mailbox) = self.mailbox.take() {
-            mailbox.abolish();
+        let Some(mailbox) = self.mailbox.take() else { return };
+        let has_hook = mailbox.dead_letters.is_open();
+        let left = mailbox.abolish();
+        if left > 0 && !has_hook {
+            let (noun, what) = (if left == 1 { "message" } else { "messages" }, type_name::<M>());
+            log::warn!("an inbox that no actor was given is dropped with {left} {noun} ({what})");
         }
     }
 }

@@ -96,6 +96,11 @@ impl<M: Send + 'static> Mailbox<M> {
         let _ = self.overflow.set(overflow);
     }
 
+    /// Whether that was chosen.
+    pub(crate) fn has_overflow(&self) -> bool {
+        self.overflow.get().is_some()
+    }
+
     pub(crate) fn overflow(&self) -> Overflow {
         match (self.owner.get(), self.overflow.get()) {
             (Some(_), Some(&overflow)) => overflow,

@@ -101,7 +101,7 @@ impl<A: Actor> StepperBuilder<A> {
 
     /// Sets what becomes of messages for which there is no room.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.mailbox.overflow = overflow;
+        self.mailbox.overflow = Some(overflow);
         self
     }
 
