@@ -229,7 +229,7 @@ impl<'a> Conductor<'a> {
     fn take(&mut self, cue: Cue) {
         match cue {
             Cue::Ended(index) => self.see_off(index),
-            Cue::Shutdown(reason) => drop(self.reason.get_or_insert(reason)),
+            Cue::Shutdown(reason) => _ = self.reason.get_or_insert(reason),
             Cue::Awaited => self.awaited = true,
             Cue::Stop { index, by_itself } => self.grant(index, by_itself),
             Cue::Dismiss { parent, left } => self.dismiss_family(parent, Some(left)),

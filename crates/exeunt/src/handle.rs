@@ -158,7 +158,9 @@ impl ActorHandle {
         during(me.as_deref(), activity, |interrupt| {
             let mut select = Select::new();
             let told = select.recv(&watch.receiver);
-            interrupt.map(|interrupt| select.recv(interrupt.receiver()));
+            if let Some(interrupt) = interrupt {
+                select.recv(interrupt.receiver());
+            }
             let ready = match deadline {
                 None => select.ready(),
                 Some(deadline) => {

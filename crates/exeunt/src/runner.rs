@@ -183,12 +183,15 @@ impl<'a, A: Actor> Runner<'a, A> {
             Affair::Halt => return Err(Over::Halt),
             Affair::Summons(Summons::Retire) => return Err(Over::Retired),
             Affair::Summons(Summons::Fall(error)) => Err(Failure::of(error)),
-            // First the children leave, and what they send meanwhile is handled. Then something
-            // may have come while we looked away; that is handled too.
-            Affair::Dry if !self.dismiss_children() && self.finish() => {
-                return Err(Over::Dry);
+            Affair::Dry => {
+                // First the children leave, and what they send meanwhile is handled. Then something
+                // may have come while we looked away; that is handled too.
+                let has_children = self.dismiss_children();
+                if !has_children && self.finish() {
+                    return Err(Over::Dry);
+                }
+                Ok(())
             }
-            Affair::Dry => Ok(()),
         };
         done.map_err(Over::Failed)
     }
@@ -199,18 +202,18 @@ impl<'a, A: Actor> Runner<'a, A> {
     fn wait_for_message(&mut self) -> Option<Letter<A::Msg>> {
         let mut looks = 0;
         loop {
-            if self.bell.heard() && self.is_next(Self::take_orders) {
+            if self.bell.heard() && self.puts_aside(Self::take_orders) {
                 return None;
             }
             if self.cell.agenda_now().is_in_use() {
-                if self.is_next(Self::take_from_agenda) {
+                if self.puts_aside(Self::take_from_agenda) {
                     return None;
                 }
             } else if let Some(letter) = self.mailbox.take_letter() {
                 return Some(letter);
             }
             // In its turn an actor has most often come to its end, and gives way to nobody first.
-            if self.cell.agenda_now().is_in_turn() && self.is_next(Self::last_call) {
+            if self.cell.agenda_now().is_in_turn() && self.puts_aside(Self::last_call) {
                 return None;
             }
             if self.flood.gathers(self.life.handled()) {
@@ -220,16 +223,16 @@ impl<'a, A: Actor> Runner<'a, A> {
                 looks += 1;
                 continue;
             }
-            if self.is_next(Self::last_call) || self.is_next(Self::sleep) {
+            if self.puts_aside(Self::last_call) || self.puts_aside(Self::sleep) {
                 return None;
             }
             looks = 0;
         }
     }
 
-    /// Whether there is something else to do, which is put aside.
+    /// Puts aside what else there is to do, if there is something.
     #[cold]
-    fn is_next(&mut self, look: impl FnOnce(&mut Self) -> Option<Next<A::Msg>>) -> bool {
+    fn puts_aside(&mut self, look: impl FnOnce(&mut Self) -> Option<Next<A::Msg>>) -> bool {
         self.next = look(self);
         self.next.is_some()
     }
