@@ -210,10 +210,10 @@ impl Turn {
         if self.has_progressed(sample) {
             self.progressed = now;
         }
-        if sample != self.sample {
-            self.sample = sample;
+        if !sample.is_where_it_was(self.sample) {
             self.moved = now;
         }
+        self.sample = sample;
     }
 
     /// Whether its thread is in the user's code, and not on its way through.
@@ -338,6 +338,17 @@ mod tests {
         bench.life.enter_message();
         assert!(matches!(bench.decide(2 * SECOND + SETTLED, own), Decision::Wait(_)));
         assert_eq!(bench.decide(2 * SECOND + 2 * SETTLED, own), Decision::Abandon);
+    }
+
+    #[test]
+    fn d3_signs_of_life_past_its_grace_are_no_way_out_of_a_handler() {
+        let mut bench = bench();
+        let own = OwnLimits::default();
+        bench.life.enter_message();
+        assert!(matches!(bench.decide(SECOND, own), Decision::Wait(_)));
+        bench.turn.halted = Some(bench.start + SECOND);
+        bench.life.sign_of_life();
+        assert_eq!(bench.decide(2 * SECOND, own), Decision::Abandon);
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl Sample {
         !self.is_over && self.word.place() == Place::Message
     }
 
+    /// Whether the thread may not have moved since the other look, whatever signs of life it gave where it is.
+    pub(crate) fn is_where_it_was(self, before: Sample) -> bool {
+        self == Sample { signs: self.signs, ..before }
+    }
+
     /// Grows with everything that is achieved.
     pub(crate) fn pulse(self) -> u64 {
         self.word.handled().wrapping_add(self.signs).wrapping_add(self.failed)
@@ -179,5 +184,8 @@ mod tests {
         let before = life.sample();
         life.sign_of_life();
         assert_ne!(before, life.sample());
+        assert!(life.sample().is_where_it_was(before));
+        life.leave_handled();
+        assert!(!life.sample().is_where_it_was(before));
     }
 }
