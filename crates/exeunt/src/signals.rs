@@ -42,8 +42,9 @@ mod error;
 /// - The first signal of the set begins the drain. The forwarding thread only forwards.
 /// - The next one (of any of the set) ends the process at once by its default effect, decided
 ///   inside the signal handler, even when every thread of the process is stuck. A repeat within
-///   100 ms of the first does not count. As process 1, which cannot die of a signal, the process
-///   exits with 128 + n.
+///   100 ms of the first does not count; a thread measures them, so that they last longer if the
+///   process is stopped meanwhile (Ctrl-Z), or has no CPU. As process 1, which cannot die of a
+///   signal, the process exits with 128 + n.
 /// - A signal that was ignored when it was to be installed (as under `nohup`) stays ignored, unless
 ///   [asked for](Signals::even_if_ignored), and the log says so. This is known on Linux; elsewhere there is no safe way
 ///   to ask, and the signal is taken.
