@@ -74,7 +74,7 @@ impl<M: Send + 'static> Addr<M> {
     /// Sends a message, and waits for room if the mailbox is full, unless something else was
     /// [chosen](Overflow) for it.
     ///
-    /// If there is room it costs no more than crossbeam-channel's `send`.
+    /// If there is room it costs no more than crossbeam-channel's `send` in most cases (`BENCHMARKS.md` has the others).
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl<M: Send + 'static> Addr<M> {
 
     /// Sends a message, and waits for room for `timeout` at most.
     ///
-    /// A `timeout` too long for the clock counts as none.
+    /// If `timeout` is too long for the clock, there is no time limit.
     ///
     /// # Errors
     ///
@@ -173,6 +173,8 @@ impl<M: Send + 'static> Addr<M> {
 
     /// Asks as [`ask`](Addr::ask) does, and gives up after `timeout`, the wait for room included.
     ///
+    /// If `timeout` is too long for the clock, there is no time limit.
+    ///
     /// # Errors
     ///
     /// Those of [`ask`](Addr::ask), and [`AskError::Timeout`]. After a time-out the question may
@@ -235,7 +237,7 @@ impl<M: Send + 'static> Addr<M> {
 
     /// Waits as [`wait`](Addr::wait) does, for `timeout` at most.
     ///
-    /// A `timeout` too long for the clock counts as none.
+    /// If `timeout` is too long for the clock, there is no time limit.
     ///
     /// # Errors
     ///

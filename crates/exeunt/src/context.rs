@@ -195,7 +195,7 @@ impl TaskContext {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`] when the task is to stop. To return it from the task is no failure.
+    /// [`Interrupted`] when the task is to stop. A task that returns this error has not failed.
     pub fn sleep(&self, duration: Duration) -> Result<(), Interrupted> {
         sleep(&self.life, &self.stopping, duration)
     }
@@ -234,9 +234,9 @@ macro_rules! common {
                 self.life.sign_of_life();
             }
 
-            /// Calls a closure that waits for something only the closure knows of, and says so meanwhile: whatever
-            /// shows what the actor or task is doing ([`doing`](crate::ActorSnapshot::doing), the watchdog, the report
-            /// of one that was given up) shows "waiting for" and these words, and that it
+            /// Calls a closure that blocks, and reports the actor or task as waiting for `what` until it returns:
+            /// whatever shows what the actor or task is doing ([`doing`](crate::ActorSnapshot::doing), the watchdog, the
+            /// report of one that was given up) shows "waiting for" and these words, and that it
             /// [waits](crate::ActorSnapshot::is_waiting) and is not busy. Returns what the closure returns.
             ///
             /// It only tells: no order ends the wait, which ends by itself or by what

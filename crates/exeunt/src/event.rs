@@ -138,8 +138,8 @@ impl Event {
 
     /// Waits until the event is set, for `timeout` at most, and says whether it was set.
     ///
-    /// This is the sleep that can be interrupted: `true` means "leave", `false` "you have slept". A
-    /// `timeout` too long for the clock counts as none.
+    /// This is the sleep that can be interrupted: `true` means "leave", `false` "you have slept". If
+    /// `timeout` is too long for the clock, there is no time limit.
     #[must_use = "whether the event was set is the answer to `shall I go on?`"]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         if self.is_set() {

@@ -15,9 +15,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The end of a run, for `main` to return.
 ///
 /// Returned from `main` it writes the [`Report`] to standard error, unless all actors and tasks
-/// ended well by themselves, and ends the process truthfully (see [`Status`]): with 0; with 1 after
+/// ended well by themselves, and ends the process truthfully ([`Status`] has the table): with 0; with 1 after
 /// a failure; with [`INCOMPLETE`] if something was returned or an actor met its deadline; and,
-/// after a complete drain that a signal asked for, by that signal, so that a shell loop stops and a
+/// after a signal and a complete drain without a failure, by that signal, so that a shell loop stops and a
 /// service manager sees a clean stop. A `main` that can fail before it has a system returns
 /// `Result<Exit, E>`.
 ///

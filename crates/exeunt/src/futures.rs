@@ -83,7 +83,7 @@ impl<M: Send + 'static> Addr<M> {
     /// Sends a message as [`send`](Addr::send) does, and waits for room without a thread.
     ///
     /// What was [chosen](Overflow) for a full mailbox holds here too; a dead-letter hook is called on the thread that
-    /// polls. Senders that wait are woken first come, first served, though others may be quicker to take the place.
+    /// polls. Waiting senders are woken in order of arrival; one that does not wait may still take the free place first.
     /// Like an address, the future keeps the actor alive until it is dropped.
     ///
     /// # Cancel safety

@@ -130,7 +130,7 @@ impl ActorHandle {
 
     /// Waits as [`wait`](ActorHandle::wait) does, for `timeout` at most.
     ///
-    /// A `timeout` too long for the clock is no time-out.
+    /// If `timeout` is too long for the clock, there is no time limit.
     ///
     /// # Errors
     ///

@@ -12,8 +12,8 @@ pub(crate) use line::doing_for;
 
 /// What a listener is told, in the order in which it happened.
 ///
-/// `Display` is the line that the default listener logs, with control characters escaped: the name of an actor, or what
-/// it failed of, may have come from outside.
+/// `Display` is the line that the default listener logs, with control characters escaped: the name of an actor, or why
+/// it failed, may have come from outside.
 ///
 /// More variants may come, and more fields in these: a pattern that ends in `..` is ready for that.
 ///
@@ -100,7 +100,7 @@ pub enum Notice {
     Failed {
         /// Its name.
         name: String,
-        /// What it failed of.
+        /// Why it failed.
         error: String,
     },
     /// An actor or task failed, and its policy lets it leave: it is [temporary](crate::Restart::temporary), and
@@ -108,14 +108,14 @@ pub enum Notice {
     Absorbed {
         /// Its name.
         name: String,
-        /// What it failed of.
+        /// Why it failed.
         error: String,
     },
-    /// An actor or task has failed, or ended by its own wish, and begins anew.
+    /// An actor or task has failed, or ended voluntarily, and begins anew.
     Restarting {
         /// Its name.
         name: String,
-        /// What it failed of, if it did.
+        /// Why it failed, if it did.
         error: Option<String>,
         /// The others that begin anew with it.
         with: Vec<String>,
@@ -139,7 +139,7 @@ pub enum Notice {
     FailedToStop {
         /// Its name.
         name: String,
-        /// What it failed of.
+        /// Why it failed.
         error: String,
     },
     /// Actors have declared that they feed each other in a circle: they drain as one.

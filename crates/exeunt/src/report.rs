@@ -125,7 +125,7 @@ pub struct ActorReport {
     pub cancelled: u64,
     /// How often it was restarted.
     pub restarts: u64,
-    /// What it failed of, or what it was doing when its deadline came, or when it was given up.
+    /// Why it failed, or what it was doing when its deadline came, or when it was given up.
     pub error: Option<String>,
     /// Whether its failure was absorbed by whoever supervises it, so that it is no failure of the
     /// system.
@@ -167,7 +167,7 @@ pub enum Reason {
     Failure {
         /// Whose failure it was.
         name: String,
-        /// What it failed of.
+        /// Why it failed.
         error: String,
     },
 }
@@ -198,17 +198,25 @@ pub struct Refusals {
     pub count: u64,
 }
 
-/// How a process is to end after a run.
+/// How a process is to end after a run:
+///
+/// | | after a signal | without one |
+/// |---|---|---|
+/// | [complete](Report::is_complete), [nothing failed](Report::is_failure) | by the signal | 0 |
+/// | complete, something failed | 1 | 1 |
+/// | incomplete, nothing failed | 75 | 75 |
+/// | incomplete, something failed | 75 | 1 |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Status {
-    /// With 0: no signal, no failure, nothing returned.
+    /// With 0: no signal, no failure, nothing cut short.
     Success,
     /// With 1: an actor or a task failed.
     Failure,
-    /// With [`INCOMPLETE`]: messages were returned, or an actor or a task met its deadline.
+    /// With [`INCOMPLETE`]: messages were returned, beyond those that a full mailbox was asked to
+    /// [drop](crate::Overflow), or an actor or a task met its deadline.
     Incomplete,
-    /// By the signal that asked for it, after a complete drain, so that a shell loop stops and a
+    /// By the signal that came first, after a complete drain without a failure, so that a shell loop stops and a
     /// service manager sees a clean stop. As process 1 with 128 + n, on Windows after Ctrl-C with 0xC000013A.
     Signal(Signal),
 }
@@ -248,9 +256,8 @@ impl Report {
 
     /// How the process is to end.
     ///
-    /// After a signal: by that signal if the drain is complete and nothing failed; otherwise
-    /// [`Status::Incomplete`] or [`Status::Failure`]. Without a signal: a failure comes before
-    /// incompleteness, since it is the cause.
+    /// After a signal an incomplete drain comes before a failure; without one the failure comes first, since it is the
+    /// cause. [`Status`] has the table.
     #[must_use]
     pub fn status(&self) -> Status {
         match (self.signal, self.is_complete(), self.is_failure()) {

@@ -55,8 +55,8 @@ enum Policy {
 }
 
 impl Restart {
-    /// Not restarted, and nobody minds: its failure is in the report, as [absorbed](crate::ActorReport::absorbed), and
-    /// goes no further. It is for actors of which there are many and none is missed, a child for each connection, say.
+    /// Not restarted; its failure affects nobody else, and is in the report as
+    /// [absorbed](crate::ActorReport::absorbed). It is for actors of which there are many and none is missed, a child for each connection, say.
     pub const fn temporary() -> Restart {
         Restart::new(Policy::Temporary)
     }

@@ -177,8 +177,8 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// [`SignalError`] names the signal that could not be taken, the system for which none was chosen, or the system
-    /// that has the signals already: at most one of a process can. On Windows it is an error too if the program has a
+    /// [`SignalError`] names the signal that could not be taken, or the system
+    /// that has the signals already (at most one of a process can), or says that no signal was chosen. On Windows it is an error too if the program has a
     /// handler of `ctrlc`.
     pub fn install(self, handle: &SystemHandle) -> Result<SignalGuard, SignalError> {
         let mut owner = lock(&OWNER);

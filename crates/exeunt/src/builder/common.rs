@@ -210,7 +210,7 @@ macro_rules! common {
                 self
             }
 
-            /// Sets what becomes of it when it has failed, or ended by its own wish;
+            /// Sets what becomes of it when it has failed, or ended voluntarily;
             /// [`Restart::never`] unless set. To be restarted it needs `spawn_with`, which tells how it
             /// is made anew.
             ///

@@ -48,7 +48,7 @@ impl<'a> TaskBuilder<'a> {
         TaskBuilder { common: Common::new(stage, parent, name) }
     }
 
-    /// Its turn comes, not at once, but when the actor or task of that name has ended (all of them, if there are
+    /// The task's turn comes only after the actor or task of that name has ended (all of them, if there are
     /// several, and all threads of a pool). The name is looked for among those that were spawned before it under the
     /// same parent, or without one if it has none. A daemon is not waited for, here as elsewhere.
     ///
@@ -80,8 +80,8 @@ impl<'a> TaskBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`SpawnError`] names the task and says what is wrong: a name that no thread can have, a
-    /// name to come after that nobody bears, wiring that makes no order possible, a group or an
+    /// [`SpawnError`] names the task and says what is wrong: a name that no thread can have, an
+    /// `after` that names nobody, wiring that makes no order possible, a group or an
     /// address of another system, options that contradict each other, a restart policy, since the
     /// task can be run only once, or a thread that the operating system refused.
     pub fn spawn(

@@ -19,13 +19,13 @@ use crate::notice::ReturnedBecause;
 ///
 /// The hook is called **on the sender's thread**, by one thread at a time, in the order in which
 /// the messages were dropped. While one sender is in the hook another waits, as it would wait for
-/// room: until its time-out, its order to stop, or the closing of the mailbox.
+/// room: until it times out, is told to stop, or the mailbox closes.
 /// [`try_send`](crate::Addr::try_send) does not wait, and says [`Full`](crate::TrySendError::Full).
 /// So does every send that is made inside a dead-letter hook and would have to wait for one, its
 /// own among them. A message that is dropped where there is no hook makes nobody wait.
 ///
-/// An unbounded mailbox never overflows. With the [inbox](crate::mailbox()) of an actor that is
-/// still to be spawned a send waits, whatever is chosen for it.
+/// An unbounded mailbox never overflows. Until its actor is spawned, a full
+/// [inbox](crate::mailbox()) always makes senders wait.
 ///
 /// # Examples
 ///

@@ -117,7 +117,7 @@ impl<A: Actor> StepperBuilder<A> {
         self
     }
 
-    /// Sets what becomes of it when it has failed, or ended by its own wish; [`Restart::never`] unless
+    /// Sets what becomes of it when it has failed, or ended voluntarily; [`Restart::never`] unless
     /// set. To be restarted it needs [`start_with`](StepperBuilder::start_with).
     pub fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
