@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::address::Addr;
 use crate::asking::Asked;
 use crate::error::{AskError, SendError, SendTimeoutError, TrySendError};
+use crate::handle::ActorHandle;
 use crate::reply::Reply;
 
 /// An address narrowed to one kind of message: it takes a `T`, whatever else its actor takes. So a
@@ -79,6 +80,7 @@ use crate::reply::Reply;
 /// assert_eq!(system.shutdown().actor("log").unwrap().handled, 2);
 ///
 /// let late: Recipient<Line> = log.recipient();
+/// assert!(late.is_closed() && late.queued() == 0 && late.handle().has_ended());
 /// let refused = late.send(Line("too late".into())).unwrap_err();
 /// assert_eq!(refused.into_message().0, "too late");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -190,6 +192,19 @@ impl<T: Send + 'static> Recipient<T> {
         self.door.is_closed()
     }
 
+    /// The number of messages that wait in the mailbox, those of other kinds included.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.door.queued()
+    }
+
+    /// The actor, whatever it takes, and without keeping it alive: to wait for its end, or to
+    /// [watch](crate::Context::watch) it.
+    #[must_use]
+    pub fn handle(&self) -> ActorHandle {
+        self.door.handle()
+    }
+
     /// The name of the actor.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -230,6 +245,8 @@ trait Door<T>: Send + Sync + RefUnwindSafe {
     fn send_by(&self, item: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>>;
     fn asked(&self) -> Asked<'_>;
     fn is_closed(&self) -> bool;
+    fn queued(&self) -> usize;
+    fn handle(&self) -> ActorHandle;
     fn name(&self) -> &str;
     fn as_any(&self) -> &dyn Any;
     /// Whether the other is an address of the same actor.
@@ -256,6 +273,14 @@ impl<T, M: From<T> + TryInto<T> + Send + 'static> Door<T> for Addr<M> {
 
     fn is_closed(&self) -> bool {
         Addr::is_closed(self)
+    }
+
+    fn queued(&self) -> usize {
+        Addr::queued(self)
+    }
+
+    fn handle(&self) -> ActorHandle {
+        Addr::handle(self)
     }
 
     fn name(&self) -> &str {

@@ -153,7 +153,7 @@ impl Recording {
                 self.pace.begin_anew(at);
             }
             Notice::Finished { .. } => self.finished = Some(at),
-            Notice::Started { name } => self.note(name, |notes| {
+            Notice::Started { name, .. } => self.note(name, |notes| {
                 if let Some(restart) = notes.restarts.last_mut() {
                     restart.1.get_or_insert(at);
                 }
