@@ -77,6 +77,35 @@ fn every_file_of_a_crate_is_a_module_of_it() {
     }
 }
 
+/// The words in backquotes in the first column of the tables of a page.
+fn words_of_the_first_column(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn the_page_on_architecture_lists_the_modules_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let list = page.split("\n## ").find(|part| part.starts_with("The modules, ")).unwrap();
+    let listed = words_of_the_first_column(list);
+    let files = all_under(&root.join("crates/exeunt/src"));
+    let modules: Vec<&str> = files
+        .iter()
+        .filter(|file| file.parent().unwrap().file_name().unwrap() != "tests")
+        .map(|file| file.file_stem().unwrap().to_str().unwrap())
+        .filter(|name| !["lib", "tests", "guide"].contains(name))
+        .collect();
+    for module in &modules {
+        assert!(listed.contains(module), "`{module}` is not in ARCHITECTURE.md");
+    }
+    // A feature, and a macro of crossbeam's.
+    let others = ["async", "select"];
+    for word in listed.iter().filter(|word| !others.contains(word)) {
+        assert!(modules.contains(word), "`{word}` of ARCHITECTURE.md is no module");
+    }
+}
+
 #[test]
 fn every_clause_of_the_contract_has_a_test_named_after_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
