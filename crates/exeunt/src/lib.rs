@@ -98,11 +98,18 @@
 //!
 //! # What it costs
 //!
-//! A send costs no more than crossbeam-channel's send: messages are not boxed, and are put into a queue under a lock
-//! that is held for some nanoseconds, and that their reader takes once in many messages. An actor for which there
-//! are none sleeps, in a `select` if it waits for channels too. Nothing polls. A system has two threads of its own
-//! beside those of its actors, asleep until something happens.
-//! `cargo bench -p exeunt` measures it against the plain channel.
+//! In most cases a send costs no more than crossbeam-channel's send: messages are not boxed, and are put into a queue
+//! under a lock that is held for some nanoseconds, and that their reader takes once in many messages. (`BENCHMARKS.md`
+//! names the exceptions.) An actor without messages sleeps, in a `select` if it waits for channels too.
+//!
+//! An idle system does not poll, unless it has a [watchdog](System::watchdog), which looks four times within its limit.
+//! A drain looks at those whose turn it is, ten times within the shortest stall limit, but never less often
+//! than every 100 ms, and about every millisecond at a cycle that is to come to rest.
+//!
+//! A system has two threads of its own beside those of its actors, asleep until something happens. There is one more for
+//! its [signals](Signals), if it takes any, one that prints the [snapshot](Signals::snapshot_on), if asked to, and one
+//! for each watchdog, each [`on_stopping`](Context::on_stopping) and each iterator of [`Event::interrupts`].
+//! `cargo bench -p exeunt` measures a send against the plain channel.
 //!
 //! # What may change
 //!
