@@ -1,6 +1,7 @@
 //! Code of exeunt itself, under [loom](https://docs.rs/loom), which runs it in every order that the memory
 //! model allows: `event.rs`, `waiters.rs`, and of `mailbox/` `queue.rs`, `room.rs`, `lane.rs`, `porter.rs`, `bell.rs` and
-//! `wire.rs`, as they stand.
+//! `wire.rs`, as they stand. Up to a bound: of the orders in which a thread is stopped more than three times where it
+//! need not stop (twice where three threads wait), none is run.
 //!
 //! The build script reads them in, with loom's locks and atomics in the place of the standard library's
 //! ([`sync`]), and with channels that do what crossbeam's promise ([`channel`]): crossbeam's own cannot be run

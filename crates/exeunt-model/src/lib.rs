@@ -2,7 +2,7 @@
 //!
 //! `code`, a module of tests, is code of exeunt itself under [loom](https://docs.rs/loom): the event, those who
 //! wait without a thread, the queue of a mailbox, how its reader sleeps, and how senders wait for room in it, in every
-//! order that the memory model allows.
+//! order that the memory model allows, up to a bound of preemptions.
 //!
 //! [`closing`] is the protocol of `exeunt/src/mailbox.md`, [`drain`] that of the conductor, [`restarting`] how
 //! actors begin anew while a drain comes, [`leaving`] how the threads of a pool, and daemons, let go of their
