@@ -17,9 +17,10 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 /// Any error that a handler, a hook or a task ends with.
 ///
 /// `?` turns every error type that is `Send + 'static` into it, those that carry a message
-/// included, though messages need not be `Sync`. A `String` is no error type; [`msg`](Error::msg) makes one of it. Like `anyhow::Error` it is no
-/// [`std::error::Error`] itself, since that would rule the conversion out; `?` turns it into a
-/// `Box<dyn std::error::Error>`, with or without `+ Send`.
+/// included, though messages need not be `Sync`. So it is not `Sync` itself. A `String` is no error type;
+/// [`msg`](Error::msg) makes one of it. Like `anyhow::Error` it is no [`std::error::Error`] itself, since that would rule
+/// the conversion out; `?` turns it into a `Box<dyn std::error::Error>`, with or without `+ Send`. Where `+ Sync` is asked
+/// for, as by `anyhow::Error`, its sentence goes on.
 ///
 /// # Examples
 ///
@@ -35,6 +36,11 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 /// assert!(parse("x").unwrap_err().downcast_ref::<std::num::ParseIntError>().is_some());
 /// // What a `main` prints that returns it:
 /// assert_eq!(format!("{:?}", parse("").unwrap_err()), "an empty line");
+///
+/// fn shared(line: &str) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+///     Ok(parse(line).map_err(|error| error.to_string())?)
+/// }
+/// assert_eq!(shared("").unwrap_err().to_string(), "an empty line");
 /// ```
 pub struct Error {
     source: Box<dyn StdError + Send>,
