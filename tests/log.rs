@@ -4,16 +4,18 @@ use std::sync::{Mutex, mpsc};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-/// Keeps every line, for the one test that asks for them: the logger is the whole program's.
+/// Keeps the lines of mailboxes, for the one test that asks for them: the logger is the whole program's.
 struct Lines(Mutex<Vec<(Level, String)>>);
 
 impl Log for Lines {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, of: &Metadata<'_>) -> bool {
+        of.target().starts_with("exeunt::mailbox")
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.0.lock().unwrap().push((record.level(), record.args().to_string()));
+        if self.enabled(record.metadata()) {
+            self.0.lock().unwrap().push((record.level(), record.args().to_string()));
+        }
     }
 
     fn flush(&self) {}
