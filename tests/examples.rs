@@ -203,15 +203,18 @@ fn embed_answers_and_leaves_in_order() {
     drop(stdin);
     let finished = running.finish();
     assert!(finished.status.success(), "{finished:?}");
-    assert_eq!(
-        finished.stdout,
-        "noted\n\
-         ? not an amount: invalid digit found in string\n\
-         noted\n\
-         balance 42\n\
-         ledger: Working, 3 handled, 0 queued\n\
-         ? pay AMOUNT, balance, who, or quit\n"
-    );
+    // Who has answered may still be in its handler, which counts when it returns.
+    let stdout = [2, 3].map(|handled| {
+        format!(
+            "noted\n\
+             ? not an amount: invalid digit found in string\n\
+             noted\n\
+             balance 42\n\
+             ledger: Working, {handled} handled, 0 queued\n\
+             ? pay AMOUNT, balance, who, or quit\n"
+        )
+    });
+    assert!(stdout.contains(&finished.stdout), "{finished:?}");
     assert!(finished.stderr.starts_with("account: complete (shutdown)"));
 }
 
