@@ -166,8 +166,6 @@ mod capacity;
 mod restart;
 mod group;
 mod pool;
-mod printable;
-mod span;
 mod timer;
 mod event;
 mod interruptible;
@@ -175,7 +173,6 @@ mod stopping;
 #[cfg(all(any(unix, windows), feature = "signals"))]
 mod signals;
 mod exit;
-mod flood;
 mod report;
 mod notice;
 mod snapshot;
@@ -186,6 +183,7 @@ mod error;
 mod mailbox;
 mod cell;
 mod runner;
+mod flood;
 mod waiters;
 mod place;
 mod agenda;
@@ -210,6 +208,8 @@ mod supervision;
 mod clock;
 mod unwind;
 mod threads;
+mod printable;
+mod span;
 #[cfg(feature = "stepper")]
 pub mod stepper;
 

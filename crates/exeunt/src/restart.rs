@@ -56,7 +56,8 @@ enum Policy {
 
 impl Restart {
     /// Not restarted; its failure affects nobody else, and is in the report as
-    /// [absorbed](crate::ActorReport::absorbed). It is for actors of which there are many and none is missed, a child for each connection, say.
+    /// [absorbed](crate::ActorReport::absorbed). It is for actors of which there are many and none is missed, a child for
+    /// each connection, say.
     pub const fn temporary() -> Restart {
         Restart::new(Policy::Temporary)
     }

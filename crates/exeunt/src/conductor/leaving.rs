@@ -186,12 +186,10 @@ mod tests {
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
         let who = |index, failed_first, started| {
-            let life = Life::new("a", index, false, Arc::clone(&scene.stage));
+            let member = scene.unstarted(index, false);
             if failed_first {
-                life.set_failed_first();
+                member.life.set_failed_first();
             }
-            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
-            let member = Member::unstarted(Arc::new(life), mailbox);
             Member { started: at(started), ..member }
         };
         // Who has no turn, one that was spawned in the drain among them.

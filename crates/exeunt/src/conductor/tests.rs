@@ -40,7 +40,8 @@ impl Scene {
         self.stage.enter(daemon)
     }
 
-    fn unstarted(&self, index: usize, is_daemon: bool) -> Member {
+    /// One that nobody shares yet.
+    pub(super) fn unstarted(&self, index: usize, is_daemon: bool) -> Member {
         let life = Life::new(index.to_string(), index, is_daemon, Arc::clone(&self.stage));
         Member::unstarted(Arc::new(life), Mailbox::<u32>::new(Capacity::Bounded(1)))
     }

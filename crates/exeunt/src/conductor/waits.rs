@@ -75,10 +75,8 @@ mod tests {
 
     use super::super::tests::Scene;
     use super::*;
-    use crate::capacity::Capacity;
     use crate::deadline::{OwnLimits, Turn};
     use crate::life::{Activity, Other};
-    use crate::mailbox::Mailbox;
     use crate::pool::Front;
 
     #[test]
@@ -87,10 +85,8 @@ mod tests {
         let mut conductor = scene.conductor();
         let front = Arc::new(Front::new(Arc::clone(&scene.member(0).life), 2));
         let threads = [1, 2].map(|index| {
-            let life = Arc::clone(&scene.member(index).life);
-            let mailbox = Mailbox::<u32>::new(Capacity::Bounded(1));
-            let member = Member::unstarted(life, mailbox);
-            scene.stage.enter(Member { front: Some(Arc::clone(&front)), ..member })
+            let front = Some(Arc::clone(&front));
+            scene.stage.enter(Member { front, ..scene.unstarted(index, false) })
         });
         let [waits, other] = [3, 4].map(|index| scene.entered(index, OwnLimits::default()));
         let pool = Other { name: "pool".into(), index: Some(0) };

@@ -71,8 +71,8 @@ impl SpawnError {
         matches!(self.cause, SpawnCause::UnknownName(_))
     }
 
-    /// It has a restart policy, or is a pool of more than one thread, but was spawned with one value, or one closure, that cannot
-    /// be made anew.
+    /// It has a restart policy, or is a pool of more than one thread, but was spawned with one value, or one closure,
+    /// that cannot be made anew.
     #[must_use]
     pub fn is_not_restartable(&self) -> bool {
         matches!(self.cause, SpawnCause::NotRestartable)

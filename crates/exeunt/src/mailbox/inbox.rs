@@ -105,7 +105,8 @@ impl<M: Send + 'static> Drop for Inbox<M> {
         let has_hook = mailbox.dead_letters.is_open();
         let left = mailbox.abolish();
         if left > 0 && !has_hook {
-            let (noun, what) = (if left == 1 { "message" } else { "messages" }, type_name::<M>());
+            let noun = if left == 1 { "message" } else { "messages" };
+            let what = type_name::<M>();
             log::warn!("an inbox that no actor was given is dropped with {left} {noun} ({what})");
         }
     }
