@@ -23,6 +23,18 @@ macro_rules! message_error {
                 match self { $($name::$variant(_, name) => name),+ }
             }
 
+            /// There was no room: the message may be sent again later.
+            #[must_use]
+            pub fn is_full(&self) -> bool {
+                matches!(self, $name::Full(..))
+            }
+
+            /// The mailbox takes no more messages: to send it again is in vain.
+            #[must_use]
+            pub fn is_closed(&self) -> bool {
+                matches!(self, $name::Closed(..))
+            }
+
             /// The same refusal, of what `change` makes of the message.
             pub fn map<N>(self, change: impl FnOnce(M) -> N) -> $name<N> {
                 match self {
@@ -114,7 +126,7 @@ impl<M> StdError for SendError<M> {
 /// assert_eq!(addr.try_send("a letter"), Ok(()));
 /// assert!(matches!(addr.try_send("another"), Err(TrySendError::Full("another", _))));
 /// drop(inbox);
-/// assert!(matches!(addr.try_send("a third"), Err(TrySendError::Closed(..))));
+/// assert!(addr.try_send("a third").unwrap_err().is_closed());
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,7 +157,7 @@ impl<M> StdError for TrySendError<M> {}
 /// let (addr, _inbox) = exeunt::mailbox::<&str>(1);
 /// assert_eq!(addr.send_timeout("a letter", Duration::from_millis(1)), Ok(()));
 /// let refusal = addr.send_timeout("another", Duration::from_millis(1)).unwrap_err();
-/// assert!(matches!(refusal, SendTimeoutError::Timeout(..)));
+/// assert!(refusal.is_timeout() && !refusal.is_full());
 /// assert_eq!(refusal.into_message(), "another");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -172,6 +184,12 @@ message_error!(SendTimeoutError {
 });
 
 impl<M> SendTimeoutError<M> {
+    /// The mailbox stayed full for the whole time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, SendTimeoutError::Timeout(..))
+    }
+
     /// The refusal of a send that had no time-out. It is not a `From`: where there was a time-out, what `?` made of it
     /// would not be true.
     pub(crate) fn without_a_timeout(self) -> SendError<M> {
@@ -241,6 +259,27 @@ impl<M> AskError<M> {
             AskError::NotSent(refusal) => Some(refusal.into_message()),
             AskError::Deadlock(message, _) => Some(message),
             _ => None,
+        }
+    }
+
+    /// The deadline of the ask passed, be it before there was room for the question or before there was an answer.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use exeunt::Reply;
+    ///
+    /// let (nobody, _inbox) = exeunt::mailbox::<Reply<u32>>(1);
+    /// let waited_for_an_answer = nobody.ask_timeout(|reply| reply, Duration::from_millis(1)).unwrap_err();
+    /// let waited_for_room = nobody.ask_timeout(|reply| reply, Duration::from_millis(1)).unwrap_err();
+    /// assert!(waited_for_an_answer.is_timeout() && waited_for_room.is_timeout());
+    /// assert!(waited_for_an_answer.into_message().is_none() && waited_for_room.into_message().is_some());
+    /// ```
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            AskError::NotSent(refusal) => refusal.is_timeout(),
+            AskError::Timeout(_) => true,
+            _ => false,
         }
     }
 
