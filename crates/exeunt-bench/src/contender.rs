@@ -1,5 +1,6 @@
 //! Who takes part, and what a contender has to be able to do.
 
+use std::fmt;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -15,16 +16,29 @@ pub(crate) struct About {
     pub(crate) name: &'static str,
     /// The crate and its version.
     pub(crate) version: &'static str,
-    /// Where its actors run.
-    pub(crate) place: &'static str,
-    /// Whether each of them has a thread of its own.
-    pub(crate) has_threads: bool,
+    pub(crate) place: Place,
     /// The stop call that its documentation shows.
     pub(crate) stop: &'static str,
     /// Why it has no bounded mailbox that holds its senders back, if it has none.
     pub(crate) no_bounded: Option<&'static str>,
     /// Why messages of one sender may overtake each other, if they may.
     pub(crate) no_order: Option<&'static str>,
+}
+
+/// Where a contender's actors run, in words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// Each on a thread of its own.
+    OwnThread(&'static str),
+    /// On threads that they share.
+    Shared(&'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Place::OwnThread(words) | Place::Shared(words)) = self;
+        f.write_str(words)
+    }
 }
 
 /// What a mailbox holds.

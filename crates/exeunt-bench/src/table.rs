@@ -120,7 +120,7 @@ impl Table {
             work if work.is_cost() => self
                 .ratio(spreads[0].median)
                 .map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
-            _ => row.about.place.to_owned(),
+            _ => row.about.place.to_string(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use crate::contender::{Contender, Mailbox};
+use crate::contender::{Contender, Mailbox, Place};
 use crate::measure::{Failure, Outcome};
 use crate::placement::{Cpu, Placement};
 use crate::workloads::savina::Play;
@@ -211,7 +211,7 @@ impl Workload {
 
     /// Runs it once, with the actor on that CPU if it is to be on another than who sends to it.
     pub(crate) fn run<C: Contender>(self, scale: &Scale, there: Option<Cpu>) -> Outcome {
-        if there.is_some() && !C::ABOUT.has_threads {
+        if there.is_some() && matches!(C::ABOUT.place, Place::Shared(_)) {
             return Err(Failure::LeftOut("its actors have no thread of their own".to_owned()));
         }
         let count = scale.count;

@@ -6,7 +6,7 @@
 use actix::prelude::*;
 use crossbeam_channel::bounded;
 
-use crate::contender::{About, Contender, Mailbox, Stop};
+use crate::contender::{About, Contender, Mailbox, Place, Stop};
 use crate::role::{Role, answer, nanos_since};
 
 pub(crate) struct Actix {
@@ -66,8 +66,7 @@ impl Contender for Actix {
     const ABOUT: About = About {
         name: "actix",
         version: "actix 0.13.5",
-        place: "spread over an arbiter (a thread) for each core",
-        has_threads: false,
+        place: Place::Shared("spread over an arbiter (a thread) for each core"),
         stop: "`System::current().stop()`, then `runner.run()` and `arbiter.join()`",
         no_bounded: Some("`do_send` ignores the limit, and `send` waits for the answer"),
         no_order: None,

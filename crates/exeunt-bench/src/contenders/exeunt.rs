@@ -2,7 +2,7 @@
 
 use exeunt::{Actor, Addr, Capacity, Context, Reply, System};
 
-use crate::contender::{About, Contender, Mailbox, Stop, timed_asks};
+use crate::contender::{About, Contender, Mailbox, Place, Stop, timed_asks};
 use crate::role::{Role, answer};
 
 pub(crate) struct Exeunt(System);
@@ -39,8 +39,7 @@ impl Contender for Exeunt {
     const ABOUT: About = About {
         name: "exeunt",
         version: "exeunt 0.1.0",
-        place: "a thread for each actor",
-        has_threads: true,
+        place: Place::OwnThread("a thread for each actor"),
         stop: "`system.shutdown()`",
         no_bounded: None,
         no_order: None,

@@ -9,7 +9,7 @@ use kameo::message::{Context, Message};
 use kameo::{Actor, mailbox};
 use tokio::runtime::{Handle, Runtime};
 
-use crate::contender::{About, Contender, Mailbox, Stop};
+use crate::contender::{About, Contender, Mailbox, Place, Stop};
 use crate::role::{Role, Then, answer, nanos_since};
 
 pub(crate) struct Kameo<const THREAD: bool> {
@@ -89,8 +89,11 @@ impl<const THREAD: bool> Contender for Kameo<THREAD> {
     const ABOUT: About = About {
         name: if THREAD { "kameo-thread" } else { "kameo" },
         version: "kameo 0.22.2",
-        place: if THREAD { "a thread for each actor" } else { "tasks on tokio's threads" },
-        has_threads: THREAD,
+        place: if THREAD {
+            Place::OwnThread("a thread for each actor")
+        } else {
+            Place::Shared("tasks on tokio's threads")
+        },
         stop: STOP,
         no_bounded: None,
         no_order: None,

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use crate::contender::{About, Contender, Mailbox, Stop, timed_asks};
+use crate::contender::{About, Contender, Mailbox, Place, Stop, timed_asks};
 use crate::role::{Role, answer};
 
 pub(crate) struct Plain(Vec<JoinHandle<()>>);
@@ -64,8 +64,7 @@ impl Contender for Plain {
     const ABOUT: About = About {
         name: "plain",
         version: "crossbeam-channel 0.5.17",
-        place: "a thread for each `recv` loop",
-        has_threads: true,
+        place: Place::OwnThread("a thread for each `recv` loop"),
         stop: "`drop(sender)`, then `worker.join()`",
         no_bounded: None,
         no_order: None,

@@ -8,7 +8,7 @@ use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call};
 use tokio::runtime::{Handle, Runtime};
 
-use crate::contender::{About, Contender, Mailbox, Stop};
+use crate::contender::{About, Contender, Mailbox, Place, Stop};
 use crate::role::{Role, Then, answer, nanos_since};
 
 pub(crate) struct Ractor<const DRAIN: bool> {
@@ -106,8 +106,7 @@ impl<const DRAIN: bool> Contender for Ractor<DRAIN> {
     const ABOUT: About = About {
         name: if DRAIN { "ractor-drain" } else { "ractor" },
         version: "ractor 0.16.5",
-        place: "tasks on tokio's threads",
-        has_threads: false,
+        place: Place::Shared("tasks on tokio's threads"),
         stop: if DRAIN {
             "`actor.drain()`, `handle.await`, upstream first"
         } else {

@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 
 use super::plain::{self, Msg};
-use crate::contender::{About, Contender, Mailbox, Stop};
+use crate::contender::{About, Contender, Mailbox, Place, Stop};
 use crate::role::Role;
 
 pub(crate) struct Select {
@@ -39,8 +39,7 @@ impl Contender for Select {
     const ABOUT: About = About {
         name: "select",
         version: "crossbeam-channel 0.5.17",
-        place: "a thread for each `select!` loop",
-        has_threads: true,
+        place: Place::OwnThread("a thread for each `select!` loop"),
         stop: "`shutdown.send(())` to each, then `worker.join()`",
         no_bounded: None,
         no_order: None,

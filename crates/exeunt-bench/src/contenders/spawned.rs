@@ -4,7 +4,7 @@
 use spawned_concurrency::message::Message;
 use spawned_concurrency::threads::{Actor, ActorRef, ActorStart, Context, Handler};
 
-use crate::contender::{About, Contender, Mailbox, Stop, timed_asks};
+use crate::contender::{About, Contender, Mailbox, Place, Stop, timed_asks};
 use crate::role::{Role, answer};
 
 pub(crate) struct Spawned(Vec<ActorRef<Player>>);
@@ -55,8 +55,7 @@ impl Contender for Spawned {
     const ABOUT: About = About {
         name: "spawned",
         version: "spawned-concurrency 0.5.0",
-        place: "a thread for each actor (`threads`)",
-        has_threads: true,
+        place: Place::OwnThread("a thread for each actor (`threads`)"),
         stop: "a `Shutdown` message whose handler calls `ctx.stop()`, `actor.join()`, upstream first",
         no_bounded: Some("its mailboxes are unbounded"),
         no_order: None,

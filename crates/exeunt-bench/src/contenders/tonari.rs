@@ -9,7 +9,7 @@ use std::thread;
 use crossbeam_channel::{Sender, bounded};
 use tonari_actor::{Actor, Addr, Capacity, Context, SendErrorReason, System};
 
-use crate::contender::{About, Contender, Mailbox, Stop, timed_asks};
+use crate::contender::{About, Contender, Mailbox, Place, Stop, timed_asks};
 use crate::role::{Role, answer};
 
 pub(crate) struct Tonari(System);
@@ -41,8 +41,7 @@ impl Contender for Tonari {
     const ABOUT: About = About {
         name: "tonari-actor",
         version: "tonari-actor 0.12.1",
-        place: "a thread for each actor",
-        has_threads: true,
+        place: Place::OwnThread("a thread for each actor"),
         stop: "`system.shutdown()`",
         no_bounded: None,
         no_order: None,

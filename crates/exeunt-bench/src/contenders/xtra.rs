@@ -14,7 +14,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 use xtra::prelude::*;
 
-use crate::contender::{self, About, Contender, Stop};
+use crate::contender::{self, About, Contender, Place, Stop};
 use crate::role::{Role, Then, answer, nanos_since};
 
 pub(crate) struct Xtra {
@@ -98,8 +98,7 @@ impl Contender for Xtra {
     const ABOUT: About = About {
         name: "xtra",
         version: "xtra 0.6.0",
-        place: "tasks on tokio's threads",
-        has_threads: false,
+        place: Place::Shared("tasks on tokio's threads"),
         stop: "`drop(address)`, `handle.await`, upstream first",
         no_bounded: None,
         no_order: Some(
