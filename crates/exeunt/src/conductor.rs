@@ -23,6 +23,7 @@ use company::{Company, Errand};
 use leaving::{Leaving, bury_aside};
 use lines::Lines;
 use revival::Revivals;
+use threads::LeavingThreads;
 
 mod companies;
 mod company;
@@ -31,6 +32,7 @@ mod leaving;
 mod lines;
 mod revival;
 mod rings;
+mod threads;
 mod turns;
 mod waits;
 
@@ -53,6 +55,9 @@ pub(crate) fn conduct(stage: &Arc<Stage>, cues: &Receiver<Cue>) {
 
     // Nobody is left who could need a daemon.
     conductor.dismiss_daemons();
+
+    // Before anybody is told that all is over.
+    conductor.threads.join();
 
     // The user's code that runs on behalf of the system has a grace to come to its end.
     let report = conductor.report(reason);
@@ -86,6 +91,7 @@ struct Conductor<'a> {
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,
     lines: Lines,
+    threads: LeavingThreads,
     /// How many of the members that have left are waited for.
     waited_for_and_left: usize,
     /// Each ends when the messages of a member that was given up are buried.
@@ -128,6 +134,7 @@ impl<'a> Conductor<'a> {
             lateness: Lateness::default(),
             drain: None,
             lines: Lines::default(),
+            threads: LeavingThreads::default(),
             waited_for_and_left: 0,
             burials: Vec::new(),
             took: Duration::ZERO,
@@ -202,15 +209,18 @@ impl<'a> Conductor<'a> {
         if self.settle_at.is_some() && is_time(self.settle_at) {
             self.settle_rings();
         }
-        let wake = [self.look_at, self.settle_at].into_iter().flatten().min();
+        if self.threads.join_at().is_some() && is_time(self.threads.join_at()) {
+            self.threads.join();
+        }
+        let wake =
+            [self.look_at, self.settle_at, self.threads.join_at()].into_iter().flatten().min();
         let asleep = Instant::now();
         // The stage keeps a sender, so there is always another cue, if late.
         let cue = match wake {
             None => self.cues.recv().ok(),
             Some(wake) => self.cues.recv_deadline(wake).ok(),
         };
-        // Many may leave at once: those that are about to tell us do so now, and each that has told us is gone when it
-        // is joined, so that we do not go to sleep for each of them.
+        // Many may leave at once: those that are about to tell us do so now, so that we do not go to sleep for each.
         let awake = Instant::now();
         thread::yield_now();
         // After that, since on a busy machine it is most likely there that the process is stopped.

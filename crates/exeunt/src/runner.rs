@@ -200,7 +200,7 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// something else to do, which is put aside: so neither stands in the way of the other.
     #[inline(always)] // for the same reason as `unwind::catch`
     fn wait_for_message(&mut self) -> Option<Letter<A::Msg>> {
-        let mut looks = 0;
+        let (mut looks, mut was_woken) = (0, false);
         loop {
             if self.bell.heard() && self.puts_aside(Self::take_orders) {
                 return None;
@@ -212,8 +212,10 @@ impl<'a, A: Actor> Runner<'a, A> {
             } else if let Some(letter) = self.mailbox.take_letter() {
                 return Some(letter);
             }
-            // In its turn an actor has most often come to its end, and gives way to nobody first.
-            if self.cell.agenda_now().is_in_turn() && self.puts_aside(Self::last_call) {
+            // In its turn, or woken for no message, an actor has most often come to its end, and gives way to nobody first:
+            // threads that leave at once leave one by one, where others would be in the kernel's way, and in each other's.
+            let may_have_ended = was_woken || self.cell.agenda_now().is_in_turn();
+            if may_have_ended && self.puts_aside(Self::last_call) {
                 return None;
             }
             if self.flood.gathers(self.life.handled()) {
@@ -226,7 +228,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             if self.puts_aside(Self::last_call) || self.puts_aside(Self::sleep) {
                 return None;
             }
-            looks = 0;
+            (looks, was_woken) = (0, true);
         }
     }
 

@@ -33,10 +33,8 @@ impl Conductor<'_> {
             return; // a thread that was given up came back after all; nothing it does counts
         };
         let Some(outcome) = member.life.outcome() else { return };
-        // The thread has told us from its last thread-local destructor, so this is short.
-        if let Some(Err(panic)) = lock(&member.thread).take().map(thread::JoinHandle::join) {
-            let _ = unwind::drop_caught(panic);
-        }
+        let thread = lock(&member.thread).take();
+        thread.into_iter().for_each(|thread| self.threads.add(thread));
         let Some((ended, mut error, absorbed)) = outcome.told() else { return };
         if ended == Ended::Overdue {
             error = member.life.was_doing().map(|doing| format!("told to stop, {doing}"));

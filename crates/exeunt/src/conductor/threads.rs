@@ -1,0 +1,86 @@
+//! The threads that have had their last word, until they are joined.
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::unwind;
+
+/// When no other thread has come for so long, those that have are joined. The kernel takes a thread apart, and gives
+/// back its stack, under a lock of the whole process, and calls every CPU on which another thread does the same: where
+/// many leave at once, to join each of them on its heels takes longer than all the rest that it takes to leave.
+const QUIET: Duration = Duration::from_millis(1);
+
+/// So many are joined in any case: each keeps the top of its stack, some KiB, and the address space of all of it.
+const MOST: usize = 256;
+
+#[derive(Default)]
+pub(super) struct LeavingThreads {
+    threads: Vec<JoinHandle<()>>,
+    /// When to join them, if no other comes until then.
+    join_at: Option<Instant>,
+}
+
+impl LeavingThreads {
+    /// A thread that has told us of its end, from its last thread-local destructor.
+    pub(super) fn add(&mut self, thread: JoinHandle<()>) {
+        self.threads.push(thread);
+        self.join_at = Some(Instant::now() + QUIET);
+        if self.threads.len() == MOST {
+            self.join();
+        }
+    }
+
+    /// When it is time to join them, if there are any.
+    pub(super) fn join_at(&self) -> Option<Instant> {
+        self.join_at
+    }
+
+    /// Waits until they are gone, for which nothing is missing but the kernel's part.
+    pub(super) fn join(&mut self) {
+        self.join_at = None;
+        for panic in self.threads.drain(..).filter_map(|thread| thread.join().err()) {
+            let _ = unwind::drop_caught(panic);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn o3_threads_are_joined_when_no_other_has_ended_for_a_moment() {
+        let mut leaving = LeavingThreads::default();
+        assert_eq!(leaving.join_at(), None);
+        let before = Instant::now();
+        leaving.add(thread::spawn(|| ()));
+        let first = leaving.join_at().unwrap();
+        assert!(first >= before + QUIET);
+        leaving.add(thread::spawn(|| ()));
+        assert!(leaving.join_at().unwrap() > first && leaving.threads.len() == 2);
+        leaving.join();
+        assert!(leaving.join_at().is_none() && leaving.threads.is_empty());
+    }
+
+    #[test]
+    fn o3_threads_that_end_all_the_time_are_joined_all_the_same() {
+        let mut leaving = LeavingThreads::default();
+        (0..MOST).for_each(|_| leaving.add(thread::spawn(|| ())));
+        assert!(leaving.threads.is_empty() && leaving.join_at().is_none());
+    }
+
+    #[test]
+    fn f5_a_thread_that_ended_with_a_panic_does_not_take_us_with_it() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("while the payload is dropped");
+            }
+        }
+        let mut leaving = LeavingThreads::default();
+        leaving.add(thread::spawn(|| std::panic::panic_any(Bomb)));
+        leaving.join();
+    }
+}
