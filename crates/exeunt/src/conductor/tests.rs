@@ -117,6 +117,24 @@ fn o4_a_ring_is_looked_at_again_soon_though_all_else_is_not() {
 }
 
 #[test]
+fn o3_a_thread_is_joined_soon_though_nobody_else_ends() {
+    let scene = Scene::new();
+    let mut conductor = scene.conductor();
+    let member = scene.entered(0, OwnLimits::default());
+    *lock(&member.thread) = Some(thread::spawn(|| ()));
+    member.life.end(Outcome::Drained);
+    conductor.see_off(0);
+    let join_at = conductor.threads.join_at().unwrap();
+    // Nobody tells it anything.
+    conductor.attend();
+    assert!(Instant::now() >= join_at);
+    // With that it has something to take, and need not wait for it.
+    let _ = scene.stage.dismiss_family(&member.life);
+    conductor.attend();
+    assert_eq!(conductor.threads.join_at(), None);
+}
+
+#[test]
 fn d4_daemons_are_told_to_stop_at_once_and_what_is_left_in_their_mailboxes_is_returned() {
     let scene = Scene::new();
     let mut conductor = scene.conductor();
