@@ -121,6 +121,11 @@ impl Stage {
         lock(&self.roster).waited_for
     }
 
+    /// How many members there ever were.
+    pub(crate) fn spawned(&self) -> usize {
+        lock(&self.roster).next_index
+    }
+
     pub(crate) fn member(&self, index: usize) -> Option<Arc<Member>> {
         lock(&self.roster).members.get(&index).cloned()
     }

@@ -34,7 +34,8 @@ impl Conductor<'_> {
         };
         let Some(outcome) = member.life.outcome() else { return };
         let thread = lock(&member.thread).take();
-        thread.into_iter().for_each(|thread| self.threads.add(thread));
+        let spawned = self.stage.spawned();
+        thread.into_iter().for_each(|thread| self.threads.add(thread, spawned));
         let Some((ended, mut error, absorbed)) = outcome.told() else { return };
         if ended == Ended::Overdue {
             error = member.life.was_doing().map(|doing| format!("told to stop, {doing}"));

@@ -120,16 +120,18 @@ fn o4_a_ring_is_looked_at_again_soon_though_all_else_is_not() {
 fn o3_a_thread_is_joined_soon_though_nobody_else_ends() {
     let scene = Scene::new();
     let mut conductor = scene.conductor();
-    let member = scene.entered(0, OwnLimits::default());
-    *lock(&member.thread) = Some(thread::spawn(|| ()));
-    member.life.end(Outcome::Drained);
-    conductor.see_off(0);
+    let members = [0, 1].map(|index| scene.entered(index, OwnLimits::default()));
+    for member in &members {
+        *lock(&member.thread) = Some(thread::spawn(|| ()));
+        member.life.end(Outcome::Drained);
+        conductor.see_off(member.life.index);
+    }
     let join_at = conductor.threads.join_at().unwrap();
     // Nobody tells it anything.
     conductor.attend();
     assert!(Instant::now() >= join_at);
     // With that it has something to take, and need not wait for it.
-    let _ = scene.stage.dismiss_family(&member.life);
+    let _ = scene.stage.dismiss_family(&members[0].life);
     conductor.attend();
     assert_eq!(conductor.threads.join_at(), None);
 }

@@ -18,14 +18,18 @@ pub(super) struct LeavingThreads {
     threads: Vec<JoinHandle<()>>,
     /// When to join them, if no other comes until then.
     join_at: Option<Instant>,
+    /// How many threads the system had ever had when the last one came.
+    spawned: usize,
 }
 
 impl LeavingThreads {
-    /// A thread that has told us of its end, from its last thread-local destructor.
-    pub(super) fn add(&mut self, thread: JoinHandle<()>) {
+    /// A thread that has told us of its end, from its last thread-local destructor. If others were spawned since the
+    /// last one did, there will be more, which its stack is for: it is joined at once.
+    pub(super) fn add(&mut self, thread: JoinHandle<()>, spawned: usize) {
         self.threads.push(thread);
         self.join_at = Some(Instant::now() + QUIET);
-        if self.threads.len() == MOST {
+        let others_come = std::mem::replace(&mut self.spawned, spawned) != spawned;
+        if others_come || self.threads.len() == MOST {
             self.join();
         }
     }
@@ -50,24 +54,38 @@ mod tests {
 
     use super::*;
 
+    fn thread() -> JoinHandle<()> {
+        thread::spawn(|| ())
+    }
+
     #[test]
     fn o3_threads_are_joined_when_no_other_has_ended_for_a_moment() {
         let mut leaving = LeavingThreads::default();
         assert_eq!(leaving.join_at(), None);
         let before = Instant::now();
-        leaving.add(thread::spawn(|| ()));
+        leaving.add(thread(), 0);
         let first = leaving.join_at().unwrap();
         assert!(first >= before + QUIET);
-        leaving.add(thread::spawn(|| ()));
+        leaving.add(thread(), 0);
         assert!(leaving.join_at().unwrap() > first && leaving.threads.len() == 2);
         leaving.join();
         assert!(leaving.join_at().is_none() && leaving.threads.is_empty());
     }
 
     #[test]
+    fn o3_where_one_thread_follows_another_each_is_joined_at_once() {
+        let mut leaving = LeavingThreads::default();
+        let mut waits = |spawned| {
+            leaving.add(thread(), spawned);
+            leaving.join_at().is_some()
+        };
+        assert_eq!([1, 2, 2, 3].map(&mut waits), [false, false, true, false]);
+    }
+
+    #[test]
     fn o3_threads_that_end_all_the_time_are_joined_all_the_same() {
         let mut leaving = LeavingThreads::default();
-        (0..MOST).for_each(|_| leaving.add(thread::spawn(|| ())));
+        (0..MOST).for_each(|_| leaving.add(thread(), 0));
         assert!(leaving.threads.is_empty() && leaving.join_at().is_none());
     }
 
@@ -80,7 +98,7 @@ mod tests {
             }
         }
         let mut leaving = LeavingThreads::default();
-        leaving.add(thread::spawn(|| std::panic::panic_any(Bomb)));
+        leaving.add(thread::spawn(|| std::panic::panic_any(Bomb)), 0);
         leaving.join();
     }
 }
