@@ -78,6 +78,8 @@ pub(crate) struct Runner<'a, A: Actor> {
     children: Option<Farewell>,
     /// What there is to do beside messages from the mailbox.
     next: Option<Next<A::Msg>>,
+    /// It has slept since it last found nothing to do.
+    has_slept: bool,
     /// How long it has lately been worth it to wait without sleeping.
     patience: Patience,
     /// Keeps it at a distance from a sender that sends all the time.
@@ -141,6 +143,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             wire: None,
             children: None,
             next: None,
+            has_slept: false,
             patience: Patience::new(),
             flood: Flood::new(life.handled()),
         }
@@ -200,7 +203,7 @@ impl<'a, A: Actor> Runner<'a, A> {
     /// something else to do, which is put aside: so neither stands in the way of the other.
     #[inline(always)] // for the same reason as `unwind::catch`
     fn wait_for_message(&mut self) -> Option<Letter<A::Msg>> {
-        let (mut looks, mut was_woken) = (0, false);
+        let mut looks = 0;
         loop {
             if self.bell.heard() && self.puts_aside(Self::take_orders) {
                 return None;
@@ -213,8 +216,9 @@ impl<'a, A: Actor> Runner<'a, A> {
                 return Some(letter);
             }
             // In its turn, or woken for no message, an actor has most often come to its end, and gives way to nobody first:
-            // threads that leave at once leave one by one, where others would be in the kernel's way, and in each other's.
-            let may_have_ended = was_woken || self.cell.agenda_now().is_in_turn();
+            // of threads that leave at once, each is in the kernel's way, and in the others'.
+            let may_have_ended =
+                std::mem::take(&mut self.has_slept) || self.cell.agenda_now().is_in_turn();
             if may_have_ended && self.puts_aside(Self::last_call) {
                 return None;
             }
@@ -228,7 +232,7 @@ impl<'a, A: Actor> Runner<'a, A> {
             if self.puts_aside(Self::last_call) || self.puts_aside(Self::sleep) {
                 return None;
             }
-            (looks, was_woken) = (0, true);
+            looks = 0;
         }
     }
 

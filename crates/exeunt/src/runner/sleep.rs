@@ -37,6 +37,7 @@ impl<A: Actor> Runner<'_, A> {
             false => self.mailbox.sleep(due),
         }
         self.life.wake_up();
+        self.has_slept = true;
         self.patience.slept(asleep.elapsed());
         crew.into_iter().for_each(Crew::wake_up);
         if waits_for_ring && !self.mailbox.rouse() {

@@ -77,6 +77,24 @@ fn o3_o4_who_is_looked_at_whether_it_sleeps_does_so_at_once() {
 }
 
 #[test]
+fn o5_who_is_woken_for_no_message_looks_for_its_end_before_it_gives_way() {
+    let gives_way = |sleeps| {
+        let (life, mailbox) = scene();
+        let mut runner = start(&life, &mailbox, || Anybody);
+        if sleeps {
+            // It does not sleep for long: there is something in its mailbox, which another takes.
+            assert!(mailbox.offer(&mailbox.ordinary, 1).is_ok());
+            assert!(runner.sleep().is_none() && mailbox.take() == Some(1));
+        }
+        let before = runner.patience;
+        assert!(runner.wait_for_message().is_none());
+        assert!(matches!(runner.next, Some(Next::Affair(Affair::Dry))));
+        runner.patience != before
+    };
+    assert!(gives_way(false) && !gives_way(true));
+}
+
+#[test]
 fn m1_what_comes_between_the_last_look_and_the_end_is_handled() {
     let (life, mailbox) = scene();
     mailbox.staff(1);
