@@ -12,6 +12,7 @@ mod messages;
 mod order;
 mod rings;
 mod deadlines;
+mod other_systems;
 mod on_stopping;
 mod failures;
 mod supervision;

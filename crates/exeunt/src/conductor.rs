@@ -24,6 +24,7 @@ use leaving::{Leaving, bury_aside};
 use lines::Lines;
 use revival::Revivals;
 use threads::LeavingThreads;
+use waits::NodeId;
 
 mod companies;
 mod company;
@@ -86,7 +87,7 @@ struct Conductor<'a> {
     /// How many had still to have their turn when all were looked at.
     to_come: usize,
     /// What those had achieved, when last looked at, that a member in its turn waits for.
-    pulses: BTreeMap<usize, u64>,
+    pulses: BTreeMap<NodeId, u64>,
     lateness: Lateness,
     /// The drain of the system, when it has begun.
     drain: Option<Drain>,

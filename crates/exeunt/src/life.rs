@@ -11,7 +11,7 @@ use crate::event::{Event, Flag};
 use crate::mailbox::{MailboxId, Post};
 use crate::stage::Stage;
 use crate::unwind;
-pub(crate) use activity::{Activity, Other};
+pub(crate) use activity::{Activity, Other, Whom};
 #[cfg(feature = "stepper")]
 pub(crate) use current::as_current;
 pub(crate) use current::{current, set_current};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::capacity::Capacity;
-use crate::life::{Activity, Figures, Other, Outcome};
+use crate::life::{Activity, Figures, Outcome};
 use crate::member::Member;
 use crate::report::Ended;
 
@@ -215,13 +215,13 @@ fn until(moment: Option<Instant>) -> Option<Duration> {
 
 impl Waiting {
     fn of((activity, number): (Activity, u64)) -> Option<Waiting> {
-        let (Other { name, index }, what) = match activity {
+        let (other, what) = match activity {
             Activity::Sending(other) => (other, WaitingFor::Room),
             Activity::Asking(other) => (other, WaitingFor::Answer),
             Activity::Awaiting(other) => (other, WaitingFor::End),
             _ => return None,
         };
-        Some(Waiting { id: index, name: (*name).to_owned(), what, number })
+        Some(Waiting { id: other.index(), name: (*other.name).to_owned(), what, number })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,9 +40,12 @@ mod spawning;
 mod usher;
 
 pub(crate) struct Stage {
+    pub(crate) id: StageId,
     pub(crate) name: String,
     pub(crate) limits: Mutex<DrainLimits>,
     roster: Mutex<Roster>,
+    /// How many members have left.
+    departures: AtomicU64,
     /// To the conductor. Unbounded, so that a thread that tells it something never waits; what is
     /// told is a few words per actor and signal.
     cues: Sender<Cue>,
@@ -68,6 +71,17 @@ pub(crate) struct Stage {
     pub(crate) waiters: Waiters,
 }
 
+/// What tells a stage from all others that the process has ever had.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct StageId(u64);
+
+impl StageId {
+    fn next() -> StageId {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        StageId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 struct ReadingEnds {
     cues: Option<Receiver<Cue>>,
     chores: Option<Receiver<Chore>>,
@@ -79,9 +93,11 @@ impl Stage {
         let (chores, chores_end) = crossbeam_channel::unbounded();
         let draining = Event::new();
         Stage {
+            id: StageId::next(),
             name,
             limits: Mutex::default(),
             roster: Mutex::default(),
+            departures: AtomicU64::new(0),
             cues,
             chores,
             is_observed: AtomicBool::new(false),
@@ -126,8 +142,24 @@ impl Stage {
         lock(&self.roster).next_index
     }
 
+    /// Those that have still to leave, but for the daemons, for which nobody waits.
+    pub(crate) fn to_leave(&self) -> Vec<Arc<Member>> {
+        let mut members = self.members();
+        members.retain(|member| !member.node.daemon && !member.has_left());
+        members
+    }
+
     pub(crate) fn member(&self, index: usize) -> Option<Arc<Member>> {
         lock(&self.roster).members.get(&index).cloned()
+    }
+
+    /// A member has left.
+    pub(crate) fn count_departure(&self) {
+        self.departures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn departures(&self) -> u64 {
+        self.departures.load(Ordering::Relaxed)
     }
 
     /// Lets go of a child that has left.
@@ -214,7 +246,7 @@ impl Stage {
     }
 
     /// Waits until the report is there, or a member of another system that waits must stop.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<Report, WaitError> {
+    pub(crate) fn wait(self: &Arc<Self>, deadline: Option<Instant>) -> Result<Report, WaitError> {
         self.await_end(|interrupt| {
             let nobody = never();
             let interrupted = interrupt.map_or(&nobody, Event::receiver);
@@ -229,7 +261,7 @@ impl Stage {
     }
 
     /// Waits until the report is there, as the owner must, whatever it is told meanwhile.
-    pub(crate) fn wait_out(&self) -> Result<Report, WaitError> {
+    pub(crate) fn wait_out(self: &Arc<Self>) -> Result<Report, WaitError> {
         self.await_end(|_| {
             self.ended.wait();
             Ok(self.published_report())
@@ -237,13 +269,12 @@ impl Stage {
     }
 
     fn await_end(
-        &self,
+        self: &Arc<Self>,
         wait: impl FnOnce(Option<&Event>) -> Result<Report, WaitError>,
     ) -> Result<Report, WaitError> {
         self.is_waited_for_from_outside()?;
         let me = life::current();
-        let activity =
-            |me: &Life| Activity::Awaiting(Other::seen_by(me, &(*self.name).into(), None));
+        let activity = |_: &Life| Activity::Awaiting(Other::system(self));
         during(me.as_deref(), activity, wait)
     }
 

@@ -51,7 +51,7 @@ mod handle;
 ///
 /// The whole drain has a budget (30 s). Within it an actor may drain for as long as it makes
 /// progress. It has met its deadline when it finishes no message for the stall limit (5 s), unless
-/// it waits for another one that makes progress, or when it is past a [deadline of its
+/// it waits for another actor or system that makes progress, or when it is past a [deadline of its
 /// own](ActorBuilder::drain_deadline). Half of the budget is divided among all and kept for those
 /// whose turn is still to come. At its deadline an actor's remaining messages are returned, its
 /// waits end with an error, and its `stopped` hook still runs. A thread that has not left its
@@ -327,7 +327,8 @@ impl System {
     /// [shutdown](SystemHandle::shutdown) begins the ordered drain; and then until the drain is
     /// over.
     ///
-    /// In an actor of another system, the deadline of that actor begins the drain, too.
+    /// In an actor of another system, the deadline of that actor begins the drain, too. Its stall limit is not met as long
+    /// as this system gets on.
     pub fn wait(self) -> Report {
         let stage = &self.handle.stage;
         let report = match stage.wait_as_owner() {

@@ -241,7 +241,7 @@ macro_rules! common {
 
             /// Sets how long it may drain without finishing a message or showing another [sign of
             /// life](TaskContext::progress), instead of the system's limit. To wait for another
-            /// actor that shows signs of life is no stall.
+            /// actor or system that shows signs of life is no stall.
             pub fn stall_limit(mut self, limit: Duration) -> Self {
                 self.common.limits.stall = Some(limit);
                 self

@@ -85,6 +85,7 @@ impl Conductor<'_> {
         self.states.remove(&index);
         self.seen.remove(&index);
         member.has_left.store(true, Ordering::Relaxed);
+        self.stage.count_departure();
         if member.parent().is_some() {
             // Before it is told: whoever knows that a child has left finds it nowhere.
             self.stage.forget(index);

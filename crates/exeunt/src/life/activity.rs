@@ -1,15 +1,16 @@
 //! What an actor is doing, in words.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use super::Life;
 use super::ledger::Ledger;
 use super::pulse::Place;
+use crate::stage::Stage;
 
 /// What an actor is doing, as far as it is worth a word.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) enum Activity {
     #[default]
     Starting,
@@ -29,19 +30,55 @@ pub(crate) enum Activity {
     Dropping,
 }
 
-/// The actor or task that another one waits for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The actor, task or system that an actor waits for.
+#[derive(Clone, Debug)]
 pub(crate) struct Other {
     pub(crate) name: Arc<str>,
-    /// Its place in the order of spawning, if it is of the same system.
-    pub(crate) index: Option<usize>,
+    /// `None` if it was not spawned yet.
+    whom: Option<Whom>,
+}
+
+/// Whom an actor waits for, as that actor knows it. Who is waited for is not kept by that: those that wait for each other
+/// would keep each other, and their stages, for good.
+#[derive(Clone, Debug)]
+pub(crate) enum Whom {
+    /// Of the same system, at that place in the order of spawning.
+    Here(usize),
+    /// Its children, which leave.
+    Children,
+    /// Of another system.
+    There(Weak<Life>),
+    /// All of another system.
+    System(Weak<Stage>),
+}
+
+impl Whom {
+    fn seen_by(me: &Life, owner: &Arc<Life>) -> Whom {
+        match Arc::ptr_eq(&owner.stage, &me.stage) {
+            true => Whom::Here(owner.index),
+            false => Whom::There(Arc::downgrade(owner)),
+        }
+    }
 }
 
 impl Other {
     /// The owner of that name, as `me` knows it.
     pub(crate) fn seen_by(me: &Life, name: &Arc<str>, owner: Option<&Arc<Life>>) -> Other {
-        let owner = owner.filter(|owner| Arc::ptr_eq(&owner.stage, &me.stage));
-        Other { name: Arc::clone(name), index: owner.map(|owner| owner.index) }
+        let whom = owner.map(|owner| Whom::seen_by(me, owner));
+        Other { name: Arc::clone(name), whom }
+    }
+
+    /// Another system.
+    pub(crate) fn system(stage: &Arc<Stage>) -> Other {
+        Other { name: (*stage.name).into(), whom: Some(Whom::System(Arc::downgrade(stage))) }
+    }
+
+    /// Its place in the order of spawning, if it is of the same system.
+    pub(crate) fn index(&self) -> Option<usize> {
+        match self.whom {
+            Some(Whom::Here(index)) => Some(index),
+            _ => None,
+        }
     }
 }
 
@@ -115,10 +152,9 @@ impl Life {
     ) {
         let awaits = of.len() > 0;
         if awaits {
-            let of_the_system = of.flatten().filter(|life| Arc::ptr_eq(&life.stage, &self.stage));
             let mut ledger = self.ledger();
             ledger.owed_by.clear();
-            ledger.owed_by.extend(of_the_system.map(|life| life.index));
+            ledger.owed_by.extend(of.flatten().map(|owner| Whom::seen_by(self, owner)));
         }
         self.awaits_answers.store(awaits, Ordering::Relaxed);
     }
@@ -179,7 +215,7 @@ impl Life {
 
     /// Whether it waits to begin anew.
     pub(crate) fn is_resting(&self) -> bool {
-        self.ledger().activity == Activity::Resting
+        matches!(self.ledger().activity, Activity::Resting)
     }
 
     /// Whom it waits for and for what, and which of its waits this is.
@@ -189,19 +225,26 @@ impl Life {
         waits.then(|| (ledger.activity.clone(), ledger.waits))
     }
 
-    /// The places of those of its system without which it does not get on: the one for whose room, answer or end it
-    /// waits in its own code, or those that owe it answers while it sleeps.
-    pub(crate) fn waits_for_others(&self) -> Vec<usize> {
+    /// Those without which it does not get on: the one for whose room, answer or end it waits in its own code; or those
+    /// that owe it answers while it sleeps, and its children while they leave.
+    pub(crate) fn waits_for_others(&self) -> Vec<Whom> {
         let ledger = self.ledger();
+        let (mut others, place) = (Vec::new(), self.pulse.look().place());
         match &ledger.activity {
             Activity::Sending(other) | Activity::Asking(other) | Activity::Awaiting(other) => {
-                other.index.into_iter().collect()
+                others.extend(other.whom.clone());
             }
-            _ if self.awaits_answers() && self.pulse.look().place() == Place::Asleep => {
-                ledger.owed_by.clone()
+            _ if !matches!(place, Place::Runner | Place::Asleep) => {}
+            activity => {
+                if place == Place::Asleep && self.awaits_answers() {
+                    others.extend_from_slice(&ledger.owed_by);
+                }
+                if matches!(activity, Activity::AwaitingChildren) {
+                    others.push(Whom::Children);
+                }
             }
-            _ => Vec::new(),
         }
+        others
     }
 
     /// Whether it expects answers. To be asked of an actor that was seen asleep.
@@ -256,7 +299,7 @@ mod tests {
         life.swap_activity(Activity::Working);
         life.set_awaits_answers([Some(&life)].into_iter());
         life.fall_asleep();
-        assert_eq!(life.waits_for_others(), [0]);
+        assert!(matches!(life.waits_for_others()[..], [Whom::Here(0)]));
         life.wake_up();
         life.enter_message();
         assert!(life.waits_for_others().is_empty());

@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use std::time::Instant;
 
 use super::Life;
-use super::activity::Activity;
+use super::activity::{Activity, Whom};
 use super::pulse::Place;
 use crate::report::Ended;
 use crate::unwind;
@@ -21,8 +21,8 @@ pub(super) struct Ledger {
     pub(super) activity: Activity,
     /// How many waits for another it has begun.
     pub(super) waits: u64,
-    /// The places of those of its system whose answers it expected when it last fell asleep with asks out.
-    pub(super) owed_by: Vec<usize>,
+    /// Those whose answers it expected when it last fell asleep with asks out.
+    pub(super) owed_by: Vec<Whom>,
     /// What it last called a message, and how many it had done with before that one.
     pub(super) label: Option<(&'static str, u64)>,
     pub(super) outcome: Option<Outcome>,
