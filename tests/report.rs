@@ -293,6 +293,7 @@ fn r1_it_serialises() {
                     "overflowed": 0,
                     "cancelled": 0,
                     "parent": null,
+                    "parent_id": null,
                     "absorbed": false,
                     "error": data.error,
                 })

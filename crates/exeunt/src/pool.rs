@@ -69,6 +69,7 @@ impl Front {
             id: Some(self.life.index),
             name: (*self.life.name).to_owned(),
             parent: self.life.parent.as_ref().map(|parent| (*parent.name).to_owned()),
+            parent_id: self.life.parent.as_ref().map(|parent| parent.index),
             // What a full mailbox returned is nobody's in particular.
             returned: own.returned,
             overflowed: own.overflowed,

@@ -100,6 +100,8 @@ pub struct ActorReport {
     pub name: String,
     /// The name of its parent, if it was a child.
     pub parent: Option<String>,
+    /// The [id](ActorReport::id) of its parent, if it was a child.
+    pub parent_id: Option<usize>,
     /// Whether it is a task, which has no mailbox and so no messages.
     pub is_task: bool,
     /// How it ended.
@@ -287,6 +289,7 @@ impl ActorReport {
         ActorReport {
             id: Some(life.index),
             parent: life.parent.as_ref().map(|parent| (*parent.name).to_owned()),
+            parent_id: life.parent.as_ref().map(|parent| parent.index),
             ..ActorReport::with((*life.name).to_owned(), ended, figures)
         }
     }
@@ -296,6 +299,7 @@ impl ActorReport {
             id: None,
             name,
             parent: None,
+            parent_id: None,
             is_task: false,
             ended,
             took: Duration::ZERO,

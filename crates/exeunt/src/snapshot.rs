@@ -38,6 +38,8 @@ pub struct ActorSnapshot {
     pub name: String,
     /// The name of its parent, if it is a child.
     pub parent: Option<String>,
+    /// The [id](ActorSnapshot::id) of its parent, if it is a child.
+    pub parent_id: Option<usize>,
     /// The pool that it is a thread of, whose mailbox it reads with the others: the [id](crate::Addr::id) of the pool's
     /// address and of its line in the report. No entry of a snapshot has it as its own.
     pub pool: Option<usize>,
@@ -177,6 +179,7 @@ impl ActorSnapshot {
             id: life.index,
             name: (*life.name).to_owned(),
             parent: life.parent.as_ref().map(|parent| (*parent.name).to_owned()),
+            parent_id: life.parent.as_ref().map(|parent| parent.index),
             pool: member.pool(),
             state,
             ended: outcome.map(|outcome| ended(member, outcome)),
@@ -246,6 +249,7 @@ impl ActorSnapshot {
             id,
             name: name.to_owned(),
             parent: None,
+            parent_id: None,
             pool: None,
             state: State::Working,
             ended: None,

@@ -17,7 +17,7 @@ const RATE_FROM: Duration = Duration::from_millis(500);
 pub(crate) struct Sight {
     pub(crate) id: usize,
     pub(crate) name: String,
-    pub(crate) parent: Option<String>,
+    pub(crate) parent_id: Option<usize>,
     pub(crate) pool: Option<usize>,
     pub(crate) state: State,
     pub(crate) ended: Option<Ended>,
@@ -51,7 +51,7 @@ impl From<ActorSnapshot> for Sight {
             doing: Some(doing).filter(|_| actor.is_in_user_code || actor.is_idle),
             waits: actor.waits_for.map(|wait| (wait.to_string(), wait.number)),
             name: actor.name,
-            parent: actor.parent,
+            parent_id: actor.parent_id,
         }
     }
 }
@@ -219,12 +219,10 @@ fn badness(ended: Ended) -> u8 {
 /// The order of leaving: nobody has addresses but of those that stood before it, so the last spawned is
 /// the most upstream. Children stand below their parent.
 fn in_order(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut by_name: HashMap<String, usize> = HashMap::new();
+    let there: HashSet<usize> = entries.iter().map(|entry| entry.sight.id).collect();
     let mut children: BTreeMap<Option<usize>, Vec<Entry>> = BTreeMap::new();
     for entry in entries {
-        // By its name, which may be that of several: then it is taken for the last before it.
-        let parent = entry.sight.parent.as_ref().and_then(|name| by_name.get(name)).copied();
-        by_name.insert(entry.sight.name.clone(), entry.sight.id);
+        let parent = entry.sight.parent_id.filter(|parent| there.contains(parent));
         children.entry(parent).or_default().push(entry);
     }
     let mut ordered = Vec::new();
@@ -247,7 +245,7 @@ pub(crate) mod tests {
         Sight {
             id,
             name: name.into(),
-            parent: None,
+            parent_id: None,
             pool: None,
             state: State::Working,
             ended: None,
@@ -277,20 +275,32 @@ pub(crate) mod tests {
 
     #[test]
     fn upstream_stands_first_and_children_below_their_parent() {
-        let child =
-            |id, name, parent: &str| Sight { parent: Some(parent.into()), ..actor(id, name) };
+        let child = |id, name, parent| Sight { parent_id: Some(parent), ..actor(id, name) };
         let all = vec![
             actor(0, "sink"),
             actor(1, "server"),
             actor(2, "source"),
-            child(3, "session", "server"),
-            child(4, "session", "server"),
-            child(5, "timer", "session"),
+            child(3, "session", 1),
+            child(4, "session", 1),
+            child(6, "timer", 4),
             // Whose parent is not there any more.
-            child(6, "orphan", "gone"),
+            child(7, "orphan", 5),
         ];
         let expected =
             ["orphan", "source", "server", "  session", "    timer", "  session", "sink"];
+        assert_eq!(names(&look(all)), expected);
+    }
+
+    #[test]
+    fn children_stand_below_their_own_parent_though_another_one_has_its_name() {
+        let child = |id, name, parent| Sight { parent_id: Some(parent), ..actor(id, name) };
+        let all = vec![
+            actor(0, "server"),
+            actor(1, "server"),
+            child(2, "of the first", 0),
+            child(3, "of the second", 1),
+        ];
+        let expected = ["server", "  of the second", "server", "  of the first"];
         assert_eq!(names(&look(all)), expected);
     }
 

@@ -35,17 +35,16 @@ fn add(rows: &mut Vec<(usize, Who, ActorReport)>, depth: usize, line: &ActorRepo
     rows.extend(threads.into_iter().map(|thread| (depth + 1, Who::Thread, thread)));
 }
 
-/// For each line its children, and at last those who are nobody's. A child leaves before its parent, so
-/// of several of the parent's name it is the next that leaves.
+/// For each line its children, and at last those who are nobody's.
 fn children(lines: &[&ActorReport]) -> Vec<Vec<usize>> {
     let mut children = vec![Vec::new(); lines.len() + 1];
-    let mut bearers: BTreeMap<&str, usize> = BTreeMap::new();
-    for (at, line) in lines.iter().enumerate().rev() {
-        let parent = line.parent.as_deref().and_then(|parent| bearers.get(parent));
+    let ids = lines.iter().enumerate();
+    let places: BTreeMap<usize, usize> =
+        ids.filter_map(|(at, line)| Some((line.id?, at))).collect();
+    for (at, line) in lines.iter().enumerate() {
+        let parent = line.parent_id.and_then(|parent| places.get(&parent));
         children[*parent.unwrap_or(&lines.len())].push(at);
-        bearers.insert(&line.name, at);
     }
-    children.iter_mut().for_each(|children| children.reverse());
     children
 }
 
@@ -79,7 +78,7 @@ fn interest(line: &ActorReport) -> u8 {
     let ended_well = line.absorbed
         || matches!(line.ended, Ended::Drained | Ended::Completed | Ended::Daemon)
             && line.returned == 0;
-    match (ended_well, line.parent.is_some() || line.id.is_none()) {
+    match (ended_well, line.parent_id.is_some() || line.id.is_none()) {
         (true, true) => 0,
         (true, false) => 1,
         (false, _) => 2,
@@ -88,7 +87,7 @@ fn interest(line: &ActorReport) -> u8 {
 
 fn sum(lines: Vec<&ActorReport>) -> Option<ActorReport> {
     let mut sum = (*lines.first()?).clone();
-    (sum.id, sum.parent, sum.error) = (None, None, None);
+    (sum.id, sum.parent, sum.parent_id, sum.error) = (None, None, None, None);
     (sum.is_task, sum.ended, sum.threads) = (false, Ended::Completed, Vec::new());
     sum.name = format!("({} others)", lines.len());
     for line in &lines[1..] {
@@ -109,9 +108,9 @@ mod tests {
     use super::*;
     use crate::timeline::props::line;
 
-    fn child(id: usize, name: &str, parent: &str) -> ActorReport {
+    fn child(id: usize, name: &str, parent: usize) -> ActorReport {
         let mut child = line(id, name);
-        child.parent = Some(parent.to_owned());
+        child.parent_id = Some(parent);
         child
     }
 
@@ -124,16 +123,28 @@ mod tests {
     fn children_stand_below_their_parents_in_the_order_in_which_they_left() {
         let actors = [
             line(9, "source"),
-            child(4, "leaf", "twig"),
-            child(3, "twig", "server"),
-            child(2, "conn", "server"),
+            child(4, "leaf", 3),
+            child(3, "twig", 1),
+            child(2, "conn", 1),
             line(1, "server"),
-            child(8, "conn", "server"),
+            child(8, "conn", 7),
             line(7, "server"),
-            child(6, "orphan", "nobody"),
+            child(6, "orphan", 5),
             line(0, "log"),
         ];
         let expected = "source|server|  twig|    leaf|  conn|server|  conn|orphan|log";
+        assert_eq!(shown(&actors, 100).join("|"), expected);
+    }
+
+    #[test]
+    fn children_stand_below_their_own_parent_though_another_one_has_its_name() {
+        let actors = [
+            child(3, "of the second", 1),
+            child(2, "of the first", 0),
+            line(1, "server"),
+            line(0, "server"),
+        ];
+        let expected = "server|  of the second|server|  of the first";
         assert_eq!(shown(&actors, 100).join("|"), expected);
     }
 
@@ -149,7 +160,7 @@ mod tests {
 
     #[test]
     fn of_too_many_those_who_ended_well_are_summed_up() {
-        let mut actors: Vec<ActorReport> = (0..50).map(|id| child(id, "conn", "server")).collect();
+        let mut actors: Vec<ActorReport> = (0..50).map(|id| child(id, "conn", 50)).collect();
         actors.iter_mut().for_each(|line| line.handled = 3);
         actors[7].ended = Ended::Abandoned;
         actors.push(line(50, "server"));
