@@ -1286,7 +1286,8 @@ fn d1_a_drain_that_takes_longer_than_a_second_says_whom_it_waits_for() {
         let handle = system.handle();
         handle.shutdown();
         let (on, until_deadline, text) = next(&told);
-        assert_eq!(on, [("slow".to_owned(), 2)]);
+        let (waited_for, left) = &on[0];
+        assert_eq!((waited_for.id, &*waited_for.name, *left, on.len()), (0, "slow", 2, 1));
         // The stall limit is 5 s, counted from the last look at which something had happened.
         assert!(until_deadline.is_some_and(|left| left < ms(5_000)), "{until_deadline:?}");
         assert!(text.starts_with("waiting for `slow` (2 left); deadline in "), "{text}");
@@ -1319,13 +1320,13 @@ fn d1_d3_of_who_has_met_its_deadline_a_drain_says_until_when_it_waits() {
         }
         system.handle().shutdown();
         let (until_deadline, slow, given_up_in) = loop {
-            if let (until_deadline, Some((name, time))) = next(&told) {
-                break (until_deadline, name, time);
+            if let (until_deadline, Some((slow, time))) = next(&told) {
+                break (until_deadline, slow, time);
             }
         };
         // That of the patient one, and not the end of the grace.
         assert!(until_deadline.is_some_and(|left| left > ms(100)), "{until_deadline:?}");
-        assert!(slow == "slow" && given_up_in <= HANG, "{slow}, {given_up_in:?}");
+        assert!(slow.name == "slow" && given_up_in <= HANG, "{slow}, {given_up_in:?}");
         drop(keeper);
         assert_eq!(line(&system.wait(), "slow").ended, Ended::Overdue);
     });

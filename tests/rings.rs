@@ -81,11 +81,11 @@ fn ring_of_inboxes(
 }
 
 /// What a system says about circles.
-fn cycles(system: &mut System) -> Receiver<Vec<String>> {
+fn cycles(system: &mut System) -> Receiver<Vec<(usize, String)>> {
     let (tell, told) = mpsc::channel();
     system.observe(move |notice| {
-        if let Notice::Cycle { names } = notice {
-            let _ = tell.send(names.clone());
+        if let Notice::Cycle { actors } = notice {
+            let _ = tell.send(actors.iter().map(|who| (who.id, who.name.clone())).collect());
         }
     });
     told
@@ -195,9 +195,9 @@ fn o4_the_circle_is_named_once_when_it_is_wired() {
         let mut system = System::new("o4");
         let told = cycles(&mut system);
         let _ring = ring(&mut system, 3, 4, &Arc::default());
-        let names = next(&told);
+        let members = next(&told);
         drop(system.shutdown());
-        assert_eq!(names, ["r2", "r0", "r1"]);
+        assert_eq!(members, [(2, "r2"), (0, "r0"), (1, "r1")].map(|(id, r)| (id, r.to_owned())));
         assert_eq!(so_far(&told).len(), 0);
     });
 }

@@ -1273,7 +1273,7 @@ fn f3_one_restart_too_many_is_told_before_the_failure_that_it_becomes() {
         let (tell, told) = mpsc::channel();
         system.observe(move |notice| {
             let _ = match notice {
-                Notice::TooManyRestarts { name, group, restarts, within } => {
+                Notice::TooManyRestarts { name, group, restarts, within, .. } => {
                     tell.send(format!("{group:?} {name} {restarts} {within:?}"))
                 }
                 Notice::Restarting { name, .. } => tell.send(format!("{name} anew")),

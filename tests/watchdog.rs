@@ -115,7 +115,7 @@ fn a_handler_that_does_not_return_is_named_once_with_what_it_is_on() {
         });
         addr.send(0).unwrap();
         addr.send(1).unwrap();
-        let Notice::Stuck { name, doing, message_type, label, stuck_for } = next(&told) else {
+        let Notice::Stuck { name, doing, message_type, label, stuck_for, .. } = next(&told) else {
             panic!("nobody waits for anybody");
         };
         let again = look_again(&told);

@@ -51,7 +51,7 @@ impl<A: Actor> Cell<A> {
             return Err(Stillborn { failure, cell: Some(cell) });
         }
         life.swap_activity(Activity::Working);
-        life.stage.emit(|| Notice::Started { name: life.name.to_string() });
+        life.stage.emit(|| Notice::Started { id: life.index, name: life.name.to_string() });
         Ok(cell)
     }
 

@@ -101,7 +101,7 @@ impl Fate {
 /// take its time.
 fn failed(life: &Life, error: String) -> Outcome {
     if !life.has_ended() {
-        life.stage.fail(&life.name, &error);
+        life.stage.fail(life, &error);
     }
     Outcome::Failed(error)
 }
@@ -224,8 +224,8 @@ impl<M: Send + 'static> WayOut<M> {
     pub(crate) fn retire<A: Actor<Msg = M>>(&self, mut remains: Remains<A>) {
         let stopped = self.stop(&mut remains);
         for wrong in [stopped, self.clear(remains)].into_iter().filter_map(Result::err) {
-            let (name, error) = (self.life.name.to_string(), wrong.text);
-            self.life.stage.emit(|| Notice::FailedToStop { name, error });
+            let (id, name, error) = (self.life.index, self.life.name.to_string(), wrong.text);
+            self.life.stage.emit(|| Notice::FailedToStop { id, name, error });
         }
     }
 

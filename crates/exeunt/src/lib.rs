@@ -231,7 +231,7 @@ pub use group::{Group, GroupBuilder};
 pub use handle::ActorHandle;
 pub use interruptible::Interruptible;
 pub use mailbox::{Inbox, Overflow, mailbox};
-pub use notice::{Notice, ReturnedBecause};
+pub use notice::{ActorIdentity, Notice, ReturnedBecause};
 pub use recipient::Recipient;
 pub use reply::Reply;
 pub use report::{ActorReport, Ended, INCOMPLETE, Reason, Refusals, Report, Signal, Status};

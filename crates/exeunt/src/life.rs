@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::departure::Departure;
 use crate::event::{Event, Flag};
 use crate::mailbox::{MailboxId, Post};
+use crate::notice::ActorIdentity;
 use crate::stage::Stage;
 use crate::unwind;
 pub(crate) use activity::{Activity, Other, Whom};
@@ -120,6 +121,11 @@ impl Life {
             fed_from_below: Mutex::default(),
             annexes: Mutex::default(),
         }
+    }
+
+    /// Which one it is, as its watchers are told.
+    pub(crate) fn identity(&self) -> ActorIdentity {
+        ActorIdentity { id: self.index, name: self.name.to_string() }
     }
 
     // Its relations.

@@ -234,6 +234,7 @@ impl<M: Send + 'static> Mailbox<M> {
     pub(crate) fn tell_returned(&self, (messages, total): (u64, u64), why: ReturnedBecause) {
         if let (Some(owner), 1..) = (self.owner.get(), messages) {
             owner.stage.emit(|| Notice::Returned {
+                id: owner.index,
                 name: owner.name.to_string(),
                 messages,
                 total,
@@ -361,7 +362,8 @@ impl<M: Send + 'static> Mailbox<M> {
     fn bury_by(&self, undertaker: &mut Undertaker<'_, M>, messages: Vec<M>) {
         for message in messages {
             if let (Err(error), Some(owner)) = (undertaker.bury(message), self.owner.get()) {
-                owner.stage.emit(|| Notice::DeadLetterLost { name: owner.name.to_string(), error });
+                let (id, name) = (owner.index, owner.name.to_string());
+                owner.stage.emit(|| Notice::DeadLetterLost { id, name, error });
             }
         }
     }

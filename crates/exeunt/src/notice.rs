@@ -1,5 +1,6 @@
 //! [`Notice`]: what happens in a system, as a typed event. The log is one listener of it.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::printable::printable;
@@ -14,6 +15,10 @@ pub(crate) use line::doing_for;
 ///
 /// `Display` is the line that the default listener logs, with control characters escaped: the name of an actor, or why
 /// it failed, may have come from outside.
+///
+/// Several actors may have one name; the `id` beside it tells them apart. It is that of [`Addr::id`](crate::Addr::id) and
+/// [`ActorHandle::id`](crate::ActorHandle::id), of the actor's [snapshot](crate::ActorSnapshot::id), and of its line in
+/// the [report](crate::ActorReport::id). One that was [not started](Notice::NotStarted) has none.
 ///
 /// More variants may come, and more fields in these: a pattern that ends in `..` is ready for that.
 ///
@@ -42,6 +47,8 @@ pub(crate) use line::doing_for;
 pub enum Notice {
     /// An actor's `started` hook has returned, or a task has begun.
     Started {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
     },
@@ -59,6 +66,8 @@ pub enum Notice {
     },
     /// An actor's turn has come.
     Draining {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// How many messages were waiting in its mailbox.
@@ -67,15 +76,17 @@ pub enum Notice {
     /// A drain has taken another second.
     Waiting {
         /// Those whose turn it is, each with the number of messages that are left.
-        on: Vec<(String, usize)>,
+        on: Vec<(ActorIdentity, usize)>,
         /// The time until the next deadline comes, if nothing more happens.
         until_deadline: Option<Duration>,
         /// Of those past their deadline, the one that is given up first, if it does not come back, and the time until
         /// then.
-        given_up_next: Option<(String, Duration)>,
+        given_up_next: Option<(ActorIdentity, Duration)>,
     },
     /// An actor's deadline has come: what is left is returned.
     Overdue {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// What it was doing.
@@ -85,6 +96,8 @@ pub enum Notice {
     },
     /// An actor or task has ended, and its thread with it.
     Ended {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// How it ended.
@@ -98,6 +111,8 @@ pub enum Notice {
     },
     /// An actor or task failed, and no policy absorbed it.
     Failed {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// Why it failed.
@@ -106,6 +121,8 @@ pub enum Notice {
     /// An actor or task failed, and its policy lets it leave: it is [temporary](crate::Restart::temporary), and
     /// nobody else fails of it.
     Absorbed {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// Why it failed.
@@ -113,12 +130,14 @@ pub enum Notice {
     },
     /// An actor or task has failed, or ended voluntarily, and begins anew.
     Restarting {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// Why it failed, if it did.
         error: Option<String>,
         /// The others that begin anew with it.
-        with: Vec<String>,
+        with: Vec<ActorIdentity>,
         /// How long it waits before.
         delay: Duration,
     },
@@ -126,7 +145,9 @@ pub enum Notice {
     /// around that group absorbs it, [`Restarting`](Notice::Restarting) is told next; if nothing does,
     /// [`Failed`](Notice::Failed).
     TooManyRestarts {
-        /// Which actor or task was to be restarted.
+        /// The id of the actor or task that was to be restarted.
+        id: usize,
+        /// Its name.
         name: String,
         /// The group whose intensity it was, if not its own.
         group: Option<String>,
@@ -137,6 +158,8 @@ pub enum Notice {
     },
     /// An incarnation that was to make room for the next failed on its way out. That changes nothing.
     FailedToStop {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// Why it failed.
@@ -144,11 +167,13 @@ pub enum Notice {
     },
     /// Actors have declared that they feed each other in a circle: they drain as one.
     Cycle {
-        /// Their names, each followed by one that it feeds. All of them, though the log names the first few only.
-        names: Vec<String>,
+        /// Each followed by one that it feeds. All of them, though the log names the first few only.
+        actors: Vec<ActorIdentity>,
     },
     /// A thread was given up: its grace is over.
     Abandoned {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// What it was doing.
@@ -160,7 +185,9 @@ pub enum Notice {
     },
     /// The dead-letter hook, or the `drop` of a message that was returned, panicked.
     DeadLetterLost {
-        /// The actor that the message was sent to.
+        /// The id of the actor that the message was sent to.
+        id: usize,
+        /// Its name.
         name: String,
         /// What the panic said.
         error: String,
@@ -172,7 +199,9 @@ pub enum Notice {
     /// flood of them is a few notices, and the sum of all `messages` of an actor is what its report
     /// says it [returned](crate::ActorReport::returned).
     Returned {
-        /// The actor that they were sent to.
+        /// The id of the actor that they were sent to.
+        id: usize,
+        /// Its name.
         name: String,
         /// How many are told of here for the first time.
         messages: u64,
@@ -187,13 +216,15 @@ pub enum Notice {
     /// wrong. Told once for each pair; the report counts.
     Refused {
         /// The sender.
-        from: String,
+        from: ActorIdentity,
         /// The actor that it sent to.
-        to: String,
+        to: ActorIdentity,
     },
     /// The [watchdog](crate::System::watchdog) has seen an actor or task at one thing for too long: in one handler or
     /// hook, or in one wait for room or for an answer. Told once, and again only after it has moved.
     Stuck {
+        /// Its id.
+        id: usize,
         /// Its name.
         name: String,
         /// What it is at.
@@ -209,7 +240,7 @@ pub enum Notice {
     /// Told once for these waits.
     Deadlock {
         /// Who waits, and for whom: each for the next, and the last for the first.
-        waits: Vec<(String, Waiting)>,
+        waits: Vec<(ActorIdentity, Waiting)>,
         /// For how long it was seen; it may have begun a little before.
         stuck_for: Duration,
     },
@@ -224,6 +255,25 @@ pub enum Notice {
         /// How long it took.
         took: Duration,
     },
+}
+
+/// Which actor or task it is, where a [`Notice`] tells of several. `Display` is the name.
+///
+/// Two are equal if they are the same one, within one system.
+///
+/// ```
+/// use exeunt::ActorIdentity;
+///
+/// let [first, second] = [1, 2].map(|id| ActorIdentity { id, name: "guest".to_owned() });
+/// assert_eq!(first.to_string(), "guest");
+/// assert_ne!(first, second);
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ActorIdentity {
+    /// Its place in the order of spawning: see [`Addr::id`](crate::Addr::id). Nobody else of its system ever has it.
+    pub id: usize,
+    /// Its name, which others may have too.
+    pub name: String,
 }
 
 /// Why messages that were accepted are not handled.
@@ -280,6 +330,12 @@ impl Notice {
     #[must_use]
     pub fn log_target(system: &str) -> String {
         format!("exeunt::{}", printable(system))
+    }
+}
+
+impl fmt::Display for ActorIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
     }
 }
 

@@ -219,13 +219,13 @@ impl Stage {
     }
 
     /// A member has failed, and nothing absorbs it.
-    pub(crate) fn fail(self: &Arc<Self>, name: &str, error: &str) {
+    pub(crate) fn fail(self: &Arc<Self>, who: &Life, error: &str) {
         // It says so itself, unless it was the conductor that had enough of it, and before anybody can begin the drain
         // for it.
         let itself = life::current().filter(|_| !self.is_draining());
         itself.iter().for_each(|itself| itself.set_failed_first());
-        let (name, error) = (name.to_owned(), error.to_owned());
-        self.emit(|| Notice::Failed { name: name.clone(), error: error.clone() });
+        let (name, error) = (who.name.to_string(), error.to_owned());
+        self.emit(|| Notice::Failed { id: who.index, name: name.clone(), error: error.clone() });
         self.shutdown(Reason::Failure { name, error });
     }
 
@@ -395,7 +395,7 @@ impl Stage {
         let is_first = edge.count == 1;
         drop(refusals);
         if is_first {
-            self.emit(|| Notice::Refused { from: from.name.to_string(), to: to.name.to_string() });
+            self.emit(|| Notice::Refused { from: from.identity(), to: to.identity() });
         }
     }
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::WaitError;
-use crate::notice::Notice;
+use crate::notice::{ActorIdentity, Notice};
 use crate::snapshot::{ActorSnapshot, State, WaitingFor};
 use crate::system::SystemHandle;
 
@@ -137,12 +137,17 @@ fn deadlock(
     stuck_for: Duration,
 ) -> Notice {
     let members = cycle.iter().filter_map(|(id, _)| actors.get(id));
-    let waits = members.filter_map(|a| Some((a.name.clone(), a.waits_for.clone()?))).collect();
+    let waits = members.filter_map(|a| Some((identity(a), a.waits_for.clone()?))).collect();
     Notice::Deadlock { waits, stuck_for }
+}
+
+fn identity(actor: &ActorSnapshot) -> ActorIdentity {
+    ActorIdentity { id: actor.id, name: actor.name.clone() }
 }
 
 fn stuck_notice(actor: &ActorSnapshot, stuck_for: Duration) -> Notice {
     Notice::Stuck {
+        id: actor.id,
         name: actor.name.clone(),
         doing: actor.doing.clone(),
         message_type: actor.message_type.filter(|_| actor.is_handling),

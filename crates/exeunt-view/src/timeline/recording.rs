@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exeunt::{ActorSnapshot, Ended, Notice, Reason};
+use exeunt::{ActorIdentity, ActorSnapshot, Ended, Notice, Reason};
 
 use super::text::clipped;
 use super::track::{Kind, Sample, Track};
@@ -21,10 +21,10 @@ const SAMPLES: usize = 300_000;
 /// How many are followed at once; those that left first make room.
 const TRACKS: usize = 2_000;
 
-/// How many names it knows something of; those that left first make room.
-const NAMES: usize = 4_000;
+/// How many it knows something of; those that left first make room.
+const KNOWN: usize = 4_000;
 
-/// How much it knows of one name: marks, restarts, starts, turns and ends, each.
+/// How much it knows of each: marks and restarts.
 const NOTES: usize = 200;
 
 /// How many different things there are to wait for and to do, and how long each text is.
@@ -38,7 +38,7 @@ const OVERSLEPT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Recording {
     pub(super) tracks: BTreeMap<usize, Track>,
-    pub(super) notes: BTreeMap<String, Notes>,
+    pub(super) notes: BTreeMap<usize, Notes>,
     pub(super) drain: Option<(Duration, Reason)>,
     pub(super) finished: Option<Duration>,
     /// Why nobody looks, if nobody does.
@@ -47,12 +47,13 @@ pub(super) struct Recording {
     words: Words,
 }
 
-/// What was heard of those of one name.
+/// What was heard of one actor.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Notes {
-    pub(super) started: Vec<Duration>,
-    pub(super) turns: Vec<Duration>,
-    pub(super) ended: Vec<Duration>,
+    /// When it first had.
+    pub(super) started: Option<Duration>,
+    pub(super) turn: Option<Duration>,
+    pub(super) ended: Option<Duration>,
     /// From the word that it begins anew until it has.
     pub(super) restarts: Vec<(Duration, Option<Duration>)>,
     pub(super) marks: Vec<Mark>,
@@ -91,20 +92,19 @@ impl What {
     }
 
     /// Of a notice, and to whom it happened.
-    fn of(notice: &Notice) -> Option<(What, &str)> {
+    fn of(notice: &Notice) -> Option<(What, usize)> {
         Some(match notice {
-            Notice::Restarting { name, .. } => (What::Restarting, name),
-            Notice::Failed { name, .. }
-            | Notice::Absorbed { name, .. }
-            | Notice::TooManyRestarts { name, .. }
-            | Notice::FailedToStop { name, .. }
-            | Notice::DeadLetterLost { name, .. } => (What::Failed, name),
-            Notice::Stuck { name, .. } => (What::Stuck, name),
-            Notice::Overdue { name, .. } => (What::Overdue, name),
-            Notice::Returned { name, .. } | Notice::Refused { from: name, .. } => {
-                (What::Returned, name)
-            }
-            Notice::Abandoned { name, .. } => (What::Abandoned, name),
+            Notice::Restarting { id, .. } => (What::Restarting, *id),
+            Notice::Failed { id, .. }
+            | Notice::Absorbed { id, .. }
+            | Notice::TooManyRestarts { id, .. }
+            | Notice::FailedToStop { id, .. }
+            | Notice::DeadLetterLost { id, .. } => (What::Failed, *id),
+            Notice::Stuck { id, .. } => (What::Stuck, *id),
+            Notice::Overdue { id, .. } => (What::Overdue, *id),
+            Notice::Returned { id, .. }
+            | Notice::Refused { from: ActorIdentity { id, .. }, .. } => (What::Returned, *id),
+            Notice::Abandoned { id, .. } => (What::Abandoned, *id),
             _ => return None,
         })
     }
@@ -153,38 +153,38 @@ impl Recording {
                 self.pace.begin_anew(at);
             }
             Notice::Finished { .. } => self.finished = Some(at),
-            Notice::Started { name, .. } => self.note(name, |notes| {
+            Notice::Started { id, .. } => self.note(*id, |notes| {
                 if let Some(restart) = notes.restarts.last_mut() {
                     restart.1.get_or_insert(at);
                 }
-                push(&mut notes.started, at);
+                notes.started.get_or_insert(at);
             }),
-            Notice::Draining { name, .. } => self.note(name, |notes| push(&mut notes.turns, at)),
-            Notice::Restarting { name, with, .. } => {
-                for name in [name].into_iter().chain(with) {
-                    self.note(name, |notes| push(&mut notes.restarts, (at, None)));
+            Notice::Draining { id, .. } => self.note(*id, |notes| notes.turn = Some(at)),
+            Notice::Restarting { id, with, .. } => {
+                for id in [*id].into_iter().chain(with.iter().map(|other| other.id)) {
+                    self.note(id, |notes| push(&mut notes.restarts, (at, None)));
                 }
             }
             Notice::Deadlock { waits, .. } => {
                 let text = clipped(&notice.to_string(), COLUMNS);
-                for (name, _) in waits.iter().take(NOTES) {
+                for (actor, _) in waits.iter().take(NOTES) {
                     let mark = Mark { at, what: What::Stuck, text: text.clone() };
-                    self.note(name, |notes| push(&mut notes.marks, mark));
+                    self.note(actor.id, |notes| push(&mut notes.marks, mark));
                 }
             }
             _ => {}
         }
-        if let Some((what, name)) = What::of(notice) {
+        if let Some((what, id)) = What::of(notice) {
             let mark = Mark { at, what, text: clipped(&notice.to_string(), COLUMNS) };
-            self.note(name, |notes| push(&mut notes.marks, mark));
+            self.note(id, |notes| push(&mut notes.marks, mark));
         }
-        if let Notice::Ended { name, ended, .. } = notice {
-            self.hear_of_an_end(at, name, *ended);
+        if let Notice::Ended { id, name, ended, .. } = notice {
+            self.hear_of_an_end(at, *id, name, *ended);
         }
     }
 
-    fn hear_of_an_end(&mut self, at: Duration, name: &str, ended: Ended) {
-        self.note(name, |notes| {
+    fn hear_of_an_end(&mut self, at: Duration, id: usize, name: &str, ended: Ended) {
+        self.note(id, |notes| {
             if let Some(restart) = notes.restarts.last_mut() {
                 restart.1.get_or_insert(at);
             }
@@ -193,20 +193,19 @@ impl Recording {
                 let mark = Mark { at, what: What::Failed, text: format!("`{name}` failed") };
                 push(&mut notes.marks, mark);
             }
-            push(&mut notes.ended, at);
+            notes.ended = Some(at);
         });
     }
 
-    fn note(&mut self, name: &str, what: impl FnOnce(&mut Notes)) {
-        if let Some(notes) = self.notes.get_mut(name) {
+    fn note(&mut self, id: usize, what: impl FnOnce(&mut Notes)) {
+        if let Some(notes) = self.notes.get_mut(&id) {
             return what(notes);
         }
-        if self.notes.len() >= NAMES {
-            let ended = |notes: &Notes| notes.ended.last().copied();
-            make_room(&mut self.notes, ended);
+        if self.notes.len() >= KNOWN {
+            make_room(&mut self.notes, |notes| notes.ended);
         }
-        if self.notes.len() < NAMES {
-            what(self.notes.entry(name.to_owned()).or_default());
+        if self.notes.len() < KNOWN {
+            what(self.notes.entry(id).or_default());
         }
     }
 
@@ -263,12 +262,12 @@ fn push<T>(list: &mut Vec<T>, item: T) {
 }
 
 /// Forgets some of those who have left, the first first. Many at once, since it has to look at all.
-fn make_room<K: Ord + Clone, V>(all: &mut BTreeMap<K, V>, left: impl Fn(&V) -> Option<Duration>) {
-    let gone = all.iter().filter_map(|(key, value)| Some((left(value)?, key.clone())));
-    let mut gone: Vec<(Duration, K)> = gone.collect();
+fn make_room<V>(all: &mut BTreeMap<usize, V>, left: impl Fn(&V) -> Option<Duration>) {
+    let gone = all.iter().filter_map(|(id, value)| Some((left(value)?, *id)));
+    let mut gone: Vec<(Duration, usize)> = gone.collect();
     gone.sort();
-    for (_, key) in gone.into_iter().take(all.len() / 8 + 1) {
-        all.remove(&key);
+    for (_, id) in gone.into_iter().take(all.len() / 8 + 1) {
+        all.remove(&id);
     }
 }
 

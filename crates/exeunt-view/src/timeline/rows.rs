@@ -1,6 +1,6 @@
 //! [`Picture`]: what was recorded and what the report says, put together as rows with moments. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,13 +90,11 @@ pub(super) struct Point {
 impl Picture {
     /// Of what was recorded until now, and what the report says.
     pub(super) fn of(recording: &Recording, report: &Report, now: Duration) -> Picture {
-        let mut heard = Heard::of(recording);
         let end = recording.finished.unwrap_or(now);
-        let rows: Vec<Row> = family::rows(&report.actors, ROWS)
+        let mut rows: Vec<Row> = family::rows(&report.actors, ROWS)
             .into_iter()
-            .map(|(depth, what, line)| Row::of(recording, &mut heard, depth, what, line, end))
+            .map(|(depth, what, line)| Row::of(recording, depth, what, line, end))
             .collect();
-        let mut rows = rows;
         fill_pools(&mut rows);
         fill_the_sum(&mut rows, recording);
 
@@ -118,38 +116,8 @@ impl Picture {
     }
 }
 
-/// What was heard of each name, to be given to those who bear it, in order of leaving.
-struct Heard<'a> {
-    notes: &'a BTreeMap<String, Notes>,
-    /// How many of a name have been given their end.
-    given: BTreeMap<&'a str, usize>,
-}
-
-impl<'a> Heard<'a> {
-    fn of(recording: &'a Recording) -> Heard<'a> {
-        Heard { notes: &recording.notes, given: BTreeMap::new() }
-    }
-
-    /// What was heard of this one. Notices tell names only: of several of the same name, the first to
-    /// leave is the first of whom the report tells, and it is told from the others by when it lived.
-    fn next(&mut self, name: &str) -> Option<(&'a Notes, Option<Duration>)> {
-        let (name, notes) = self.notes.get_key_value(name)?;
-        let given = self.given.entry(name).or_default();
-        let end = notes.ended.get(*given).copied();
-        *given += 1;
-        Some((notes, end))
-    }
-}
-
 impl Row {
-    fn of(
-        recording: &Recording,
-        heard: &mut Heard<'_>,
-        depth: usize,
-        what: Who,
-        line: ActorReport,
-        end: Duration,
-    ) -> Row {
+    fn of(recording: &Recording, depth: usize, what: Who, line: ActorReport, end: Duration) -> Row {
         let mut row = Row {
             depth,
             line,
@@ -164,41 +132,31 @@ impl Row {
         };
         if matches!(what, Who::One | Who::Thread) {
             let track = row.line.id.and_then(|id| recording.tracks.get(&id));
-            row.take_what_was_heard(heard.next(&row.line.name), track, end);
+            let notes = row.line.id.and_then(|id| recording.notes.get(&id));
+            row.take_what_was_heard(notes, track, end);
             if let Some(track) = track {
                 row.take_what_was_seen(track, recording);
             }
-            row.paint_restarts(recording);
+            row.paint_restarts(notes);
         }
         row
     }
 
     /// Its beginning, its turn, its end, and what happened in between.
-    fn take_what_was_heard(
-        &mut self,
-        heard: Option<(&Notes, Option<Duration>)>,
-        track: Option<&Track>,
-        end: Duration,
-    ) {
-        let notes = heard.map(|(notes, _)| notes);
-        let ended = heard.and_then(|(_, ended)| ended).or(track.and_then(|track| track.gone));
+    fn take_what_was_heard(&mut self, notes: Option<&Notes>, track: Option<&Track>, end: Duration) {
+        let ended = notes.and_then(|notes| notes.ended).or(track.and_then(|track| track.gone));
         let ended = ended.unwrap_or(end);
         let seen = track.and_then(|track| track.samples.first()).map(|sample| sample.at);
-        let is_alone = notes.is_none_or(|notes| notes.ended.len() <= 1);
+        let started = notes.and_then(|notes| notes.started);
         // The first look may come before its `started` hook has returned, or after.
-        let started = notes.and_then(|notes| notes.started.first().copied());
-        let began = match (seen, started.filter(|_| is_alone || seen.is_none())) {
-            (Some(seen), Some(started)) => Some(seen.min(started)),
-            (seen, started) => seen.or(started),
-        };
+        let began = seen.into_iter().chain(started).min();
         let Some(began) = began.map(|began| began.min(ended)) else { return };
         self.life = Some((began, ended));
 
         let Some(notes) = notes else { return };
-        let is_within = |at: &&Duration| (began..=ended).contains(*at);
-        self.turn = notes.turns.iter().rev().find(is_within).copied();
-        let marks = notes.marks.iter().filter(|mark| (began..=ended).contains(&mark.at));
-        self.marks = marks.cloned().collect();
+        let is_within = |at: Duration| (began..=ended).contains(&at);
+        self.turn = notes.turn.filter(|&turn| is_within(turn));
+        self.marks = notes.marks.iter().filter(|mark| is_within(mark.at)).cloned().collect();
     }
 
     fn take_what_was_seen(&mut self, track: &Track, recording: &Recording) {
@@ -232,11 +190,8 @@ impl Row {
     }
 
     /// Between two looks an actor may have begun anew; that was heard.
-    fn paint_restarts(&mut self, recording: &Recording) {
-        let (Some((began, ended)), Some(notes)) = (self.life, recording.notes.get(&self.line.name))
-        else {
-            return;
-        };
+    fn paint_restarts(&mut self, notes: Option<&Notes>) {
+        let (Some((began, ended)), Some(notes)) = (self.life, notes) else { return };
         let restarts = notes.restarts.iter().filter(|(from, _)| (began..=ended).contains(from));
         for &(from, to) in restarts {
             let to = to.unwrap_or(ended).min(ended);
@@ -309,10 +264,10 @@ fn merged(threads: &[Row]) -> Vec<Point> {
 
 /// Of those who are summed up: from the first that was heard or seen of anybody without a row of its own.
 fn fill_the_sum(rows: &mut [Row], recording: &Recording) {
-    let names: BTreeSet<String> = rows.iter().map(|row| row.line.name.clone()).collect();
-    let unnamed = || recording.notes.iter().filter(|(name, _)| !names.contains(*name));
-    let began = unnamed().filter_map(|(_, notes)| notes.started.first().copied()).min();
-    let ended = unnamed().filter_map(|(_, notes)| notes.ended.last().copied()).max();
+    let shown: BTreeSet<usize> = rows.iter().filter_map(|row| row.line.id).collect();
+    let others = || recording.notes.iter().filter(|(id, _)| !shown.contains(id));
+    let began = others().filter_map(|(_, notes)| notes.started).min();
+    let ended = others().filter_map(|(_, notes)| notes.ended).max();
     for row in rows.iter_mut().filter(|row| row.what == Who::Many) {
         row.life = began.zip(ended);
     }

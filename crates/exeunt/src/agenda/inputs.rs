@@ -195,7 +195,8 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
 /// What is to be returned, as a message of the actor. What panics on the way is lost alone.
 fn map_or_lose<T, M>(map: impl FnOnce(T) -> M, item: T, life: &Life) -> Option<M> {
     let lost = |error| {
-        life.stage.emit(|| Notice::DeadLetterLost { name: life.name.to_string(), error });
+        let (id, name) = (life.index, life.name.to_string());
+        life.stage.emit(|| Notice::DeadLetterLost { id, name, error });
     };
     unwind::catch(|| map(item)).map_err(lost).ok()
 }

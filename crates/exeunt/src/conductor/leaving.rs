@@ -59,6 +59,7 @@ impl Conductor<'_> {
         let stuck_for = turn.stuck_for(Instant::now());
         let error = Some(format!("given up, {}", doing_for(&doing, stuck_for)));
         self.stage.emit(|| Notice::Abandoned {
+            id: life.index,
             name: life.name.to_string(),
             doing,
             stuck_for,
@@ -72,6 +73,7 @@ impl Conductor<'_> {
         let index = member.life.index;
         let report = self.line(member, leaving);
         self.stage.emit(|| Notice::Ended {
+            id: index,
             name: report.name.clone(),
             ended: report.ended,
             handled: report.handled,

@@ -54,22 +54,17 @@ impl Conductor<'_> {
             // It was being stopped anyway: how it ends does not count.
             return Sentence::Anew(Rebirth::Together);
         }
-        let name = member.life.name.to_string();
+        let life = &member.life;
         let says = error.clone().unwrap_or_else(|| "ended, and is always restarted".to_owned());
-        match self.decide(&member.life, error.is_some()) {
+        match self.decide(life, error.is_some()) {
             Verdict::Leave => Sentence::Leave,
-            Verdict::Forget => self.stage.absorb(&name, &says),
+            Verdict::Forget => self.stage.absorb(life, &says),
             Verdict::GiveUp => Sentence::GiveUp,
-            Verdict::Parent(parent) => self.fail_parent(parent, &name, &says),
+            Verdict::Parent(parent) => self.fail_parent(parent, &life.name, &says),
             Verdict::Restart { who, leaves, delay } => {
-                self.stage.emit(|| Notice::Restarting {
-                    name,
-                    error,
-                    with: self.names(&who, index),
-                    delay,
-                });
+                self.say_it_restarts(life, error, &who, delay);
                 if who == [index] && leaves.is_empty() {
-                    member.life.countermand();
+                    life.countermand();
                     return Sentence::Anew(Rebirth::Alone(delay));
                 }
                 let is_among = who.contains(&index);
@@ -92,16 +87,16 @@ impl Conductor<'_> {
         if self.is_retiring(index) {
             return; // what it wishes for happens already
         }
-        let name = member.life.name.to_string();
         match self.decide(&member.life, false) {
             Verdict::Leave | Verdict::Forget => self.send_away(vec![member]),
             Verdict::Restart { who, leaves, delay } => {
-                let with = self.names(&who, index);
-                self.stage.emit(|| Notice::Restarting { name, error: None, with, delay });
+                self.say_it_restarts(&member.life, None, &who, delay);
                 self.revive(who, leaves, delay);
             }
-            Verdict::Parent(parent) => drop(self.fail_parent(parent, &name, TOO_OFTEN)),
-            Verdict::GiveUp => self.stage.fail(&name, TOO_OFTEN),
+            Verdict::Parent(parent) => {
+                let _ = self.fail_parent(parent, &member.life.name, TOO_OFTEN);
+            }
+            Verdict::GiveUp => self.stage.fail(&member.life, TOO_OFTEN),
         }
     }
 
@@ -133,9 +128,14 @@ impl Conductor<'_> {
         self.is_draining() || self.is_in_turn(member.life.index) || member.has_left()
     }
 
-    fn names(&self, who: &[usize], but: usize) -> Vec<String> {
-        let others = who.iter().filter(|&&index| index != but);
-        others.filter_map(|&i| self.stage.member(i)).map(|m| m.life.name.to_string()).collect()
+    /// All of `who` begin anew: `life`, and the others with it.
+    fn say_it_restarts(&self, life: &Life, error: Option<String>, who: &[usize], delay: Duration) {
+        self.stage.emit(|| {
+            let others = who.iter().filter(|&&index| index != life.index);
+            let others = others.filter_map(|&index| self.stage.member(index));
+            let with = others.map(|other| other.life.identity()).collect();
+            Notice::Restarting { id: life.index, name: life.name.to_string(), error, with, delay }
+        });
     }
 
     fn revive(&mut self, mut who: Vec<usize>, mut leaves: Vec<usize>, delay: Duration) {

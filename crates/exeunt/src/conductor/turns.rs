@@ -20,6 +20,7 @@ impl Conductor<'_> {
         for Due { member, with } in &due {
             let turn = Turn::begin(now, member.life.sample());
             self.stage.emit(|| Notice::Draining {
+                id: member.life.index,
                 name: member.life.name.to_string(),
                 queued: member.queued(),
             });
@@ -145,7 +146,8 @@ impl Conductor<'_> {
         self.states.insert(life.index, State::InTurn(turn));
         let (doing, stuck_for) = (life.doing(), turn.stuck_for(now));
         life.set_was_doing(doing_for(&doing, stuck_for));
-        self.stage.emit(|| Notice::Overdue { name: life.name.to_string(), doing, stuck_for });
+        let (id, name) = (life.index, life.name.to_string());
+        self.stage.emit(|| Notice::Overdue { id, name, doing, stuck_for });
         if !life.stopping.is_set() {
             member.call();
         }
@@ -236,7 +238,7 @@ impl Conductor<'_> {
                     first_given_up = first_given_up.into_iter().chain(given_up).min();
                 }
             }
-            on.push((member.life.name.to_string(), member.queued()));
+            on.push((member.life.identity(), member.queued()));
         }
         let until_deadline = first_deadline.map(|at| at.saturating_duration_since(now));
         let given_up_next =

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::{Notice, ReturnedBecause};
+use super::{ActorIdentity, Notice, ReturnedBecause};
 use crate::printable::Printable;
 use crate::report::{Ended, Reason};
 use crate::snapshot::{Waiting, on_what};
@@ -23,7 +23,7 @@ impl fmt::Display for Notice {
 impl Notice {
     fn tell(&self, f: &mut impl Write) -> fmt::Result {
         match self {
-            Notice::Started { name } => write!(f, "`{name}` started"),
+            Notice::Started { id: _, name } => write!(f, "`{name}` started"),
             Notice::NotStarted { name } => {
                 write!(f, "`{name}` is not started: what it belongs to is leaving")
             }
@@ -31,15 +31,17 @@ impl Notice {
             Notice::DrainBegan { reason, members } => {
                 write!(f, "drain begins ({reason}): {members} to leave in order")
             }
-            Notice::Draining { name, queued: 0 } => write!(f, "`{name}`: its turn"),
-            Notice::Draining { name, queued } => write!(f, "`{name}`: its turn, {queued} queued"),
+            Notice::Draining { id: _, name, queued: 0 } => write!(f, "`{name}`: its turn"),
+            Notice::Draining { id: _, name, queued } => {
+                write!(f, "`{name}`: its turn, {queued} queued")
+            }
             Notice::Waiting { on, until_deadline, given_up_next } => {
                 waiting(f, on, *until_deadline, given_up_next.as_ref())
             }
-            Notice::Overdue { name, doing, stuck_for } => {
+            Notice::Overdue { id: _, name, doing, stuck_for } => {
                 write!(f, "`{name}` has met its deadline, {}", doing_for(doing, *stuck_for))
             }
-            Notice::Ended { name, ended, handled, returned, took } => {
+            Notice::Ended { id: _, name, ended, handled, returned, took } => {
                 let took = Span(*took);
                 match ended {
                     Ended::Daemon => write!(f, "`{name}`, a daemon, dismissed after {took}")?,
@@ -51,14 +53,14 @@ impl Notice {
                     _ => write!(f, ": {handled} handled, {returned} returned"),
                 }
             }
-            Notice::Failed { name, error } => write!(f, "`{name}` failed: {error}"),
-            Notice::Absorbed { name, error } => {
+            Notice::Failed { id: _, name, error } => write!(f, "`{name}` failed: {error}"),
+            Notice::Absorbed { id: _, name, error } => {
                 write!(f, "`{name}` failed: {error}; it leaves, the others go on")
             }
-            Notice::Restarting { name, error, with, delay } => {
+            Notice::Restarting { id: _, name, error, with, delay } => {
                 restarting(f, name, error.as_deref(), with, *delay)
             }
-            Notice::TooManyRestarts { name, group, restarts, within } => {
+            Notice::TooManyRestarts { id: _, name, group, restarts, within } => {
                 match group {
                     Some(group) => write!(f, "the group `{group}` gives `{name}` up")?,
                     None => write!(f, "`{name}` is given up")?,
@@ -66,11 +68,11 @@ impl Notice {
                 let noun = if *restarts == 1 { "restart" } else { "restarts" };
                 write!(f, ": no more than {restarts} {noun} within {}", Span(*within))
             }
-            Notice::FailedToStop { name, error } => {
+            Notice::FailedToStop { id: _, name, error } => {
                 write!(f, "`{name}` failed while it stopped to begin anew: {error}")
             }
-            Notice::Cycle { names } => cycle(f, names),
-            Notice::Abandoned { name, doing, stuck_for, returned } => {
+            Notice::Cycle { actors } => cycle(f, actors),
+            Notice::Abandoned { id: _, name, doing, stuck_for, returned } => {
                 write!(f, "`{name}` abandoned, {}", doing_for(doing, *stuck_for))?;
                 match returned {
                     0 => Ok(()),
@@ -78,10 +80,10 @@ impl Notice {
                     _ => write!(f, "; {returned} messages returned"),
                 }
             }
-            Notice::DeadLetterLost { name, error } => {
+            Notice::DeadLetterLost { id: _, name, error } => {
                 write!(f, "`{name}`: a panic over a message that was returned: {error}")
             }
-            Notice::Returned { name, messages, total, message_type, why } => {
+            Notice::Returned { id: _, name, messages, total, message_type, why } => {
                 let noun = if *messages == 1 { "message" } else { "messages" };
                 write!(f, "`{name}`: {messages} {noun} returned ({message_type}), {why}")?;
                 if total == messages { Ok(()) } else { write!(f, "; {total} so far") }
@@ -90,7 +92,7 @@ impl Notice {
                 let why = "the order was wrong (is a `feeds` missing?)";
                 write!(f, "`{from}` sent to `{to}`, whose turn had come before: {why}")
             }
-            Notice::Stuck { name, doing, message_type, label, stuck_for } => {
+            Notice::Stuck { id: _, name, doing, message_type, label, stuck_for } => {
                 let on = on_what(*label, *message_type);
                 write!(f, "`{name}` is stuck: {doing}{on}, for {}", Span(*stuck_for))
             }
@@ -119,14 +121,14 @@ pub(crate) fn doing_for(doing: &str, stuck_for: Duration) -> String {
 
 fn waiting(
     f: &mut impl Write,
-    on: &[(String, usize)],
+    on: &[(ActorIdentity, usize)],
     until_deadline: Option<Duration>,
-    given_up_next: Option<&(String, Duration)>,
+    given_up_next: Option<&(ActorIdentity, Duration)>,
 ) -> fmt::Result {
     f.write_str("waiting for ")?;
-    for (i, (name, left)) in on.iter().enumerate() {
+    for (i, (actor, left)) in on.iter().enumerate() {
         let comma = if i == 0 { "" } else { ", " };
-        write!(f, "{comma}`{name}`")?;
+        write!(f, "{comma}`{actor}`")?;
         if *left > 0 {
             write!(f, " ({left} left)")?;
         }
@@ -136,9 +138,9 @@ fn waiting(
         (None, Some(_)) => {}
         (Some(time), _) => write!(f, "; deadline {}", in_time(time))?,
     }
-    let Some((name, time)) = given_up_next else { return Ok(()) };
+    let Some((actor, time)) = given_up_next else { return Ok(()) };
     let its = if until_deadline.is_some() { "its own" } else { "its deadline" };
-    write!(f, "; `{name}` has met {its}, and is given up {}", in_time(*time))
+    write!(f, "; `{actor}` has met {its}, and is given up {}", in_time(*time))
 }
 
 fn in_time(time: Duration) -> String {
@@ -152,7 +154,7 @@ fn restarting(
     f: &mut impl Write,
     name: &str,
     error: Option<&str>,
-    with: &[String],
+    with: &[ActorIdentity],
     delay: Duration,
 ) -> fmt::Result {
     match error {
@@ -168,23 +170,27 @@ fn restarting(
     Ok(())
 }
 
-fn cycle(f: &mut impl Write, names: &[String]) -> fmt::Result {
+fn cycle(f: &mut impl Write, actors: &[ActorIdentity]) -> fmt::Result {
     f.write_str("these feed each other, and will drain as one:")?;
-    let shown = if names.len() > SHOWN_OF_A_CYCLE { SHOWN_OF_A_CYCLE - 1 } else { names.len() };
-    for name in &names[..shown] {
-        write!(f, " `{name}` ->")?;
+    let shown = if actors.len() > SHOWN_OF_A_CYCLE { SHOWN_OF_A_CYCLE - 1 } else { actors.len() };
+    for actor in &actors[..shown] {
+        write!(f, " `{actor}` ->")?;
     }
-    if shown < names.len() {
-        write!(f, " {} more ->", names.len() - shown)?;
+    if shown < actors.len() {
+        write!(f, " {} more ->", actors.len() - shown)?;
     }
-    write!(f, " `{}`", names.first().map_or("", String::as_str))
+    write!(f, " `{}`", actors.first().map_or("", |first| &first.name))
 }
 
-fn deadlock(f: &mut impl Write, waits: &[(String, Waiting)], stuck_for: Duration) -> fmt::Result {
+fn deadlock(
+    f: &mut impl Write,
+    waits: &[(ActorIdentity, Waiting)],
+    stuck_for: Duration,
+) -> fmt::Result {
     write!(f, "deadlock for {}:", Span(stuck_for))?;
-    for (i, (name, waiting)) in waits.iter().enumerate() {
+    for (i, (actor, waiting)) in waits.iter().enumerate() {
         let comma = if i == 0 { "" } else { "," };
-        write!(f, "{comma} `{name}` waits for {waiting}")?;
+        write!(f, "{comma} `{actor}` waits for {waiting}")?;
     }
     Ok(())
 }
@@ -205,8 +211,13 @@ impl fmt::Display for ReturnedBecause {
 mod tests {
     use super::*;
 
+    fn actor(id: usize, name: &str) -> ActorIdentity {
+        ActorIdentity { id, name: name.to_owned() }
+    }
+
     fn cycle(of: usize) -> String {
-        Notice::Cycle { names: (0..of).map(|n| n.to_string()).collect() }.to_string()
+        let actors = (0..of).map(|n| actor(n, &n.to_string())).collect();
+        Notice::Cycle { actors }.to_string()
     }
 
     #[test]
@@ -241,8 +252,8 @@ mod tests {
 
     /// Said of a listener that has nothing left, and a log that has, whose grace it may be.
     fn waiting(until_deadline: Option<Duration>, grace: Option<Duration>) -> String {
-        let on = vec![("listener".to_owned(), 0), ("log".to_owned(), 3)];
-        let given_up_next = grace.map(|grace| ("log".to_owned(), grace));
+        let on = vec![(actor(0, "listener"), 0), (actor(1, "log"), 3)];
+        let given_up_next = grace.map(|grace| (actor(1, "log"), grace));
         Notice::Waiting { on, until_deadline, given_up_next }.to_string()
     }
 
@@ -250,7 +261,7 @@ mod tests {
     fn d1_who_has_just_made_progress_is_not_said_to_be_stuck() {
         let overdue = |stuck_for| {
             let (name, doing) = ("producer".to_owned(), "sending to `worker`".to_owned());
-            Notice::Overdue { name, doing, stuck_for }.to_string()
+            Notice::Overdue { id: 0, name, doing, stuck_for }.to_string()
         };
         let met = "`producer` has met its deadline, sending to `worker`";
         assert_eq!(overdue(Duration::ZERO), met);
@@ -262,7 +273,7 @@ mod tests {
         let abandoned = |returned| {
             let (name, doing) = ("loop".to_owned(), "in its loop".to_owned());
             let stuck_for = Duration::from_secs(6);
-            Notice::Abandoned { name, doing, stuck_for, returned }.to_string()
+            Notice::Abandoned { id: 0, name, doing, stuck_for, returned }.to_string()
         };
         assert_eq!(abandoned(0), "`loop` abandoned, in its loop for 6.00 s");
         assert_eq!(abandoned(1), "`loop` abandoned, in its loop for 6.00 s; 1 message returned");
@@ -273,13 +284,14 @@ mod tests {
     fn d4_a_daemon_is_said_to_have_been_dismissed() {
         let (name, took) = ("clock".to_owned(), Duration::from_millis(20));
         let (ended, handled, returned) = (Ended::Daemon, 3, 0);
-        let ended = Notice::Ended { name, ended, handled, returned, took };
+        let ended = Notice::Ended { id: 0, name, ended, handled, returned, took };
         assert_eq!(ended.to_string(), "`clock`, a daemon, dismissed after 20.0 ms: 3 handled");
     }
 
     #[test]
     fn a_name_cannot_play_with_the_log() {
-        let notice = Notice::Failed { name: "a\nb".to_owned(), error: "\u{1b}[2J".to_owned() };
+        let notice =
+            Notice::Failed { id: 0, name: "a\nb".to_owned(), error: "\u{1b}[2J".to_owned() };
         assert_eq!(notice.to_string(), r"`a\nb` failed: \u{1b}[2J");
     }
 
@@ -288,7 +300,7 @@ mod tests {
         let said = |group: Option<&str>, restarts| {
             let (name, group) = ("reader".to_owned(), group.map(str::to_owned));
             let within = Duration::from_secs(10);
-            Notice::TooManyRestarts { name, group, restarts, within }.to_string()
+            Notice::TooManyRestarts { id: 0, name, group, restarts, within }.to_string()
         };
         assert_eq!(
             said(Some("line"), 10),

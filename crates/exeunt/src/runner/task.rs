@@ -17,7 +17,7 @@ pub(crate) fn perform(
 ) -> Outcome {
     let mut is_awaited = false;
     loop {
-        life.stage.emit(|| Notice::Started { name: life.name.to_string() });
+        life.stage.emit(|| Notice::Started { id: life.index, name: life.name.to_string() });
         if std::mem::take(&mut is_awaited) {
             life.stage.risen(&life);
         }

@@ -72,7 +72,7 @@ impl Stage {
         }
         let verdict = lock(&self.supervision).failed_on_leaving(life.index);
         let parent = match verdict {
-            Verdict::Forget => return self.absorb(&life.name, error),
+            Verdict::Forget => return self.absorb(life, error),
             Verdict::Parent(parent) => parent,
             _ => return Sentence::GiveUp,
         };
@@ -84,8 +84,9 @@ impl Stage {
     }
 
     /// A failure of a member that leaves, which concerns no other.
-    pub(crate) fn absorb(&self, name: &str, error: &str) -> Sentence {
-        self.emit(|| Notice::Absorbed { name: name.to_owned(), error: error.to_owned() });
+    pub(crate) fn absorb(&self, who: &Life, error: &str) -> Sentence {
+        let (id, name) = (who.index, who.name.to_string());
+        self.emit(|| Notice::Absorbed { id, name, error: error.to_owned() });
         Sentence::Passed
     }
 
@@ -120,8 +121,8 @@ impl Stage {
         let exceeded = supervision.take_exceeded();
         drop(supervision);
         for Exceeded { group, intensity: Intensity { restarts, within } } in exceeded {
-            let name = life.name.to_string();
-            self.emit(|| Notice::TooManyRestarts { name, group, restarts, within });
+            let (id, name) = (life.index, life.name.to_string());
+            self.emit(|| Notice::TooManyRestarts { id, name, group, restarts, within });
         }
         match verdict {
             // A drain has no time to wait.

@@ -10,6 +10,7 @@ use crate::error::{SpawnCause, SpawnError};
 use crate::life::Life;
 use crate::mailbox::{MailboxId, Post};
 use crate::member::Member;
+use crate::notice::ActorIdentity;
 use crate::order::{self, Node};
 use crate::pool::Front;
 use crate::restart::Restart;
@@ -147,9 +148,9 @@ impl Roster {
         }
     }
 
-    /// Completes what was said of its place in the order, and refuses a place that cannot be. Gives the names of a
+    /// Completes what was said of its place in the order, and refuses a place that cannot be. Gives those of a
     /// declared cycle, if it closes one.
-    pub(super) fn place(&self, part: &mut Part) -> Result<Option<Vec<String>>, SpawnCause> {
+    pub(super) fn place(&self, part: &mut Part) -> Result<Option<Vec<ActorIdentity>>, SpawnCause> {
         part.node.daemon |= part.parent.as_ref().is_some_and(|parent| parent.is_daemon);
         part.node.after = self.indices_of(part)?;
         if part.front.is_some() && part.node.feeds.is_none() {
@@ -244,7 +245,7 @@ impl Roster {
     /// Refuses a part that would close a cycle that was not declared, and names a cycle that was. A
     /// part whose mailbox is new, and that comes after nothing, cannot close one; this keeps the
     /// spawning of many from being quadratic.
-    fn check_order(&self, part: &Part) -> Result<Option<Vec<String>>, SpawnCause> {
+    fn check_order(&self, part: &Part) -> Result<Option<Vec<ActorIdentity>>, SpawnCause> {
         let is_fed = part.node.mailbox.is_some_and(|mailbox| self.fed.contains(&mailbox));
         if part.node.after.is_empty() && !is_fed {
             return Ok(None);
@@ -257,9 +258,13 @@ impl Roster {
         let Some(cycle) = order::cycle_through_last(&nodes) else {
             return Ok(None);
         };
-        let name = |&i: &usize| siblings.get(i).map_or(&part.name, |m| &m.life.name).to_string();
-        let names = cycle.path.iter().map(name).collect();
-        if cycle.is_declared { Ok(Some(names)) } else { Err(SpawnCause::Cycle(names)) }
+        let newcomer = || ActorIdentity { id: self.next_index, name: part.name.to_string() };
+        let who = |&i: &usize| siblings.get(i).map_or_else(newcomer, |m| m.life.identity());
+        let actors = cycle.path.iter().map(who);
+        match cycle.is_declared {
+            true => Ok(Some(actors.collect())),
+            false => Err(SpawnCause::Cycle(actors.map(|actor| actor.name).collect())),
+        }
     }
 }
 

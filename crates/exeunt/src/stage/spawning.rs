@@ -88,8 +88,8 @@ impl Stage {
             }
         }
         drop(roster);
-        if let Some(names) = cycle {
-            self.emit(|| Notice::Cycle { names });
+        if let Some(actors) = cycle {
+            self.emit(|| Notice::Cycle { actors });
         }
         Ok(Spawned::Yes(life))
     }

@@ -10,7 +10,7 @@ use crate::ending::{Rebirth, Sentence};
 use crate::life::{Life, Outcome, Summons};
 use crate::mailbox::{Mailbox, Post};
 use crate::member::Member;
-use crate::notice::Notice;
+use crate::notice::{ActorIdentity, Notice};
 use crate::order::Node;
 use crate::report::{ActorReport, Reason, Report};
 use crate::stage::{self, Chore, Cue, Listener};
@@ -110,16 +110,18 @@ impl Staff {
             self.called = Some(self.clock.now());
             // A drain does not wait for it to begin anew by its own wish.
             self.reborn_after = None;
-            let (name, queued) = (self.life().name.to_string(), self.member.queued());
-            self.life().stage.emit(|| Notice::Draining { name, queued });
+            let ActorIdentity { id, name } = self.life().identity();
+            let queued = self.member.queued();
+            self.life().stage.emit(|| Notice::Draining { id, name, queued });
             self.member.call();
         }
     }
 
     /// Its deadline.
     pub(super) fn halt(&mut self) {
-        let (name, doing) = (self.life().name.to_string(), self.life().doing());
-        self.life().stage.emit(|| Notice::Overdue { name, doing, stuck_for: Duration::ZERO });
+        let (ActorIdentity { id, name }, doing) = (self.life().identity(), self.life().doing());
+        let stuck_for = Duration::ZERO;
+        self.life().stage.emit(|| Notice::Overdue { id, name, doing, stuck_for });
         self.member.halt();
     }
 
@@ -136,7 +138,7 @@ impl Staff {
                 self.member.summon(Summons::Retire);
             }
             Verdict::GiveUp | Verdict::Parent(_) => {
-                self.life().stage.fail(&self.life().name, "ended too often");
+                self.life().stage.fail(self.life(), "ended too often");
             }
         }
     }
@@ -153,7 +155,7 @@ impl Staff {
         }
         match self.decide(true) {
             Verdict::Leave => Sentence::Leave,
-            Verdict::Forget => self.life().stage.absorb(&self.life().name, error),
+            Verdict::Forget => self.life().stage.absorb(self.life(), error),
             Verdict::GiveUp | Verdict::Parent(_) => Sentence::GiveUp,
             Verdict::Restart { delay, .. } => {
                 self.say_it_restarts(Some(error.to_owned()), delay);
@@ -168,8 +170,9 @@ impl Staff {
     }
 
     fn say_it_restarts(&self, error: Option<String>, delay: Duration) {
-        let name = self.life().name.to_string();
-        self.life().stage.emit(|| Notice::Restarting { name, error, with: Vec::new(), delay });
+        let ActorIdentity { id, name } = self.life().identity();
+        let with = Vec::new();
+        self.life().stage.emit(|| Notice::Restarting { id, name, error, with, delay });
     }
 
     /// How long the next incarnation is to wait.
@@ -189,6 +192,7 @@ impl Staff {
         self.life().end(outcome);
         let report = self.line();
         self.life().stage.emit(|| Notice::Ended {
+            id: self.life().index,
             name: report.name.clone(),
             ended: report.ended,
             handled: report.handled,

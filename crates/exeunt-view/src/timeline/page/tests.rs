@@ -28,10 +28,10 @@ fn page(lines: Vec<ActorReport>) -> String {
     }
     let reason = Reason::Shutdown;
     recording.hear(ms(80), &Notice::DrainBegan { reason, members: actors.len() });
-    for (_, name) in &named {
-        recording.hear(ms(90), &Notice::Draining { name: name.clone(), queued: 1 });
-        let (name, ended, took) = (name.clone(), Ended::Drained, ms(10));
-        recording.hear(ms(100), &Notice::Ended { name, ended, handled: 0, returned: 0, took });
+    for (id, name) in named {
+        recording.hear(ms(90), &Notice::Draining { id, name: name.clone(), queued: 1 });
+        let (ended, took, handled, returned) = (Ended::Drained, ms(10), 0, 0);
+        recording.hear(ms(100), &Notice::Ended { id, name, ended, handled, returned, took });
     }
     let mut report = report(lines);
     (report.took, report.reason) = (ms(20), Reason::Shutdown);

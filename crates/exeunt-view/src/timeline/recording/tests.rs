@@ -5,13 +5,13 @@ use crate::timeline::props::{ms, snapshot};
 
 const EVERY: Duration = Duration::from_millis(20);
 
-fn started(name: &str) -> Notice {
-    Notice::Started { name: name.into() }
+fn started(id: usize, name: &str) -> Notice {
+    Notice::Started { id, name: name.into() }
 }
 
-fn ended(name: &str) -> Notice {
+fn ended(id: usize, name: &str) -> Notice {
     let (ended, took) = (Ended::Drained, ms(1));
-    Notice::Ended { name: name.into(), ended, handled: 0, returned: 0, took }
+    Notice::Ended { id, name: name.into(), ended, handled: 0, returned: 0, took }
 }
 
 #[test]
@@ -40,14 +40,14 @@ fn of_many_one_after_the_other_the_first_are_forgotten() {
     let mut recording = Recording::new(EVERY);
     for id in 0..6_000 {
         let (at, name) = (ms(id as u64), format!("child-{id}"));
-        recording.hear(at, &started(&name));
+        recording.hear(at, &started(id, &name));
         recording.look(at, &[snapshot(id, &name)]);
-        recording.hear(at, &ended(&name));
+        recording.hear(at, &ended(id, &name));
     }
     assert!((TRACKS / 2..=TRACKS).contains(&recording.tracks.len()));
-    assert!((NAMES / 2..=NAMES).contains(&recording.notes.len()));
-    assert!(recording.notes.contains_key("child-5999") && recording.tracks.contains_key(&5999));
-    assert!(!recording.notes.contains_key("child-1") && !recording.tracks.contains_key(&1));
+    assert!((KNOWN / 2..=KNOWN).contains(&recording.notes.len()));
+    assert!(recording.notes.contains_key(&5999) && recording.tracks.contains_key(&5999));
+    assert!(!recording.notes.contains_key(&1) && !recording.tracks.contains_key(&1));
 }
 
 #[test]
@@ -67,30 +67,30 @@ fn many_samples_are_thinned_out() {
 #[test]
 fn a_restart_lasts_until_it_has_begun_anew() {
     let mut recording = Recording::new(EVERY);
-    let with = vec!["parser".to_owned()];
-    recording.hear(ms(1), &started("reader"));
+    let with = vec![ActorIdentity { id: 1, name: "parser".to_owned() }];
+    recording.hear(ms(1), &started(0, "reader"));
     let error = Some("no line".to_owned());
     let name = "reader".to_owned();
-    recording.hear(ms(10), &Notice::Restarting { name, error, with, delay: ms(5) });
-    recording.hear(ms(18), &started("parser"));
-    recording.hear(ms(30), &ended("reader"));
-    assert_eq!(recording.notes["parser"].restarts, [(ms(10), Some(ms(18)))]);
-    assert_eq!(recording.notes["reader"].restarts, [(ms(10), Some(ms(30)))]);
-    let marks = &recording.notes["reader"].marks;
+    recording.hear(ms(10), &Notice::Restarting { id: 0, name, error, with, delay: ms(5) });
+    recording.hear(ms(18), &started(1, "parser"));
+    recording.hear(ms(30), &ended(0, "reader"));
+    assert_eq!(recording.notes[&1].restarts, [(ms(10), Some(ms(18)))]);
+    assert_eq!(recording.notes[&0].restarts, [(ms(10), Some(ms(30)))]);
+    let marks = &recording.notes[&0].marks;
     assert_eq!(marks.len(), 1);
     assert!(marks[0].text.contains("no line"), "{marks:?}");
-    assert!(recording.notes["parser"].marks.is_empty());
+    assert!(recording.notes[&1].marks.is_empty());
 }
 
 #[test]
-fn one_name_has_so_many_notes() {
+fn one_actor_has_so_many_notes() {
     let mut recording = Recording::new(EVERY);
-    let name = "a".to_owned();
+    let (id, name) = (0, "a".to_owned());
     let error = "x".repeat(10_000);
     for at in 0..10_000 {
-        recording.hear(ms(at), &Notice::Failed { name: name.clone(), error: error.clone() });
+        recording.hear(ms(at), &Notice::Failed { id, name: name.clone(), error: error.clone() });
     }
-    let marks = &recording.notes["a"].marks;
+    let marks = &recording.notes[&0].marks;
     assert_eq!(marks.len(), NOTES);
     assert!(marks.iter().all(|mark| mark.text.chars().count() <= COLUMNS));
 }

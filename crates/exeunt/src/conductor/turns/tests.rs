@@ -7,6 +7,7 @@ use crate::capacity::Capacity;
 use crate::deadline::{DrainClock, DrainLimits, OwnLimits};
 use crate::life::Life;
 use crate::mailbox::Mailbox;
+use crate::notice::ActorIdentity;
 use crate::report::Reason;
 
 /// So many members, of which the first has left.
@@ -266,10 +267,12 @@ fn d1_a_drain_says_of_whom_it_waits_for_what_comes_first() {
     let [Notice::Waiting { on, until_deadline, given_up_next }] = &scene.notices()[..] else {
         panic!("it says so once");
     };
-    let queued: Vec<_> = on.iter().map(|(name, queued)| (name.as_str(), *queued)).collect();
-    assert_eq!(queued, [("0", 0), ("1", 1), ("2", 0), ("3", 0), ("4", 0)]);
+    let queued: Vec<_> =
+        on.iter().map(|(who, queued)| (who.id, who.name.as_str(), *queued)).collect();
+    assert_eq!(queued, [(0, "0", 0), (1, "1", 1), (2, "2", 0), (3, "3", 0), (4, "4", 0)]);
     assert_eq!(*until_deadline, Some(Duration::from_secs(2)));
-    assert_eq!(*given_up_next, Some(("3".to_owned(), Duration::from_millis(600))));
+    let next = ActorIdentity { id: 3, name: "3".to_owned() };
+    assert_eq!(*given_up_next, Some((next, Duration::from_millis(600))));
 }
 
 #[test]
