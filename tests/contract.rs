@@ -18,6 +18,7 @@ mod failures;
 mod supervision;
 mod acceptance;
 mod report;
+mod namesakes;
 mod input;
 mod overflow;
 mod urgent;

@@ -115,7 +115,7 @@ fn a_handler_that_does_not_return_is_named_once_with_what_it_is_on() {
         });
         addr.send(0).unwrap();
         addr.send(1).unwrap();
-        let Notice::Stuck { name, doing, message_type, label, stuck_for, .. } = next(&told) else {
+        let Notice::Stuck { id, name, doing, message_type, label, stuck_for } = next(&told) else {
             panic!("nobody waits for anybody");
         };
         let again = look_again(&told);
@@ -123,6 +123,7 @@ fn a_handler_that_does_not_return_is_named_once_with_what_it_is_on() {
         drop(system.shutdown());
         late_unless(label == Some("one"), format!("`{name}`, {doing}, with {label:?}"))?;
         assert_eq!((&*name, &*doing, message_type), ("a", "in its handler", Some("u32")));
+        assert_eq!(Some(id), addr.id());
         assert!(stuck_for >= LIMIT * slower && stuck_for < HANG);
         assert!(again.is_none());
         Ok(())
@@ -221,8 +222,9 @@ fn m5_a_cycle_of_waits_is_named_once_with_its_edges() {
             drop(system.shutdown());
             return Err(notice.to_string()); // not all of them had come to wait
         };
-        let waits: Vec<String> = waits.iter().map(|(who, what)| format!("{who}: {what}")).collect();
-        assert_eq!(waits, ["a: room in `b`", "b: an answer of `a`"]);
+        let waits: Vec<String> =
+            waits.iter().map(|(who, what)| format!("{} {who}: {what}", who.id)).collect();
+        assert_eq!(waits, ["0 a: room in `b`", "1 b: an answer of `a`"]);
         assert!(notice.to_string().starts_with("deadlock for "), "{notice}");
         assert!(look_again(&told).is_none());
         // The drain ends what the watchdog only names.

@@ -305,6 +305,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn r1_whose_child_it_is_is_seen_of_a_real_one() {
+        let mut system = exeunt::System::new("namesakes");
+        let (tell, told) = std::sync::mpsc::channel();
+        for name in ["of the first", "of the second"] {
+            let tell = tell.clone();
+            system.spawn_task("parent", move |cx| {
+                cx.spawn_task(name, |cx| {
+                    cx.stopping().wait();
+                    Ok(())
+                });
+                tell.send(())?;
+                cx.stopping().wait();
+                Ok(())
+            });
+            told.recv().unwrap();
+        }
+        let entries = look(system.snapshot().into_iter().map(Sight::from).collect());
+        assert_eq!(names(&entries), ["parent", "  of the second", "parent", "  of the first"]);
+    }
+
+    #[test]
     fn the_threads_of_a_pool_have_one_line() {
         let thread = |id, handled| Sight {
             pool: Some(1),

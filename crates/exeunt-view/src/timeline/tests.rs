@@ -104,6 +104,42 @@ fn a_parent_is_seen_to_wait_for_its_children() {
 }
 
 #[test]
+fn r1_those_of_one_name_are_drawn_below_their_own_parents_with_lives_of_their_own() {
+    let mut system = System::new("namesakes");
+    let recorder = Recorder::attach_every(&mut system, Duration::from_millis(1));
+    let families = [(); 2].map(|()| {
+        let (goes, child_goes) = (Event::new(), Event::new());
+        let (tell, told) = mpsc::channel();
+        let (mine, its) = (goes.clone(), child_goes.clone());
+        let parent = system.spawn_task("parent", move |cx| {
+            let its = its.clone();
+            tell.send(cx.spawn_task("child", move |_| {
+                its.wait();
+                Ok(())
+            }))?;
+            mine.wait();
+            Ok(())
+        });
+        [(told.recv_timeout(GUARD).unwrap(), child_goes), (parent, goes)]
+    });
+    // By their names nobody could say whose the children were.
+    let [[first_child, first], [second_child, second]] = families;
+    for (who, goes) in [&first_child, &second_child, &second, &first] {
+        goes.set();
+        who.wait().unwrap();
+    }
+    let timeline = recorder.finish(&system.wait());
+
+    let rows = &timeline.picture.rows;
+    let drawn: Vec<_> = rows.iter().map(|row| (row.depth, row.line.id)).collect();
+    let expected = [(0, &second), (1, &second_child), (0, &first), (1, &first_child)];
+    assert_eq!(drawn, expected.map(|(depth, (who, _))| (depth, who.id())));
+    let lives: Vec<_> = rows.iter().map(|row| row.life.unwrap()).collect();
+    assert!(lives[0].0 <= lives[1].0 && lives[2].0 <= lives[3].0);
+    assert!(lives[3].1 <= lives[1].1 && lives[1].1 <= lives[0].1 && lives[0].1 <= lives[2].1);
+}
+
+#[test]
 fn its_thread_ends_with_the_system_and_with_the_recorder() {
     // With the system, although the recorder is still there.
     let mut system = System::new("first");
