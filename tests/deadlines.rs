@@ -1326,7 +1326,8 @@ fn d1_d3_of_who_has_met_its_deadline_a_drain_says_until_when_it_waits() {
         };
         // That of the patient one, and not the end of the grace.
         assert!(until_deadline.is_some_and(|left| left > ms(100)), "{until_deadline:?}");
-        assert!(slow.name == "slow" && given_up_in <= HANG, "{slow}, {given_up_in:?}");
+        assert_eq!((slow.id, &*slow.name), (1, "slow"));
+        assert!(given_up_in <= HANG, "{given_up_in:?}");
         drop(keeper);
         assert_eq!(line(&system.wait(), "slow").ended, Ended::Overdue);
     });
