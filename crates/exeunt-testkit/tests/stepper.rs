@@ -707,12 +707,20 @@ fn what_happens_is_told() {
     let diary = Diary::default();
     let mut puppet = Stepper::builder("puppet")
         .restart(Restart::on_failure())
-        .observe(move |notice: &Notice| sender.send(notice.to_string()).unwrap())
+        .observe(move |notice: &Notice| sender.send(notice.clone()).unwrap())
         .start_with(move || Puppet { diary: Rc::clone(&diary), timer: None });
     send(&puppet, fail());
     puppet.run();
-    puppet.drain();
-    let told: Vec<String> = told.iter().collect();
+    let report = puppet.drain();
+    let told: Vec<Notice> = told.iter().collect();
+    let whose = told.iter().filter_map(|notice| match notice {
+        Notice::Restarting { id, .. } | Notice::Draining { id, .. } | Notice::Ended { id, .. } => {
+            Some(Some(*id))
+        }
+        _ => None,
+    });
+    assert_eq!(whose.collect::<Vec<_>>(), [report.id; 3]);
+    let told: Vec<String> = told.iter().map(Notice::to_string).collect();
     assert_eq!(told[0], "`puppet` started");
     assert_eq!(told[1], "`puppet` failed: told to fail; it begins anew");
     assert_eq!(told.last().unwrap(), "`puppet` drained after 0.0 ms");

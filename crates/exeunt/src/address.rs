@@ -273,8 +273,8 @@ impl<M: Send + 'static> Addr<M> {
     /// The place of the actor in the order of spawning; `None` before it is spawned. Nobody else of its system ever has
     /// the same, so it tells actors of the same name apart.
     ///
-    /// Its [report](ActorReport::id) and its [snapshot](crate::ActorSnapshot::id) have the same id. A restart does not
-    /// change it. A [pool](crate::System::pool) has an id of its own, and so has each of its threads.
+    /// Its [report](ActorReport::id), its [snapshot](crate::ActorSnapshot::id) and what a [notice](crate::Notice) tells of
+    /// it have the same id. A restart does not change it. A [pool](crate::System::pool) has an id of its own, and so has each of its threads.
     ///
     /// ```
     /// use exeunt::System;

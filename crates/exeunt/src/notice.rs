@@ -18,7 +18,8 @@ pub(crate) use line::doing_for;
 ///
 /// Several actors may have one name; the `id` beside it tells them apart. It is that of [`Addr::id`](crate::Addr::id) and
 /// [`ActorHandle::id`](crate::ActorHandle::id), of the actor's [snapshot](crate::ActorSnapshot::id), and of its line in
-/// the [report](crate::ActorReport::id). One that was [not started](Notice::NotStarted) has none.
+/// the [report](crate::ActorReport::id). What is told of the mailbox of a [pool](crate::System::pool) has the id of the
+/// pool, all else that of the thread. One that was [not started](Notice::NotStarted) has none.
 ///
 /// More variants may come, and more fields in these: a pattern that ends in `..` is ready for that.
 ///

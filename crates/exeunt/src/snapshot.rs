@@ -38,7 +38,7 @@ pub struct ActorSnapshot {
     pub name: String,
     /// The name of its parent, if it is a child.
     pub parent: Option<String>,
-    /// The [id](ActorSnapshot::id) of its parent, if it is a child.
+    /// The [id](ActorSnapshot::id) of its parent, if it is a child: if that is a pool, of the thread that has spawned it.
     pub parent_id: Option<usize>,
     /// The pool that it is a thread of, whose mailbox it reads with the others: the [id](crate::Addr::id) of the pool's
     /// address and of its line in the report. No entry of a snapshot has it as its own.
