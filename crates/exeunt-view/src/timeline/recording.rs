@@ -59,6 +59,17 @@ pub(super) struct Notes {
     pub(super) marks: Vec<Mark>,
 }
 
+impl Notes {
+    /// Since when nothing more is to come, as far as is known. Of a pool only what befell its mailbox is told: it never
+    /// starts, and its end is that of its threads.
+    fn over(&self) -> Option<Duration> {
+        match self.started {
+            Some(_) => self.ended,
+            None => self.ended.or_else(|| Some(self.marks.last()?.at)),
+        }
+    }
+}
+
 /// Something that happened to an actor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Mark {
@@ -202,7 +213,7 @@ impl Recording {
             return what(notes);
         }
         if self.notes.len() >= KNOWN {
-            make_room(&mut self.notes, |notes| notes.ended);
+            make_room(&mut self.notes, Notes::over);
         }
         if self.notes.len() < KNOWN {
             what(self.notes.entry(id).or_default());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::timeline::props::{ms, snapshot};
+use exeunt::ReturnedBecause;
 
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -48,6 +49,25 @@ fn of_many_one_after_the_other_the_first_are_forgotten() {
     assert!((KNOWN / 2..=KNOWN).contains(&recording.notes.len()));
     assert!(recording.notes.contains_key(&5999) && recording.tracks.contains_key(&5999));
     assert!(!recording.notes.contains_key(&1) && !recording.tracks.contains_key(&1));
+}
+
+#[test]
+fn pools_whose_end_is_never_told_leave_room_for_others() {
+    let mut recording = Recording::new(EVERY);
+    for id in 0..2 * KNOWN {
+        let returned = Notice::Returned {
+            id,
+            name: "crew".to_owned(),
+            messages: 1,
+            total: 1,
+            message_type: "u32",
+            why: ReturnedBecause::Overflow,
+        };
+        recording.hear(ms(id as u64), &returned);
+    }
+    recording.hear(ms(0), &started(2 * KNOWN, "a"));
+    assert!(recording.notes.contains_key(&(2 * KNOWN)) && recording.notes.len() <= KNOWN);
+    assert!(recording.notes.contains_key(&(2 * KNOWN - 1)) && !recording.notes.contains_key(&0));
 }
 
 #[test]
