@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use exeunt::{
-    Actor, Addr, Context, Ended, Error, Notice, Reason, Restart, SendError, State, System,
+    Actor, Addr, Context, Ended, Error, Notice, Reason, Report, Restart, SendError, State, System,
     WaitError, WeakAddr,
 };
 
@@ -938,6 +938,68 @@ fn d1_the_progress_of_its_children_is_the_parents() {
         Ok(())
     };
     guarded(move || in_time(attempt));
+}
+
+/// A task that has its turn, and waits for the end of an actor whose child does something before it leaves.
+fn waits_for_a_family(
+    stall_limit: Duration,
+    way: impl Fn(&Context<Play<u32>>) + Send + 'static,
+) -> Report {
+    let mut system = System::new("d1");
+    system.set_drain_budget(20 * HANG).set_stall_limit(stall_limit).set_grace(HANG);
+    let mut way = Some(way);
+    let parent = Play::<()>::idle().started(move |cx| {
+        let Some(way) = way.take() else { return Ok(()) };
+        let child = Play::new(move |_, cx| {
+            until(|| cx.system().is_draining());
+            way(cx);
+            Ok(())
+        });
+        let child = cx.actor("child").stall_limit(HANG).spawn(child)?;
+        child.send(0)?;
+        std::mem::forget(child);
+        Ok(())
+    });
+    let parent = system.spawn("parent", parent);
+    let handle = system.handle();
+    until(|| handle.snapshot().iter().any(|actor| actor.name == "child" && actor.is_handling));
+    let waits = system.task("waits").feeds(&parent);
+    waits
+        .spawn(move |_| {
+            parent.stop();
+            Ok(parent.wait().map(drop)?)
+        })
+        .unwrap();
+    until(|| standing(&handle, "waits").waits_for.is_some());
+    system.shutdown()
+}
+
+#[test]
+fn d1_to_wait_for_who_waits_for_children_that_get_on_is_no_stall() {
+    let attempt = |slower| {
+        let report = waits_for_a_family(ms(200) * slower, move |cx| {
+            for _ in 0..30 {
+                thread::sleep(ms(20) * slower);
+                cx.progress();
+            }
+        });
+        late_unless(report.is_complete(), &report)?;
+        assert!(line(&report, "waits").took > ms(300) * slower, "{report}");
+        Ok(())
+    };
+    guarded(move || in_time(attempt));
+}
+
+#[test]
+fn d1_to_wait_for_who_waits_for_children_that_do_not_is_one() {
+    guarded(|| {
+        let report = waits_for_a_family(ms(200), |cx| {
+            let state = || standing(&cx.system(), "waits").state;
+            until(|| matches!(state(), State::Overdue | State::Ended));
+        });
+        let waits = line(&report, "waits");
+        assert!(waits.ended == Ended::Overdue && waits.took >= ms(200), "{report}");
+    });
 }
 
 #[test]

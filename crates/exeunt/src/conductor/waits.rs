@@ -15,12 +15,10 @@ use crate::stage::{Stage, StageId};
 impl Conductor<'_> {
     /// Touches the turns of the members that wait so.
     pub(super) fn excuse_who_waits(&mut self, now: Instant) {
-        let mut waits = Waits::default();
         // Whose children leave is excused for that.
         let alone = self.states.keys().filter(|&&index| self.companies.family_of(index).is_none());
-        for member in alone.filter_map(|&index| self.stage.member(index)) {
-            waits.follow(Node::Member(Arc::clone(&member.life)));
-        }
+        let members = alone.filter_map(|&index| self.stage.member(index));
+        let waits = Waits::of(members.map(|member| Node::of(&member)).collect());
         for id in waits.whose_others_get_on(&self.pulses) {
             let state = id.index_on(self.stage).and_then(|index| self.states.get_mut(&index));
             if let Some(State::InTurn(turn) | State::Settling(turn) | State::Retiring(turn)) = state
@@ -108,7 +106,7 @@ fn others(life: &Life, whom: &Whom) -> Vec<Node> {
     }
 }
 
-/// Who waits for whom, from those whose turn it is.
+/// Who waits for whom.
 #[derive(Default)]
 struct Waits {
     /// What those have achieved that are waited for.
@@ -118,18 +116,19 @@ struct Waits {
 }
 
 impl Waits {
-    /// Adds those for which that one waits, those for which they wait, and so on.
-    fn follow(&mut self, first: Node) {
-        let mut nodes = vec![first];
+    /// The waits of these, of those for which they wait, and so on.
+    fn of(mut nodes: Vec<Node>) -> Waits {
+        let mut waits = Waits::default();
         while let Some(node) = nodes.pop() {
             for other in node.waits_for() {
-                self.waiters.entry(other.id()).or_default().push(node.id());
-                if let Entry::Vacant(entry) = self.pulses.entry(other.id()) {
+                waits.waiters.entry(other.id()).or_default().push(node.id());
+                if let Entry::Vacant(entry) = waits.pulses.entry(other.id()) {
                     entry.insert(other.pulse());
                     nodes.push(other);
                 }
             }
         }
+        waits
     }
 
     /// Those that wait for one that has achieved something since it was last looked at, or for one that waits so.
