@@ -3,7 +3,7 @@
 //! Each is held to both: the other system gets on, for longer than the stall limit, and nobody is told to stop; or it
 //! stands still, and who waits is told to, no sooner than at the stall limit, and no actor hangs.
 
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -321,8 +321,8 @@ fn d1_to_wait_for_a_system_that_waits_for_one_that_stands_still_is_one() {
 
 /// What one of two is told, each in a system of its own.
 enum Line {
-    /// To wait for the other, or for all of its system.
-    Wait(Mutual, Addr<Line>, SystemHandle),
+    /// To wait for the other, or for all of its system, when both are there.
+    Wait(Mutual, Addr<Line>, SystemHandle, Arc<Barrier>),
     Answer(Reply<()>),
 }
 
@@ -338,13 +338,17 @@ const MUTUAL: [Mutual; 3] = [
 fn d1_two_systems_that_wait_for_each_other_are_told_to_stop() {
     for wait in MUTUAL {
         guarded(move || {
+            let both = Arc::new(Barrier::new(2));
             let systems = ["one", "other"].map(|name| {
                 let mut system = patient(name);
                 system.set_stall_limit(ms(200));
                 let waits = system.spawn(
                     "waits",
                     Play::new(|line, _| match line {
-                        Line::Wait(wait, other, system) => wait(&other, &system),
+                        Line::Wait(wait, other, system, both) => {
+                            both.wait();
+                            wait(&other, &system)
+                        }
                         Line::Answer(reply) => {
                             let _ = reply.send(());
                             Ok(())
@@ -353,17 +357,16 @@ fn d1_two_systems_that_wait_for_each_other_are_told_to_stop() {
                 );
                 (system, waits)
             });
-            for ((_, waits), (system, other)) in
-                [(&systems[0], &systems[1]), (&systems[1], &systems[0])]
-            {
-                waits.send(Line::Wait(wait, other.clone(), system.handle())).unwrap();
+            let [(one, first), (other, second)] = systems;
+            for (who, whom, system) in [(&first, &second, &other), (&second, &first, &one)] {
+                let (whom, both) = (whom.clone(), Arc::clone(&both));
+                who.send(Line::Wait(wait, whom, system.handle(), both)).unwrap();
             }
-            let handles = systems.map(|(system, _)| system).map(|system| (system.handle(), system));
-            handles.iter().for_each(|(handle, _)| {
-                until(|| standing(handle, "waits").waits_for.is_some());
-            });
-            handles.iter().for_each(|(handle, _)| handle.shutdown());
-            let reports = handles.map(|(_, system)| system.wait());
+            let handles = [one.handle(), other.handle()];
+            let is_waiting = |handle| standing(handle, "waits").waits_for.is_some();
+            until(|| handles.iter().all(is_waiting));
+            handles.iter().for_each(SystemHandle::shutdown);
+            let reports = [one, other].map(System::wait);
             let waits = reports.each_ref().map(|report| line(report, "waits"));
             let mut overdue = waits.iter().filter(|waits| waits.ended == Ended::Overdue).peekable();
             assert!(overdue.peek().is_some(), "{reports:?}");
