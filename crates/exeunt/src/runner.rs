@@ -216,7 +216,7 @@ impl<'a, A: Actor> Runner<'a, A> {
                 return Some(letter);
             }
             // In its turn, or woken for no message, an actor has most often come to its end, and gives way to nobody first:
-            // of threads that leave at once, each is in the kernel's way, and in the others'.
+            // so of many that are woken one after the other, each may be gone before the next is woken.
             let may_have_ended =
                 std::mem::take(&mut self.has_slept) || self.cell.agenda_now().is_in_turn();
             if may_have_ended && self.puts_aside(Self::last_call) {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::unwind;
 
-/// When no other thread has come for so long, those that have are joined. The kernel takes a thread apart, and gives
-/// back its stack, under a lock of the whole process, and calls every CPU on which another thread does the same: where
-/// many leave at once, to join each of them on its heels takes longer than all the rest that it takes to leave.
+/// When no other thread has come for so long, those that have are joined. Whoever joins a thread on the heels of its
+/// word sleeps until the kernel has taken it apart, and meanwhile is in the way of others that leave, since the kernel
+/// gives back stacks under a lock of the whole process.
 const QUIET: Duration = Duration::from_millis(1);
 
 /// So many are joined in any case: each keeps the top of its stack, some KiB, and the address space of all of it.
