@@ -144,10 +144,13 @@ impl Cast {
     }
 }
 
-/// The threads of a pool in one.
+/// The threads of a pool in one, which is the parent of the children of all of them.
 fn of_one_line(sights: Vec<Sight>) -> Vec<Entry> {
     let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
+    let pools: HashMap<usize, usize> =
+        sights.iter().filter_map(|sight| Some((sight.id, sight.pool?))).collect();
     for mut sight in sights {
+        sight.parent_id = sight.parent_id.map(|id| pools.get(&id).copied().unwrap_or(id));
         if sight.state == State::Working && sight.until_deadline.is_some() {
             // It leaves as one with others, and takes messages until they are all at rest.
             sight.state = State::Draining;
@@ -301,6 +304,21 @@ pub(crate) mod tests {
             child(3, "of the second", 1),
         ];
         let expected = ["server", "  of the second", "server", "  of the first"];
+        assert_eq!(names(&look(all)), expected);
+    }
+
+    #[test]
+    fn the_children_of_a_pools_threads_stand_below_the_pool() {
+        let thread = |id, name| Sight { pool: Some(0), ..actor(id, name) };
+        let child = |id, name, parent| Sight { parent_id: Some(parent), ..actor(id, name) };
+        let all = vec![
+            thread(1, "resize/1"),
+            thread(2, "resize/2"),
+            child(3, "of the second", 2),
+            child(4, "of the first", 1),
+            actor(5, "source"),
+        ];
+        let expected = ["source", "resize", "  of the first", "  of the second"];
         assert_eq!(names(&look(all)), expected);
     }
 

@@ -35,12 +35,14 @@ fn add(rows: &mut Vec<(usize, Who, ActorReport)>, depth: usize, line: &ActorRepo
     rows.extend(threads.into_iter().map(|thread| (depth + 1, Who::Thread, thread)));
 }
 
-/// For each line its children, and at last those who are nobody's.
+/// For each line its children, those of a pool's threads among them, and at last those who are nobody's.
 fn children(lines: &[&ActorReport]) -> Vec<Vec<usize>> {
     let mut children = vec![Vec::new(); lines.len() + 1];
-    let ids = lines.iter().enumerate();
-    let places: BTreeMap<usize, usize> =
-        ids.filter_map(|(at, line)| Some((line.id?, at))).collect();
+    let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        let ids = line.threads.iter().filter_map(|thread| thread.id).chain(line.id);
+        places.extend(ids.map(|id| (id, at)));
+    }
     for (at, line) in lines.iter().enumerate() {
         let parent = line.parent_id.and_then(|parent| places.get(&parent));
         children[*parent.unwrap_or(&lines.len())].push(at);
@@ -149,13 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn the_threads_of_a_pool_stand_below_it() {
+    fn the_threads_of_a_pool_stand_below_it_and_so_do_their_children() {
         let mut pool = line(0, "resize");
         pool.threads = vec![line(1, "resize/1"), line(2, "resize/2")];
-        let rows = rows(&[pool, line(3, "save")], 100);
+        let rows = rows(&[child(4, "child", 2), pool, line(3, "save")], 100);
         let whos: Vec<Who> = rows.iter().map(|(_, who, _)| *who).collect();
-        assert_eq!(whos, [Who::Pool, Who::Thread, Who::Thread, Who::One]);
-        assert_eq!(rows.iter().map(|(depth, ..)| *depth).collect::<Vec<_>>(), [0, 1, 1, 0]);
+        assert_eq!(whos, [Who::Pool, Who::Thread, Who::Thread, Who::One, Who::One]);
+        assert_eq!(rows.iter().map(|(depth, ..)| *depth).collect::<Vec<_>>(), [0, 1, 1, 1, 0]);
     }
 
     #[test]
