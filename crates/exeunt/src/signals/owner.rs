@@ -102,9 +102,8 @@ impl Owner {
     /// those to come.
     fn give_back(&self, mut arrivals: Arrivals) {
         self.lower_only([].iter());
-        for signal in arrivals.pending() {
-            raise(signal);
-        }
+        // All that have come first: one that does not end the process comes back to us.
+        arrivals.pending().collect::<Vec<i32>>().into_iter().for_each(raise);
     }
 
     /// Lowers the flags of these, and raises all others; none of them is moved and moved back.
@@ -129,5 +128,25 @@ pub(super) struct Flags(Vec<Arc<AtomicBool>>);
 impl Flags {
     pub(super) fn raise(&self) {
         self.0.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use signal_hook::consts::SIGWINCH;
+
+    use super::*;
+
+    #[test]
+    fn s5_a_signal_that_came_before_another_was_refused_has_its_default_effect() {
+        let mut owner = Owner { handle: None, tenancy: 0, flags: BTreeMap::new() };
+        let refused = owner.listen_for(&[SIGWINCH]).unwrap();
+        let mut witness = owner.listen_for(&[SIGWINCH]).unwrap();
+        raise(SIGWINCH);
+        assert_eq!(witness.pending().count(), 1);
+        assert_eq!(witness.pending().count(), 0);
+        // Its default effect is none, but that it comes once more.
+        owner.give_back(refused);
+        assert_eq!(witness.pending().count(), 1);
     }
 }
