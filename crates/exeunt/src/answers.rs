@@ -229,3 +229,139 @@ impl<A: Actor> Answers<A> {
         let _ = unwind::drop_caught(std::mem::take(&mut self.asked));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use super::*;
+    use crate::address::Addr;
+    use crate::capacity::Capacity;
+    use crate::cell::Cell;
+    use crate::mailbox::Mailbox;
+    use crate::reply::Reply;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    type Question = Reply<u32>;
+
+    /// What became of an ask, and whether who is to answer was told by then that nobody waits.
+    type End = (Result<u32, AskError<Question>>, bool);
+
+    struct Asker {
+        of: Addr<Question>,
+        kept: Arc<Mutex<Option<Question>>>,
+        tell: mpsc::Sender<End>,
+    }
+
+    impl Actor for Asker {
+        type Msg = ();
+
+        fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
+            let then = |asker: &mut Asker, answer, _: &mut _| {
+                let is_closed = unwind::lock(&asker.kept).as_ref().is_some_and(Reply::is_closed);
+                let _ = asker.tell.send((answer, is_closed));
+                Ok(())
+            };
+            Ok(cx.ask_then(&self.of, |reply| reply, then)?)
+        }
+
+        fn handle(&mut self, (): (), _: &mut Context<Self>) -> error::Result {
+            Ok(())
+        }
+    }
+
+    /// How an ask ends that is looked at for that reason, if before that so is done with its question.
+    fn end(how: How, with: impl FnOnce(Question) -> Option<Question>) -> End {
+        let (of, inbox) = crate::mailbox(4);
+        let (tell, told) = mpsc::channel();
+        let kept = Arc::new(Mutex::new(None));
+        let asker = Asker { of, kept: Arc::clone(&kept), tell };
+        let (life, own) = (Arc::new(Life::unstarted()), Mailbox::new(Capacity::Bounded(4)));
+        let mut cell = Cell::start(&life, &own, Clock::Monotonic, || asker).ok().unwrap();
+        *unwind::lock(&kept) = inbox.into_mailbox().take().and_then(with);
+        assert!(cell.answer(0, how).is_ok());
+        told.try_recv().unwrap()
+    }
+
+    #[test]
+    fn m5_an_answer_that_is_there_counts_whatever_ended_the_ask() {
+        for how in [How::Knocked, How::Ended, How::Timeout] {
+            let answers = |reply: Question| {
+                assert!(reply.send(7).is_ok());
+                None
+            };
+            assert!(matches!(end(how, answers), (Ok(7), _)));
+            let drops = |_| None;
+            assert!(matches!(end(how, drops), (Err(AskError::Unanswered(_)), _)));
+        }
+    }
+
+    #[test]
+    fn m5_who_answers_an_ask_that_is_over_is_told_before_the_asker_goes_on() {
+        assert!(matches!(end(How::Timeout, Some), (Err(AskError::Timeout(_)), true)));
+        assert!(matches!(end(How::Ended, Some), (Err(AskError::Ended(_)), true)));
+    }
+
+    /// An ask that nobody asks.
+    struct Nothing(#[allow(dead_code, reason = "only to be dropped")] Option<Grenade>);
+
+    impl Then<Asker> for Nothing {
+        fn run(self: Box<Self>, _: &mut Asker, _: How, _: &mut Context<Asker>) -> error::Result {
+            Ok(())
+        }
+    }
+
+    struct Grenade;
+
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("in the drop of a closure");
+        }
+    }
+
+    fn asked_by(me: &Life, of: &Arc<Mailbox<()>>, thens: Vec<Nothing>) -> Answers<Asker> {
+        let mut answers = Answers::new();
+        for then in thens {
+            let (id, _) = answers.prepare();
+            let deadline = Some((Instant::now(), HOUR));
+            answers.expect(id, me, Arc::clone(of) as Arc<dyn Post>, deadline, Box::new(then));
+        }
+        answers
+    }
+
+    #[test]
+    fn o5_an_ask_that_is_over_wakes_nobody_at_its_deadline() {
+        let of = Mailbox::new(Capacity::Bounded(4));
+        let two = vec![Nothing(None), Nothing(None)];
+        let mut answers = asked_by(&Life::unstarted(), &of, two);
+        assert!(answers.end(0).is_some() && answers.end(0).is_none());
+        assert!(answers.next_due().is_some() && answers.of_whom().len() == 1);
+        assert!(answers.end(1).is_some() && answers.is_empty());
+        assert!(answers.next_due().is_none() && answers.of_whom().len() == 0);
+    }
+
+    #[test]
+    fn f1_an_ask_that_is_out_when_an_incarnation_ends_is_dropped_whatever_its_closure_holds() {
+        let of = Mailbox::new(Capacity::Bounded(4));
+        let three = vec![Nothing(Some(Grenade)), Nothing(None), Nothing(Some(Grenade))];
+        let mut answers = asked_by(&Life::unstarted(), &of, three);
+        answers.clear();
+        assert!(answers.is_empty() && answers.of_whom().len() == 0);
+    }
+
+    #[test]
+    fn m5_an_asker_that_sleeps_is_woken_when_the_asked_waits_for_it_to_leave() {
+        let parent = Arc::new(Life::unstarted());
+        let mut child = Life::unstarted();
+        child.parent = Some(Arc::clone(&parent));
+        let of = Mailbox::new(Capacity::Bounded(4));
+        of.belong_to(&parent);
+        let answers = asked_by(&child, &of, vec![Nothing(None)]);
+        let mut select = Select::new();
+        answers.add_to(&mut select);
+        assert!(select.try_ready().is_err());
+        parent.listen_no_more();
+        assert!(select.try_ready().is_ok());
+    }
+}

@@ -198,4 +198,19 @@ mod tests {
             assert!(matches!(end, Ok(7)));
         });
     }
+
+    #[test]
+    fn d2_m5_of_an_answer_an_end_and_an_order_to_wait_no_more_the_first_counts_that_is_there() {
+        let (name, ended) = ("clerk".into(), Flag::new());
+        let asked = Asked { name: &name, owner: None, ended: &ended };
+        let me = Life::unstarted();
+        me.interrupt();
+        let end = |answer: &Answer<u32>| asked.sleep::<_, ()>(answer, Some(&me), None);
+        let (reply, answer) = Reply::new();
+        assert!(matches!(end(&answer), Err(AskError::Interrupted(_))));
+        ended.set();
+        assert!(matches!(end(&answer), Err(AskError::Ended(_))));
+        assert!(reply.send(7).is_ok());
+        assert!(matches!(end(&answer), Ok(7)));
+    }
 }

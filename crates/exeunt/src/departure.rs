@@ -91,3 +91,80 @@ impl News {
         self.watchers.push(watcher);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Wake, Waker};
+
+    use crossbeam_channel::TryRecvError;
+
+    use super::*;
+    use crate::reply::tests::{Count, woken};
+    use crate::waiters::Ticket;
+
+    fn named(name: &str) -> ActorReport {
+        ActorReport { name: name.to_owned(), ..ActorReport::of_many() }
+    }
+
+    fn who(watch: &Watch) -> Option<String> {
+        watch.receiver.try_recv().ok().map(|report| report.name)
+    }
+
+    fn count_wakes(departure: &Departure) -> Arc<Count> {
+        let count = Arc::new(Count::default());
+        departure.waiters.add(Ticket::next(), &Waker::from(Arc::clone(&count)));
+        count
+    }
+
+    #[test]
+    fn r1_an_end_is_told_once_whenever_somebody_watches() {
+        let departure = Departure::default();
+        let (early, count) = (departure.watch(), count_wakes(&departure));
+        assert!(departure.look().is_none());
+        departure.tell(&named("first"));
+        departure.tell(&named("second"));
+        assert_eq!(who(&early).as_deref(), Some("first"));
+        assert_eq!(who(&departure.watch()).as_deref(), Some("first"));
+        assert_eq!(departure.look().flatten().map(|report| report.name).as_deref(), Some("first"));
+        assert_eq!((who(&early), woken(&count)), (None, 1));
+    }
+
+    #[test]
+    fn an_end_that_is_called_off_keeps_nobody_waiting() {
+        let departure = Departure::default();
+        let (early, count) = (departure.watch(), count_wakes(&departure));
+        departure.call_off();
+        let is_over = |watch: Watch| watch.receiver.try_recv() == Err(TryRecvError::Disconnected);
+        assert!(is_over(early) && is_over(departure.watch()));
+        assert_eq!((departure.look(), woken(&count)), (Some(None), 1));
+    }
+
+    /// To wake is code of an executor's.
+    #[test]
+    fn who_is_woken_by_an_end_may_look_at_once() {
+        struct Looks(Arc<Departure>, AtomicBool);
+        impl Wake for Looks {
+            fn wake(self: Arc<Self>) {
+                self.1.store(self.0.news.try_lock().is_ok(), Ordering::Relaxed);
+            }
+        }
+        let departure = Arc::new(Departure::default());
+        let looks = Arc::new(Looks(Arc::clone(&departure), AtomicBool::new(false)));
+        departure.waiters.add(Ticket::next(), &Waker::from(Arc::clone(&looks)));
+        departure.tell(&named("a"));
+        assert!(looks.1.load(Ordering::Relaxed), "it would wait for itself");
+    }
+
+    #[test]
+    fn who_watches_no_more_is_forgotten_and_who_does_is_not() {
+        let departure = Departure::default();
+        let kept: Vec<Watch> = (0..20).map(|_| departure.watch()).collect();
+        (0..10_000).for_each(|_| drop(departure.watch()));
+        let news = lock(&departure.news);
+        assert!(news.watchers.len() <= 2 * kept.len() && news.sweep_at >= kept.len());
+        drop(news);
+        departure.tell(&named("a"));
+        assert!(kept.iter().all(|watch| who(watch).is_some()));
+    }
+}

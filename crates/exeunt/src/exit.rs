@@ -135,3 +135,31 @@ fn end_by(signal: Signal) -> ExitCode {
     }
     ExitCode::from(u8::try_from(signal.0.saturating_add(128)).unwrap_or(u8::MAX).max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::report::{ActorReport, Ended};
+    use crate::stage::Stage;
+
+    #[test]
+    fn s3_only_who_has_ended_well_by_itself_has_nothing_to_say() {
+        let exit = |reason, ended| {
+            let line = ActorReport { ended, ..ActorReport::of_many() };
+            let report = Arc::new(Stage::new("test".into())).empty_report(reason);
+            Exit::from(Report { actors: vec![line], ..report })
+        };
+        assert!(exit(Reason::Completed, Ended::Completed).is_quiet);
+        for (reason, ended) in [
+            (Reason::Shutdown, Ended::Completed),
+            (Reason::Completed, Ended::Failed),
+            (Reason::Completed, Ended::Abandoned),
+        ] {
+            let exit = exit(reason, ended);
+            assert!(!exit.is_quiet, "{exit:?}");
+            assert!(exit.quiet().is_quiet);
+        }
+    }
+}

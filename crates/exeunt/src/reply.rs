@@ -271,6 +271,8 @@ pub(crate) mod tests {
         let count = Arc::new(Count::default());
         let (reply, answer) = Reply::that_wakes(Waker::from(Arc::clone(&count)));
         drop(answer);
+        assert!(reply.is_closed());
+        assert_eq!(Arc::strong_count(&count), 1, "who asked is kept, though it has given up");
         assert_eq!((reply.send("late"), woken(&count)), (Err("late"), 0));
     }
 
@@ -281,5 +283,23 @@ pub(crate) mod tests {
         assert!(reply.send(Arc::clone(&value)).is_ok());
         drop(answer);
         assert_eq!(Arc::strong_count(&value), 1);
+    }
+
+    /// To wake is code of an executor's.
+    #[test]
+    fn m5_who_is_woken_by_an_answer_may_take_it_at_once() {
+        struct Takes(Mutex<Option<Arc<Slot<u32>>>>, AtomicBool);
+        impl Wake for Takes {
+            fn wake(self: Arc<Self>) {
+                let slot = unwind::lock(&self.0).take();
+                let is_free = slot.is_some_and(|slot| slot.inner.try_lock().is_ok());
+                self.1.store(is_free, Ordering::Relaxed);
+            }
+        }
+        let takes = Arc::new(Takes(Mutex::default(), AtomicBool::new(false)));
+        let (reply, answer) = Reply::that_wakes(Waker::from(Arc::clone(&takes)));
+        *unwind::lock(&takes.0) = Some(Arc::clone(&answer.slot));
+        assert!(reply.send(7).is_ok());
+        assert!(takes.1.load(Ordering::Relaxed), "it would wait for itself");
     }
 }
