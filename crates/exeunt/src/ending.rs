@@ -180,9 +180,6 @@ fn wait_for_word(life: &Life, go: &Receiver<Duration>) -> Option<Duration> {
 /// A backoff. Four things cut it short: a drain, since upstream actors may be waiting to flush into its mailbox; its
 /// own turn; that of its ring; and a restart of others that takes it along.
 fn wait_out(life: &Life, delay: Duration) {
-    if delay.is_zero() {
-        return;
-    }
     select! {
         recv(life.stage.drain_began().receiver()) -> _ => {}
         recv(life.incarnation().receiver()) -> _ => {}
@@ -239,7 +236,6 @@ impl<M: Send + 'static> WayOut<M> {
         self.return_rest(&outcome);
         let stopped = self.stop(&mut remains);
         let outcome = self.revise(outcome, stopped);
-        self.return_rest(&outcome);
         let dropped = self.clear(remains);
         if self.is_last.get() {
             self.life.in_hook(Activity::Dropping, || self.mailbox.forget_dead_letters());
@@ -360,10 +356,12 @@ impl<M: Send + 'static> WayOut<M> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::mpsc::{self, TryRecvError};
 
     use super::*;
     use crate::capacity::Capacity;
+    use crate::context::Context;
+    use crate::error;
     use crate::guarded::guarded;
     use crate::mailbox::Post;
     use crate::member::Member;
@@ -439,5 +437,88 @@ mod tests {
         ways_out[1].return_rest(&Outcome::Overdue);
         let figures: Vec<u64> = members.iter().map(|m| m.life.figures().returned).collect();
         assert_eq!((figures, returned.try_iter().collect::<Vec<_>>()), (vec![0, 1], vec![1]));
+    }
+
+    #[test]
+    fn f2_a_backoff_is_over_at_once_when_something_else_is_to_be_done() {
+        guarded(|| {
+            let orders: [fn(&Life); 5] = [
+                |life| life.stage.drain_began().set(),
+                |life| life.summon(Summons::Retire),
+                |life| life.last_call.set(),
+                |life| life.stopping.set(),
+                |life| life.must_stop.set(),
+            ];
+            for order in orders {
+                let life = Life::unstarted();
+                order(&life);
+                wait_out(&life, Duration::MAX);
+            }
+        });
+    }
+
+    #[test]
+    fn d2_who_rests_hears_of_its_turn_and_of_its_deadline() {
+        guarded(|| {
+            let orders: [fn(&Life); 2] = [|life| life.stopping.set(), |life| life.must_stop.set()];
+            for order in orders {
+                let mailbox = Mailbox::<u32>::new(Capacity::Bounded(4));
+                let life = Life::unstarted();
+                order(&life);
+                wait_for_work(&life, Some(&*mailbox));
+                assert!(!mailbox.is_watched());
+            }
+            let life = Life::unstarted();
+            life.must_stop.set();
+            let (_nobody_tells, go) = crossbeam_channel::bounded(1);
+            assert_eq!(wait_for_word(&life, &go), None);
+        });
+    }
+
+    struct Anybody;
+
+    impl Actor for Anybody {
+        type Msg = u32;
+
+        fn handle(&mut self, _: u32, _: &mut Context<Self>) -> error::Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn m1_what_is_left_and_the_hook_for_it_go_with_the_last_who_reads() {
+        let (mailbox, members, returned) = crew(2);
+        let leave = |member: &Member| {
+            let way_out = WayOut::new(&member.life, &mailbox);
+            way_out.leave(Remains::<Anybody>::Nothing, Outcome::Overdue)
+        };
+        drop(leave(&members[0]));
+        assert_eq!((mailbox.len(), returned.try_recv()), (1, Err(TryRecvError::Empty)));
+        drop(leave(&members[1]));
+        assert_eq!((mailbox.len(), returned.try_recv()), (0, Ok(1)));
+        assert_eq!(returned.try_recv(), Err(TryRecvError::Disconnected));
+    }
+
+    #[test]
+    fn d3_who_was_given_up_does_not_end_a_mailbox_that_others_read() {
+        let (mailbox, members, _returned) = crew(2);
+        // The system, in its place.
+        assert!(members[0].life.leave_once());
+        mailbox.end();
+        let late = WayOut::new(&members[0].life, &mailbox);
+        drop(late.leave(Remains::<Anybody>::Nothing, Outcome::Overdue));
+        assert!(!mailbox.ended().is_set());
+    }
+
+    #[test]
+    fn o4_who_rests_in_a_ring_leaves_when_nobody_can_send_to_it_any_more() {
+        let (mailbox, members, _returned) = crew(1);
+        let way_out = WayOut::new(&members[0].life, &mailbox);
+        assert!(way_out.leaves_instead().is_none());
+        members[0].life.join_ring(0);
+        members[0].life.stopping.set();
+        assert!(way_out.leaves_instead().is_none());
+        assert_eq!(mailbox.evict(), [1]);
+        assert!(way_out.leaves_instead().is_some());
     }
 }

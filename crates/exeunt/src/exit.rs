@@ -133,7 +133,12 @@ fn end_by(signal: Signal) -> ExitCode {
         // Comes back only if the signal is not one that ends a process.
         crate::signals::end_by(signal);
     }
-    ExitCode::from(u8::try_from(signal.0.saturating_add(128)).unwrap_or(u8::MAX).max(1))
+    ExitCode::from(status_of(signal))
+}
+
+/// That of a shell for a process that a signal has ended; never that of a success.
+fn status_of(signal: Signal) -> u8 {
+    u8::try_from(signal.0.saturating_add(128)).unwrap_or(u8::MAX).max(1)
 }
 
 #[cfg(test)]
@@ -161,5 +166,12 @@ mod tests {
             assert!(!exit.is_quiet, "{exit:?}");
             assert!(exit.quiet().is_quiet);
         }
+    }
+
+    #[test]
+    fn s3_no_signal_is_told_as_a_success() {
+        let status = |signal| status_of(Signal(signal));
+        assert_eq!([2, 15, 127].map(status), [130, 143, 255]);
+        assert_eq!([128, i32::MAX, -128, i32::MIN].map(status), [255, 255, 1, 255]);
     }
 }

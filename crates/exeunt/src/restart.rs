@@ -384,6 +384,23 @@ mod tests {
     }
 
     #[test]
+    fn no_chance_draws_less_than_a_half_or_more_than_the_whole() {
+        let backoff = Backoff::exponential(SECOND, SECOND);
+        assert_eq!((backoff.draw(SECOND, -1.0), backoff.draw(SECOND, 2.0)), (SECOND / 2, SECOND));
+        // Beyond what a float can tell apart.
+        let mut long = (0..1000).map(|nanos| Duration::new(123_456_789, nanos));
+        assert!(long.all(|delay| backoff.draw(delay, 0.0) >= delay / 2));
+    }
+
+    #[test]
+    fn delays_are_drawn_anew_each_time() {
+        let delays: Vec<Duration> =
+            Backoff::exponential(SECOND, SECOND).delays().take(64).collect();
+        assert!(delays.iter().all(|&delay| delay >= SECOND / 2 && delay <= SECOND));
+        assert!(delays.iter().any(|&delay| delay != delays[0]));
+    }
+
+    #[test]
     fn the_policies_are_those_of_otp() {
         let (failure, wish) = (true, false);
         assert!(!Restart::never().is_due(failure) && !Restart::never().is_due(wish));

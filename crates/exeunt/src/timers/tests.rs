@@ -206,6 +206,16 @@ fn a_timer_that_cancels_itself_while_it_makes_a_tick_does_not_fire() {
 }
 
 #[test]
+fn a_timer_that_was_cancelled_makes_no_tick() {
+    let (mut timers, start) = timers();
+    let made = Rc::new(Cell::new(0));
+    let counts = Rc::clone(&made);
+    let make = move || counts.set(counts.get() + 1);
+    assert!(timers.every(start, MS, Missed::CatchUp, Box::new(make)).cancel());
+    assert_eq!((timers.take_due(start + MS * 9), made.get()), (None, 0));
+}
+
+#[test]
 fn f1_a_panic_in_the_making_of_a_tick_costs_this_tick() {
     let (mut timers, start) = timers();
     let mut tick = count();
@@ -244,6 +254,19 @@ fn f5_a_cancelled_job_may_panic_when_it_is_dropped() {
     assert_eq!(timers.cancel_all(), 1);
     timers.after(start, MS, Grenade);
     drop(timers);
+}
+
+#[test]
+fn f5_a_tick_that_was_cancelled_while_it_was_made_may_panic_when_it_is_dropped() {
+    let (mut timers, start) = timers();
+    let itself = Rc::new(RefCell::new(None::<Timer>));
+    let cancels = Rc::clone(&itself);
+    let make = move || {
+        assert!(cancels.take().unwrap().cancel());
+        Grenade
+    };
+    itself.replace(Some(timers.every(start, MS, Missed::Skip, Box::new(make))));
+    assert!(timers.take_due(start + MS).is_none() && timers.is_empty());
 }
 
 #[test]
@@ -288,6 +311,16 @@ fn what_was_cancelled_does_not_pile_up() {
     assert!(cancelled.iter().all(Timer::cancel));
     timers.next_due();
     assert!(timers.heap.len() >= 1_901 && timers.pending() == 1_001);
+}
+
+#[test]
+fn what_was_cancelled_is_let_go_though_no_other_timer_is_set() {
+    let (mut timers, start) = timers();
+    timers.after(start, MS, 0);
+    let others: Vec<Timer> = (0..1_000).map(|n| timers.after(start, 2 * MS, n)).collect();
+    assert!(others.iter().all(Timer::cancel));
+    assert_eq!(timers.next_due(), Some(start + MS));
+    assert!(timers.heap.len() <= LEFT_LYING + 1);
 }
 
 #[test]
