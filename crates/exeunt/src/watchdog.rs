@@ -27,13 +27,17 @@ pub(crate) fn start(system: SystemHandle, limit: Duration) -> io::Result<()> {
 }
 
 fn watch(system: &SystemHandle, limit: Duration) {
-    let nap = (limit / LOOKS_IN_LIMIT).max(SHORTEST_NAP);
+    let nap = nap_of(limit);
     let mut watch = Watch::new(limit, nap);
     while let Err(WaitError::Timeout) = system.wait_timeout(nap) {
         for notice in watch.look(Instant::now(), &system.snapshot()) {
             system.emit(notice);
         }
     }
+}
+
+fn nap_of(limit: Duration) -> Duration {
+    (limit / LOOKS_IN_LIMIT).max(SHORTEST_NAP)
 }
 
 /// What it has seen so far.
@@ -308,5 +312,55 @@ mod tests {
         let mut look = |ms| watch.look(now + Duration::from_millis(ms), &[busy(0, 0)]).len();
         assert_eq!([look(0), look(250), look(60_000), look(60_250)], [0; 4]);
         assert_eq!(look(60_500), 1);
+    }
+
+    #[test]
+    fn d1_what_it_has_overslept_is_no_part_of_a_deadlock_either_and_to_be_a_little_late_is_nothing()
+    {
+        let looks = |actors: &[ActorSnapshot], moments: &[u64]| -> Vec<usize> {
+            let (mut watch, now) = (Watch::new(LIMIT, NAP), Instant::now());
+            let look = |&ms| watch.look(now + Duration::from_millis(ms), actors).len();
+            moments.iter().map(look).collect()
+        };
+        let cycle = [
+            waits(busy(0, 0), WaitingFor::Room, 1, 1),
+            waits(busy(1, 0), WaitingFor::Answer, 0, 1),
+        ];
+        assert_eq!(looks(&cycle, &[0, 250, 60_000, 60_250, 60_500]), [0, 0, 0, 0, 1]);
+        for actors in [&cycle[..], &[busy(0, 0)]] {
+            // Of three naps two are overslept.
+            assert_eq!(looks(actors, &[0, 750, 1_000, 1_250, 1_500]), [0, 0, 0, 0, 1]);
+            assert_eq!(looks(actors, &[0, 400, 800, 1_200]), [0, 0, 0, 1]);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_one_of_a_cycle_is_not_of_it_and_makes_it_no_other() {
+        let looks = (0..9).map(|look| {
+            let cycle = [
+                waits(busy(1, 0), WaitingFor::Answer, 2, 9),
+                waits(busy(2, 0), WaitingFor::Room, 1, 5),
+            ];
+            // It comes later, and is the first to be looked at.
+            let outside = waits(busy(0, 0), WaitingFor::Room, 2, 1);
+            [&[outside][..usize::from(look >= 2)], &cycle].concat()
+        });
+        let cycle =
+            "deadlock for 1.00 s: `n1` waits for an answer of `n2`, `n2` waits for room in `n1`";
+        let alone = "`n0` is stuck: in its handler, on a message (u32), for 1.00 s";
+        assert_eq!(told(looks), [(4, cycle.to_owned()), (6, alone.to_owned())]);
+    }
+
+    #[test]
+    fn who_is_stuck_outside_of_its_handler_is_on_no_message() {
+        let looks = (0..6).map(|_| vec![ActorSnapshot { is_handling: false, ..busy(0, 0) }]);
+        assert_eq!(told(looks), [(4, "`n0` is stuck: in its handler, for 1.00 s".to_owned())]);
+    }
+
+    #[test]
+    fn it_looks_several_times_within_a_limit_and_watches_whatever_a_system_is_called() {
+        assert_eq!((nap_of(4 * LIMIT), nap_of(Duration::ZERO)), (LIMIT, SHORTEST_NAP));
+        let system = crate::System::new("a\0b");
+        assert!(start(system.handle(), LIMIT).is_ok());
     }
 }

@@ -93,3 +93,30 @@ impl From<super::ActorReport> for ActorReport {
 fn millis(duration: std::time::Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn r1_each_figure_of_an_actor_has_its_place() {
+        let json = ActorReport::from(crate::report::ActorReport {
+            handled: 1,
+            handled_while_draining: 2,
+            failed: 3,
+            returned: 4,
+            overflowed: 5,
+            cancelled: 6,
+            restarts: 7,
+            took: Duration::from_nanos(8_000_400),
+            ..crate::report::ActorReport::of_many()
+        });
+        let ActorReport { handled, handled_while_draining, failed, returned, .. } = json;
+        assert_eq!([handled, handled_while_draining, failed, returned], [1, 2, 3, 4]);
+        assert_eq!([json.overflowed, json.cancelled, json.restarts], [5, 6, 7]);
+        // To the microsecond.
+        assert!((json.took_ms - 8.0).abs() < 1e-9);
+    }
+}

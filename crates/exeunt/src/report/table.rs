@@ -111,7 +111,7 @@ pub(crate) fn wrapped(line: &str) -> String {
     let mut column = 0;
     for word in line.split_inclusive(' ') {
         let columns = word.trim_end().chars().count();
-        if column > INDENT && column + columns > COLUMNS && columns <= COLUMNS - INDENT {
+        if column + columns > COLUMNS && columns <= COLUMNS - INDENT {
             break_line(&mut wrapped, &mut column);
         }
         for c in word.chars() {

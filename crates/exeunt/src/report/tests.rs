@@ -1,3 +1,4 @@
+use super::table::{NAME_COLUMNS, clipped, wrapped};
 use super::*;
 
 fn actor(name: &str, ended: Ended) -> ActorReport {
@@ -141,6 +142,111 @@ fn r1_of_others_that_left_alike_so_do_more_than_can_be_read_and_nobody_with_a_st
 }
 
 #[test]
+fn r1_what_happened_once_is_said_in_words_and_what_happened_more_often_in_figures() {
+    let remark = |count, absorbed| {
+        let line = ActorReport {
+            restarts: count,
+            overflowed: count,
+            cancelled: count,
+            error: Some("no line".to_owned()),
+            absorbed,
+            ..actor("a", Ended::Failed)
+        };
+        report(vec![line]).to_string().lines().skip(3).collect::<Vec<_>>().join("")
+    };
+    let once =
+        "  `a`: restarted once; one had to make room; a timer never fired; no line (absorbed)";
+    assert_eq!(remark(1, true).replace("    ", " "), once);
+    let twice = "  `a`: 2 restarts; 2 had to make room; 2 timers never fired; no line";
+    assert_eq!(remark(2, false), twice);
+}
+
+#[test]
+fn r1_a_task_has_no_figures() {
+    let line = ActorReport { is_task: true, ..actor("a", Ended::Drained) }.to_string();
+    assert!(
+        !line.contains("1000000") && line.split_whitespace().filter(|&it| it == "-").count() == 4
+    );
+}
+
+#[test]
+fn r1_a_name_is_cut_when_it_does_not_fit_and_a_line_is_broken_when_it_does_not() {
+    let x = |count| "x".repeat(count);
+    assert_eq!(clipped(&x(NAME_COLUMNS)), x(NAME_COLUMNS));
+    assert_eq!(clipped(&x(NAME_COLUMNS + 1)), format!("{}…", x(NAME_COLUMNS - 1)));
+    assert_eq!(clipped("a\nb").lines().count(), 1);
+
+    let just_fits = format!("{} {}", x(60), x(19));
+    assert_eq!(wrapped(&just_fits), just_fits);
+    let [first, then] = [x(60), x(20)];
+    assert_eq!(wrapped(&format!("{first} {then}")), format!("{first}\n    {then}"));
+    // What fits on no line is not put off to the next one.
+    assert_eq!(wrapped(&format!("a {}", x(90))), format!("a {}\n    {}", x(78), x(12)));
+}
+
+#[test]
+fn r1_the_sum_of_lines_has_all_of_their_figures_and_the_longest_of_their_times() {
+    let line = ActorReport {
+        handled_while_draining: 2,
+        failed: 3,
+        returned: 4,
+        overflowed: 5,
+        cancelled: 6,
+        restarts: 7,
+        ..actor("a", Ended::Drained)
+    };
+    let mut sum = line.clone();
+    sum.add(&ActorReport { took: Duration::ZERO, ..line.clone() });
+    let twice = ActorReport {
+        handled: 2_000_000,
+        handled_while_draining: 4,
+        failed: 6,
+        returned: 8,
+        overflowed: 10,
+        cancelled: 12,
+        restarts: 14,
+        ..line
+    };
+    assert_eq!((sum.accepted(), &sum), (2_000_014, &twice));
+}
+
+#[test]
+fn r1_failures_of_children_that_left_alike_are_counted() {
+    let of = |error: &str, count: usize| {
+        let children =
+            (0..count).map(|n| child(format!("{error} {n}"), Ended::Failed, Some(error)));
+        children.collect::<Vec<_>>()
+    };
+    let remarks = |errors: &[(&str, usize)]| -> Vec<String> {
+        let actors: Vec<_> = errors.iter().flat_map(|&(error, count)| of(error, count)).collect();
+        report(actors).to_string().lines().skip(3).map(str::to_owned).collect()
+    };
+    let eight = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|error| (error, 1));
+    let told = remarks(&[&[("x", 2)][..], &eight[1..], &[("i", 1)]].concat());
+    assert_eq!(told[0], "  `x 0` and another: x (absorbed)");
+    assert_eq!((told.len(), &*told[8]), (9, "  and another one of something else (absorbed)"));
+    let told = remarks(&[&eight[..], &[("i", 2), ("j", 3)]].concat());
+    assert_eq!(told[8], "  and 5 of something else (absorbed)");
+}
+
+#[test]
+fn r1_a_sum_of_tasks_has_no_figures_either_and_sums_are_not_summed_up() {
+    let lines = |actors: Vec<ActorReport>| report(actors).to_string().lines().skip(2).count();
+    let tasks: Vec<_> = (0..40)
+        .map(|n| ActorReport { is_task: true, ..actor(&format!("t{n}"), Ended::Drained) })
+        .collect();
+    let text = report(tasks).to_string();
+    let sum = text.lines().nth(2).unwrap();
+    assert!(sum.starts_with("  (40 like t0)") && sum.ends_with('-'), "{text}");
+    assert_eq!(lines(vec![ActorReport::of_many(); 40]), 40);
+}
+
+#[test]
+fn a_signal_keeps_to_its_column() {
+    assert_eq!(format!("{:>8}|{:<12}|", Signal::INT, Signal(77)), "  SIGINT|signal 77   |");
+}
+
+#[test]
 fn s3_the_status_tells_the_truth() {
     let drained = || actor("a", Ended::Drained);
     let interrupted = Signal(2);
@@ -151,6 +257,8 @@ fn s3_the_status_tells_the_truth() {
     assert_eq!(report(vec![drained()]).status(), Status::Success);
     assert_eq!(report(vec![drained(), failed()]).status(), Status::Failure);
     assert_eq!(report(vec![returned.clone()]).status(), Status::Incomplete);
+    let completed = ActorReport { ended: Ended::Completed, ..returned.clone() };
+    assert_eq!(report(vec![completed]).status(), Status::Incomplete);
     assert_eq!(report(vec![returned.clone(), failed()]).status(), Status::Failure);
     assert_eq!(signalled(vec![drained()]).status(), Status::Signal(interrupted));
     assert_eq!(signalled(vec![returned]).status(), Status::Incomplete);
