@@ -439,6 +439,29 @@ mod tests {
         assert_eq!((figures, returned.try_iter().collect::<Vec<_>>()), (vec![0, 1], vec![1]));
     }
 
+    /// What follows of a failure, and whether somebody was asked to judge it.
+    fn fate(life: &Life, is_interruption: bool) -> (Fate, bool) {
+        let mut is_judged = false;
+        let failure = Failure { is_interruption, ..Failure::of("planned".to_owned()) };
+        let fate = fate_of_failure_by(life, failure, |_| {
+            is_judged = true;
+            Sentence::Leave
+        });
+        (fate, is_judged)
+    }
+
+    #[test]
+    fn f1_d2_only_an_interruption_is_no_failure_and_only_of_who_was_interrupted() {
+        let life = Life::unstarted();
+        assert!(fate(&life, true).1 && fate(&life, false).1);
+        life.interrupt();
+        assert!(matches!(fate(&life, true), (Fate::Anew(Rebirth::Together), false)));
+        assert!(fate(&life, false).1);
+        life.set_overdue();
+        assert!(matches!(fate(&life, true), (Fate::Leave(Outcome::Overdue), false)));
+        assert!(fate(&life, false).1);
+    }
+
     #[test]
     fn f2_a_backoff_is_over_at_once_when_something_else_is_to_be_done() {
         guarded(|| {

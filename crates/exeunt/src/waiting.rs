@@ -443,3 +443,33 @@ impl<A: Actor> Context<A> {
         Ok(())
     }
 }
+
+#[cfg(all(test, feature = "stepper"))]
+mod tests {
+    use super::*;
+    use crate::stepper::Stepper;
+
+    struct Ticks(u32);
+
+    impl Actor for Ticks {
+        type Msg = ();
+
+        fn started(&mut self, cx: &mut Context<Self>) -> error::Result {
+            cx.send_every(Duration::from_millis(10), || ());
+            Ok(())
+        }
+
+        fn handle(&mut self, (): (), _: &mut Context<Self>) -> error::Result {
+            self.0 += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn ticks_that_were_missed_are_skipped_unless_another_way_is_chosen() {
+        let mut ticks = Stepper::new("ticks", Ticks(0));
+        ticks.pass(Duration::from_millis(45));
+        ticks.run();
+        assert_eq!(ticks.actor().map(|ticks| ticks.0), Some(1));
+    }
+}

@@ -233,3 +233,19 @@ impl<T: Send + 'static> Register for Inner<T> {
         self.members().iter().find(|member| member.id == id).map(Member::look)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_looks_at_itself_and_ends_itself_alone() {
+        let topic = Topic::new("prices");
+        let inboxes = [(); 3].map(|()| mailbox::<u32>(4));
+        let ids = inboxes.each_ref().map(|(addr, _)| topic.inner.add(addr.clone()));
+        assert!(topic.inner.strike(ids[0]) && !topic.inner.strike(ids[0]));
+        assert!(inboxes[2].0.try_send(1).is_ok());
+        let queued = ids.map(|id| topic.inner.find(id).map(|subscriber| subscriber.queued));
+        assert_eq!(queued, [None, Some(0), Some(1)]);
+    }
+}
