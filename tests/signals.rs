@@ -358,7 +358,6 @@ fn s3_75_also_when_a_thread_that_was_given_up_holds_standard_output() {
     let end = victim.end();
     end.is_exit(INCOMPLETE);
     assert_eq!(end.report()["complete"], false);
-    assert!(end.stderr.contains("INCOMPLETE (SIGTERM)"), "{end}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use exeunt::{
-    Actor, ActorReport, Addr, AskError, Context, Ended, Error, Event, Missed, OnDrain, Reply,
-    Restart, SendError, State, System, Timer,
+    Actor, ActorReport, Addr, AskError, Context, Ended, Error, Event, Missed, Notice, OnDrain,
+    Reply, Restart, ReturnedBecause, SendError, State, System, Timer,
 };
 
 use crate::support::{
@@ -870,6 +870,15 @@ fn o3_a_mailbox_beside_its_own_closes_in_its_turn() {
     });
 }
 
+/// Tells how many messages are returned, and why.
+fn tell_of_returned(system: &mut System, tell: Sender<(u64, ReturnedBecause)>) {
+    system.observe(move |notice| {
+        if let Notice::Returned { messages, why, .. } = notice {
+            let _ = tell.send((*messages, *why));
+        }
+    });
+}
+
 /// An actor caught with 0 in its hands, with two messages in a mailbox beside its own; it fails of 0
 /// when it is let go. Gives what its dead-letter hook was handed, and the report.
 fn annexed(
@@ -907,8 +916,9 @@ fn annexed(
 #[test]
 fn m1_what_a_mailbox_beside_its_own_holds_at_a_failure_is_returned() {
     guarded(|| {
+        let (tell, told) = mpsc::channel();
         let (returned, report) = annexed(
-            |_| (),
+            |system| tell_of_returned(system, tell),
             |_, keeper| {
                 keeper.opens();
                 None
@@ -916,14 +926,17 @@ fn m1_what_a_mailbox_beside_its_own_holds_at_a_failure_is_returned() {
         );
         assert_eq!(returned, [11, 12]);
         assert_eq!(figures(line(&report, "a")), [0, 1, 2]);
+        assert_eq!(so_far(&told), [(2, ReturnedBecause::Failed)]);
     });
 }
 
 #[test]
 fn m1_what_a_mailbox_beside_its_own_holds_at_the_deadline_is_returned() {
     guarded(|| {
+        let (tell, told) = mpsc::channel();
         let (returned, report) = annexed(
             |system| {
+                tell_of_returned(system, tell);
                 system.set_stall_limit(ms(30)).set_grace(HANG);
             },
             |system, keeper| {
@@ -936,6 +949,7 @@ fn m1_what_a_mailbox_beside_its_own_holds_at_the_deadline_is_returned() {
         );
         assert_eq!(returned, [11, 12]);
         assert_eq!(figures(line(&report, "a")), [0, 1, 2]);
+        assert_eq!(so_far(&told), [(2, ReturnedBecause::Overdue)]);
     });
 }
 

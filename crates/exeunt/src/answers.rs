@@ -303,6 +303,17 @@ mod tests {
         assert!(matches!(end(How::Ended, Some), (Err(AskError::Ended(_)), true)));
     }
 
+    #[test]
+    fn f1_an_ask_is_over_with_its_incarnation_before_that_takes_leave() {
+        let (of, _inbox) = crate::mailbox(4);
+        let asker = Asker { of, kept: Arc::default(), tell: mpsc::channel().0 };
+        let (life, own) = (Arc::new(Life::unstarted()), Mailbox::new(Capacity::Bounded(4)));
+        let mut cell = Cell::start(&life, &own, Clock::Monotonic, || asker).ok().unwrap();
+        assert!(!cell.agenda_now().answers.is_empty() && !cell.agenda_now().is_in_turn());
+        cell.close_agenda();
+        assert!(cell.agenda_now().answers.is_empty() && cell.agenda_now().is_in_turn());
+    }
+
     /// An ask that nobody asks.
     struct Nothing(#[allow(dead_code, reason = "only to be dropped")] Option<Grenade>);
 

@@ -350,3 +350,34 @@ impl<T> fmt::Debug for Published<T> {
         f.debug_struct("Published").field("accepted", accepted).field("refused", refused).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscribers_keep_their_order_and_their_counts_and_those_that_have_left_are_forgotten() {
+        let topic = Topic::new("prices");
+        let boxes = ["a", "b", "c", "d"].map(|name| {
+            let (addr, inbox) = crate::mailbox(4);
+            addr.mailbox().be_called(&name.into());
+            (addr, inbox)
+        });
+        let add = |n: usize| topic.inner.add(boxes[n].0.clone());
+        let seen = || -> Vec<_> {
+            topic.subscribers().into_iter().map(|s| (s.name, s.accepted)).collect()
+        };
+        let named = |seen: &[(&str, u64)]| -> Vec<_> {
+            seen.iter().map(|&(name, accepted)| (name.to_owned(), accepted)).collect()
+        };
+        add(0);
+        add(1);
+        assert_eq!(topic.publish(1).accepted, 2);
+        add(2);
+        assert_eq!(seen(), named(&[("a", 1), ("b", 1), ("c", 0)]));
+        // Nothing is published that would notice it.
+        drop(boxes[0].0.mailbox().evict());
+        add(3);
+        assert_eq!(seen(), named(&[("b", 1), ("c", 0), ("d", 0)]));
+    }
+}

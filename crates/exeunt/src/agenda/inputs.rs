@@ -231,6 +231,73 @@ mod tests {
         assert!(bell.receiver().is_empty(), "its actor would never sleep again");
     }
 
+    fn annex() -> (crate::Addr<u32>, Annex<u32, fn(u32) -> u32>, Arc<()>) {
+        let (addr, inbox) = crate::mailbox(4);
+        let hook = Arc::new(());
+        let held = Arc::clone(&hook);
+        let inbox = inbox.returned(move |_| assert!(Arc::strong_count(&held) > 0));
+        (addr, Annex::new(inbox, |n| n, &Arc::new(Life::unstarted())), hook)
+    }
+
+    fn is_over(annex: &Annex<u32, fn(u32) -> u32>, hook: &Arc<()>) -> bool {
+        annex.mailbox.ended.is_set() && Arc::strong_count(hook) == 1
+    }
+
+    #[test]
+    fn o5_a_mailbox_beside_an_actors_own_that_nobody_can_send_to_is_over_with_its_hook() {
+        let (addr, mut annex, hook) = annex();
+        assert!(addr.try_send(1).is_ok());
+        drop(addr);
+        assert!(matches!(annex.take(), Taken::Item(1)) && !is_over(&annex, &hook));
+        assert!(matches!(annex.take(), Taken::Over) && is_over(&annex, &hook));
+    }
+
+    #[test]
+    fn m1_a_mailbox_beside_an_actors_own_is_over_with_its_incarnation_and_so_is_its_hook() {
+        let (addr, mut annex, hook) = annex();
+        assert!(addr.try_send(1).is_ok());
+        let left: Vec<u32> = annex.evict(&Life::unstarted());
+        assert!(left.is_empty() && is_over(&annex, &hook) && addr.is_closed());
+    }
+
+    #[test]
+    fn o3_a_mailbox_beside_an_actors_own_closes_in_its_turn_and_is_done_when_it_is_empty() {
+        let (addr, mut annex, _hook) = annex();
+        assert!(addr.try_send(1).is_ok());
+        let is_done = Input::<u32>::is_done;
+        assert!(!is_done(&annex));
+        Input::<u32>::close(&mut annex);
+        assert!(addr.is_closed() && !is_done(&annex));
+        assert!(matches!(annex.take(), Taken::Item(1)) && is_done(&annex));
+    }
+
+    #[test]
+    fn o5_the_last_address_of_a_mailbox_beside_an_actors_own_wakes_it_in_a_select() {
+        let (addr, annex, _hook) = annex();
+        let mut select = Select::new();
+        Input::<u32>::add_to(&annex, &mut select);
+        assert!(select.try_ready().is_err());
+        addr.mailbox().ring_all();
+        assert!(select.try_ready().is_ok());
+    }
+
+    #[test]
+    fn o3_a_channel_is_over_in_a_turn_when_what_was_in_it_has_gone_whoever_took_it() {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let channel = || Channel::new(receiver.clone(), |n: u32| n, OnDrain::Take);
+        let (mut first, mut second) = (channel(), channel());
+        let call = |input: &mut dyn Input<u32>| input.last_call();
+        (0..2).for_each(|n| sender.send(n).unwrap());
+        call(&mut first);
+        call(&mut second);
+        assert!(matches!(first.take(), Taken::Item(0)) && matches!(first.take(), Taken::Item(1)));
+        assert!(matches!(second.take(), Taken::Over));
+        // What comes later is left, however often it is told of its turn.
+        sender.send(2).unwrap();
+        call(&mut first);
+        assert!(matches!(first.take(), Taken::Over));
+    }
+
     #[test]
     fn nothing_is_kept_of_a_mailbox_beside_an_actors_own_when_the_system_is_gone() {
         let (addr, inbox) = crate::mailbox(4);
