@@ -439,6 +439,28 @@ mod tests {
         assert_eq!((figures, returned.try_iter().collect::<Vec<_>>()), (vec![0, 1], vec![1]));
     }
 
+    #[test]
+    fn f1_d2_what_fails_in_the_last_hook_counts_unless_it_was_only_interrupted_at_the_deadline() {
+        let (mailbox, members, _returned) = crew(1);
+        let way_out = WayOut::new(&members[0].life, &mailbox);
+        let failure = |is_interruption| {
+            Err(Failure { is_interruption, ..Failure::of("in the hook".to_owned()) })
+        };
+        let says = |outcome: Outcome| match outcome {
+            Outcome::Completed => "completed".to_owned(),
+            Outcome::Overdue => "overdue".to_owned(),
+            Outcome::Failed(error) => error,
+            _ => "something else".to_owned(),
+        };
+        let revise = |stopped| says(way_out.revise(Outcome::Completed, stopped));
+        let seen = || [Ok(()), failure(true), failure(false)].map(revise);
+        assert_eq!(seen(), ["completed", "in the hook", "in the hook"]);
+        members[0].life.set_overdue();
+        assert_eq!(seen(), ["overdue", "overdue", "in the hook"]);
+        let first = Outcome::Failed("first".to_owned());
+        assert_eq!(says(way_out.revise(first, failure(false))), "first");
+    }
+
     /// What follows of a failure, and whether somebody was asked to judge it.
     fn fate(life: &Life, is_interruption: bool) -> (Fate, bool) {
         let mut is_judged = false;

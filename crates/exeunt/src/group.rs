@@ -187,3 +187,20 @@ impl fmt::Debug for GroupBuilder<'_> {
         f.debug_tuple("GroupBuilder").field(&self.name).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f3_a_group_is_of_one_system_and_one_parent() {
+        let [stage, other] = ["a", "b"].map(|name| Arc::new(Stage::new(name.into())));
+        let parent = Arc::new(Life::new("parent", 7, false, Arc::clone(&stage)));
+        let group = GroupBuilder::new(&stage, Some(&parent), "group").build().unwrap();
+        assert!(group.is_of(&stage, Some(7)));
+        assert!(!group.is_of(&other, Some(7)) && !group.is_of(&stage, Some(8)));
+        assert!(!group.is_of(&stage, None));
+        let outside = GroupBuilder::new(&stage, None, "outside").within(&group).build();
+        assert!(outside.is_err_and(|error| error.is_foreign()));
+    }
+}

@@ -264,7 +264,8 @@ mod tests {
         let second = (Ended::Failed, Some("of 2".to_owned()), false, true);
         assert_eq!(end([absorbed, not]), second);
         assert!(!end([absorbed, absorbed]).3);
-        let (ended, .., is_failure) = end([not, (Ended::Abandoned, false)]);
+        let (ended, error, _, is_failure) = end([not, (Ended::Abandoned, false)]);
         assert_eq!((ended, is_failure), (Ended::Abandoned, true));
+        assert_eq!(error.as_deref(), Some("of 1"));
     }
 }

@@ -311,3 +311,16 @@ fn narrow<M: TryInto<T>, T>(message: M) -> T {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_recipient_is_as_full_and_as_closed_as_its_address() {
+        let (addr, _inbox) = crate::mailbox::<u32>(4);
+        let recipient = addr.recipient::<u32>();
+        assert!(recipient.send(1).is_ok() && recipient.try_send(2).is_ok());
+        assert_eq!((recipient.queued(), recipient.is_closed()), (2, false));
+        addr.mailbox().close();
+        assert!(recipient.is_closed());
+    }
+}

@@ -185,6 +185,7 @@ fn s5_one_owner_at_a_time_and_a_clear_error_for_the_second() {
     }
     let error = Signals::new([1234]).install(&first.handle()).unwrap_err();
     assert!(error.to_string().contains("signal 1234"), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
 }
 
 #[test]
