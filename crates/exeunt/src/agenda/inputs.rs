@@ -231,7 +231,10 @@ mod tests {
         assert!(bell.receiver().is_empty(), "its actor would never sleep again");
     }
 
-    fn annex() -> (crate::Addr<u32>, Annex<u32, fn(u32) -> u32>, Arc<()>) {
+    type Plain = Annex<u32, fn(u32) -> u32>;
+
+    /// A mailbox beside an actor's own, its address, and what its hook holds.
+    fn annex() -> (crate::Addr<u32>, Plain, Arc<()>) {
         let (addr, inbox) = crate::mailbox(4);
         let hook = Arc::new(());
         let held = Arc::clone(&hook);
@@ -239,7 +242,7 @@ mod tests {
         (addr, Annex::new(inbox, |n| n, &Arc::new(Life::unstarted())), hook)
     }
 
-    fn is_over(annex: &Annex<u32, fn(u32) -> u32>, hook: &Arc<()>) -> bool {
+    fn is_over(annex: &Plain, hook: &Arc<()>) -> bool {
         annex.mailbox.ended.is_set() && Arc::strong_count(hook) == 1
     }
 
