@@ -3,10 +3,11 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc;
 
-use exeunt::{Ended, Event, Notice, Reply, System, WaitingFor};
+use exeunt::{Ended, Error, Event, Notice, Reply, System, WaitingFor};
 
 use crate::support::{
-    HANG, Planned, Play, guarded, line, ms, next, silence_planned_panics, standing, trap, until,
+    HANG, OnDrop, Planned, Play, guarded, line, ms, next, silence_planned_panics, standing, trap,
+    until,
 };
 
 #[test]
@@ -163,5 +164,49 @@ fn d3_one_that_is_given_up_in_a_wait_is_told_of_with_what_it_waited_for() {
         let t = line(&report, "t");
         assert_eq!(t.ended, Ended::Abandoned);
         assert!(t.error.as_deref().unwrap().contains("waiting for the tape"), "{report}");
+    });
+}
+
+#[test]
+fn d3_who_is_on_its_way_out_is_told_of_with_what_it_does() {
+    guarded(|| {
+        let [(hands, in_hand), (hook, returning), (child, leaving), (value, dropping)] =
+            [trap(), trap(), trap(), trap()];
+        let (beside, inbox) = exeunt::mailbox(4);
+        let mut inbox = Some(inbox.returned(move |_: u32| hook.walk_in()));
+        let mut system = System::new("out");
+        let value = OnDrop(move || value.walk_in());
+        let fails = Play::new(move |_: u32, _| {
+            let _ = &value;
+            hands.walk_in();
+            Err(Error::msg("planned"))
+        });
+        let parent = fails.started(move |cx| {
+            cx.attach_inbox(inbox.take().unwrap(), |n| n);
+            let child = child.clone();
+            cx.spawn_task("child", move |cx| {
+                cx.stopping().wait();
+                child.walk_in();
+                Ok(())
+            });
+            Ok(())
+        });
+        let parent = system.spawn("parent", parent);
+        parent.send(1).unwrap();
+        in_hand.catches();
+        beside.send(2).unwrap();
+        let handle = system.handle();
+        let does = |what| until(|| standing(&handle, "parent").doing == what);
+        in_hand.opens();
+        returning.catches();
+        does("in its dead-letter hook");
+        leaving.catches();
+        returning.opens();
+        does("waiting for its children to leave");
+        leaving.opens();
+        dropping.catches();
+        does("dropping its value");
+        dropping.opens();
+        drop(system.wait());
     });
 }

@@ -1008,6 +1008,12 @@ fn m1_what_is_returned_reaches_the_hook_though_closures_panic_and_their_drops_do
         let ((addr, inbox), (_idle, other)) = (exeunt::mailbox(4), exeunt::mailbox(4));
         let mut inboxes = vec![inbox, other];
         let mut system = System::new("grenades");
+        let (tell_lost, lost) = mpsc::channel();
+        system.observe(move |notice| {
+            if let Notice::DeadLetterLost { error, .. } = notice {
+                let _ = tell_lost.send(error.clone());
+            }
+        });
         let fails = Play::new(move |_: u32, _| {
             trap.walk_in();
             Err(Error::msg("planned"))
@@ -1030,6 +1036,7 @@ fn m1_what_is_returned_reaches_the_hook_though_closures_panic_and_their_drops_do
         keeper.opens();
         let report = system.wait();
         assert_eq!(so_far(&returned), [11, 13]);
+        assert_eq!(so_far(&lost).len(), 1);
         assert_eq!(figures(line(&report, "a")), [0, 1, 3], "{report}");
     });
 }
