@@ -391,6 +391,13 @@ mod tests {
     }
 
     #[test]
+    fn o4_who_begins_anew_is_awake_when_its_rest_is_over() {
+        let life = Arc::new(Life::unstarted());
+        assert!(!rest(&life, Rebirth::Alone(Duration::ZERO), None::<&Mailbox<u32>>));
+        assert!(!life.sample().is_asleep());
+    }
+
+    #[test]
     fn f2_who_rests_in_a_drain_hears_of_work() {
         guarded(|| {
             let (mailbox, members, _returned) = crew(1);

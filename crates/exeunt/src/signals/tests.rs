@@ -123,6 +123,23 @@ fn s5_a_guard_that_outlives_its_system_takes_nothing_from_the_next_owner() {
     assert!(is_default(number::SIGUSR1) && is_default(number::SIGUSR2));
 }
 
+#[test]
+fn s5_a_signal_that_the_next_owner_has_heard_is_not_raised_again_by_a_guard_that_goes_late() {
+    let _alone = lock(&STAGE_DOOR);
+    let only = || Signals::new([number::SIGUSR1]);
+    let (first, second) = (System::new("first"), System::new("second"));
+    let late = only().install(&first.handle()).unwrap();
+    drop(first.wait());
+    let guard = only().install(&second.handle()).unwrap();
+    let (mut witness, _) = lock(&OWNER).listen_for_both(&[number::SIGUSR1], None).unwrap();
+    low_level::raise(number::SIGUSR1).unwrap();
+    assert_eq!(witness.pending().count(), 1);
+    drop(late); // when its thread has heard it too
+    assert_eq!(witness.pending().count(), 0);
+    drop(second.handle().wait().unwrap());
+    drop(guard);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn s5_no_thread_is_left_of_a_guard_that_has_gone() {
