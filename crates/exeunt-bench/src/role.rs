@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use crate::measure::Failure;
 use crate::placement::Cpu;
@@ -39,8 +39,8 @@ pub(crate) struct Sum {
     first: Option<Box<dyn FnOnce() + Send>>,
     left: u64,
     total: u64,
+    /// Gone with the actor.
     result: Sender<u64>,
-    _life: Arc<()>,
 }
 
 pub(crate) struct Work<A> {
@@ -197,13 +197,12 @@ pub(crate) fn nanos_since(epoch: Instant) -> u64 {
 pub(crate) struct Sums {
     sender: Sender<u64>,
     receiver: Receiver<u64>,
-    life: Arc<()>,
 }
 
 impl Sums {
     pub(crate) fn new() -> Sums {
         let (sender, receiver) = unbounded();
-        Sums { sender, receiver, life: Arc::new(()) }
+        Sums { sender, receiver }
     }
 
     /// A role that adds up `count` numbers.
@@ -223,8 +222,7 @@ impl Sums {
     }
 
     fn role_after<A>(&self, first: Option<Box<dyn FnOnce() + Send>>, count: u64) -> Role<A> {
-        let (result, _life) = (self.sender.clone(), Arc::clone(&self.life));
-        Role::Sum(Sum { first, left: count, total: 0, result, _life })
+        Role::Sum(Sum { first, left: count, total: 0, result: self.sender.clone() })
     }
 
     /// Waits for one sum, and checks that it is that of these numbers.
@@ -237,11 +235,25 @@ impl Sums {
         }
     }
 
-    /// Checks that no actor is left.
+    /// Checks that no actor is left. Some say that they have ended a moment before they are gone.
     pub(crate) fn check_gone(self) -> Result<(), Failure> {
-        match Arc::strong_count(&self.life) - 1 {
-            0 => Ok(()),
-            left => Err(Failure::Wrong(format!("{left} actors left after the stop"))),
+        self.check_gone_within(PATIENCE)
+    }
+
+    fn check_gone_within(self, time: Duration) -> Result<(), Failure> {
+        let Sums { sender, receiver } = self;
+        drop(sender);
+        let until = Instant::now() + time;
+        loop {
+            match receiver.recv_deadline(until) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(Failure::Wrong(format!(
+                        "an actor is left {time:?} after the stop"
+                    )));
+                }
+            }
         }
     }
 }
@@ -258,10 +270,17 @@ mod tests {
         assert_eq!(sums.check(0..3), Ok(()));
         (0..3).for_each(|n| sums.role::<()>(1).play(n, |(), _| ()));
         assert_eq!(sums.check(1..2), Err(Failure::Wrong("the sum is 0, not 1".to_owned())));
-        assert_eq!(
-            sums.check_gone(),
-            Err(Failure::Wrong("1 actors left after the stop".to_owned()))
-        );
+    }
+
+    #[test]
+    fn an_actor_that_goes_a_moment_after_its_end_is_told_from_one_that_stays() {
+        let [stays, goes] = [(); 2].map(|()| Sums::new());
+        let roles: [Role<()>; 2] = [&stays, &goes].map(|sums| sums.role(1));
+        let wrong = Err(Failure::Wrong("an actor is left 1ms after the stop".to_owned()));
+        assert_eq!(stays.check_gone_within(Duration::from_millis(1)), wrong);
+        let end = thread::spawn(move || drop(roles));
+        assert_eq!(goes.check_gone(), Ok(()));
+        end.join().unwrap();
     }
 
     #[test]
