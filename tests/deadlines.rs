@@ -16,16 +16,9 @@ use crossbeam_channel::select;
 use exeunt::{Addr, Context, Ended, Event, Interrupted, Notice, Reply, Report, State, System};
 
 use crate::support::{
-    HANG, NEVER, OnDrop, Play, Trap, figures, guarded, guarded_for, in_time, late_unless, leaving,
-    line, ms, next, so_far, standing, trap, until,
+    HANG, NEVER, OnDrop, Play, Trap, figures, get_on, guarded, guarded_for, in_time, late_unless,
+    leaving, line, ms, next, patient, so_far, standing, trap, until,
 };
-
-/// A system whose limits are never met, to set one of them back.
-fn patient() -> System {
-    let mut system = System::new("patient");
-    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);
-    system
-}
 
 /// A system that gives up on whoever is stuck after some 150 ms.
 fn impatient() -> System {
@@ -34,7 +27,7 @@ fn impatient() -> System {
 
 /// The same, so many times as slow.
 fn impatient_after(slower: u32) -> System {
-    let mut system = patient();
+    let mut system = patient("patient");
     system.set_stall_limit(ms(50) * slower).set_grace(ms(100) * slower);
     system
 }
@@ -45,7 +38,7 @@ fn impatient_after(slower: u32) -> System {
 fn d1_progress_beyond_the_stall_limit_is_not_cut_short() {
     let attempt = |slower| {
         let (trap, keeper) = trap();
-        let mut system = patient();
+        let mut system = patient("patient");
         let builder = system.actor("slow").stall_limit(ms(500) * slower);
         let addr = builder
             .spawn(Play::new(move |(), _| {
@@ -73,7 +66,7 @@ fn d1_progress_beyond_the_stall_limit_is_not_cut_short() {
 #[test]
 fn d1_a_sign_of_life_is_progress() {
     let attempt = |slower| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(500) * slower);
         let long = move |progress: &dyn Fn()| {
             for _ in 0..50 {
@@ -114,7 +107,7 @@ fn d1_a_sign_of_life_is_progress() {
 fn d1_a_share_of_the_budget_is_kept_for_the_last() {
     let attempt = |slower: u32| {
         const REST: u64 = 200;
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_drain_budget(ms(2_400) * slower);
         let (hook, returned) = mpsc::channel();
         // The sink writes in its hook what it has collected, and needs some time for that.
@@ -178,7 +171,7 @@ fn overdue(mut system: System) -> (Report, String) {
 #[test]
 fn d1_a_handler_that_stands_still_has_met_its_deadline() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(30));
         let (hook, returned) = mpsc::channel();
         let (tell, begun) = mpsc::channel();
@@ -209,7 +202,7 @@ fn waits_for_who_waits(
     stall_limit: Duration,
     get_on: impl Fn(&Context<Play<u32>>) + Send + 'static,
 ) -> Report {
-    let mut system = patient();
+    let mut system = patient("patient");
     system.set_stall_limit(stall_limit);
     let mut get_on = Some(get_on);
     let slow = system.pool("slow", 1).capacity(1).feeds_nothing();
@@ -242,12 +235,7 @@ fn waits_for_who_waits(
 #[test]
 fn d1_to_wait_for_room_with_who_gets_on_is_no_stall() {
     let attempt = |slower| {
-        let report = waits_for_who_waits(ms(200) * slower, move |cx| {
-            for _ in 0..30 {
-                thread::sleep(ms(20) * slower);
-                cx.progress();
-            }
-        });
+        let report = waits_for_who_waits(ms(200) * slower, move |cx| get_on(cx, slower));
         late_unless(report.is_complete(), &report)?;
         assert!(report.took > ms(300) * slower, "{report}");
         assert_eq!(figures(line(&report, "slow")), [6, 0, 0]);
@@ -288,7 +276,7 @@ fn needs_who_is_slow(
     need: Need,
     way: impl Fn(&Context<Play<Question>>) + Send + 'static,
 ) -> Report {
-    let mut system = patient();
+    let mut system = patient("patient");
     system.set_stall_limit(stall_limit);
     let slow = Play::new(move |question: Question, cx| {
         until(|| cx.system().is_draining());
@@ -338,7 +326,7 @@ fn d1_to_need_an_answer_of_who_does_not_is_one() {
 #[test]
 fn d1_a_hook_that_stands_still_has_met_its_deadline() {
     let attempt = |slower| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(300) * slower); // time to get there
         let _addr = system.spawn(
             "a",
@@ -357,7 +345,7 @@ fn d1_a_hook_that_stands_still_has_met_its_deadline() {
 #[test]
 fn d1_a_task_that_does_not_return_has_met_its_deadline() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(30));
         let (tell, begun) = mpsc::channel();
         system.spawn_task("t", move |cx| {
@@ -375,7 +363,7 @@ fn d1_a_task_that_does_not_return_has_met_its_deadline() {
 #[test]
 fn d1_an_own_limit_counts_instead_of_the_systems() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         let short = system.actor("short").stall_limit(ms(30)).feeds_nothing();
         let wait = |(): (), cx: &mut exeunt::Context<Play<()>>| {
             cx.must_stop().wait();
@@ -386,7 +374,7 @@ fn d1_an_own_limit_counts_instead_of_the_systems() {
         let report = system.shutdown();
         assert_eq!(line(&report, "short").ended, Ended::Overdue);
 
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(10));
         let long = system.actor("long").stall_limit(HANG);
         let addr = long
@@ -404,7 +392,7 @@ fn d1_an_own_limit_counts_instead_of_the_systems() {
 #[test]
 fn d1_an_own_deadline_ends_also_what_makes_progress() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         let busy = system.actor("busy").drain_deadline(ms(100)).unbounded();
         let addr = busy
             .spawn(Play::new(|_: u32, _| {
@@ -426,7 +414,7 @@ fn d1_an_own_deadline_ends_also_what_makes_progress() {
 #[test]
 fn d1_with_no_budget_at_all_everything_is_returned_and_accounted_for() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_drain_budget(Duration::ZERO);
         let (trap, keeper) = trap();
         let addr = system.spawn(
@@ -450,7 +438,7 @@ fn d1_with_no_budget_at_all_everything_is_returned_and_accounted_for() {
 #[test]
 fn d2_at_its_deadline_the_queue_is_returned_and_the_stopped_hook_still_runs() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(20));
         let (tell, told) = mpsc::channel();
         let (hook, returned) = mpsc::channel();
@@ -494,7 +482,7 @@ fn d2_at_its_deadline_every_wait_ends_at_once_with_an_error() {
     guarded(|| {
         // Somebody who neither answers nor makes room.
         let (trap, keeper) = trap();
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(20));
         let stuck = system.actor("stuck").capacity(1).stall_limit(HANG);
         let stuck = stuck
@@ -558,7 +546,7 @@ fn d2_at_its_deadline_every_wait_ends_at_once_with_an_error() {
 #[test]
 fn d2_the_sleep_of_a_task_ends_with_its_turn() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.spawn_task("sleeper", |cx| {
             loop {
                 cx.sleep(20 * HANG)?;
@@ -573,7 +561,7 @@ fn d2_the_sleep_of_a_task_ends_with_its_turn() {
 #[test]
 fn d2_a_drain_alone_does_not_end_an_actors_sleep() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         let sleeps = |(): (), cx: &mut Context<Play<()>>| {
             until(|| cx.stopping().is_set());
             Ok(cx.sleep(ms(100))?)
@@ -908,7 +896,7 @@ fn d4_daemons_are_told_to_stop_after_all_others_and_not_waited_for() {
     guarded(|| {
         let (trap, keeper) = trap();
         let (tell, told) = mpsc::channel();
-        let mut system = patient();
+        let mut system = patient("patient");
         // The one is stuck for ever and has a queue, the other leaves when it is told.
         let stuck = system.actor("stuck daemon").daemon();
         let stuck = stuck
@@ -1079,7 +1067,7 @@ fn d5_an_event_ends_the_iteration_of_something_that_blocks() {
 fn d5_a_task_that_blocks_on_its_source_leaves_in_its_turn() {
     guarded(|| {
         let (source, lines) = mpsc::channel::<u32>();
-        let mut system = patient();
+        let mut system = patient("patient");
         let sum = system.spawn("sum", Play::new(|_: u32, _| Ok(())));
         system.spawn_task("source", move |cx| {
             for line in cx.stopping().interrupts(move || lines.into_iter())? {
@@ -1100,7 +1088,7 @@ fn d5_a_task_that_blocks_on_its_source_leaves_in_its_turn() {
 fn d5_the_state_of_everybody_can_be_watched() {
     guarded(|| {
         let (trap, keeper) = trap();
-        let mut system = patient();
+        let mut system = patient("patient");
         let stuck = system.actor("stuck").stall_limit(ms(20));
         let addr = stuck
             .spawn(Play::new(move |_: u32, _| {
@@ -1125,7 +1113,7 @@ fn d5_the_state_of_everybody_can_be_watched() {
 fn d5_how_everybody_has_ended_can_be_watched() {
     guarded(|| {
         let (trap, keeper) = trap();
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_grace(ms(1_000)); // the one who is late has to come back in it
         let handle = system.handle();
         let by_itself = system.spawn("by itself", Play::<()>::idle());
@@ -1171,7 +1159,7 @@ fn d5_how_everybody_has_ended_can_be_watched() {
 fn d5_the_time_until_a_deadline_can_be_watched() {
     guarded(|| {
         let (trap, keeper) = trap();
-        let mut system = patient();
+        let mut system = patient("patient");
         let _sink = system.spawn("sink", Play::<()>::idle());
         let walk_in = |limit| {
             let trap = trap.clone();
@@ -1207,7 +1195,7 @@ fn d5_the_time_until_a_deadline_can_be_watched() {
 fn d5_who_waits_for_its_children_has_no_deadline_of_its_own_meanwhile() {
     guarded(|| {
         let (trap, keeper) = trap();
-        let mut system = patient();
+        let mut system = patient("patient");
         let mut trap = Some(trap);
         let parent = system.spawn(
             "parent",
@@ -1235,7 +1223,7 @@ fn d5_who_waits_for_its_children_has_no_deadline_of_its_own_meanwhile() {
 #[test]
 fn d2_a_deadline_that_is_met_in_the_stopped_hook_is_told() {
     guarded(|| {
-        let mut system = patient();
+        let mut system = patient("patient");
         system.set_stall_limit(ms(50));
         let actor = Play::<()>::idle().stopped(|cx| {
             assert_eq!(cx.sleep(HANG), Err(exeunt::Interrupted));

@@ -15,8 +15,8 @@ use exeunt::{
 };
 
 use crate::support::{
-    HANG, NEVER, OnDrop, Play, Trap, figures, guarded, guarded_for, in_time, late_unless, leaving,
-    line, ms, next, so_far, spawn_one_to_be_given_up, standing, trap, until,
+    HANG, NEVER, OnDrop, Play, Trap, figures, get_on, guarded, guarded_for, in_time, late_unless,
+    leaving, line, ms, next, patient, so_far, spawn_one_to_be_given_up, standing, trap, until,
 };
 
 /// An actor that tells its name when it stops.
@@ -945,8 +945,8 @@ fn waits_for_a_family(
     stall_limit: Duration,
     way: impl Fn(&Context<Play<u32>>) + Send + 'static,
 ) -> Report {
-    let mut system = System::new("d1");
-    system.set_drain_budget(20 * HANG).set_stall_limit(stall_limit).set_grace(HANG);
+    let mut system = patient("d1");
+    system.set_stall_limit(stall_limit);
     let mut way = Some(way);
     let parent = Play::<()>::idle().started(move |cx| {
         let Some(way) = way.take() else { return Ok(()) };
@@ -977,12 +977,7 @@ fn waits_for_a_family(
 #[test]
 fn d1_to_wait_for_who_waits_for_children_that_get_on_is_no_stall() {
     let attempt = |slower| {
-        let report = waits_for_a_family(ms(200) * slower, move |cx| {
-            for _ in 0..30 {
-                thread::sleep(ms(20) * slower);
-                cx.progress();
-            }
-        });
+        let report = waits_for_a_family(ms(200) * slower, move |cx| get_on(cx, slower));
         late_unless(report.is_complete(), &report)?;
         assert!(line(&report, "waits").took > ms(300) * slower, "{report}");
         Ok(())

@@ -1,4 +1,5 @@
-//! Clause D1 across systems: who waits for another system, or for one of its actors, is not told to stop while those get on.
+//! Clause D1 across systems: who waits for another system, or for one of its actors, is not told to stop while those
+//! get on.
 //!
 //! Each is held to both: the other system gets on, for longer than the stall limit, and nobody is told to stop; or it
 //! stands still, and who waits is told to, no sooner than at the stall limit, and no actor hangs.
@@ -10,8 +11,8 @@ use std::time::Duration;
 use exeunt::{Addr, Context, Ended, Notice, Reply, Report, System, SystemHandle};
 
 use crate::support::{
-    HANG, Keeper, Play, figures, guarded, in_time, late_unless, line, ms, next, standing, trap,
-    until,
+    Keeper, Play, figures, get_on, guarded, in_time, late_unless, line, ms, next, patient,
+    standing, trap, until,
 };
 
 type Question = Option<Reply<()>>;
@@ -92,13 +93,6 @@ enum Place {
 /// What an actor does with the one message that it has in hand.
 type Way = Box<dyn Fn(&Context<Play<Question>>) + Send>;
 
-/// A system whose limits are never met.
-fn patient(name: &str) -> System {
-    let mut system = System::new(name);
-    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);
-    system
-}
-
 /// A system with an actor that has a message in hand, for which it begins to do something when `ours` drains; with
 /// another one that is idle; and with a daemon that gets on all the time.
 fn others(ours: SystemHandle, way: Way) -> (System, Addr<Question>) {
@@ -126,16 +120,6 @@ fn others(ours: SystemHandle, way: Way) -> (System, Addr<Question>) {
     slow.send(None).unwrap();
     next(&has_it);
     (system, slow)
-}
-
-/// Gets on for a while, by what it says itself.
-fn get_on(slower: u32) -> Way {
-    Box::new(move |cx| {
-        for _ in 0..30 {
-            thread::sleep(ms(20) * slower);
-            cx.progress();
-        }
-    })
 }
 
 /// An actor that needs something, once, in its handler or its `stopped` hook.
@@ -190,7 +174,8 @@ fn limited_to(stall_limit: Duration) -> System {
 fn is_waited_for(place: Place, need: Need) {
     let attempt = move |slower| {
         let ours = limited_to(ms(200) * slower);
-        let (deed, _others) = need.of(others(ours.handle(), get_on(slower)));
+        let (deed, _others) =
+            need.of(others(ours.handle(), Box::new(move |cx| get_on(cx, slower))));
         let (report, doing) = drain_of(ours, place, None, deed);
         late_unless(doing.is_none() && report.is_complete(), format!("{doing:?}: {report}"))?;
         assert!(report.took > ms(300) * slower, "{report}");
@@ -297,7 +282,8 @@ const ROWS: [(&str, Row); 2] =
 fn d1_to_wait_for_a_system_that_waits_for_one_that_gets_on_is_no_stall() {
     for (_, row) in ROWS {
         let attempt = move |slower| {
-            let (report, doing) = row(limited_to(ms(200) * slower), None, get_on(slower));
+            let (report, doing) =
+                row(limited_to(ms(200) * slower), None, Box::new(move |cx| get_on(cx, slower)));
             assert!(report.took > ms(300) * slower, "{report}");
             late_unless(doing.is_none() && report.is_complete(), format!("{doing:?}: {report}"))
         };

@@ -10,7 +10,8 @@ use exeunt::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    HANG, OnDrop, Play, guarded, in_time, late_unless, leaving, line, ms, standing, trap, until,
+    HANG, OnDrop, Play, guarded, in_time, late_unless, leaving, line, ms, patient, standing, trap,
+    until,
 };
 
 /// How long whoever has met its deadline has to come back, at least. One of them does, and one does not.
@@ -30,8 +31,8 @@ fn motley(more: impl Fn(&mut System)) -> Report {
 
 fn motley_within(grace: Duration, more: impl Fn(&mut System)) -> Report {
     let (trap, keeper) = trap();
-    let mut system = System::new("motley");
-    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(grace);
+    let mut system = patient("motley");
+    system.set_grace(grace);
     let sink = system.spawn("sink", Play::new(|_: u32, _| Ok(())));
     let natural = system.spawn("natural", Play::new(|_: u32, _| Ok(())));
     natural.send(1).unwrap();

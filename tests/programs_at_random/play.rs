@@ -20,7 +20,7 @@ use super::program::{Child, Deed, Kind, Number, Paper, Program, Team, Way};
 use super::routes::{Route, Routed};
 use super::tellings::tell;
 use crate::support::dice::Dice;
-use crate::support::{HANG, ms};
+use crate::support::{HANG, ms, patient};
 
 /// Who the thread is that puts something into each channel just before the drain.
 pub(crate) const STAGEHAND: u32 = 900;
@@ -73,8 +73,7 @@ pub(crate) fn play(seed: u64) -> Audit {
     let program = Program::thrown(&mut Dice::new(seed));
     let curtain = Curtain { rises: Event::new(), falls: Event::new() };
     let falls = Falls(curtain.falls.clone());
-    let mut system = System::new("random");
-    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);
+    let mut system = patient("random");
     if program.hangs {
         system.set_stall_limit(ms(500)).set_grace(ms(300));
     }

@@ -15,7 +15,9 @@ use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use exeunt::{Actor, ActorReport, ActorSnapshot, Addr, Context, Event, Report, SystemHandle};
+use exeunt::{
+    Actor, ActorReport, ActorSnapshot, Addr, Context, Event, Report, System, SystemHandle,
+};
 #[allow(unused_imports)] // as above
 pub(crate) use exeunt_testkit::in_time;
 
@@ -94,6 +96,21 @@ fn guard(limit: Duration, body: Box<dyn FnOnce(Sender<()>) + Send>) {
 pub(crate) fn signals() -> MutexGuard<'static, ()> {
     static SIGNALS: Mutex<()> = Mutex::new(());
     SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A system whose limits are never met, to set one of them back.
+pub(crate) fn patient(name: &str) -> System {
+    let mut system = System::new(name);
+    system.set_drain_budget(20 * HANG).set_stall_limit(HANG).set_grace(HANG);
+    system
+}
+
+/// Gets on by what it says itself, for 600 ms times `slower`: three times the stall limit of those who call it.
+pub(crate) fn get_on<A: Actor>(cx: &Context<A>, slower: u32) {
+    for _ in 0..30 {
+        thread::sleep(ms(20) * slower);
+        cx.progress();
+    }
 }
 
 /// What came too late, if anything did.

@@ -274,7 +274,8 @@ impl<M: Send + 'static> Addr<M> {
     /// the same, so it tells actors of the same name apart.
     ///
     /// Its [report](ActorReport::id), its [snapshot](crate::ActorSnapshot::id) and what a [notice](crate::Notice) tells of
-    /// it have the same id. A restart does not change it. A [pool](crate::System::pool) has an id of its own, and so has each of its threads.
+    /// it have the same id. A restart does not change it. A [pool](crate::System::pool) has an id of its own, and so has
+    /// each of its threads.
     ///
     /// ```
     /// use exeunt::System;

@@ -240,6 +240,7 @@ mod tests {
     use crate::cell::Cell;
     use crate::mailbox::Mailbox;
     use crate::reply::Reply;
+    use crate::unwind::tests::Grenade;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -320,14 +321,6 @@ mod tests {
     impl Then<Asker> for Nothing {
         fn run(self: Box<Self>, _: &mut Asker, _: How, _: &mut Context<Asker>) -> error::Result {
             Ok(())
-        }
-    }
-
-    struct Grenade;
-
-    impl Drop for Grenade {
-        fn drop(&mut self) {
-            panic!("in the drop of a closure");
         }
     }
 

@@ -199,18 +199,18 @@ impl<'a> Conductor<'a> {
     fn attend(&mut self) {
         // All are looked at when it is time for the first of them: many may leave at once, and to look at all for each
         // of them would take the square of their number.
-        let is_time = |at: Option<Instant>| at.is_none_or(|at| Instant::now() >= at);
-        if is_time(self.look_at) {
+        let is_time = |at: Instant| Instant::now() >= at;
+        if self.look_at.is_none_or(is_time) {
             self.companies.stir();
             self.give_turns();
             self.enforce_deadlines();
         } else {
             self.give_turns();
         }
-        if self.settle_at.is_some() && is_time(self.settle_at) {
+        if self.settle_at.is_some_and(is_time) {
             self.settle_rings();
         }
-        if self.threads.join_at().is_some() && is_time(self.threads.join_at()) {
+        if self.threads.join_at().is_some_and(is_time) {
             self.threads.join();
         }
         let wake =

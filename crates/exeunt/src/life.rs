@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::departure::Departure;
 use crate::event::{Event, Flag};
 use crate::mailbox::{MailboxId, Post};
-use crate::notice::ActorIdentity;
+use crate::notice::{ActorIdentity, Notice};
 use crate::stage::Stage;
 use crate::unwind;
 pub(crate) use activity::{Activity, Other, Whom};
@@ -126,6 +126,14 @@ impl Life {
     /// Which one it is, as its watchers are told.
     pub(crate) fn identity(&self) -> ActorIdentity {
         ActorIdentity { id: self.index, name: self.name.to_string() }
+    }
+
+    /// A panic over a message of its mailbox that was returned.
+    pub(crate) fn tell_dead_letter_lost(&self, error: String) {
+        self.stage.emit(|| {
+            let ActorIdentity { id, name } = self.identity();
+            Notice::DeadLetterLost { id, name, error }
+        });
     }
 
     // Its relations.

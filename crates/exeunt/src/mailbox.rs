@@ -362,8 +362,7 @@ impl<M: Send + 'static> Mailbox<M> {
     fn bury_by(&self, undertaker: &mut Undertaker<'_, M>, messages: Vec<M>) {
         for message in messages {
             if let (Err(error), Some(owner)) = (undertaker.bury(message), self.owner.get()) {
-                let (id, name) = (owner.index, owner.name.to_string());
-                owner.stage.emit(|| Notice::DeadLetterLost { id, name, error });
+                owner.tell_dead_letter_lost(error);
             }
         }
     }

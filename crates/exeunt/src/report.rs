@@ -100,8 +100,8 @@ pub struct ActorReport {
     pub name: String,
     /// The name of its parent, if it was a child.
     pub parent: Option<String>,
-    /// The [id](ActorReport::id) of its parent, if it was a child: if that was a pool, of the [thread](ActorReport::threads)
-    /// that had spawned it.
+    /// The [id](ActorReport::id) of its parent, if it was a child: if that was a pool, of the
+    /// [thread](ActorReport::threads) that had spawned it.
     pub parent_id: Option<usize>,
     /// Whether it is a task, which has no mailbox and so no messages.
     pub is_task: bool,

@@ -36,8 +36,17 @@ fn message(payload: Box<dyn Any + Send>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Panics when it is dropped.
+    pub(crate) struct Grenade;
+
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
 
     #[test]
     fn f1_a_panic_becomes_its_message() {
@@ -49,12 +58,6 @@ mod tests {
 
     #[test]
     fn f5_a_payload_that_panics_when_dropped_is_survived() {
-        struct Grenade;
-        impl Drop for Grenade {
-            fn drop(&mut self) {
-                panic!("in the payload's drop");
-            }
-        }
         assert!(catch(|| std::panic::panic_any(Grenade)).is_err());
         assert!(drop_caught(Grenade).is_err());
     }

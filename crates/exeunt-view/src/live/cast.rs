@@ -263,6 +263,10 @@ pub(crate) mod tests {
         }
     }
 
+    fn child(id: usize, name: &str, parent: usize) -> Sight {
+        Sight { parent_id: Some(parent), ..actor(id, name) }
+    }
+
     pub(crate) fn ended(id: usize, name: &str, ended: Ended) -> Sight {
         Sight { state: State::Ended, ended: Some(ended), ..actor(id, name) }
     }
@@ -278,7 +282,6 @@ pub(crate) mod tests {
 
     #[test]
     fn upstream_stands_first_and_children_below_their_parent() {
-        let child = |id, name, parent| Sight { parent_id: Some(parent), ..actor(id, name) };
         let all = vec![
             actor(0, "sink"),
             actor(1, "server"),
@@ -296,7 +299,6 @@ pub(crate) mod tests {
 
     #[test]
     fn children_stand_below_their_own_parent_though_another_one_has_its_name() {
-        let child = |id, name, parent| Sight { parent_id: Some(parent), ..actor(id, name) };
         let all = vec![
             actor(0, "server"),
             actor(1, "server"),
@@ -310,7 +312,6 @@ pub(crate) mod tests {
     #[test]
     fn the_children_of_a_pools_threads_stand_below_the_pool() {
         let thread = |id, name| Sight { pool: Some(0), ..actor(id, name) };
-        let child = |id, name, parent| Sight { parent_id: Some(parent), ..actor(id, name) };
         let all = vec![
             thread(1, "resize/1"),
             thread(2, "resize/2"),

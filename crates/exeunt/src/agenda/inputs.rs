@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use crate::life::{Activity, Life};
 use crate::mailbox::{self, Inbox, Mailbox, Wire};
-use crate::notice::{Notice, ReturnedBecause};
+use crate::notice::ReturnedBecause;
 use crate::unwind;
 
 /// A source of messages beside the mailbox.
@@ -194,11 +194,7 @@ impl<T: Send + 'static, M, F: FnMut(T) -> M> Input<M> for Annex<T, F> {
 
 /// What is to be returned, as a message of the actor. What panics on the way is lost alone.
 fn map_or_lose<T, M>(map: impl FnOnce(T) -> M, item: T, life: &Life) -> Option<M> {
-    let lost = |error| {
-        let (id, name) = (life.index, life.name.to_string());
-        life.stage.emit(|| Notice::DeadLetterLost { id, name, error });
-    };
-    unwind::catch(|| map(item)).map_err(lost).ok()
+    unwind::catch(|| map(item)).map_err(|error| life.tell_dead_letter_lost(error)).ok()
 }
 
 #[cfg(test)]

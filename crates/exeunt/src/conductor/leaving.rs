@@ -34,8 +34,9 @@ impl Conductor<'_> {
         };
         let Some(outcome) = member.life.outcome() else { return };
         let thread = lock(&member.thread).take();
-        let spawned = self.stage.spawned();
-        thread.into_iter().for_each(|thread| self.threads.add(thread, spawned));
+        if let Some(thread) = thread {
+            self.threads.add(thread, self.stage.spawned());
+        }
         let Some((ended, mut error, absorbed)) = outcome.told() else { return };
         if ended == Ended::Overdue {
             error = member.life.was_doing().map(|doing| format!("told to stop, {doing}"));

@@ -53,6 +53,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::unwind::tests::Grenade;
 
     fn thread() -> JoinHandle<()> {
         thread::spawn(|| ())
@@ -91,14 +92,8 @@ mod tests {
 
     #[test]
     fn f5_a_thread_that_ended_with_a_panic_does_not_take_us_with_it() {
-        struct Bomb;
-        impl Drop for Bomb {
-            fn drop(&mut self) {
-                panic!("while the payload is dropped");
-            }
-        }
         let mut leaving = LeavingThreads::default();
-        leaving.add(thread::spawn(|| std::panic::panic_any(Bomb)), 0);
+        leaving.add(thread::spawn(|| std::panic::panic_any(Grenade)), 0);
         leaving.join();
     }
 }

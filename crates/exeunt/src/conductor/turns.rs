@@ -146,8 +146,12 @@ impl Conductor<'_> {
         self.states.insert(life.index, State::InTurn(turn));
         let (doing, stuck_for) = (life.doing(), turn.stuck_for(now));
         life.set_was_doing(doing_for(&doing, stuck_for));
-        let (id, name) = (life.index, life.name.to_string());
-        self.stage.emit(|| Notice::Overdue { id, name, doing, stuck_for });
+        self.stage.emit(|| Notice::Overdue {
+            id: life.index,
+            name: life.name.to_string(),
+            doing,
+            stuck_for,
+        });
         if !life.stopping.is_set() {
             member.call();
         }

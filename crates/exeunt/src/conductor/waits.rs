@@ -4,7 +4,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Conductor, State};
@@ -102,7 +102,7 @@ fn others(life: &Life, whom: &Whom) -> Vec<Node> {
             let other = other.upgrade();
             other.iter().map(|other| Node::at(&other.stage, other.index)).collect()
         }
-        Whom::System(stage) => Weak::upgrade(stage).into_iter().map(Node::System).collect(),
+        Whom::System(stage) => stage.upgrade().into_iter().map(Node::System).collect(),
     }
 }
 

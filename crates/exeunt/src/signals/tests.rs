@@ -14,10 +14,14 @@ use crate::system::System;
 /// The tests of one process share its signals.
 static STAGE_DOOR: Mutex<()> = Mutex::new(());
 
+/// Whether it has its default effect.
+fn is_default(signal: i32) -> bool {
+    lock(&OWNER).flags[&signal].load(Ordering::SeqCst)
+}
+
 #[test]
 fn s5_no_signal_is_left_without_effect_between_two_owners() {
     let _alone = lock(&STAGE_DOOR);
-    let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
     let (first, second) = (System::new("first"), System::new("second"));
     let both = Signals::new([number::SIGUSR1, number::SIGUSR2]);
     let guard = both.install(&first.handle()).unwrap();
@@ -74,7 +78,6 @@ fn s5_a_system_that_is_run_while_another_has_its_signals_fails_of_it() {
 #[test]
 fn s5_the_signal_that_prints_the_snapshot_is_given_back_with_the_others() {
     let _alone = lock(&STAGE_DOOR);
-    let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
     let system = System::new("frank");
     let frank = Signals::new([number::SIGUSR1]).snapshot_on(number::SIGUSR2);
     let guard = frank.install(&system.handle()).unwrap();
@@ -100,7 +103,7 @@ fn s2_a_guard_does_not_wait_for_the_end_of_the_window_in_which_a_repeat_is_an_ec
         low_level::raise(number::SIGUSR1).unwrap();
         drop(system.handle().wait().unwrap());
         drop(guard);
-        !lock(&OWNER).flags[&number::SIGUSR1].load(Ordering::SeqCst)
+        !is_default(number::SIGUSR1)
     };
     // On a busy machine it may be over all the same, though not each time.
     assert!((0..20).any(is_still_open));
@@ -110,7 +113,6 @@ fn s2_a_guard_does_not_wait_for_the_end_of_the_window_in_which_a_repeat_is_an_ec
 #[test]
 fn s5_a_guard_that_outlives_its_system_takes_nothing_from_the_next_owner() {
     let _alone = lock(&STAGE_DOOR);
-    let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
     let both = || Signals::new([number::SIGUSR1]).snapshot_on(number::SIGUSR2);
     let (first, second) = (System::new("first"), System::new("second"));
     let late = both().install(&first.handle()).unwrap();
@@ -172,7 +174,6 @@ fn s1_a_signal_that_was_chosen_twice_is_taken_once() {
 #[test]
 fn s5_signals_that_could_not_all_be_taken_keep_their_default_effect() {
     let _alone = lock(&STAGE_DOOR);
-    let is_default = |signal: i32| lock(&OWNER).flags[&signal].load(Ordering::SeqCst);
     let system = System::new("unlucky");
     // Those that no other test takes: as yet they have never been anybody's.
     for refused in [-1, 0, 65, 127, 1234] {

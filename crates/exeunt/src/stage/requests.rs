@@ -85,8 +85,11 @@ impl Stage {
 
     /// A failure of a member that leaves, which concerns no other.
     pub(crate) fn absorb(&self, who: &Life, error: &str) -> Sentence {
-        let (id, name) = (who.index, who.name.to_string());
-        self.emit(|| Notice::Absorbed { id, name, error: error.to_owned() });
+        self.emit(|| Notice::Absorbed {
+            id: who.index,
+            name: who.name.to_string(),
+            error: error.to_owned(),
+        });
         Sentence::Passed
     }
 

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::*;
 use crate::timer::Ring;
+use crate::unwind::tests::Grenade;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -32,14 +33,6 @@ struct Bell(AtomicUsize);
 impl Ring for Bell {
     fn ring(&self, seat: usize) {
         self.0.fetch_add(seat, Ordering::SeqCst);
-    }
-}
-
-struct Grenade;
-
-impl Drop for Grenade {
-    fn drop(&mut self) {
-        panic!("in the drop of a job");
     }
 }
 
