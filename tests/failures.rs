@@ -6,6 +6,7 @@
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Instant;
 
@@ -362,11 +363,14 @@ fn f4_asking_for_shutdown_from_inside_returns_and_waiting_is_an_error() {
             tell.send(handle.wait_timeout(HANG).unwrap_err()).unwrap();
         };
         let mut system = System::new("f4");
+        // In a drain the task would not be started.
+        let both_are_there = Arc::new(Barrier::new(2));
         let addr = system.spawn(
             "actor",
             Play::new({
-                let ask = ask.clone();
+                let (ask, both_are_there) = (ask.clone(), Arc::clone(&both_are_there));
                 move |(), cx| {
+                    both_are_there.wait();
                     ask(cx.system());
                     Ok(())
                 }
@@ -381,6 +385,7 @@ fn f4_asking_for_shutdown_from_inside_returns_and_waiting_is_an_error() {
         );
         addr.send(()).unwrap();
         system.spawn_task("task", move |cx| {
+            both_are_there.wait();
             ask(cx.system());
             Ok(())
         });
